@@ -1,0 +1,47 @@
+import { AigwError } from "../errors.ts";
+import { randomId } from "../random-id.ts";
+import { sealHeader } from "../services/headers.ts";
+import { parseHeaderName, parseHeaderValue, parseServiceName, parseUpstreamUrl } from "../services/parse-service.ts";
+import { DEFAULT_IDLE_TIMEOUT_MS, DEFAULT_TIMEOUT_MS, type Service } from "../services/service.ts";
+import { type ActDeps, type Committed, commit } from "./commit.ts";
+
+export interface HeaderInput {
+  readonly name: string;
+  /** In the clear; sealed before it is stored. */
+  readonly value: string;
+}
+
+export interface AddServiceInput {
+  readonly name: string;
+  readonly url: string;
+  readonly headers?: readonly HeaderInput[];
+  readonly timeoutMs?: number;
+  readonly idleTimeoutMs?: number;
+}
+
+/** @throws AigwError `already_exists`, `invalid_value` */
+export const addService = (deps: ActDeps, input: AddServiceInput): Promise<Committed<Service>> => {
+  const name = parseServiceName(input.name);
+  const service: Service = {
+    id: randomId("s_", 16),
+    name,
+    url: parseUpstreamUrl(input.url),
+    timeoutMs: input.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+    idleTimeoutMs: input.idleTimeoutMs ?? DEFAULT_IDLE_TIMEOUT_MS,
+    headers: (input.headers ?? []).map((header) => sealedHeader(deps, header)),
+    createdAt: deps.clock.now(),
+  };
+  return commit(deps, async () => {
+    if ((await deps.store.control.service(name)) !== undefined) {
+      throw new AigwError(
+        "already_exists",
+        `There is a service '${name}' already. Show it: aigw service show ${name}; change it: aigw service set ${name} --url <url>`,
+        { details: { name } },
+      );
+    }
+    return { draft: { action: "service.add", subject: name, after: service }, result: service };
+  });
+};
+
+export const sealedHeader = (deps: ActDeps, { name, value }: HeaderInput): Service["headers"][number] =>
+  sealHeader(deps.sealer, parseHeaderName(name), parseHeaderValue(name, value));

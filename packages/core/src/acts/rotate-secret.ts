@@ -1,0 +1,83 @@
+import { AigwError } from "../errors.ts";
+import { createSigningKey } from "../keys/create-key.ts";
+import { activate, publish, rotateAtOnce, withdraw } from "../keys/rotate.ts";
+import { activeKey, type Keyring, type SigningKey } from "../keys/signing-key.ts";
+import { awaitGateways } from "./await-gateways.ts";
+import { type ActDeps, type Committed, commit } from "./commit.ts";
+
+export interface RotationResult {
+  /** The key that signs now. */
+  readonly key: SigningKey;
+  readonly keyring: Keyring;
+}
+
+/** A new secret signs at once; every token issued before is dead. @throws AigwError `changed_meanwhile` */
+export const rotateSecret = (deps: ActDeps): Promise<Committed<RotationResult>> => {
+  const fresh = createSigningKey(deps.sealer, deps.clock.now());
+  return commit(deps, async () => {
+    const keyring = rotateAtOnce(await deps.store.control.keyring(), fresh, deps.clock.now());
+    const key = keyring.at(-1) ?? fresh;
+    return { draft: { action: "secret.rotate", subject: fresh.kid, after: keyring }, result: { key, keyring } };
+  });
+};
+
+/**
+ * A new secret signs, and tokens of the old one work for `graceMs` more. The new key is published first; only when every
+ * running gateway verifies with it does it sign, so that no gateway ever sees a token it cannot verify.
+ * @throws AigwError `not_applied` when a gateway did not confirm the new key: it was taken back, nothing has changed;
+ *   `changed_meanwhile` when somebody else rotated at the same time
+ */
+export const rotateSecretWithGrace = async (
+  deps: ActDeps,
+  graceMs: number,
+  timeoutMs?: number,
+): Promise<Committed<RotationResult>> => {
+  const fresh = createSigningKey(deps.sealer, deps.clock.now());
+  const { kid } = fresh;
+  const published = await commit(deps, async () => {
+    const before = await deps.store.control.keyring();
+    refuseIfUnderWay(before, deps.clock.now());
+    const after = publish(before, fresh, deps.clock.now());
+    return { draft: { action: "secret.publish", subject: kid, after }, result: undefined };
+  });
+  const receipt = await awaitGateways(deps, published.rev, timeoutMs);
+  if (!receipt.complete) {
+    await takeBack(deps, kid);
+    const silent = receipt.gateways.filter((gateway) => gateway.appliedAfterMs === undefined);
+    const names = silent.map((gateway) => `${gateway.address} (${gateway.id})`);
+    throw new AigwError(
+      "not_applied",
+      `The secret was not rotated: ${names.join(", ")} did not confirm the new key. Check that gateway, or rotate without --grace.`,
+      { details: { gateways: silent.map((gateway) => gateway.id) } },
+    );
+  }
+  return commit(deps, async () => {
+    const before = await deps.store.control.keyring();
+    if (before.find((key) => key.kid === kid)?.status !== "published") throw raced();
+    const keyring = activate(before, kid, deps.clock.now(), graceMs);
+    const key = activeKey(keyring) ?? fresh;
+    return { draft: { action: "secret.activate", subject: kid, after: keyring }, result: { key, keyring } };
+  });
+};
+
+/** A published key older than this was left behind by a command that was killed. */
+const ABANDONED_MS = 30_000;
+
+const refuseIfUnderWay = (keyring: Keyring, now: number): void => {
+  if (keyring.some((key) => key.status === "published" && now - key.createdAt < ABANDONED_MS)) throw raced();
+};
+
+const raced = (): AigwError =>
+  new AigwError(
+    "changed_meanwhile",
+    "Somebody else is rotating the secret at this moment. Nothing was done; see: aigw secret list",
+  );
+
+const takeBack = async (deps: ActDeps, kid: string): Promise<void> => {
+  await commit(deps, async () => {
+    const before = await deps.store.control.keyring();
+    if (before.find((key) => key.kid === kid)?.status !== "published") return { result: undefined };
+    const after = withdraw(before, kid, deps.clock.now());
+    return { draft: { action: "secret.withdraw", subject: kid, after }, result: undefined };
+  });
+};

@@ -1,0 +1,40 @@
+import { parseUpstreamUrl } from "../services/parse-service.ts";
+import type { SealedHeader, Service } from "../services/service.ts";
+import { type HeaderInput, sealedHeader } from "./add-service.ts";
+import { type ActDeps, type Committed, commit } from "./commit.ts";
+import { findService } from "./find.ts";
+
+/** Absent leaves a field as it is. */
+export interface ServicePatch {
+  readonly url?: string;
+  readonly timeoutMs?: number;
+  readonly idleTimeoutMs?: number;
+  /** Added to the service's own headers, or put in the place of the one of that name (in any case). */
+  readonly headers?: readonly HeaderInput[];
+  /** Names, in any case; one that is not there is no error. */
+  readonly removeHeaders?: readonly string[];
+}
+
+/** @throws AigwError `not_found`, `invalid_value` */
+export const setService = (deps: ActDeps, name: string, patch: ServicePatch): Promise<Committed<Service>> => {
+  const url = patch.url === undefined ? undefined : parseUpstreamUrl(patch.url);
+  const fresh = (patch.headers ?? []).map((header) => sealedHeader(deps, header));
+  const gone = [...fresh.map((header) => header.name), ...(patch.removeHeaders ?? [])];
+  return commit(deps, async () => {
+    const before = await findService(deps.store.control, name);
+    const after: Service = {
+      ...before,
+      url: url ?? before.url,
+      timeoutMs: patch.timeoutMs ?? before.timeoutMs,
+      idleTimeoutMs: patch.idleTimeoutMs ?? before.idleTimeoutMs,
+      headers: [...without(before.headers, gone), ...fresh],
+    };
+    if (JSON.stringify(after) === JSON.stringify(before)) return { result: before };
+    return { draft: { action: "service.set", subject: name, after }, result: after };
+  });
+};
+
+const without = (headers: readonly SealedHeader[], names: readonly string[]): readonly SealedHeader[] => {
+  const lower = new Set(names.map((name) => name.toLowerCase()));
+  return headers.filter((header) => !lower.has(header.name.toLowerCase()));
+};

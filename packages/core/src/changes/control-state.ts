@@ -1,0 +1,84 @@
+import type { Client } from "../clients/client.ts";
+import type { SettingKey } from "../config/settings.ts";
+import type { Keyring } from "../keys/signing-key.ts";
+import type { Service } from "../services/service.ts";
+import { type Change, isPurged } from "./change.ts";
+
+/** The log folded up to `rev`: all that a gateway needs to judge a request. Owned and mutated by its holder alone. */
+export interface ControlState {
+  rev: number;
+  readonly clientsByName: Map<string, Client>;
+  readonly clientsById: Map<string, Client>;
+  readonly services: Map<string, Service>;
+  keyring: Keyring;
+  readonly settings: Map<SettingKey, string>;
+}
+
+export const emptyControlState = (): ControlState => ({
+  rev: 0,
+  clientsByName: new Map(),
+  clientsById: new Map(),
+  services: new Map(),
+  keyring: [],
+  settings: new Map(),
+});
+
+export const putClient = (state: ControlState, client: Client): void => {
+  state.clientsByName.set(client.name, client);
+  state.clientsById.set(client.id, client);
+};
+
+const dropClient = (state: ControlState, name: string): void => {
+  const client = state.clientsByName.get(name);
+  if (client) state.clientsById.delete(client.id);
+  state.clientsByName.delete(name);
+};
+
+/** Applies the next change in place. O(1) in the number of clients and services. */
+export const fold = (state: ControlState, change: Change): void => {
+  applyChange(state, change);
+  state.rev = change.rev;
+};
+
+const applyChange = (state: ControlState, change: Change): void => {
+  // A purged client was removed by a later change, which follows in the log.
+  if (isPurged(change)) {
+    dropClient(state, change.subject);
+    return;
+  }
+  switch (change.action) {
+    case "client.add":
+    case "client.set":
+    case "client.passwd":
+    case "client.rehash":
+    case "client.revoke":
+    case "client.restore":
+      putClient(state, change.after);
+      return;
+    case "client.remove":
+      dropClient(state, change.subject);
+      return;
+    case "service.add":
+    case "service.set":
+      state.services.set(change.subject, change.after);
+      return;
+    case "service.remove":
+      state.services.delete(change.subject);
+      return;
+    case "secret.create":
+    case "secret.rotate":
+    case "secret.publish":
+    case "secret.activate":
+    case "secret.withdraw":
+      state.keyring = change.after;
+      return;
+    case "config.set":
+      state.settings.set(change.subject, change.after);
+      return;
+    case "config.unset":
+      state.settings.delete(change.subject);
+      return;
+    default:
+      change satisfies never;
+  }
+};

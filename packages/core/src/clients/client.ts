@@ -1,0 +1,40 @@
+/** A client: one party that may call services, with its own credentials. */
+export interface Client {
+  /** `c_` + 16 characters; the token's `sub`. Never used again, so a removed and re-added name is somebody else. */
+  readonly id: string;
+  /** The username, unique; see {@link parseClientName}. */
+  readonly name: string;
+  /** argon2id in PHC string format. */
+  readonly passwordHash: string;
+  readonly email?: string;
+  readonly displayName?: string;
+  readonly note?: string;
+  /** Service names this client may call; absent means all, also those added later. */
+  readonly services?: readonly string[];
+  /** Requests admitted in any rolling 60 s; absent means {@link DEFAULT_LIMIT}. */
+  readonly limit?: number;
+  /** Milliseconds since the epoch; from then on the client is refused. */
+  readonly expiresAt?: number;
+  readonly status: "active" | "revoked";
+  /** Credential epoch: raised by passwd, revoke and restore; a token of another epoch is dead. */
+  readonly epoch: number;
+  readonly createdAt: number;
+  readonly passwordChangedAt: number;
+  readonly revokedAt?: number;
+}
+
+export const DEFAULT_LIMIT = 60;
+export const LIMIT_WINDOW_MS = 60_000;
+
+export type ClientStanding = "active" | "revoked" | "expired";
+
+/** @param now wall clock, milliseconds since the epoch */
+export const standingOf = (client: Client, now: number): ClientStanding => {
+  if (client.status === "revoked") return "revoked";
+  return client.expiresAt !== undefined && client.expiresAt <= now ? "expired" : "active";
+};
+
+export const limitOf = (client: Client): number => client.limit ?? DEFAULT_LIMIT;
+
+export const mayCall = (client: Client, service: string): boolean =>
+  client.services === undefined || client.services.includes(service);

@@ -1,0 +1,70 @@
+import { AigwError } from "../errors.ts";
+import { parseServiceName } from "../services/parse-service.ts";
+
+const invalid = (what: string, value: string, allowed: string): AigwError =>
+  new AigwError("invalid_value", `${what} '${value}' is not valid: ${allowed}.`);
+
+/** 1 to 64 of `a-z 0-9 . _ -`, starting with a letter or digit: safe in a header, a URL, a form body and a file name. */
+export const parseClientName = (value: string): string => {
+  if (/^[a-z0-9][a-z0-9._-]{0,63}$/.test(value)) return value;
+  throw invalid("client name", value, "use 1 to 64 of a-z, 0-9, '.', '_', '-', starting with a letter or digit");
+};
+
+/** An address a mail program can send to; at most 254 characters (RFC 5321 §4.5.3.1.3), no line breaks. */
+export const parseEmail = (value: string): string => {
+  if (value.length <= 254 && /^[^\s@<>()[\],;:\\"]+@[^\s@<>()[\],;:\\".]+(\.[^\s@<>()[\],;:\\".]+)*$/.test(value)) {
+    return value;
+  }
+  throw invalid("e-mail address", value, "use the form name@example.com");
+};
+
+/** Free text on one line, 1 to `max` characters: it ends up in mail headers and tables. */
+export const parseLine = (what: string, value: string, max: number): string => {
+  const trimmed = value.trim();
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
+  if (trimmed !== "" && trimmed.length <= max && !/[\u0000-\u001f\u007f\u2028\u2029]/.test(trimmed)) return trimmed;
+  throw invalid(what, value, `use 1 to ${max} characters on one line`);
+};
+
+/** A whole number of requests per rolling 60 s, 1 to 10,000,000. */
+export const parseLimit = (value: string): number => {
+  const limit = Number(value);
+  if (/^[0-9]{1,8}$/.test(value) && limit >= 1 && limit <= 10_000_000) return limit;
+  throw invalid("limit", value, "use a whole number of requests per minute from 1 to 10000000");
+};
+
+/**
+ * `2027-01-31` (the client works to the end of that day, UTC), an RFC 3339 date-time with offset, or `30d` from now.
+ * @returns milliseconds since the epoch, later than `now`
+ */
+export const parseExpiry = (value: string, now: number): number => {
+  const at = expiryInstant(value, now);
+  if (at === undefined || !Number.isFinite(at)) {
+    throw invalid("expiry", value, "use a day such as 2027-01-31, a date-time such as 2027-01-31T18:00:00Z, or 30d");
+  }
+  if (at <= now) throw invalid("expiry", value, "it lies in the past; to stop a client now, revoke it");
+  return at;
+};
+
+const expiryInstant = (value: string, now: number): number | undefined => {
+  const days = /^([1-9][0-9]{0,4})d$/.exec(value);
+  if (days) return now + Number(days[1]) * 86_400_000;
+  const day = /^(\d{4})-(\d{2})-(\d{2})$/.exec(value);
+  if (day) {
+    const start = Date.parse(`${value}T00:00:00Z`);
+    // Date.parse turns 2027-02-31 into March.
+    if (!Number.isFinite(start) || new Date(start).toISOString().slice(0, 10) !== value) return undefined;
+    return start + 86_400_000;
+  }
+  if (/^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?([Zz]|[+-]\d{2}:\d{2})$/.test(value)) {
+    return Date.parse(value.replace(" ", "T"));
+  }
+  return undefined;
+};
+
+/** `ocr,chat` → sorted unique names; `all` → undefined, meaning every service. */
+export const parseServiceList = (value: string): readonly string[] | undefined => {
+  if (value.trim() === "all") return undefined;
+  const names = value.split(",").map((name) => parseServiceName(name.trim()));
+  return [...new Set(names)].sort();
+};

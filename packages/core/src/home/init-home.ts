@@ -1,0 +1,115 @@
+import { mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import type { ChangeDraft } from "../changes/change.ts";
+import type { SettingKey } from "../config/settings.ts";
+import { randomId } from "../random-id.ts";
+import { assertPrivate, parseMasterKey } from "../sealing/master-key.ts";
+import { createStore, parseStoreUrl } from "../store/open-store.ts";
+import { sweepStale } from "../store/sqlite/files/sweep-stale.ts";
+import { syncPath } from "../store/sqlite/files/sync-path.ts";
+import { translateFsError } from "../store/sqlite/files/translate-fs-error.ts";
+import { defaultStoreUrl, masterKeyPath, pendingPath } from "./home-paths.ts";
+import { type HomeLocation, inspectHome } from "./inspect-home.ts";
+import { createKeyFile, readOrCreateKeyFile, writePrivateFile } from "./key-file.ts";
+import { newStoreSeed } from "./new-store-seed.ts";
+
+export interface InitHomeOptions extends HomeLocation {
+  /** Wall clock, milliseconds since the epoch, and who acts: for the first changes. */
+  readonly at: number;
+  readonly actor: string;
+  /** Stored as the changes after the first signing key, in this order. */
+  readonly settings?: ReadonlyMap<SettingKey, string> | undefined;
+}
+
+/**
+ * Creates the home: master key, control database, first signing key, settings. All of it or nothing, also when killed at
+ * any moment, and never over anything that is there.
+ *
+ * Where the home is absent or an empty folder, it is built beside it and renamed into place. Where that cannot be done (a
+ * mount point, a folder with other files in it, a store elsewhere) the files are placed one by one, the database last;
+ * until then the home counts as empty, and the next call finishes the work with the key that is there.
+ * @returns whether this call created it; false when it was ready, or when another process was faster
+ * @throws AigwError `home_incomplete`, `invalid_value`, `insecure_permissions`, `master_key_invalid`, `store_*`
+ */
+export const initHome = async (given: InitHomeOptions): Promise<{ readonly created: boolean }> => {
+  const home = resolve(given.home);
+  const options = { ...given, home };
+  try {
+    if (inspectHome(options) === "ready") return { created: false };
+    if (isInside(home, options.storeUrl) && isAbsentOrEmpty(home) && (await createByRename(options)))
+      return { created: true };
+    // Also when the rename lost against another process: it may have completed the home or only begun it.
+    if (inspectHome(options) === "ready") return { created: false };
+    return { created: await createInPlace(options) };
+  } catch (error) {
+    throw translateFsError(error, home);
+  }
+};
+
+/** @returns false when the home could not be renamed into place */
+const createByRename = async (options: InitHomeOptions): Promise<boolean> => {
+  const { home } = options;
+  const parent = dirname(home);
+  mkdirSync(parent, { recursive: true, mode: 0o700 });
+  sweepStale(`${home}.init-`);
+  const staged = `${home}.init-${randomId("", 10)}`;
+  try {
+    if (!tryTo(() => mkdirSync(staged, { mode: 0o700 }))) return false;
+    const key = options.masterKey ? envKey(options.masterKey) : createKeyFile(masterKeyPath(staged));
+    const { path } = parseStoreUrl(options.storeUrl ?? defaultStoreUrl(home));
+    await createStore(`sqlite:${join(staged, basename(path))}`, newStoreSeed(key, drafts(options), options));
+    syncPath(staged);
+    if (!tryTo(() => renameSync(staged, home))) return false;
+    syncPath(parent);
+    return true;
+  } finally {
+    rmSync(staged, { recursive: true, force: true });
+  }
+};
+
+const createInPlace = async (options: InitHomeOptions): Promise<boolean> => {
+  const { home, masterKey } = options;
+  const url = options.storeUrl ?? defaultStoreUrl(home);
+  if (masterKey) return createStore(url, newStoreSeed(envKey(masterKey), drafts(options), options));
+  mkdirSync(home, { recursive: true, mode: 0o700 });
+  assertPrivate(home, "folder");
+  writePrivateFile(pendingPath(home), "");
+  // A power loss must not keep the key and lose the note.
+  syncPath(home);
+  const created = await createStore(url, newStoreSeed(readOrCreateKeyFile(home), drafts(options), options));
+  rmSync(pendingPath(home), { force: true });
+  return created;
+};
+
+const envKey = (text: string): Uint8Array => parseMasterKey(text, "AIGW_MASTER_KEY");
+
+const drafts = (options: InitHomeOptions): readonly ChangeDraft[] =>
+  [...(options.settings ?? [])].map(([subject, after]) => ({ action: "config.set", subject, after }));
+
+const isInside = (home: string, storeUrl: string | undefined): boolean =>
+  dirname(parseStoreUrl(storeUrl ?? defaultStoreUrl(home)).path) === home;
+
+const isAbsentOrEmpty = (home: string): boolean => {
+  try {
+    return readdirSync(home).length === 0;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return true;
+    throw error;
+  }
+};
+
+/**
+ * @returns false for the reasons to go file by file instead: the target has come to be, is a mount point or is on another
+ * file system, or only the home itself may be written
+ */
+const tryTo = (step: () => void): boolean => {
+  try {
+    step();
+    return true;
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (["ENOTEMPTY", "EEXIST", "ENOTDIR", "EBUSY", "EXDEV", "EACCES", "EPERM", "EROFS"].includes(String(code)))
+      return false;
+    throw error;
+  }
+};

@@ -1,0 +1,70 @@
+import { type Stats, statSync } from "node:fs";
+import { AigwError } from "../errors.ts";
+import { parseStoreUrl } from "../store/open-store.ts";
+import { translateFsError } from "../store/sqlite/files/translate-fs-error.ts";
+import { usagePathOf } from "../store/sqlite/usage-path.ts";
+import { defaultStoreUrl, masterKeyPath, pendingPath } from "./home-paths.ts";
+
+export interface HomeLocation {
+  /** Absolute path of the home folder. */
+  readonly home: string;
+  /** `<home>/aigw.db` unless given. */
+  readonly storeUrl?: string | undefined;
+  /** The text of AIGW_MASTER_KEY, which replaces the key file. */
+  readonly masterKey?: string | undefined;
+}
+
+/** Nothing there yet, or everything: whatever lies between is an error, so that nothing is ever initialised over. */
+export type HomeState = "empty" | "ready";
+
+/**
+ * Looks only; reads no file.
+ * @throws AigwError `home_incomplete` naming what is missing, `invalid_value` when the home is not a folder, `store_*`
+ */
+export const inspectHome = (location: HomeLocation): HomeState => {
+  const first = look(location);
+  // Another process may be in the middle of an initialisation, whose steps this looked at one by one; it then is done.
+  const found = typeof first === "string" ? first : look(location);
+  if (typeof found === "string") return found;
+  throw found;
+};
+
+const look = ({ home, storeUrl, masterKey }: HomeLocation): HomeState | AigwError => {
+  const { path } = parseStoreUrl(storeUrl ?? defaultStoreUrl(home));
+  const folder = statOf(home);
+  if (folder !== undefined && !folder.isDirectory()) {
+    throw new AigwError(
+      "invalid_value",
+      `The home ${home} is a file, not a folder. Choose another with --home or AIGW_HOME.`,
+    );
+  }
+  const pending = exists(pendingPath(home));
+  const keyFile = exists(masterKeyPath(home));
+  const database = exists(path);
+  if (database) return keyFile || masterKey ? "ready" : incomplete(KEY_MISSING(home, path));
+  for (const leftover of [`${path}-wal`, usagePathOf(path)]) {
+    if (exists(leftover))
+      return incomplete(`${leftover} is there, but the database ${path} is missing. ${RESTORE_DATABASE}`);
+  }
+  if (keyFile && !pending) {
+    return incomplete(`${masterKeyPath(home)} is there, but the database ${path} is missing. ${RESTORE_DATABASE}`);
+  }
+  return "empty";
+};
+
+const KEY_MISSING = (home: string, path: string): string =>
+  `The database ${path} is there, but its master key ${masterKeyPath(home)} is missing. ` +
+  "Restore the key from a backup, or set AIGW_MASTER_KEY.";
+const RESTORE_DATABASE = "Restore it from a backup, or use an empty home to start anew.";
+
+const incomplete = (message: string): AigwError => new AigwError("home_incomplete", message);
+
+const exists = (path: string): boolean => statOf(path) !== undefined;
+
+const statOf = (path: string): Stats | undefined => {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    throw translateFsError(error, path);
+  }
+};

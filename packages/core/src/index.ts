@@ -1,0 +1,84 @@
+export { type AddClientInput, addClient, type ClientWithPassword } from "./acts/add-client.ts";
+export { type AddServiceInput, addService, type HeaderInput } from "./acts/add-service.ts";
+export { awaitGateways, type GatewayReceipt, INSTANCE_GONE_MS, type Receipt } from "./acts/await-gateways.ts";
+export type { ActDeps, Committed } from "./acts/commit.ts";
+export { findClient, findService } from "./acts/find.ts";
+export { previewRotation, type RotationPreview } from "./acts/preview-rotation.ts";
+export { rehashPassword } from "./acts/rehash-password.ts";
+export { removeClient } from "./acts/remove-client.ts";
+export { removeService } from "./acts/remove-service.ts";
+export { restoreClient } from "./acts/restore-client.ts";
+export { revokeClient } from "./acts/revoke-client.ts";
+export { type RotationResult, rotateSecret, rotateSecretWithGrace } from "./acts/rotate-secret.ts";
+export { type ClientPatch, setClient } from "./acts/set-client.ts";
+export { setPassword } from "./acts/set-password.ts";
+export { type ServicePatch, setService } from "./acts/set-service.ts";
+export { setSetting, unsetSetting } from "./acts/set-setting.ts";
+export type { Action, Change, ChangeDraft } from "./changes/change.ts";
+export { type ControlState, emptyControlState, fold } from "./changes/control-state.ts";
+export {
+  type Client,
+  type ClientStanding,
+  DEFAULT_LIMIT,
+  LIMIT_WINDOW_MS,
+  limitOf,
+  mayCall,
+  standingOf,
+} from "./clients/client.ts";
+export {
+  parseClientName,
+  parseEmail,
+  parseExpiry,
+  parseLimit,
+  parseLine,
+  parseServiceList,
+} from "./clients/parse-client.ts";
+export { hashPassword, MAX_PASSWORD_LENGTH, needsRehash, verifyPassword } from "./clients/password.ts";
+export { type Clock, steadyWallClock, systemClock } from "./clock.ts";
+export {
+  type EffectiveSetting,
+  effectiveSetting,
+  isPlainHttp,
+  parseSettingKey,
+  SETTING_KEYS,
+  SETTINGS,
+  type SettingKey,
+} from "./config/settings.ts";
+export { AigwError, type ErrorCode, type ErrorDetails, isAigwError, isStoreFault } from "./errors.ts";
+export {
+  defaultStoreUrl,
+  type Environment,
+  type HomeLocation,
+  type HomeState,
+  type InitHomeOptions,
+  initHome,
+  inspectHome,
+  masterKeyPath,
+  type OpenedHome,
+  type OpenHomeOptions,
+  openHome,
+  resolveHome,
+} from "./home/index.ts";
+export { openSigningKey } from "./keys/create-key.ts";
+export { activeKey, type Keyring, type SigningKey, verifies } from "./keys/signing-key.ts";
+export type { Permit } from "./limits/holding.ts";
+export { Limiter, type LimiterOptions } from "./limits/limiter.ts";
+export { type OnboardingEmail, renderOnboardingEmail } from "./onboarding/email.ts";
+export { effectiveSettings, type OnboardingFacts, onboardingFacts } from "./onboarding/facts.ts";
+export { randomId } from "./random-id.ts";
+export type { Sealer } from "./sealing/sealer.ts";
+export { openHeaders } from "./services/headers.ts";
+export { parseDuration, parseHeaderName, parseServiceName, parseUpstreamUrl } from "./services/parse-service.ts";
+export type { Service } from "./services/service.ts";
+export { type OpenedStore, type OpenStoreOptions, openStore, parseStoreUrl } from "./store/open-store.ts";
+export type {
+  ControlStore,
+  Instance,
+  MaybePromise,
+  SeenInstance,
+  Store,
+  TokenIssue,
+  TrafficStore,
+  UsagePage,
+} from "./store/store.ts";
+export { OUTCOMES, type Outcome, type UsageEvent, type UsageFilter } from "./usage/usage-event.ts";

@@ -1,0 +1,51 @@
+import { type Keyring, RETIRED_KEYS_KEPT, type SigningKey } from "./signing-key.ts";
+
+/**
+ * A gateway may sign with the old key until it has applied the activation (promised within 1 s), and such a token
+ * lives an hour from then. Without the margin a grace of exactly the token's lifetime would cut those off.
+ */
+export const GRACE_MARGIN_MS = 5_000;
+
+/** The new key signs at once and nothing older verifies. */
+export const rotateAtOnce = (keyring: Keyring, fresh: SigningKey, now: number): Keyring =>
+  prune([...keyring.map((key) => retire(key, now)), { ...fresh, status: "active", activatedAt: now }]);
+
+/**
+ * First half of a rotation with grace: the new key verifies everywhere before anything is signed with it. A key that a
+ * killed command left published never signed anything and is retired.
+ */
+export const publish = (keyring: Keyring, fresh: SigningKey, now: number): Keyring =>
+  prune([
+    ...retireOverdue(keyring, now).map((key) => (key.status === "published" ? retire(key, now) : key)),
+    { ...fresh, status: "published" },
+  ]);
+
+/** Second half: the published key signs, the one that signed verifies for `graceMs` more. */
+export const activate = (keyring: Keyring, kid: string, now: number, graceMs: number): Keyring =>
+  retireOverdue(keyring, now).map((key): SigningKey => {
+    if (key.kid === kid) return { ...key, status: "active", activatedAt: now };
+    if (key.status === "active") return { ...key, status: "retiring", verifyUntil: now + graceMs + GRACE_MARGIN_MS };
+    return key;
+  });
+
+/** Takes a published key back, when a gateway did not confirm it. */
+export const withdraw = (keyring: Keyring, kid: string, now: number): Keyring =>
+  keyring.map((key) => (key.kid === kid ? retire(key, now) : key));
+
+const retire = (key: SigningKey, now: number): SigningKey => {
+  if (key.status === "retired") return key;
+  const { sealedSecret: _dropped, verifyUntil: _ended, ...rest } = key;
+  return { ...rest, status: "retired", retiredAt: now };
+};
+
+const retireOverdue = (keyring: Keyring, now: number): Keyring =>
+  keyring.map((key) =>
+    key.status === "retiring" && key.verifyUntil !== undefined && key.verifyUntil <= now ? retire(key, now) : key,
+  );
+
+const prune = (keyring: Keyring): Keyring => {
+  const surplus = keyring.filter((key) => key.status === "retired").length - RETIRED_KEYS_KEPT;
+  if (surplus <= 0) return keyring;
+  const oldest = new Set(keyring.filter((key) => key.status === "retired").slice(0, surplus));
+  return keyring.filter((key) => !oldest.has(key));
+};

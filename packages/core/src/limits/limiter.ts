@@ -1,0 +1,246 @@
+import { isStoreFault } from "../errors.ts";
+import type { MaybePromise, TrafficStore, VersionedWindow } from "../store/store.ts";
+import { admitted, currentWindow, endLease, type Holding, newHolding, type Permit, refused } from "./holding.ts";
+import {
+  counted,
+  EMPTY_WINDOW,
+  lend,
+  nextFreeAt,
+  oldestFreeAt,
+  type PermitWindow,
+  spend,
+  unspend,
+} from "./permit-window.ts";
+
+export interface LimiterOptions {
+  readonly store: Pick<TrafficStore, "steadyNow" | "permitWindow" | "setPermitWindow">;
+  /** The instance's id: whose leases these are. */
+  readonly holder: string;
+  readonly windowMs: number;
+  /** Limits above {@link SINGLE_PERMIT_LIMIT} are leased in bundles; false asks the store for each permit. */
+  readonly bundles: boolean;
+}
+
+/** Up to this limit every permit is granted by the store one by one; above it, in bundles of a sixtieth. */
+export const SINGLE_PERMIT_LIMIT = 120;
+const LEASE_MS = 2_000;
+/** While somebody else holds a lease, a refusal may be out of date as soon as they give back what they did not use. */
+const REFUSAL_WITH_LEASES_MS = 250;
+/** After a store fault permits are counted here alone for so long before the store is asked again. */
+const STORE_RETRY_MS = 1_000;
+
+/**
+ * Exactly N permits in any rolling window, over all instances that share the store and over restarts.
+ * A refused request writes nothing. Cost: one compare-and-set a permit, or one a bundle for large limits.
+ */
+export class Limiter {
+  readonly #options: LimiterOptions;
+  readonly #holdings = new Map<string, Holding>();
+  #storeAwayUntil = 0;
+
+  constructor(options: LimiterOptions) {
+    this.#options = options;
+  }
+
+  acquire(key: string, limit: number): MaybePromise<Permit> {
+    const now = this.#options.store.steadyNow();
+    const holding = this.#holdings.get(key);
+    if (holding === undefined) return this.#load(key, limit, () => this.acquire(key, limit));
+    if (holding.turn !== undefined) return this.#inTurn(holding, () => this.acquire(key, limit));
+    if (holding.limit !== limit) this.#changeLimit(holding, limit);
+    if (now < holding.refusedUntil) return refused(holding, now, this.#options);
+    if (holding.outdated) return this.#reload(key, holding, () => this.acquire(key, limit));
+    if (holding.leaseLeft > 0 && now < holding.leaseUntil) {
+      holding.leaseLeft -= 1;
+      holding.leaseUsed += 1;
+      holding.leaseLastUse = now;
+      return admitted(holding, now, this.#options);
+    }
+    return this.#ask(key, holding);
+  }
+
+  /** The window as it stands, without taking a permit: `remaining` and `resetMs` for an answer that costs nothing. */
+  peek(key: string, limit: number): MaybePromise<Permit> {
+    const now = this.#options.store.steadyNow();
+    const holding = this.#holdings.get(key);
+    if (holding === undefined) return this.#load(key, limit, () => this.peek(key, limit));
+    const window = currentWindow(holding, now, this.#options);
+    const freeAt = oldestFreeAt(window, this.#options.windowMs) ?? now + this.#options.windowMs;
+    const remaining = Math.max(0, limit - counted(window));
+    return { admitted: false, limit, remaining, resetMs: Math.max(1, freeAt - now), at: now };
+  }
+
+  /** Takes back a permit that turned out not to count, such as a login that succeeded. */
+  refund(key: string, permit: Permit): MaybePromise<void> {
+    const holding = this.#holdings.get(key);
+    if (holding === undefined) return;
+    if (holding.turn !== undefined) return this.#inTurn(holding, () => this.refund(key, permit));
+    holding.refusedUntil = 0;
+    if (holding.unsaved.includes(permit.at)) {
+      holding.unsaved = holding.unsaved.toSpliced(holding.unsaved.indexOf(permit.at), 1);
+      return;
+    }
+    const window = unspend(currentWindow(holding, this.#options.store.steadyNow(), this.#options), permit.at);
+    return this.#write(
+      key,
+      holding,
+      window,
+      (ok) => (ok ? undefined : this.#reload(key, holding, () => this.refund(key, permit))),
+      () => undefined,
+    );
+  }
+
+  /** Forgets keys in which nothing counts any more. */
+  prune(): void {
+    const now = this.#options.store.steadyNow();
+    for (const [key, holding] of this.#holdings) {
+      if (holding.turn === undefined && counted(currentWindow(holding, now, this.#options)) === 0)
+        this.#holdings.delete(key);
+    }
+  }
+
+  /** Gives unused permits back, so that a restart costs clients nothing. Best effort. */
+  async close(): Promise<void> {
+    for (const [key, holding] of this.#holdings) {
+      await holding.turn;
+      if (holding.leaseUntil === 0 && holding.unsaved.length === 0) continue;
+      const window = currentWindow(holding, this.#options.store.steadyNow(), this.#options);
+      await this.#write(
+        key,
+        holding,
+        window,
+        () => undefined,
+        () => undefined,
+      );
+    }
+    this.#holdings.clear();
+  }
+
+  #load(key: string, limit: number, then: () => MaybePromise<Permit>): MaybePromise<Permit> {
+    const holding = newHolding(limit);
+    this.#holdings.set(key, holding);
+    return this.#reload(key, holding, then);
+  }
+
+  #changeLimit(holding: Holding, limit: number): void {
+    holding.limit = limit;
+    holding.refusedUntil = 0;
+    holding.leaseLeft = 0;
+  }
+
+  /** Asks the store for a permit or a bundle. */
+  #ask(key: string, holding: Holding): MaybePromise<Permit> {
+    const now = this.#options.store.steadyNow();
+    const window = currentWindow(holding, now, this.#options);
+    const free = holding.limit - counted(window);
+    if (free <= 0) return this.#refuse(holding, window, now);
+    const admitHere = (): Permit => {
+      holding.unsaved = [...holding.unsaved, now];
+      return admitted(holding, now, this.#options);
+    };
+    if (this.#storeAwayUntil > now) return admitHere();
+    const bundle = Math.min(free, this.#bundleFor(holding.limit));
+    const until = now + LEASE_MS;
+    const next =
+      bundle === 1 ? spend(window, now, 1) : lend(window, { holder: this.#options.holder, count: bundle, until });
+    return this.#write(
+      key,
+      holding,
+      next,
+      (ok) => {
+        if (!ok) return this.#reload(key, holding, () => this.acquire(key, holding.limit));
+        if (bundle > 1) {
+          holding.leaseLeft = bundle - 1;
+          holding.leaseUsed = 1;
+          holding.leaseLastUse = now;
+          holding.leaseUntil = until;
+        }
+        return admitted(holding, now, this.#options);
+      },
+      admitHere,
+    );
+  }
+
+  #bundleFor(limit: number): number {
+    return this.#options.bundles && limit > SINGLE_PERMIT_LIMIT ? Math.ceil(limit / 60) : 1;
+  }
+
+  #refuse(holding: Holding, window: PermitWindow, now: number): Permit {
+    const freeAt = nextFreeAt(window, holding.limit, this.#options.windowMs);
+    const othersLease = window.leases.length > 0;
+    holding.refusedUntil = othersLease ? Math.min(freeAt, now + REFUSAL_WITH_LEASES_MS) : freeAt;
+    holding.outdated = othersLease;
+    return { admitted: false, limit: holding.limit, remaining: 0, resetMs: freeAt - now, at: now };
+  }
+
+  #write<T>(
+    key: string,
+    holding: Holding,
+    next: PermitWindow,
+    then: (ok: boolean) => MaybePromise<T>,
+    onFault: () => MaybePromise<T>,
+  ): MaybePromise<T> {
+    const settled = (ok: boolean): MaybePromise<T> => {
+      if (ok) {
+        holding.version += 1;
+        holding.window = next;
+        endLease(holding);
+        holding.unsaved = [];
+      }
+      return then(ok);
+    };
+    return this.#guarded(
+      holding,
+      () => this.#options.store.setPermitWindow(key, holding.version, next),
+      settled,
+      onFault,
+    );
+  }
+
+  #reload<T>(key: string, holding: Holding, then: () => MaybePromise<T>): MaybePromise<T> {
+    const loaded = (found: VersionedWindow | undefined): MaybePromise<T> => {
+      holding.version = found?.version ?? 0;
+      holding.window = found?.window ?? EMPTY_WINDOW;
+      holding.outdated = false;
+      // Our lease ran out and somebody else has already counted it as spent.
+      if (!holding.window.leases.some((lease) => lease.holder === this.#options.holder)) endLease(holding);
+      return then();
+    };
+    const storeAway = (): MaybePromise<T> => {
+      holding.outdated = false;
+      return then();
+    };
+    return this.#guarded(holding, () => this.#options.store.permitWindow(key), loaded, storeAway);
+  }
+
+  /** Runs one store call; holds others of this key back while it is under way; takes a store fault as "away". */
+  #guarded<A, T>(
+    holding: Holding,
+    call: () => MaybePromise<A>,
+    then: (answer: A) => MaybePromise<T>,
+    onFault: () => MaybePromise<T>,
+  ): MaybePromise<T> {
+    const fault = (error: unknown): MaybePromise<T> => {
+      if (!isStoreFault(error)) throw error;
+      this.#storeAwayUntil = this.#options.store.steadyNow() + STORE_RETRY_MS;
+      return onFault();
+    };
+    let answer: MaybePromise<A>;
+    try {
+      answer = call();
+    } catch (error) {
+      return fault(error);
+    }
+    if (!(answer instanceof Promise)) return then(answer);
+    const turn = answer.finally(() => {
+      holding.turn = undefined;
+    });
+    holding.turn = turn.catch(() => undefined);
+    return turn.then(then, fault);
+  }
+
+  async #inTurn<T>(holding: Holding, then: () => MaybePromise<T>): Promise<T> {
+    await holding.turn;
+    return then();
+  }
+}

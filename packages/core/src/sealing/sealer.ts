@@ -1,0 +1,60 @@
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
+import { AigwError } from "../errors.ts";
+
+/** What a sealed value is for. A value sealed for one purpose cannot be opened for another. */
+export type SealPurpose = "signing-key" | "service-header" | "key-check";
+
+/** Seals secrets for the store: AES-256-GCM under a key derived from the master key per purpose. */
+export interface Sealer {
+  /** @returns `v1.` + base64url of nonce, tag and ciphertext */
+  seal(purpose: SealPurpose, secret: Uint8Array): string;
+  /** @throws AigwError `master_key_wrong` when it was sealed with another key or was altered */
+  open(purpose: SealPurpose, sealed: string): Uint8Array;
+}
+
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+
+/** @param masterKey 32 bytes */
+export const createSealer = (masterKey: Uint8Array): Sealer => {
+  const keys = new Map<SealPurpose, Buffer>();
+  const keyFor = (purpose: SealPurpose): Buffer => {
+    const known = keys.get(purpose);
+    if (known) return known;
+    const key = Buffer.from(hkdfSync("sha256", masterKey, "", `aigw/v1/${purpose}`, 32));
+    keys.set(purpose, key);
+    return key;
+  };
+  return {
+    seal(purpose, secret) {
+      const nonce = randomBytes(NONCE_BYTES);
+      const cipher = createCipheriv("aes-256-gcm", keyFor(purpose), nonce);
+      const body = Buffer.concat([cipher.update(secret), cipher.final()]);
+      return `v1.${Buffer.concat([nonce, cipher.getAuthTag(), body]).toString("base64url")}`;
+    },
+    open(purpose, sealed) {
+      try {
+        const bytes = Buffer.from(sealed.replace(/^v1\./, ""), "base64url");
+        const nonce = bytes.subarray(0, NONCE_BYTES);
+        const tag = bytes.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES);
+        const decipher = createDecipheriv("aes-256-gcm", keyFor(purpose), nonce, { authTagLength: TAG_BYTES });
+        decipher.setAuthTag(tag);
+        return Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES + TAG_BYTES)), decipher.final()]);
+      } catch (cause) {
+        throw new AigwError(
+          "master_key_wrong",
+          "The master key does not open this store. Use the key that belongs to it: master.key in its home, or AIGW_MASTER_KEY.",
+          { cause },
+        );
+      }
+    },
+  };
+};
+
+/** Sealed into a new store; opening it proves that a master key is the right one before anything else is tried. */
+export const sealKeyCheck = (sealer: Sealer): string => sealer.seal("key-check", Buffer.from("aigw"));
+
+/** @throws AigwError `master_key_wrong` */
+export const verifyKeyCheck = (sealer: Sealer, check: string): void => {
+  sealer.open("key-check", check);
+};

@@ -1,0 +1,25 @@
+/** A service: a name under `/api/` and the upstream behind it. */
+export interface Service {
+  /** `s_` + 16 characters. */
+  readonly id: string;
+  /** Unique; see {@link parseServiceName}. */
+  readonly name: string;
+  /** Absolute http(s) URL without user info, query or fragment; its path is the base path. */
+  readonly url: string;
+  /** How long the upstream may take to send response headers, milliseconds. */
+  readonly timeoutMs: number;
+  /** How long a transfer may stand still mid-stream, milliseconds. */
+  readonly idleTimeoutMs: number;
+  /** Headers set on every request to the upstream, such as its API key; values sealed. */
+  readonly headers: readonly SealedHeader[];
+  readonly createdAt: number;
+}
+
+export interface SealedHeader {
+  readonly name: string;
+  /** Sealed with the master key for the purpose `service-header`; see sealing/. */
+  readonly sealedValue: string;
+}
+
+export const DEFAULT_TIMEOUT_MS = 60_000;
+export const DEFAULT_IDLE_TIMEOUT_MS = 300_000;

@@ -1,0 +1,73 @@
+import { resolve } from "node:path";
+import type { Clock } from "../clock.ts";
+import { AigwError } from "../errors.ts";
+import type { StoreSeed } from "./sqlite/sqlite-store.ts";
+import type { MaybePromise, Store } from "./store.ts";
+
+export type { StoreSeed } from "./sqlite/sqlite-store.ts";
+
+/** A store URL, taken apart. */
+export interface StoreLocation {
+  readonly engine: "sqlite";
+  /** Absolute path of the control database. */
+  readonly path: string;
+}
+
+/** An opened store and what it needs besides serving: the proof of the master key, and a look at its own health. */
+export interface OpenedStore extends Store {
+  /** See verifyKeyCheck. */
+  readonly keyCheck: string;
+  /** Reads everything there is. @returns what is wrong, a line each; empty when it is sound */
+  integrityCheck(): MaybePromise<readonly string[]>;
+}
+
+export interface OpenStoreOptions {
+  readonly clock: Clock;
+  /**
+   * How long one statement may wait for another process's lock, milliseconds; 5,000 unless given. The embedded engine
+   * blocks the thread meanwhile, so a gateway gives 50.
+   */
+  readonly busyTimeoutMs?: number | undefined;
+}
+
+export const DEFAULT_BUSY_TIMEOUT_MS = 5_000;
+
+/**
+ * `sqlite:<path>`; a relative path is taken from the working directory.
+ * @throws AigwError `invalid_value`, `store_unsupported`; a URL may hold a password, so neither repeats it
+ */
+export const parseStoreUrl = (url: string): StoreLocation => {
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase();
+  if (scheme === "mongodb" || scheme === "mongodb+srv") {
+    throw new AigwError("store_unsupported", "This build has the embedded store only. Use sqlite:<path> as the store.");
+  }
+  const path = url.slice("sqlite:".length);
+  if (scheme === "sqlite" && /^(?!\/\/[^/])(?!:memory:$)[^\0?#]+$/.test(path))
+    return { engine: "sqlite", path: resolve(path) };
+  throw new AigwError(
+    "invalid_value",
+    `The store URL${scheme === undefined ? "" : ` (${scheme}:…)`} is not valid: use sqlite:<path>, such as sqlite:/var/lib/aigw/aigw.db.`,
+  );
+};
+
+/**
+ * Opens an existing store; never creates one.
+ * @throws AigwError `invalid_value`, `insecure_permissions`, `store_*`
+ */
+export const openStore = async (url: string, options: OpenStoreOptions): Promise<OpenedStore> => {
+  const { path } = parseStoreUrl(url);
+  // Loaded on demand, so that whoever uses one engine does not pay for the other.
+  const { SqliteStore } = await import("./sqlite/sqlite-store.ts");
+  const { clock, busyTimeoutMs = DEFAULT_BUSY_TIMEOUT_MS } = options;
+  return new SqliteStore(path, { clock, busyTimeoutMs });
+};
+
+/**
+ * Creates a store, complete or not at all, never over an existing one.
+ * @returns false when there is one already; it is left as it is
+ */
+export const createStore = async (url: string, seed: StoreSeed): Promise<boolean> => {
+  const { path } = parseStoreUrl(url);
+  const { createSqliteStore } = await import("./sqlite/sqlite-store.ts");
+  return createSqliteStore(path, seed);
+};

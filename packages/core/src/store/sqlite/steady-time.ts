@@ -1,0 +1,83 @@
+import { readFileSync } from "node:fs";
+import type { Clock } from "../../clock.ts";
+import type { Database } from "./database.ts";
+
+/**
+ * Permits are kept for so long after the last one was granted, steady milliseconds: no limiter may use a longer window.
+ * The store does not know the windows' lengths, which differ by key.
+ */
+export const LONGEST_WINDOW_MS = 600_000;
+
+/** Leases end up to so much after the present; a steady time behind a stored one by no more is no sign of a reboot. */
+const AHEAD_MS = 10_000;
+
+/**
+ * Names this boot of the machine: the monotonic clock starts anew with each. Where the system has no such name, all
+ * boots share one, and {@link agreeOnSteadyOffset} tells them apart by the clock having gone back.
+ */
+export const readBootId = (): string => {
+  try {
+    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  } catch {
+    return "unnamed";
+  }
+};
+
+/**
+ * What to add to the monotonic clock to get the store's steady time. Set once per boot by whoever comes first, so that
+ * all processes agree and setting the wall clock changes nothing; after a reboot it starts at the wall clock's time, or
+ * at the last steady time the database knows of if that is later, so that permits never count longer nor shorter.
+ *
+ * Without boot ids, a reboot can go unnoticed when the machine has been up for longer than before; then steady time is
+ * behind the wall clock, which nothing depends on, and still has not gone back.
+ * @param atLeast a steady time that is known to this process, or 0
+ */
+export const agreeOnSteadyOffset = (db: Database, clock: Clock, bootId: string, atLeast = 0): number => {
+  const usable = (): number | undefined => {
+    const stored = readAnchor(db);
+    if (stored === undefined || stored.bootId !== bootId) return undefined;
+    return stored.offset + clock.monotonic() + AHEAD_MS >= lastKnown(db) ? stored.offset : undefined;
+  };
+  return (
+    usable() ??
+    db.immediate(() => {
+      const agreed = usable();
+      if (agreed !== undefined) return agreed;
+      const offset = Math.max(clock.now(), lastKnown(db), atLeast) - clock.monotonic();
+      db.run(
+        `INSERT INTO meta VALUES ('boot_id', ?), ('steady_offset', ?)
+         ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
+        bootId,
+        offset,
+      );
+      return offset;
+    })
+  );
+};
+
+/** Notes a steady time whose other traces are about to be deleted. */
+export const noteSteadyTime = (db: Database, now: number): void => {
+  db.run(
+    "INSERT INTO meta VALUES ('steady_seen', ?) ON CONFLICT (key) DO UPDATE SET value = max(value, excluded.value)",
+    now,
+  );
+};
+
+const readAnchor = (db: Database): { readonly bootId: string; readonly offset: number } | undefined => {
+  const row = db.get<{ bootId: string | null; offset: number | null }>(
+    `SELECT (SELECT value FROM meta WHERE key = 'boot_id') AS bootId,
+            (SELECT value FROM meta WHERE key = 'steady_offset') AS offset`,
+  );
+  if (row === undefined || row.bootId === null || row.offset === null) return undefined;
+  return { bootId: row.bootId, offset: row.offset };
+};
+
+/** The latest steady time the database bears witness of; 0 in a new one. */
+const lastKnown = (db: Database): number =>
+  db.get<{ last: number }>(
+    `SELECT max(
+       coalesce((SELECT max(seen_at) FROM instances), 0),
+       coalesce((SELECT max(ends_at) FROM permits) - ${LONGEST_WINDOW_MS}, 0),
+       coalesce((SELECT value FROM meta WHERE key = 'steady_seen'), 0)
+     ) AS last`,
+  )?.last ?? 0;

@@ -1,0 +1,55 @@
+import type { Schema } from "./migrations.ts";
+
+/**
+ * `aigw.usage.db`: busy data. Each index is paid for by every request, so there are three: the event's id (idempotence),
+ * the client (tail and report of one client, in stored order by the rowid behind it) and the time (reports of a period).
+ */
+export const TRAFFIC_SCHEMA: Schema = {
+  name: "usage",
+  applicationId: 0x61_69_67_75,
+  pragmas: [
+    // A power loss may cost the last moments of usage, a kill -9 costs nothing; FULL would sync per permit.
+    "synchronous = NORMAL",
+    "journal_size_limit = 67108864",
+    "trusted_schema = OFF",
+  ],
+  steps: [
+    // AUTOINCREMENT: a cursor must never meet a seq a second time, even after all rows were deleted.
+    `CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
+     CREATE TABLE usage (
+       seq INTEGER PRIMARY KEY AUTOINCREMENT,
+       id TEXT NOT NULL UNIQUE,
+       at REAL NOT NULL,
+       client TEXT NOT NULL,
+       service TEXT NOT NULL,
+       method TEXT NOT NULL,
+       path TEXT NOT NULL,
+       status INTEGER NOT NULL,
+       latency_ms REAL NOT NULL,
+       upstream_ms REAL,
+       bytes_in INTEGER NOT NULL,
+       bytes_out INTEGER NOT NULL,
+       request_id TEXT NOT NULL,
+       outcome TEXT NOT NULL
+     ) STRICT;
+     CREATE INDEX usage_by_client ON usage (client);
+     CREATE INDEX usage_by_time ON usage (at);
+     CREATE TABLE permits (
+       key TEXT PRIMARY KEY,
+       version INTEGER NOT NULL,
+       ends_at REAL NOT NULL,
+       window TEXT NOT NULL
+     ) STRICT, WITHOUT ROWID;
+     CREATE INDEX permits_by_end ON permits (ends_at);
+     CREATE TABLE instances (id TEXT PRIMARY KEY, seen_at REAL NOT NULL, record TEXT NOT NULL) STRICT;
+     CREATE TABLE token_issues (
+       client_id TEXT NOT NULL,
+       kid TEXT NOT NULL,
+       epoch INTEGER NOT NULL,
+       issued_at REAL NOT NULL,
+       expires_at REAL NOT NULL,
+       PRIMARY KEY (client_id, kid)
+     ) STRICT, WITHOUT ROWID;
+     CREATE INDEX token_issues_by_end ON token_issues (expires_at);`,
+  ],
+};

@@ -1,0 +1,149 @@
+import { existsSync } from "node:fs";
+import type { Clock } from "../../clock.ts";
+import { AigwError, isStoreFault } from "../../errors.ts";
+import type { PermitWindow } from "../../limits/permit-window.ts";
+import type { UsageEvent, UsageFilter } from "../../usage/usage-event.ts";
+import type { Instance, SeenInstance, TokenIssue, TrafficStore, UsagePage, VersionedWindow } from "../store.ts";
+import { createDatabaseFile } from "./create-database-file.ts";
+import { Database } from "./database.ts";
+import { deleteInstance, readInstances, writeInstance } from "./instance-table.ts";
+import { pruneWindows, readWindow, writeWindow } from "./permit-table.ts";
+import { agreeOnSteadyOffset, readBootId } from "./steady-time.ts";
+import { readLiveTokens, recordTokenIssues } from "./token-issues.ts";
+import { TRAFFIC_SCHEMA } from "./traffic-schema.ts";
+import { UsageLog } from "./usage-log.ts";
+
+export interface TrafficOptions {
+  readonly path: string;
+  readonly clock: Clock;
+  readonly busyTimeoutMs: number;
+  /** Names this boot of the machine; read from the system unless given. */
+  readonly bootId?: string | undefined;
+}
+
+interface Opened {
+  readonly db: Database;
+  readonly usage: UsageLog;
+}
+
+/** How often the file is looked at (has it been moved or deleted?), and how long a failed opening is not repeated. */
+const LOOK_AGAIN_MS = 250;
+
+/** Usage, permits and instances in `aigw.usage.db`, which is opened on first use, and created when it is not there. */
+export class SqliteTraffic implements TrafficStore {
+  readonly #options: TrafficOptions;
+  readonly #bootId: string;
+  #opened: Opened | undefined;
+  #lookedAt = Number.NEGATIVE_INFINITY;
+  #failedAt = Number.NEGATIVE_INFINITY;
+  #offset: number | undefined;
+  #closed = false;
+
+  constructor(options: TrafficOptions) {
+    this.#options = options;
+    this.#bootId = options.bootId ?? readBootId();
+  }
+
+  recordUsage(events: readonly UsageEvent[]): void {
+    this.#open().usage.record(events);
+  }
+
+  latestUsage(filter: UsageFilter, limit: number): UsagePage {
+    return this.#open().usage.latest(filter, limit);
+  }
+
+  usageAfter(cursor: string, filter: UsageFilter, limit: number): UsagePage {
+    return this.#open().usage.after(cursor, filter, limit);
+  }
+
+  recordTokens(issues: readonly TokenIssue[]): void {
+    recordTokenIssues(this.#open().db, issues);
+  }
+
+  liveTokens(now: number): readonly TokenIssue[] {
+    return readLiveTokens(this.#open().db, now);
+  }
+
+  /** While the file cannot be opened, the time since boot on top of the wall clock's: never a fault. */
+  steadyNow(): number {
+    const { clock } = this.#options;
+    const now = clock.monotonic();
+    if (this.#opened === undefined && now - this.#failedAt >= LOOK_AGAIN_MS && !this.#closed) {
+      try {
+        this.#open();
+      } catch (error) {
+        if (!isStoreFault(error)) throw error;
+      }
+    }
+    this.#offset ??= clock.now() - now;
+    return this.#offset + now;
+  }
+
+  permitWindow(key: string): VersionedWindow | undefined {
+    return readWindow(this.#open().db, key);
+  }
+
+  setPermitWindow(key: string, expectedVersion: number, window: PermitWindow): boolean {
+    return writeWindow(this.#open().db, key, expectedVersion, window);
+  }
+
+  prunePermitWindows(now: number): void {
+    pruneWindows(this.#open().db, now, this.steadyNow());
+  }
+
+  reportInstance(instance: Instance): void {
+    writeInstance(this.#open().db, instance, this.steadyNow());
+  }
+
+  retireInstance(id: string): void {
+    deleteInstance(this.#open().db, id, this.steadyNow());
+  }
+
+  instances(withinMs: number): readonly SeenInstance[] {
+    return readInstances(this.#open().db, withinMs, this.steadyNow());
+  }
+
+  /** Opens the file if it has not been used yet. @returns what is wrong with it; reads all of it */
+  integrityProblems(): readonly string[] {
+    return this.#open().db.integrityProblems();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#opened?.db.close();
+  }
+
+  #open(): Opened {
+    if (this.#closed) throw new AigwError("store_unavailable", `The database ${this.#options.path} is closed.`);
+    const now = this.#options.clock.monotonic();
+    if (this.#opened !== undefined && now - this.#lookedAt < LOOK_AGAIN_MS) return this.#opened;
+    this.#lookedAt = now;
+    if (this.#opened !== undefined) {
+      if (this.#opened.db.isInPlace()) return this.#opened;
+      // Writing on would put every event into a file that no longer has a name.
+      this.#opened.db.close();
+      this.#opened = undefined;
+    }
+    try {
+      this.#opened = this.#connect(now);
+      return this.#opened;
+    } catch (error) {
+      this.#failedAt = now;
+      throw error;
+    }
+  }
+
+  #connect(now: number): Opened {
+    const { path, clock, busyTimeoutMs } = this.#options;
+    if (!existsSync(path)) createDatabaseFile(path, TRAFFIC_SCHEMA, () => undefined);
+    const db = Database.open(path, TRAFFIC_SCHEMA, busyTimeoutMs);
+    try {
+      const known = this.#offset === undefined ? 0 : this.#offset + now;
+      this.#offset = agreeOnSteadyOffset(db, clock, this.#bootId, known);
+      return { db, usage: new UsageLog(db) };
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,240 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Change, ChangeDraft } from "../changes/change.ts";
+import { emptyControlState, fold } from "../changes/control-state.ts";
+import { isAigwError } from "../errors.ts";
+import type { ControlStore } from "../store/store.ts";
+import { aClient, aService, aSigningKey } from "./builders.ts";
+import type { WithStore } from "./store-contract.ts";
+
+const ACT = { at: Date.UTC(2027, 0, 15, 12), actor: "admin@host" };
+
+const addClient = (name: string): ChangeDraft => ({ action: "client.add", subject: name, after: aClient({ name }) });
+
+const appendAll = async (store: ControlStore, drafts: readonly ChangeDraft[]): Promise<Change[]> => {
+  const changes: Change[] = [];
+  for (const draft of drafts) changes.push(await store.append(await store.head(), draft, ACT));
+  return changes;
+};
+
+/** Reads, decides and appends until nobody else was faster, as an admin act does. */
+const appendRetrying = async (store: ControlStore, draft: ChangeDraft): Promise<Change> => {
+  for (let attempt = 0; attempt < 1_000; attempt += 1) {
+    try {
+      return await store.append(await store.head(), draft, ACT);
+    } catch (error) {
+      if (!isAigwError(error, "changed_meanwhile")) throw error;
+    }
+  }
+  throw new Error("1,000 attempts were not enough");
+};
+
+/** One change of every kind, in an order that could happen. */
+const story = (): readonly ChangeDraft[] => {
+  const john = aClient({ name: "john", email: "john@example.com", services: ["ocr"], limit: 5 });
+  const ann = aClient({ name: "ann" });
+  const ocr = aService({ name: "ocr", headers: [{ name: "X-Api-Key", sealedValue: "v1.sealed" }] });
+  const first = aSigningKey();
+  const second = aSigningKey({ status: "published" });
+  return [
+    { action: "secret.create", subject: first.kid, after: [first] },
+    { action: "client.add", subject: "john", after: john },
+    { action: "client.add", subject: "ann", after: ann },
+    { action: "client.set", subject: "john", after: { ...john, note: "läuft – 100 %" } },
+    { action: "client.passwd", subject: "john", after: { ...john, epoch: 2 } },
+    { action: "client.rehash", subject: "john", after: { ...john, epoch: 2, passwordHash: "$argon2id$other" } },
+    { action: "client.revoke", subject: "john", after: { ...john, epoch: 3, status: "revoked", revokedAt: ACT.at } },
+    { action: "client.restore", subject: "john", after: { ...john, epoch: 4 } },
+    { action: "service.add", subject: "ocr", after: ocr },
+    { action: "service.add", subject: "chat", after: aService({ name: "chat" }) },
+    { action: "service.set", subject: "ocr", after: { ...ocr, timeoutMs: 5_000 } },
+    { action: "service.remove", subject: "chat", after: null },
+    { action: "config.set", subject: "public-url", after: "https://ai.example.com" },
+    { action: "config.set", subject: "sender-name", after: "Ops" },
+    { action: "config.unset", subject: "sender-name", after: null },
+    { action: "secret.publish", subject: second.kid, after: [first, second] },
+    { action: "secret.withdraw", subject: second.kid, after: [first] },
+    { action: "secret.activate", subject: second.kid, after: [first, { ...second, status: "active" }] },
+    { action: "secret.rotate", subject: second.kid, after: [second] },
+    { action: "client.remove", subject: "ann", after: null },
+    { action: "client.add", subject: "ann", after: aClient({ name: "ann", displayName: "Ann" }) },
+  ];
+};
+
+export const controlContract = (withStore: WithStore): void => {
+  describe("the change log", () => {
+    it(
+      "numbers changes 1, 2, 3 … and gives them back as they were",
+      withStore(async ({ one, two }) => {
+        assert.equal(await one.control.head(), 0);
+        const appended = await appendAll(one.control, story());
+        assert.deepEqual(
+          appended.map((change) => change.rev),
+          appended.map((_, index) => index + 1),
+        );
+        assert.equal(await one.control.head(), appended.length);
+        assert.equal(await two.control.head(), appended.length);
+        const kept = (await two.control.changesAfter(0, 1_000)).filter((change) => change.subject !== "ann");
+        assert.deepEqual(
+          kept,
+          appended.filter((change) => change.subject !== "ann"),
+        );
+      }),
+    );
+
+    it(
+      "refuses an append on an outdated revision and writes nothing",
+      withStore(async ({ one, two }) => {
+        const [first] = await appendAll(one.control, [addClient("a")]);
+        for (const stale of [0, 2, 7]) {
+          await assert.rejects(
+            async () => two.control.append(stale, addClient("b"), ACT),
+            (error) => isAigwError(error, "changed_meanwhile"),
+          );
+        }
+        assert.deepEqual(await two.control.changesAfter(0, 10), [first]);
+        assert.equal(await one.control.client("b"), undefined);
+        assert.equal((await two.control.append(1, addClient("b"), ACT)).rev, 2);
+      }),
+    );
+
+    it(
+      "loses no change when two handles append at once",
+      withStore(async ({ one, two }) => {
+        const names = Array.from({ length: 40 }, (_, index) => `c${index}`);
+        await Promise.all(
+          names.map((name, index) => appendRetrying((index % 2 === 0 ? one : two).control, addClient(name))),
+        );
+        const changes = await one.control.changesAfter(0, 1_000);
+        assert.deepEqual(
+          changes.map((change) => change.rev),
+          names.map((_, index) => index + 1),
+        );
+        assert.deepEqual(changes.map((change) => change.subject).sort(), [...names].sort());
+        assert.equal((await two.control.clients()).length, names.length);
+      }),
+    );
+
+    it(
+      "hands out pages in order, and the newest first",
+      withStore(async ({ one }) => {
+        await appendAll(one.control, ["a", "b", "c", "d", "e"].map(addClient));
+        const revs = async (after: number, limit: number): Promise<number[]> =>
+          (await one.control.changesAfter(after, limit)).map((change) => change.rev);
+        assert.deepEqual(await revs(0, 2), [1, 2]);
+        assert.deepEqual(await revs(2, 2), [3, 4]);
+        assert.deepEqual(await revs(4, 2), [5]);
+        assert.deepEqual(await revs(5, 2), []);
+        const newest = await one.control.latestChanges({ limit: 2 });
+        assert.deepEqual(
+          newest.map((change) => change.rev),
+          [5, 4],
+        );
+        const ofB = await one.control.latestChanges({ limit: 9, subject: "b" });
+        assert.deepEqual(
+          ofB.map((change) => change.rev),
+          [2],
+        );
+      }),
+    );
+
+    it(
+      "sees the head that another handle made, each time",
+      withStore(async ({ one, two }) => {
+        for (let rev = 1; rev <= 20; rev += 1) {
+          const [writer, reader] = rev % 3 === 0 ? [two, one] : [one, two];
+          await writer.control.append(rev - 1, addClient(`c${rev}`), ACT);
+          assert.equal(await reader.control.head(), rev);
+          assert.equal(await writer.control.head(), rev);
+        }
+      }),
+    );
+  });
+
+  describe("the views", () => {
+    it(
+      "are what folding the log gives",
+      withStore(async ({ one, two }) => {
+        const drafts = story();
+        const folded = emptyControlState();
+        for (const change of await appendAll(one.control, drafts)) fold(folded, change);
+        assert.deepEqual(await two.control.snapshot(), folded);
+        const refolded = emptyControlState();
+        for (const change of await two.control.changesAfter(0, 1_000)) fold(refolded, change);
+        assert.deepEqual(refolded, folded);
+        assert.deepEqual(await two.control.clients(), [
+          folded.clientsByName.get("ann"),
+          folded.clientsByName.get("john"),
+        ]);
+        assert.deepEqual(await two.control.client("john"), folded.clientsByName.get("john"));
+        assert.equal(await two.control.client("nobody"), undefined);
+        assert.deepEqual(await two.control.services(), [folded.services.get("ocr")]);
+        assert.deepEqual(await two.control.service("ocr"), folded.services.get("ocr"));
+        assert.equal(await two.control.service("chat"), undefined);
+        assert.deepEqual(await two.control.keyring(), folded.keyring);
+        assert.deepEqual(await two.control.settings(), folded.settings);
+      }),
+    );
+
+    it(
+      "are empty in an empty log",
+      withStore(async ({ one }) => {
+        assert.deepEqual(await one.control.snapshot(), emptyControlState());
+        assert.deepEqual(await one.control.keyring(), []);
+      }),
+    );
+
+    it(
+      "belong to one store id",
+      withStore(async ({ one, two }) => {
+        assert.match(one.control.storeId, /^[0-9a-f-]{36}$/);
+        assert.equal(two.control.storeId, one.control.storeId);
+      }),
+    );
+  });
+
+  describe("removing a client", () => {
+    it(
+      "purges what the log held of it, and nothing else",
+      withStore(async ({ one, two }) => {
+        const canary = "canary@example.com";
+        const john = aClient({ name: "john", email: canary });
+        await appendAll(one.control, [
+          { action: "client.add", subject: "john", after: john },
+          { action: "service.add", subject: "john", after: aService({ name: "john" }) },
+          addClient("ann"),
+          { action: "client.passwd", subject: "john", after: { ...john, epoch: 2 } },
+          { action: "client.remove", subject: "john", after: null },
+        ]);
+        const changes = await two.control.changesAfter(0, 10);
+        assert.ok(!JSON.stringify(changes).includes(canary));
+        assert.deepEqual(changes[0], {
+          action: "client.add",
+          subject: "john",
+          after: { purged: true },
+          rev: 1,
+          ...ACT,
+        });
+        assert.deepEqual(changes[3]?.after, { purged: true });
+        assert.equal(changes[4]?.after, null);
+        assert.equal((await two.control.service("john"))?.name, "john");
+        assert.ok(changes[1]?.after !== null && typeof changes[1]?.after === "object" && "url" in changes[1].after);
+        assert.ok(
+          changes[2]?.after !== null && typeof changes[2]?.after === "object" && "passwordHash" in changes[2].after,
+        );
+      }),
+    );
+
+    it(
+      "keeps a client of the same name that is added later",
+      withStore(async ({ one, two }) => {
+        await appendAll(one.control, [addClient("john"), { action: "client.remove", subject: "john", after: null }]);
+        const again = aClient({ name: "john" });
+        await appendAll(two.control, [{ action: "client.add", subject: "john", after: again }]);
+        assert.deepEqual(await one.control.client("john"), again);
+        const state = await one.control.snapshot();
+        assert.deepEqual([...state.clientsById.keys()], [again.id]);
+      }),
+    );
+  });
+};

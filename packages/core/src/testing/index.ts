@@ -1,0 +1,3 @@
+export { aClient, anEvent, anInstance, aService, aSigningKey } from "./builders.ts";
+export { FixedClock } from "./fixed-clock.ts";
+export { type StoreFixture, storeContract } from "./store-contract.ts";

@@ -1,0 +1,10 @@
+import { permitContract } from "./permit-contract.ts";
+import { presenceContract } from "./presence-contract.ts";
+import type { WithStore } from "./store-contract.ts";
+import { usageContract } from "./usage-contract.ts";
+
+export const trafficContract = (withStore: WithStore): void => {
+  usageContract(withStore);
+  permitContract(withStore);
+  presenceContract(withStore);
+};

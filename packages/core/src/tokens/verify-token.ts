@@ -1,0 +1,75 @@
+import { compactVerify } from "jose";
+import {
+  LIFETIME_LEEWAY_S,
+  MAX_TOKEN_LENGTH,
+  TOKEN_LIFETIME_S,
+  type TokenClaims,
+  type TokenRealm,
+  type VerifyingKey,
+} from "./token.ts";
+
+/** Header fields that would make a verifier fetch or trust a key of the token's choosing, or change how it is read. */
+const FORBIDDEN_HEADERS = ["crit", "jku", "jwk", "x5u", "x5c", "x5t", "x5t#S256", "b64", "zip"];
+
+/**
+ * Verifies signature and form. Expiry is not judged here: the caller compares `expiresAt` with its clock on every
+ * request, also for a token that was verified before.
+ * @param keyFor the key record by `kid`, from memory
+ * @returns undefined for anything but a genuine token of this realm
+ */
+export const verifyToken = async (
+  token: string,
+  keyFor: (kid: string) => VerifyingKey | undefined,
+  realm: TokenRealm,
+): Promise<TokenClaims | undefined> => {
+  const parts = splitCanonical(token);
+  if (parts === undefined) return undefined;
+  const header = parseObject(parts[0]);
+  if (header === undefined || FORBIDDEN_HEADERS.some((name) => Object.hasOwn(header, name))) return undefined;
+  if (header["typ"] !== "at+jwt" || typeof header["kid"] !== "string") return undefined;
+  const key = keyFor(header["kid"]);
+  if (key === undefined || header["alg"] !== key.alg) return undefined;
+  try {
+    await compactVerify(token, key.secret, { algorithms: [key.alg] });
+  } catch {
+    return undefined;
+  }
+  const payload = parseObject(parts[1]);
+  return payload === undefined ? undefined : readClaims(payload, key.kid, realm);
+};
+
+/**
+ * jose accepts stray whitespace and non-canonical base64url, so that one token has many spellings; the memory of
+ * verified tokens and the size bound need exactly one.
+ */
+const splitCanonical = (token: string): readonly [string, string, string] | undefined => {
+  if (token.length > MAX_TOKEN_LENGTH) return undefined;
+  const [header, payload, signature, ...more] = token.split(".");
+  if (header === undefined || payload === undefined || signature === undefined || more.length > 0) return undefined;
+  return [header, payload, signature].every(isCanonicalBase64url) ? [header, payload, signature] : undefined;
+};
+
+const isCanonicalBase64url = (part: string): boolean =>
+  /^[A-Za-z0-9_-]+$/.test(part) && Buffer.from(part, "base64url").toString("base64url") === part;
+
+const parseObject = (part: string): Record<string, unknown> | undefined => {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(Buffer.from(part, "base64url")));
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+const readClaims = (payload: Record<string, unknown>, kid: string, realm: TokenRealm): TokenClaims | undefined => {
+  const { iss, aud, sub, client_id: clientName, iat, exp, jti, epoch } = payload;
+  if (iss !== realm.issuer || aud !== realm.audience) return undefined;
+  if (typeof sub !== "string" || typeof clientName !== "string" || typeof jti !== "string") return undefined;
+  if (!isTime(iat) || !isTime(exp) || !Number.isSafeInteger(epoch)) return undefined;
+  if (exp <= iat || exp - iat > TOKEN_LIFETIME_S + LIFETIME_LEEWAY_S) return undefined;
+  return { kid, clientId: sub, clientName, epoch: epoch as number, issuedAt: iat, expiresAt: exp, tokenId: jti };
+};
+
+const isTime = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value) && value >= 0;

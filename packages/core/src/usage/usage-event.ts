@@ -1,0 +1,49 @@
+/** How a call ended. */
+export type Outcome = "ok" | "denied" | "limited" | "upstream_error" | "timeout" | "aborted" | "incomplete" | "revoked";
+
+export const OUTCOMES: readonly Outcome[] = [
+  "ok",
+  "denied",
+  "limited",
+  "upstream_error",
+  "timeout",
+  "aborted",
+  "incomplete",
+  "revoked",
+];
+
+/** One request of one client. */
+export interface UsageEvent {
+  /** Unique for ever: instance id + `.` + counter. Recording the same id again changes nothing. */
+  readonly id: string;
+  /** When the request arrived; wall clock, milliseconds since the epoch. */
+  readonly at: number;
+  /** The client's name. */
+  readonly client: string;
+  /** The service asked for, as far as it is a valid service name; else empty. */
+  readonly service: string;
+  readonly method: string;
+  /** Without the query. */
+  readonly path: string;
+  /** The status sent to the client; 0 when it was gone before one was sent. */
+  readonly status: number;
+  /** From arrival to the end of the answer, milliseconds. */
+  readonly latencyMs: number;
+  /** From dispatch to the upstream's response headers, milliseconds; absent when it was not called or never answered. */
+  readonly upstreamMs?: number;
+  /** Body bytes received from and sent to the client. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly requestId: string;
+  readonly outcome: Outcome;
+}
+
+/** Which events; every given field must match. */
+export interface UsageFilter {
+  readonly client?: string;
+  readonly service?: string;
+  /** `{from, to}` inclusive, such as 400–499. */
+  readonly status?: { readonly from: number; readonly to: number };
+  /** `at` ≥ since, milliseconds since the epoch. */
+  readonly since?: number;
+}

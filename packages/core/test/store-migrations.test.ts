@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { isAigwError } from "../src/errors.ts";
+import { createDatabaseFile } from "../src/store/sqlite/create-database-file.ts";
+import { Database } from "../src/store/sqlite/database.ts";
+import type { Schema } from "../src/store/sqlite/migrations.ts";
+import { runTogether } from "./store-support/children.ts";
+import { temporaryFolder } from "./store-support/folders.ts";
+import { manySteps } from "./store-support/schemas.ts";
+import { sqliteFixture } from "./store-support/sqlite-fixture.ts";
+
+const ACT = { at: 5, actor: "test" };
+const SENDER = { action: "config.set", subject: "sender-name", after: "x" } as const;
+
+const newFile = (schema: Schema): string => {
+  const path = join(temporaryFolder(), "x.db");
+  createDatabaseFile(path, schema, () => undefined);
+  return path;
+};
+
+const stepsTaken = (path: string, schema: Schema): readonly number[] => {
+  const db = Database.open(path, schema, 0);
+  const rows = db.all<{ step: number }>("SELECT step FROM taken ORDER BY rowid");
+  db.close();
+  return rows.map((row) => row.step);
+};
+
+describe("an older database", () => {
+  it("is brought up to date, each step once and in order", () => {
+    const path = newFile(manySteps(1));
+    assert.deepEqual(stepsTaken(path, manySteps(1)), []);
+    assert.deepEqual(stepsTaken(path, manySteps(3)), [1, 2]);
+    assert.deepEqual(stepsTaken(path, manySteps(3)), [1, 2]);
+    assert.deepEqual(stepsTaken(path, manySteps(5)), [1, 2, 3, 4]);
+  });
+
+  it("stays at the last good step when one fails", () => {
+    const path = newFile(manySteps(2));
+    const broken = {
+      ...manySteps(3),
+      steps: [...manySteps(3).steps, "INSERT INTO taken VALUES (99); INSERT INTO nowhere VALUES (1)"],
+    };
+    assert.throws(
+      () => Database.open(path, broken, 0),
+      (error) => isAigwError(error, "failed"),
+    );
+    assert.deepEqual(stepsTaken(path, manySteps(3)), [1, 2]);
+  });
+
+  it("is brought up to date once by many processes at once", async () => {
+    const path = newFile(manySteps(1));
+    const exits = await runTogether(
+      join(import.meta.dirname, "store-support", "migrate-child.ts"),
+      Array.from({ length: 6 }, () => [path]),
+    );
+    for (const exit of exits) assert.equal(exit.code, 0, exit.err);
+    assert.deepEqual(
+      stepsTaken(path, manySteps(20)),
+      Array.from({ length: 19 }, (_, index) => index + 1),
+    );
+  });
+});
+
+describe("a newer database", () => {
+  it("is refused and left as it is", () => {
+    const path = newFile(manySteps(4));
+    const before = readFileSync(path);
+    assert.throws(
+      () => Database.open(path, manySteps(3), 0),
+      (error) =>
+        isAigwError(error, "store_schema_newer") && error.message.includes("version 4") && error.message.includes(path),
+    );
+    assert.deepEqual(readFileSync(path), before);
+  });
+
+  it("that became so while open may be read, not written", async () => {
+    const { open, raw } = sqliteFixture();
+    const store = open();
+    store.control.append(0, SENDER, ACT);
+    const upgrade = raw();
+    upgrade.exec("PRAGMA user_version = 99");
+    upgrade.close();
+    assert.equal(store.control.head(), 1);
+    assert.throws(
+      () => store.control.append(1, SENDER, ACT),
+      (error) => isAigwError(error, "store_schema_newer"),
+    );
+    assert.equal(store.control.head(), 1);
+    await store.close();
+    assert.throws(
+      () => open(),
+      (error) => isAigwError(error, "store_schema_newer"),
+    );
+  });
+});

@@ -1,0 +1,173 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { umask } from "node:process";
+import { describe, it } from "node:test";
+import { isAigwError } from "../src/errors.ts";
+import { parseStoreUrl } from "../src/store/open-store.ts";
+import { createSqliteStore } from "../src/store/sqlite/sqlite-store.ts";
+import { aClient, anEvent, FixedClock, storeContract } from "../src/testing/index.ts";
+import { SEED, sqliteFixture } from "./store-support/sqlite-fixture.ts";
+
+const ACT = { at: 5, actor: "test" };
+
+storeContract("the embedded store", () => {
+  const { open, clock } = sqliteFixture();
+  return { open, clock, dispose: () => undefined };
+});
+
+describe("the embedded store's files", () => {
+  it("are private whatever the umask is, and leave nothing behind", async () => {
+    const before = umask(0);
+    try {
+      const { open, folder } = sqliteFixture();
+      const store = open();
+      store.control.append(0, { action: "config.set", subject: "sender-name", after: "x" }, ACT);
+      store.traffic.recordUsage([anEvent()]);
+      const files = readdirSync(folder).sort();
+      assert.deepEqual(files, [
+        "aigw.db",
+        "aigw.db-shm",
+        "aigw.db-wal",
+        "aigw.usage.db",
+        "aigw.usage.db-shm",
+        "aigw.usage.db-wal",
+      ]);
+      for (const file of files) assert.equal(statSync(`${folder}/${file}`).mode & 0o777, 0o600, file);
+      await store.close();
+      assert.deepEqual(readdirSync(folder).sort(), ["aigw.db", "aigw.usage.db"]);
+    } finally {
+      umask(before);
+    }
+  });
+
+  it("are not created by reading the configuration", async () => {
+    const { open, folder } = sqliteFixture();
+    const store = open();
+    store.control.clients();
+    store.control.snapshot();
+    await store.close();
+    assert.ok(!existsSync(`${folder}/aigw.usage.db`));
+  });
+
+  it("are never created over existing ones", async () => {
+    const { path, open } = sqliteFixture();
+    const before = readFileSync(path);
+    assert.equal(createSqliteStore(path, { ...SEED, storeId: "other" }), false);
+    assert.deepEqual(readFileSync(path), before);
+    const store = open();
+    assert.equal(store.control.storeId, SEED.storeId);
+    await store.close();
+  });
+
+  it("keep nothing readable of a removed client", async () => {
+    const { open, folder } = sqliteFixture();
+    const store = open();
+    const canary = "canary-4f1b";
+    const john = aClient({ name: "john", note: canary, passwordHash: `$argon2id$${canary}` });
+    store.control.append(0, { action: "client.add", subject: "john", after: john }, ACT);
+    store.control.append(
+      1,
+      { action: "client.set", subject: "john", after: { ...john, note: canary.repeat(900) } },
+      ACT,
+    );
+    const holding = (): readonly string[] =>
+      readdirSync(folder).filter((file) => readFileSync(`${folder}/${file}`, "latin1").includes(canary));
+    assert.notDeepEqual(holding(), []);
+    store.control.append(2, { action: "client.remove", subject: "john", after: null }, ACT);
+    assert.deepEqual(holding(), []);
+    await store.close();
+    assert.deepEqual(holding(), []);
+  });
+});
+
+describe("steady time", () => {
+  it("goes on where it was when the store is opened again in the same boot", async () => {
+    const { open, clock } = sqliteFixture();
+    const first = open();
+    const start = first.traffic.steadyNow();
+    assert.equal(start, clock.now());
+    await first.close();
+    clock.advance(700);
+    clock.setWall(clock.now() - 86_400_000);
+    const second = open();
+    assert.equal(second.traffic.steadyNow(), start + 700);
+    await second.close();
+  });
+
+  it("follows the wall clock after a reboot, but never goes back", async () => {
+    const { open, clock } = sqliteFixture();
+    const first = open();
+    const start = first.traffic.steadyNow();
+    first.traffic.setPermitWindow("k", 0, { spent: [[start + 300, 1]], leases: [] });
+    await first.close();
+    const later = new FixedClock(clock.now() + 60_000, 50);
+    const second = open({ bootId: "boot-2", clock: later });
+    assert.equal(second.traffic.steadyNow(), start + 60_000);
+    later.advance(10);
+    second.traffic.retireInstance("i");
+    await second.close();
+    const wrong = new FixedClock(clock.now() - 86_400_000, 70);
+    const third = open({ bootId: "boot-3", clock: wrong });
+    assert.equal(third.traffic.steadyNow(), start + 60_010);
+    await third.close();
+  });
+
+  it("notices a reboot by the monotonic clock where boots have no names", async () => {
+    const { open, clock } = sqliteFixture();
+    const first = open({ bootId: "unnamed" });
+    const start = first.traffic.steadyNow();
+    first.traffic.retireInstance("i");
+    await first.close();
+    const rebooted = new FixedClock(clock.now() + 5_000, 20);
+    const second = open({ bootId: "unnamed", clock: rebooted });
+    assert.equal(second.traffic.steadyNow(), start + 5_000);
+    await second.close();
+  });
+
+  it("is told without a fault while the file cannot be used, and agrees once it can", async () => {
+    const { open, clock, folder, raw } = sqliteFixture();
+    const other = open();
+    const start = other.traffic.steadyNow();
+    await other.close();
+    const blocker = raw(`${folder}/aigw.usage.db`);
+    blocker.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; DELETE FROM usage; COMMIT");
+    clock.setWall(clock.now() + 9_000);
+    const store = open({ busyTimeoutMs: 0 });
+    assert.equal(store.traffic.steadyNow(), start + 9_000);
+    assert.throws(
+      () => store.traffic.recordUsage([anEvent()]),
+      (error) => isAigwError(error, "store_locked"),
+    );
+    blocker.close();
+    clock.advance(1_000);
+    assert.equal(store.traffic.steadyNow(), start + 1_000);
+    await store.close();
+  });
+});
+
+describe("store URLs", () => {
+  it("name a file, absolute or from the working directory", () => {
+    assert.deepEqual(parseStoreUrl("sqlite:/data/x.db"), { engine: "sqlite", path: "/data/x.db" });
+    assert.deepEqual(parseStoreUrl("sqlite:///data/x.db"), { engine: "sqlite", path: "/data/x.db" });
+    assert.equal(parseStoreUrl("sqlite:x.db").path, `${process.cwd()}/x.db`);
+  });
+
+  for (const [url, code] of [
+    ["mongodb://u:geheim@h/db", "store_unsupported"],
+    ["mongodb+srv://u:geheim@h/db", "store_unsupported"],
+    ["postgres://u:geheim@h/db", "invalid_value"],
+    ["sqlite:", "invalid_value"],
+    ["sqlite://geheim/x.db", "invalid_value"],
+    ["sqlite::memory:", "invalid_value"],
+    ["sqlite:/x.db?mode=geheim", "invalid_value"],
+    ["/geheim.db", "invalid_value"],
+    ["", "invalid_value"],
+  ] as const) {
+    it(`${url || "nothing"} is refused without repeating it`, () => {
+      assert.throws(
+        () => parseStoreUrl(url),
+        (error) => isAigwError(error, code) && !error.message.includes("geheim"),
+      );
+    });
+  }
+});
