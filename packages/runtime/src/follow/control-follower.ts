@@ -1,0 +1,187 @@
+import {
+  type Change,
+  type Client,
+  type Clock,
+  type ControlState,
+  type ControlStore,
+  emptyControlState,
+  fold,
+  isStoreFault,
+  type MaybePromise,
+  openHeaders,
+  openSigningKey,
+  type Sealer,
+  type SigningKey,
+} from "@aigw/core";
+import type { VerifyingKey } from "@aigw/core/tokens";
+import type { Upstream } from "../proxy/call.ts";
+
+/** A signing key that may verify, with its record. */
+export interface OpenedKey extends VerifyingKey {
+  readonly record: SigningKey;
+}
+
+const POLL_MS = 50;
+const PAGE = 1_000;
+/** A request that comes later than this after the last look (the process was suspended) looks itself first. */
+const LOOK_AGAIN_MS = 500;
+
+export interface FollowerOptions {
+  readonly control: ControlStore;
+  readonly sealer: Sealer;
+  readonly clock: Clock;
+  /** How long the state is served without having been able to read the log, milliseconds. */
+  readonly maxStaleMs: number;
+  /** The state has moved on to a new revision. */
+  readonly onApplied: () => void;
+  /** The store went away or came back, or following failed. */
+  readonly onFault: (error: unknown) => void;
+  readonly onRecovered: () => void;
+}
+
+/**
+ * Follows the change log: keeps the folded control state in memory, so that no request waits for the store. Its
+ * freshness is a lease that every successful look renews.
+ */
+export class ControlFollower {
+  readonly #options: FollowerOptions;
+  #state: ControlState = emptyControlState();
+  #keys = new Map<string, OpenedKey>();
+  #upstreams = new Map<string, Upstream>();
+  #freshAt = Number.NEGATIVE_INFINITY;
+  #lookedAt = Number.NEGATIVE_INFINITY;
+  #looking: Promise<void> | undefined;
+  #faulty = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: FollowerOptions) {
+    this.#options = options;
+  }
+
+  /** @throws AigwError when the state cannot be loaded: a gateway never starts blind */
+  async start(): Promise<void> {
+    await this.#load();
+    this.#timer = setInterval(() => void this.refresh(), POLL_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  get rev(): number {
+    return this.#state.rev;
+  }
+
+  clientById(id: string): Client | undefined {
+    return this.#state.clientsById.get(id);
+  }
+
+  clientByName(name: string): Client | undefined {
+    return this.#state.clientsByName.get(name);
+  }
+
+  key(kid: string): OpenedKey | undefined {
+    return this.#keys.get(kid);
+  }
+
+  signingKey(): OpenedKey | undefined {
+    for (const key of this.#keys.values()) if (key.record.status === "active") return key;
+    return undefined;
+  }
+
+  upstream(service: string): Upstream | undefined {
+    return this.#upstreams.get(service);
+  }
+
+  /**
+   * Whether the state may be served. Answers at once while the last look is recent; otherwise looks first, so that a
+   * process which was stopped and continued serves nothing from before.
+   */
+  isFresh(): MaybePromise<boolean> {
+    const now = this.#options.clock.monotonic();
+    if (now - this.#lookedAt < LOOK_AGAIN_MS) return now - this.#freshAt <= this.#options.maxStaleMs;
+    return this.refresh().then(() => this.#options.clock.monotonic() - this.#freshAt <= this.#options.maxStaleMs);
+  }
+
+  /**
+   * Looks at the log now instead of at the next poll: for a login, and before a token of somebody new is refused, so that
+   * an act that is done is in force for whoever comes next. Callers at the same time share one look.
+   */
+  refresh(): Promise<void> {
+    this.#looking ??= this.#catchUp().finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
+  async #catchUp(): Promise<void> {
+    this.#lookedAt = this.#options.clock.monotonic();
+    try {
+      const asked = this.#lookedAt;
+      const head = await this.#options.control.head();
+      // A log that went back is another log: somebody put a backup in its place.
+      if (head < this.#state.rev) await this.#load();
+      else if (head > this.#state.rev) await this.#applyUpTo(head);
+      this.#freshAt = asked;
+      if (this.#faulty) this.#options.onRecovered();
+      this.#faulty = false;
+    } catch (error) {
+      if (!this.#faulty) this.#options.onFault(error);
+      this.#faulty = true;
+      if (!isStoreFault(error)) this.#freshAt = Number.NEGATIVE_INFINITY;
+    }
+  }
+
+  async #applyUpTo(head: number): Promise<void> {
+    while (this.#state.rev < head) {
+      const changes = await this.#options.control.changesAfter(this.#state.rev, PAGE);
+      if (changes.length === 0) break;
+      for (const change of changes) {
+        fold(this.#state, change);
+        this.#open(change);
+      }
+    }
+    this.#options.onApplied();
+  }
+
+  async #load(): Promise<void> {
+    const asked = this.#options.clock.monotonic();
+    this.#state = await this.#options.control.snapshot();
+    this.#openKeyring();
+    this.#upstreams = new Map();
+    for (const name of this.#state.services.keys()) this.#openService(name);
+    this.#freshAt = asked;
+    this.#lookedAt = asked;
+    this.#options.onApplied();
+  }
+
+  #open(change: Change): void {
+    if (change.action.startsWith("secret.")) this.#openKeyring();
+    else if (change.action.startsWith("service.")) this.#openService(change.subject);
+  }
+
+  #openKeyring(): void {
+    const keys = new Map<string, OpenedKey>();
+    for (const record of this.#state.keyring) {
+      const secret = openSigningKey(this.#options.sealer, record);
+      if (secret !== undefined) keys.set(record.kid, { kid: record.kid, alg: record.alg, secret, record });
+    }
+    this.#keys = keys;
+  }
+
+  #openService(name: string): void {
+    const service = this.#state.services.get(name);
+    if (service === undefined) {
+      this.#upstreams.delete(name);
+      return;
+    }
+    const url = new URL(service.url);
+    this.#upstreams.set(name, {
+      origin: url.origin,
+      basePath: url.pathname.replace(/\/+$/, ""),
+      headers: openHeaders(this.#options.sealer, service),
+      timeoutMs: service.timeoutMs,
+      idleTimeoutMs: service.idleTimeoutMs,
+    });
+  }
+}

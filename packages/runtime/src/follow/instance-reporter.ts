@@ -1,0 +1,90 @@
+import { type Clock, type Instance, isStoreFault, type TrafficStore } from "@aigw/core";
+
+const HEARTBEAT_MS = 1_000;
+const RATE_SECONDS = 10;
+
+export interface ReporterOptions {
+  readonly traffic: TrafficStore;
+  readonly clock: Clock;
+  readonly identity: Pick<Instance, "id" | "address" | "pid" | "version">;
+  /** What changes, asked for at every report. */
+  readonly current: () => Pick<Instance, "state" | "appliedRev" | "droppedUsage">;
+  readonly onFault: (error: unknown) => void;
+}
+
+/**
+ * Tells the store that this gateway runs and which revision it has applied: what `revoke` waits for and `status` shows.
+ * A report that fails is repeated, so that an acknowledgement is never lost, only late.
+ */
+export class InstanceReporter {
+  readonly #options: ReporterOptions;
+  readonly #startedAt: number;
+  readonly #perSecond: number[] = [];
+  #requests = 0;
+  #second = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #faulty = false;
+
+  constructor(options: ReporterOptions) {
+    this.#options = options;
+    this.#startedAt = options.clock.now();
+  }
+
+  async start(): Promise<void> {
+    this.#second = this.#options.clock.monotonic();
+    await this.report();
+    this.#timer = setInterval(() => {
+      this.#closeSecond();
+      void this.report();
+    }, HEARTBEAT_MS);
+  }
+
+  countRequest(): void {
+    this.#requests += 1;
+  }
+
+  async report(): Promise<void> {
+    clearTimeout(this.#retry);
+    try {
+      await this.#options.traffic.reportInstance({
+        ...this.#options.identity,
+        ...this.#options.current(),
+        startedAt: this.#startedAt,
+        requestsPerSecond: this.#rate(),
+      });
+      this.#faulty = false;
+    } catch (error) {
+      if (!isStoreFault(error)) throw error;
+      if (!this.#faulty) this.#options.onFault(error);
+      this.#faulty = true;
+      this.#retry = setTimeout(() => void this.report(), HEARTBEAT_MS / 10);
+      this.#retry.unref();
+    }
+  }
+
+  /** The gateway ends: nobody is to wait for it any more. */
+  async retire(): Promise<void> {
+    clearInterval(this.#timer);
+    clearTimeout(this.#retry);
+    try {
+      await this.#options.traffic.retireInstance(this.#options.identity.id);
+    } catch (error) {
+      this.#options.onFault(error);
+    }
+  }
+
+  #closeSecond(): void {
+    const now = this.#options.clock.monotonic();
+    this.#perSecond.push((this.#requests * 1000) / Math.max(1, now - this.#second));
+    if (this.#perSecond.length > RATE_SECONDS) this.#perSecond.shift();
+    this.#requests = 0;
+    this.#second = now;
+  }
+
+  #rate(): number {
+    if (this.#perSecond.length === 0) return 0;
+    const mean = this.#perSecond.reduce((sum, rate) => sum + rate, 0) / this.#perSecond.length;
+    return Math.round(mean * 10) / 10;
+  }
+}

@@ -1,0 +1,26 @@
+import { LIMIT_WINDOW_MS, type Permit } from "@aigw/core";
+import { secondsUntil } from "../seconds.ts";
+
+const WINDOW_S = LIMIT_WINDOW_MS / 1000;
+
+/**
+ * The fields of every authenticated answer: who was recognised and where the limit stands
+ * (draft-ietf-httpapi-ratelimit-headers; the X- fields for clients from before it, reset in seconds from now).
+ */
+export const answerFields = (clientName: string, permit: Permit): string[] => {
+  const reset = secondsUntil(permit.resetMs);
+  return [
+    "X-Client-ID",
+    clientName,
+    "RateLimit-Policy",
+    `"client";q=${permit.limit};w=${WINDOW_S}`,
+    "RateLimit",
+    `"client";r=${permit.remaining};t=${reset}`,
+    "X-RateLimit-Limit",
+    String(permit.limit),
+    "X-RateLimit-Remaining",
+    String(permit.remaining),
+    "X-RateLimit-Reset",
+    String(reset),
+  ];
+};

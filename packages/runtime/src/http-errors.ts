@@ -1,0 +1,79 @@
+import type { ServerResponse } from "node:http";
+
+/** The closed list of `code`s in the gateway's own error answers. docs/errors.md is checked against this table. */
+export const PROBLEMS = {
+  invalid_request: { status: 400, title: "Bad request" },
+  invalid_path: { status: 400, title: "Bad path" },
+  missing_token: { status: 401, title: "Authentication required" },
+  invalid_token: { status: 401, title: "Invalid token" },
+  insufficient_scope: { status: 403, title: "Service not allowed" },
+  not_found: { status: 404, title: "Not found" },
+  unknown_service: { status: 404, title: "Unknown service" },
+  method_not_allowed: { status: 405, title: "Method not allowed" },
+  request_timeout: { status: 408, title: "Request timed out" },
+  expectation_failed: { status: 417, title: "Expectation failed" },
+  rate_limited: { status: 429, title: "Too many requests" },
+  headers_too_large: { status: 431, title: "Header fields too large" },
+  internal_error: { status: 500, title: "Internal error" },
+  not_implemented: { status: 501, title: "Not implemented" },
+  upstream_unreachable: { status: 502, title: "Service unreachable" },
+  upstream_invalid: { status: 502, title: "Invalid answer from the service" },
+  unavailable: { status: 503, title: "Temporarily unavailable" },
+  upstream_timeout: { status: 504, title: "Service timed out" },
+} as const;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+export interface Problem {
+  readonly code: ProblemCode;
+  /** For the client's eyes: no path of this machine, no host, no secret. */
+  readonly detail: string;
+  readonly requestId: string;
+}
+
+/** The type that OpenAI-style SDKs sort errors by. */
+const openAiType = (status: number): string => {
+  if (status === 401) return "authentication_error";
+  if (status === 403) return "permission_error";
+  if (status === 429) return "rate_limit_error";
+  return status < 500 ? "invalid_request_error" : "api_error";
+};
+
+/** RFC 9457 problem details, with an `error` member in the shape that OpenAI-style SDKs print. */
+export const problemBody = ({ code, detail, requestId }: Problem): string => {
+  const { status, title } = PROBLEMS[code];
+  return JSON.stringify({
+    type: `urn:aigw:problem:${code}`,
+    title,
+    status,
+    detail,
+    code,
+    request_id: requestId,
+    error: { message: detail, type: openAiType(status), code },
+  });
+};
+
+/**
+ * Answers with a problem on Node's own response.
+ * @param fields flat list of further header fields: name, value, name, value …
+ */
+export const sendProblem = (outgoing: ServerResponse, problem: Problem, fields: readonly string[] = []): void => {
+  const body = problemBody(problem);
+  outgoing.writeHead(PROBLEMS[problem.code].status, [
+    "Content-Type",
+    "application/problem+json",
+    "Content-Length",
+    String(Buffer.byteLength(body)),
+    "X-Request-ID",
+    problem.requestId,
+    ...fields,
+  ]);
+  outgoing.end(body);
+};
+
+/** The same as a web response, for Hono's routes. */
+export const problemResponse = (problem: Problem, fields: Readonly<Record<string, string>> = {}): Response =>
+  new Response(problemBody(problem), {
+    status: PROBLEMS[problem.code].status,
+    headers: { "Content-Type": "application/problem+json", ...fields },
+  });

@@ -1,0 +1,74 @@
+import { createHash } from "node:crypto";
+import { isIPv6 } from "node:net";
+import { Limiter, type MaybePromise, type Permit, type TrafficStore } from "@aigw/core";
+
+/** The window of the guessing bounds, milliseconds. */
+const WINDOW_MS = 300_000;
+/** Hashes per account and source in one window. */
+const PER_ACCOUNT_AND_SOURCE = 10;
+/** Failures per source over all accounts in one window: a bound on trying one password on many names. */
+const PER_SOURCE = 100;
+
+/** A login attempt that was counted. */
+export interface Attempt {
+  /** It was no guess: the password was right, or was never tried. */
+  readonly forgive: () => Promise<void>;
+}
+
+/**
+ * Bounds guessing. An attempt is counted before its password is hashed, so that a burst cannot outrun the count, and
+ * forgiven when the password was right. Kept in the store: a restart resets nothing, all instances share it. Nobody can
+ * lock a client out from elsewhere, because the count is per source.
+ */
+export class GuessLimit {
+  readonly #limiter: Limiter;
+
+  constructor(store: TrafficStore, holder: string) {
+    this.#limiter = new Limiter({ store, holder, windowMs: WINDOW_MS, bundles: false });
+  }
+
+  /** @returns the attempt, or for how many milliseconds to wait */
+  async attempt(username: string, remoteAddress: string): Promise<Attempt | { readonly waitMs: number }> {
+    const source = sourceOf(remoteAddress);
+    const accountKey = `login:${digest(`${source} ${username}`)}`;
+    const sourceKey = `login-source:${source}`;
+    const account = await this.#limiter.acquire(accountKey, PER_ACCOUNT_AND_SOURCE);
+    if (!account.admitted) return { waitMs: account.resetMs };
+    const bySource = await this.#limiter.acquire(sourceKey, PER_SOURCE);
+    if (!bySource.admitted) {
+      await this.#limiter.refund(accountKey, account);
+      return { waitMs: bySource.resetMs };
+    }
+    return { forgive: () => this.#forgive([accountKey, account], [sourceKey, bySource]) };
+  }
+
+  prune(): void {
+    this.#limiter.prune();
+  }
+
+  close(): Promise<void> {
+    return this.#limiter.close();
+  }
+
+  async #forgive(...counted: readonly (readonly [string, Permit])[]): Promise<void> {
+    for (const [key, permit] of counted) {
+      const done: MaybePromise<void> = this.#limiter.refund(key, permit);
+      await done;
+    }
+  }
+}
+
+/** A name of any length and content becomes a key of fixed size. */
+const digest = (text: string): string => createHash("sha256").update(text).digest("base64url").slice(0, 22);
+
+/** One IPv6 subscriber has a whole /64 to send from (RFC 6177), so that is the source; IPv4-mapped counts as IPv4. */
+const sourceOf = (address: string): string => {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  if (mapped !== undefined) return mapped;
+  if (!isIPv6(address)) return address;
+  const [head = "", tail = ""] = (address.split("%", 1)[0] ?? "").split("::");
+  const left = head === "" ? [] : head.split(":");
+  const right = tail === "" ? [] : tail.split(":");
+  const zeros = Math.max(0, 8 - left.length - right.length);
+  return `${[...left, ...Array<string>(zeros).fill("0"), ...right].slice(0, 4).join(":")}::/64`;
+};

@@ -1,0 +1,68 @@
+import type { Clock, Outcome, UsageEvent } from "@aigw/core";
+import type { UsageRecorder } from "./usage-recorder.ts";
+
+/** A request whose usage is being measured. */
+export interface Metered {
+  readonly at: number;
+  readonly start: number;
+  readonly method: string;
+  readonly path: string;
+  readonly service: string;
+  readonly requestId: string;
+}
+
+/** How it ended. */
+export interface Ended {
+  readonly outcome: Outcome;
+  readonly status: number;
+  readonly upstreamMs?: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+/** A path longer than this is cut in the record: it is a client's to choose, and the log's to hold. */
+const MAX_PATH = 512;
+
+/** Turns requests into usage events. */
+export class CallMeter {
+  readonly #clock: Clock;
+  readonly #recorder: UsageRecorder;
+  readonly #instanceId: string;
+  readonly #onRequest: () => void;
+  #count = 0;
+
+  constructor(options: { clock: Clock; recorder: UsageRecorder; instanceId: string; onRequest: () => void }) {
+    this.#clock = options.clock;
+    this.#recorder = options.recorder;
+    this.#instanceId = options.instanceId;
+    this.#onRequest = options.onRequest;
+  }
+
+  begin(method: string, path: string, service: string, requestId: string): Metered {
+    this.#onRequest();
+    return { at: this.#clock.now(), start: this.#clock.monotonic(), method, path, service, requestId };
+  }
+
+  end(metered: Metered, client: string, ended: Ended): void {
+    this.#count += 1;
+    const { at, start, method, path, service, requestId } = metered;
+    const latencyMs = round(this.#clock.monotonic() - start);
+    const event: UsageEvent = {
+      id: `${this.#instanceId}.${this.#count.toString(36)}`,
+      at,
+      client,
+      service: /^[a-z0-9][a-z0-9-]{0,31}$/.test(service) ? service : "",
+      method,
+      path: path.length > MAX_PATH ? `${path.slice(0, MAX_PATH)}…` : path,
+      status: ended.status,
+      latencyMs,
+      bytesIn: ended.bytesIn,
+      bytesOut: ended.bytesOut,
+      requestId,
+      outcome: ended.outcome,
+    };
+    this.#recorder.record(ended.upstreamMs === undefined ? event : { ...event, upstreamMs: round(ended.upstreamMs) });
+  }
+}
+
+const round = (ms: number): number => Math.round(ms * 100) / 100;

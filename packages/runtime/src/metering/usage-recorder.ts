@@ -1,0 +1,90 @@
+import type { TokenIssue, TrafficStore, UsageEvent } from "@aigw/core";
+
+const FLUSH_MS = 50;
+const BATCH = 500;
+/** While the store cannot take events, so many are held; about 5 MB. */
+export const HELD_EVENTS = 10_000;
+
+export interface RecorderOptions {
+  readonly traffic: TrafficStore;
+  readonly onFault: (error: unknown, held: number) => void;
+  readonly onRecovered: (dropped: number) => void;
+}
+
+/**
+ * Takes usage off the request's path: an event costs a request one push, and a timer stores what has gathered in one
+ * batch. A batch that failed is tried again as it is: every event has a unique id, so a repetition changes nothing.
+ */
+export class UsageRecorder {
+  readonly #options: RecorderOptions;
+  #events: UsageEvent[] = [];
+  #issues: TokenIssue[] = [];
+  #dropped = 0;
+  #faulty = false;
+  #flushing: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: RecorderOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => {
+      if (this.#events.length > 0 || this.#issues.length > 0) void this.flush();
+    }, FLUSH_MS);
+  }
+
+  /** Events that could neither be stored nor held. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  record(event: UsageEvent): void {
+    if (this.#events.length >= HELD_EVENTS) this.#dropped += 1;
+    else this.#events.push(event);
+  }
+
+  /** Best known by who asks before a rotation: an issue that cannot be stored is forgotten with the process. */
+  noteToken(issue: TokenIssue): void {
+    if (this.#issues.length < HELD_EVENTS) this.#issues.push(issue);
+  }
+
+  /** Stores everything gathered so far, as far as the store takes it. */
+  flush(): Promise<void> {
+    this.#flushing ??= this.#store().finally(() => {
+      this.#flushing = undefined;
+    });
+    return this.#flushing;
+  }
+
+  /** Stops and stores the rest. @returns how many events were lost in all */
+  async close(): Promise<number> {
+    clearInterval(this.#timer);
+    await this.#flushing;
+    await this.flush();
+    const lost = this.#events.length;
+    this.#dropped += lost;
+    this.#events = [];
+    return this.#dropped;
+  }
+
+  async #store(): Promise<void> {
+    try {
+      while (this.#events.length > 0) {
+        const batch = this.#events.slice(0, BATCH);
+        await this.#options.traffic.recordUsage(batch);
+        this.#events = this.#events.slice(batch.length);
+      }
+      if (this.#issues.length > 0) {
+        const issues = this.#issues;
+        await this.#options.traffic.recordTokens(issues);
+        this.#issues = this.#issues.slice(issues.length);
+      }
+      if (this.#faulty) this.#options.onRecovered(this.#dropped);
+      this.#faulty = false;
+    } catch (error) {
+      if (!this.#faulty) this.#options.onFault(error, this.#events.length);
+      this.#faulty = true;
+    }
+  }
+}

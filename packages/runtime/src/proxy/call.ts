@@ -1,0 +1,59 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Outcome } from "@aigw/core";
+
+/**
+ * Where a service's calls go. Prepare one object per version of a service and hand the same one to every call: what
+ * the proxy derives from it is remembered by its identity.
+ */
+export interface Upstream {
+  /** `http://127.0.0.1:9000`, without a path. */
+  readonly origin: string;
+  /** Starts with `/` or is empty; no trailing slash. */
+  readonly basePath: string;
+  /** The service's own fields (its API key), opened: name, value. They replace what the client sent. */
+  readonly headers: readonly (readonly [string, string])[];
+  /** From the end of the request to the response headers. */
+  readonly timeoutMs: number;
+  /** How long no byte may move in either direction, once a body is under way. */
+  readonly idleTimeoutMs: number;
+}
+
+/** One request that passed the gate, to be forwarded. */
+export interface Call {
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+  readonly upstream: Upstream;
+  /** What follows `/api/<service>` in the request target, byte for byte: empty, or starting with `/` or `?`. */
+  readonly rest: string;
+  readonly requestId: string;
+  readonly clientName: string;
+  readonly scheme: "http" | "https";
+  /** Set on the answer, also on the gateway's own 502 and 504: name, value, name, value … (X-Request-ID not among them). */
+  readonly responseFields: readonly string[];
+  /** The request said `Expect: 100-continue` and no 100 was sent yet. */
+  readonly expectsContinue: boolean;
+  /** Called exactly once, when the answer has ended in whatever way; for a complete one, when it was handed to the OS. */
+  readonly onEnd: (result: CallResult) => void;
+}
+
+export interface CallResult {
+  readonly outcome: Extract<Outcome, "ok" | "upstream_error" | "timeout" | "aborted" | "incomplete" | "revoked">;
+  /** Status sent to the client; 0 when it was gone before. */
+  readonly status: number;
+  /** From dispatch to the upstream's response headers, milliseconds. */
+  readonly upstreamMs?: number;
+  /** Body bytes received from and handed to the client, the gateway's own error bodies included. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** Why the upstream failed, for the log only: it may name hosts. */
+  readonly error?: Error;
+}
+
+/** A call under way. */
+export interface Exchange {
+  /**
+   * Breaks the transfer off at both ends, at once: the client sees a broken transfer, the upstream an abort. A client
+   * that was sent nothing yet gets a 401 when its token was revoked.
+   */
+  cut(outcome: "revoked" | "incomplete"): void;
+}

@@ -1,0 +1,99 @@
+import type { Call } from "./call.ts";
+import {
+  CONNECTION,
+  DROP,
+  FieldNames,
+  HOP_BY_HOP,
+  KEEP,
+  namesFields,
+  normalFieldName,
+  VIA,
+  withoutNamed,
+} from "./field-names.ts";
+
+const DROPPED = new Set([
+  ...HOP_BY_HOP,
+  "transfer-encoding",
+  "host",
+  "expect",
+  "authorization",
+  "cookie",
+  "x-client-id",
+  "x-request-id",
+  "x-real-ip",
+  "forwarded",
+]);
+
+const names = new FieldNames((normal, name) => {
+  if (normal === "connection") return CONNECTION;
+  if (normal === "via") return VIA;
+  if (DROPPED.has(normal) || normal.startsWith("x-forwarded-")) return DROP;
+  // `Content_Length` is not ours to set, but a server that reads it as the length frames the body differently.
+  return normal === "content-length" && name.includes("_") ? DROP : KEEP;
+});
+
+/** The service's own fields, as they are put into every request. */
+export class ServiceFields {
+  /** Name, value, name, value … */
+  readonly flat: readonly string[];
+  readonly #names: ReadonlySet<string>;
+
+  constructor(headers: Call["upstream"]["headers"]) {
+    this.flat = headers.flat();
+    this.#names = new Set(headers.map(([name]) => normalFieldName(name)));
+  }
+
+  replace(normal: string): boolean {
+    return this.#names.size > 0 && this.#names.has(normal);
+  }
+}
+
+/** IPv4 peers of a dual-stack listener appear as `::ffff:192.0.2.1`. */
+const peerAddress = (address: string | undefined): string => {
+  if (address === undefined) return "unknown";
+  return address.startsWith("::ffff:") ? address.slice(7) : address;
+};
+
+/**
+ * The fields for the upstream: first everything is removed that a client must not say, then ours are set, so that
+ * `Connection: X-Client-ID` cannot remove what the gateway vouches for.
+ * @returns name, value, name, value …
+ */
+export const requestFields = (call: Call, service: ServiceFields): string[] => {
+  const raw = call.incoming.rawHeaders;
+  let fields: string[] = [];
+  let connection = "";
+  let via = "";
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i] ?? "";
+    const value = raw[i + 1] ?? "";
+    const field = names.of(name);
+    if (field.fate === KEEP) {
+      if (!service.replace(field.normal)) fields.push(name, value);
+    } else if (field.fate === CONNECTION) {
+      if (namesFields(value)) connection += `,${value}`;
+    } else if (field.fate === VIA) {
+      via += `${value}, `;
+    }
+  }
+  if (connection !== "") {
+    fields = withoutNamed(fields, connection);
+    if (withoutNamed(["Via", ""], connection).length === 0) via = "";
+  }
+  fields.push(
+    "X-Client-ID",
+    call.clientName,
+    "X-Request-ID",
+    call.requestId,
+    "Via",
+    `${via}1.1 aigw`,
+    "X-Forwarded-For",
+    peerAddress(call.incoming.socket.remoteAddress),
+    "X-Forwarded-Proto",
+    call.scheme,
+  );
+  const host = call.incoming.headers.host;
+  if (host !== undefined) fields.push("X-Forwarded-Host", host);
+  for (const part of service.flat) fields.push(part);
+  return fields;
+};

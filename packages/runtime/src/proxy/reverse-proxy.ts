@@ -1,0 +1,68 @@
+import type { Call, Exchange, Upstream } from "./call.ts";
+import { ConnectionPool } from "./connection-pool.ts";
+import { Route } from "./route.ts";
+import { type ExchangeOwner, UpstreamExchange } from "./upstream-exchange.ts";
+
+const SWEEP_MS = 100;
+
+export interface ReverseProxyOptions {
+  /** Monotonic, milliseconds. */
+  readonly clock?: () => number;
+}
+
+/** Forwards calls to their upstreams and streams the answers back. */
+export class ReverseProxy implements ExchangeOwner {
+  readonly clock: () => number;
+  readonly #open = new Set<UpstreamExchange>();
+  readonly #pools = new Map<string, ConnectionPool>();
+  readonly #routes = new WeakMap<Upstream, Route>();
+  readonly #sweeper: NodeJS.Timeout;
+
+  constructor({ clock = () => performance.now() }: ReverseProxyOptions = {}) {
+    this.clock = clock;
+    // One timer that looks at every open exchange, instead of timers that every request sets, moves and clears.
+    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS).unref();
+  }
+
+  /** Calls under way. */
+  get open(): number {
+    return this.#open.size;
+  }
+
+  forward(call: Call): Exchange {
+    const exchange = new UpstreamExchange(call, this.#routeOf(call.upstream), this);
+    this.#open.add(exchange);
+    exchange.start();
+    return exchange;
+  }
+
+  ended(exchange: UpstreamExchange): void {
+    this.#open.delete(exchange);
+  }
+
+  /** Breaks off what is still under way and closes every connection to the upstreams. */
+  async close(): Promise<void> {
+    clearInterval(this.#sweeper);
+    for (const exchange of this.#open) exchange.cut("incomplete");
+    await Promise.all(Array.from(this.#pools.values(), (pool) => pool.close()));
+    this.#pools.clear();
+  }
+
+  #sweep(): void {
+    const now = this.clock();
+    for (const exchange of this.#open) exchange.checkTime(now);
+  }
+
+  #routeOf(upstream: Upstream): Route {
+    const known = this.#routes.get(upstream);
+    if (known !== undefined) return known;
+    let pool = this.#pools.get(upstream.origin);
+    if (pool === undefined) {
+      pool = new ConnectionPool(upstream.origin);
+      this.#pools.set(upstream.origin, pool);
+    }
+    const route = new Route(upstream, pool);
+    this.#routes.set(upstream, route);
+    return route;
+  }
+}

@@ -1,0 +1,22 @@
+import type { Upstream } from "./call.ts";
+import type { ConnectionPool } from "./connection-pool.ts";
+import { ServiceFields } from "./request-fields.ts";
+
+/** What is derived from an upstream once, and not per request. */
+export class Route {
+  readonly pool: ConnectionPool;
+  readonly service: ServiceFields;
+  readonly #basePath: string;
+
+  constructor(upstream: Upstream, pool: ConnectionPool) {
+    this.pool = pool;
+    this.service = new ServiceFields(upstream.headers);
+    this.#basePath = upstream.basePath;
+  }
+
+  /** The request target: base path and rest, byte for byte. */
+  target(rest: string): string {
+    const target = this.#basePath + rest;
+    return target.startsWith("/") ? target : `/${target}`;
+  }
+}

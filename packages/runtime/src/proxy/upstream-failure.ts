@@ -1,0 +1,43 @@
+import type { ProblemCode } from "../http-errors.ts";
+
+export interface UpstreamFailure {
+  readonly code: Extract<
+    ProblemCode,
+    "upstream_unreachable" | "upstream_invalid" | "upstream_timeout" | "internal_error"
+  >;
+  /** For the client's eyes. */
+  readonly detail: string;
+}
+
+export const UNREACHABLE: UpstreamFailure = {
+  code: "upstream_unreachable",
+  detail: "The service could not be reached or closed the connection before it answered.",
+};
+export const INVALID: UpstreamFailure = {
+  code: "upstream_invalid",
+  detail: "The service did not answer with valid HTTP.",
+};
+export const TIMED_OUT: UpstreamFailure = {
+  code: "upstream_timeout",
+  detail: "The service did not answer in time.",
+};
+const NOT_SENT: UpstreamFailure = {
+  code: "internal_error",
+  detail: "The request could not be passed on.",
+};
+
+const codeOf = (error: Error): string => ("code" in error && typeof error.code === "string" ? error.code : "");
+
+/** The connection was closed, as opposed to refused, not found or misused. */
+export const isClosedConnection = (error: Error): boolean =>
+  ["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"].includes(codeOf(error));
+
+/**
+ * Why there is no response, before its headers were complete.
+ * @param sawBytes the upstream had begun to answer
+ */
+export const upstreamFailure = (error: Error, sawBytes: boolean): UpstreamFailure => {
+  const code = codeOf(error);
+  if (code === "UND_ERR_INVALID_ARG" || code === "UND_ERR_NOT_SUPPORTED") return NOT_SENT;
+  return sawBytes || code.startsWith("HPE_") || code === "UND_ERR_HEADERS_OVERFLOW" ? INVALID : UNREACHABLE;
+};

@@ -1,0 +1,88 @@
+import type { IncomingMessage } from "node:http";
+import type { Handler } from "hono";
+import type { GatewayEnv } from "../gateway-env.ts";
+import { readCredentials, type TokenErrorCode, type TokenRefusal } from "../login/credentials.ts";
+import type { Login, LoginResult } from "../login/login.ts";
+import { secondsUntil } from "../seconds.ts";
+
+const MAX_BODY_BYTES = 8192;
+
+const STATUS: Readonly<Record<TokenErrorCode, 400 | 401 | 429 | 503>> = {
+  invalid_request: 400,
+  invalid_client: 401,
+  unsupported_grant_type: 400,
+  slow_down: 429,
+  temporarily_unavailable: 503,
+};
+
+/** RFC 6749 §5.1 and §5.2: neither a token nor a refusal may be kept by a cache. */
+const NO_STORE = { "Cache-Control": "no-store", Pragma: "no-cache" };
+
+/** `POST /auth/token`. */
+export const tokenRoute =
+  (login: Login): Handler<GatewayEnv> =>
+  async (c) => {
+    const { incoming, outgoing, expectsContinue } = c.env;
+    if (expectsContinue && !declaresTooMuch(incoming)) outgoing.writeContinue();
+    const body = await readBody(incoming);
+    if (body === undefined) {
+      const answer = {
+        error: "invalid_request",
+        error_description: `The body is larger than ${MAX_BODY_BYTES} bytes.`,
+      };
+      return c.json(answer, 413, { ...NO_STORE, Connection: "close" });
+    }
+    const credentials = readCredentials(incoming.headers.authorization, incoming.headers["content-type"], body);
+    if ("error" in credentials) return refuse(credentials);
+    const result = await login.attempt(credentials, incoming.socket.remoteAddress ?? "");
+    if (result.kind === "token") {
+      const { token, expiresInS } = result;
+      return c.json({ access_token: token, token_type: "bearer", expires_in: expiresInS }, 200, NO_STORE);
+    }
+    return refuse(...refusalOf(result, credentials.basic));
+  };
+
+const refusalOf = (
+  result: Exclude<LoginResult, { kind: "token" }>,
+  basic: boolean,
+): [TokenRefusal, Record<string, string>] => {
+  switch (result.kind) {
+    case "denied":
+      return [
+        { error: "invalid_client", description: "The username or the password is wrong, or access has ended." },
+        basic ? { "WWW-Authenticate": 'Basic realm="aigw", charset="UTF-8"' } : {},
+      ];
+    case "slow_down": {
+      const wait = secondsUntil(result.waitMs);
+      const description = `Too many failed attempts: try again in ${wait} s.`;
+      return [{ error: "slow_down", description }, { "Retry-After": String(wait) }];
+    }
+    case "unavailable":
+      return [
+        { error: "temporarily_unavailable", description: "The gateway is busy or cannot reach its store: try again." },
+        { "Retry-After": "1" },
+      ];
+  }
+};
+
+const refuse = ({ error, description }: TokenRefusal, fields: Record<string, string> = {}): Response =>
+  Response.json(
+    { error, error_description: description },
+    { status: STATUS[error], headers: { ...NO_STORE, ...fields } },
+  );
+
+const declaresTooMuch = (incoming: IncomingMessage): boolean =>
+  Number(incoming.headers["content-length"] ?? 0) > MAX_BODY_BYTES;
+
+/** @returns undefined as soon as the body is known to be larger than {@link MAX_BODY_BYTES} */
+const readBody = async (incoming: IncomingMessage): Promise<Buffer | undefined> => {
+  if (declaresTooMuch(incoming)) return undefined;
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MAX_BODY_BYTES) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+};
