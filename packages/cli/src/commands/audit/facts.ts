@@ -1,0 +1,46 @@
+import { type Change, type Client, limitOf, type Service } from "@aigw/core";
+import { formatDuration, rfc3339 } from "../../output/time.ts";
+
+/** What may be told of a subject, by name. */
+export type Facts = ReadonlyMap<string, Fact>;
+
+export interface Fact {
+  /** Compared, never shown. */
+  readonly value: string;
+  readonly shown: string;
+  /** True: that it changed is told, not how. */
+  readonly secret?: boolean;
+}
+
+/** The facts of a client or service as they are after a change; none for other subjects. */
+export const factsOf = ({ after }: Change): Facts | "purged" => {
+  if (typeof after !== "object" || after === null) return new Map();
+  if ("purged" in after) return "purged";
+  if ("passwordHash" in after) return clientFacts(after);
+  return "timeoutMs" in after ? serviceFacts(after) : new Map();
+};
+
+const plain = (value: string | undefined): readonly Fact[] => (value === undefined ? [] : [{ value, shown: value }]);
+
+const named = (entries: readonly (readonly [string, readonly Fact[]])[]): Facts =>
+  new Map(entries.flatMap(([name, facts]) => facts.map((fact) => [name, fact] as const)));
+
+const clientFacts = (client: Client): Facts =>
+  named([
+    ["services", plain(client.services?.join(",") ?? "all")],
+    ["limit", plain(String(limitOf(client)))],
+    ["expires", plain(client.expiresAt === undefined ? undefined : rfc3339(client.expiresAt))],
+    ["e-mail", plain(client.email)],
+    ["display name", plain(client.displayName)],
+    ["note", plain(client.note)],
+  ]);
+
+const serviceFacts = (service: Service): Facts =>
+  named([
+    ["url", plain(service.url)],
+    ["timeout", plain(formatDuration(service.timeoutMs))],
+    ["idle timeout", plain(formatDuration(service.idleTimeoutMs))],
+    ...service.headers.map(
+      ({ name, sealedValue }) => [`header ${name}`, [{ value: sealedValue, shown: "sealed", secret: true }]] as const,
+    ),
+  ]);

@@ -1,0 +1,54 @@
+import { type AddClientInput, addClient, parseClientName } from "@aigw/core";
+import type { Command } from "commander";
+import { need } from "../../ask.ts";
+import { describe } from "../../command.ts";
+import type { Context } from "../../context.ts";
+import { deliverPassword } from "../../credentials.ts";
+import { readPassword } from "../../secret-input.ts";
+import { addFactOptions, type ClientFactOptions } from "./client-options.ts";
+
+export interface AddOptions {
+  readonly input: Omit<AddClientInput, "password">;
+  /** The admin brings a password, on stdin. */
+  readonly passwordStdin: boolean;
+}
+
+export const command = (ctx: Context): Command =>
+  addFactOptions(
+    describe("add", "Add a client. Its password is generated and shown once.", [
+      ["aigw client add john", "john, who may call every service, 60 times a minute"],
+      ["aigw client add mary --services ocr,chat --limit 600 --expires 2027-01-31", "mary, with bounds"],
+      ["PASSWORD=$(aigw client add batch -q)", "for a script: the password alone"],
+      ["pass show mary | aigw client add mary --password-stdin", "a password of your own"],
+    ]),
+    ctx.clock,
+  )
+    .argument("[name]", "the username: a-z 0-9 . _ -")
+    .usage("<name> [options]")
+    .option("--password-stdin", "take the password from standard input", false)
+    .action(async (given: string | undefined, flags: ClientFactOptions & { passwordStdin: boolean }) => {
+      const name = await need(ctx, given, {
+        argument: "<name>",
+        usage: "aigw client add <name>",
+        question: "Username of the new client",
+        parse: parseClientName,
+      });
+      await run({ input: { name, ...factsOf(flags) }, passwordStdin: flags.passwordStdin }, ctx);
+    });
+
+const factsOf = (flags: ClientFactOptions): Omit<AddClientInput, "name" | "password"> => ({
+  ...(flags.email ? { email: flags.email } : {}),
+  ...(flags.displayName ? { displayName: flags.displayName } : {}),
+  ...(flags.note ? { note: flags.note } : {}),
+  ...(flags.services?.names ? { services: flags.services.names } : {}),
+  ...(flags.limit ? { limit: flags.limit } : {}),
+  ...(flags.expires ? { expiresAt: flags.expires } : {}),
+});
+
+export const run = async ({ input, passwordStdin }: AddOptions, ctx: Context): Promise<void> => {
+  const chosen = passwordStdin ? await readPassword(ctx) : undefined;
+  await ctx.withHome("initialise", async (home) => {
+    const { result } = await addClient(home, { ...input, ...(chosen === undefined ? {} : { password: chosen }) });
+    await deliverPassword(ctx, { ...result, generated: chosen === undefined, done: `${input.name} added.` });
+  });
+};

@@ -1,0 +1,36 @@
+import { type Clock, parseEmail, parseExpiry, parseLimit, parseLine, parseServiceList } from "@aigw/core";
+import type { Command } from "commander";
+import { flag } from "../../flag.ts";
+
+/** What an option takes away again with `--no-…` is false. */
+export interface ClientFactOptions {
+  readonly email?: string | false;
+  readonly displayName?: string | false;
+  readonly services?: ServiceChoice;
+  readonly limit?: number | false;
+  readonly expires?: number | false;
+  readonly note?: string | false;
+}
+
+/** Wrapped, because all services are `undefined`, which is also an option that was not given. */
+export interface ServiceChoice {
+  readonly names: readonly string[] | undefined;
+}
+
+/** The facts of a client, for `add` and `set`. */
+export const addFactOptions = (command: Command, clock: Clock): Command =>
+  command
+    .option("--email <address>", "e-mail address", flag("--email", parseEmail))
+    .option("--display-name <name>", "how the e-mail greets it", flag("--display-name", parseDisplayName))
+    .option("--services <names>", "services it may call, such as ocr,chat, or: all", flag("--services", parseServices))
+    .option("--limit <number>", "requests in any 60 seconds", flag("--limit", parseLimit))
+    .option(
+      "--expires <when>",
+      "last day such as 2027-01-31 (UTC), a date-time, or 30d",
+      flag("--expires", (value) => parseExpiry(value, clock.now())),
+    )
+    .option("--note <text>", "a note for yourself", flag("--note", parseNote));
+
+const parseDisplayName = (value: string): string => parseLine("display name", value, 100);
+const parseNote = (value: string): string => parseLine("note", value, 500);
+const parseServices = (value: string): ServiceChoice => ({ names: parseServiceList(value) });

@@ -1,0 +1,83 @@
+import {
+  isStoreFault,
+  parseDuration,
+  previewRotation,
+  type RotationPreview,
+  rotateSecret,
+  rotateSecretWithGrace,
+} from "@aigw/core";
+import type { Command } from "commander";
+import { confirmed } from "../../ask.ts";
+import { describe } from "../../command.ts";
+import type { Context } from "../../context.ts";
+import { flag } from "../../flag.ts";
+import { awaitApplied, reportChange } from "../../gateways.ts";
+import type { Home } from "../../home.ts";
+import { keyJson } from "../../json/key.ts";
+import { formatDuration } from "../../output/time.ts";
+
+export interface RotateOptions {
+  /** Milliseconds for which tokens of the old secret work on; absent, they die at once. */
+  readonly grace?: number;
+  readonly wait: boolean;
+}
+
+export const command = (ctx: Context): Command =>
+  describe("rotate", "Make a new signing secret. Every token dies at once, or with --grace nobody is cut off.", [
+    ["aigw secret rotate --grace 60m", "tokens live an hour: every one of them runs out by itself"],
+    ["aigw secret rotate", "after a leak: every client has to fetch a new token at once"],
+  ])
+    .option(
+      "--grace <duration>",
+      "how long tokens of the old secret work on; 60m cuts nobody off",
+      flag("--grace", (value) => parseDuration("grace", value)),
+    )
+    .option("--no-wait", "do not wait for the gateways")
+    .action((options: RotateOptions) => run(options, ctx));
+
+export const run = ({ grace, wait }: RotateOptions, ctx: Context): Promise<void> =>
+  ctx.withHome("existing", async (home) => {
+    const preview = await previewOrWarn(ctx, home);
+    await confirmed(ctx, impactOf(preview, grace), "Rotate the secret?");
+    const { result, rev } = await (grace === undefined ? rotateSecret(home) : rotateSecretWithGrace(home, grace));
+    const { kid } = result.key;
+    const old =
+      grace === undefined ? "Tokens from before are dead." : `Older tokens work for ${formatDuration(grace)} more.`;
+    await reportChange(ctx, {
+      applied: await awaitApplied(home, rev, "The secret is rotated", wait),
+      sentence: `Secret rotated: ${kid} signs now. ${old}`,
+      quiet: kid,
+      json: {
+        key: keyJson(result.key, ctx.clock.now()),
+        graceMs: grace ?? null,
+        clientsWithLiveTokens: preview?.clientsWithLiveTokens ?? null,
+      },
+    });
+  });
+
+/** After a leak the secret must be rotated even when nobody can say whom it hits. */
+const previewOrWarn = async (ctx: Context, home: Home): Promise<RotationPreview | undefined> => {
+  try {
+    return await previewRotation(home);
+  } catch (error) {
+    if (!isStoreFault(error)) throw error;
+    await ctx.out.warn(`Whom the rotation hits cannot be read: ${error.message}`);
+    return undefined;
+  }
+};
+
+const NAMES_SHOWN = 10;
+
+const impactOf = (preview: RotationPreview | undefined, grace: number | undefined): string => {
+  const fate =
+    grace === undefined ? "Every token stops working at once." : `Tokens work for ${formatDuration(grace)} more.`;
+  if (preview === undefined) return fate;
+  const { clientsWithLiveTokens: clients, gateways } = preview;
+  const more = clients.length > NAMES_SHOWN ? ` and ${clients.length - NAMES_SHOWN} more` : "";
+  const names = clients.length === 0 ? "" : `: ${clients.slice(0, NAMES_SHOWN).join(", ")}${more}`;
+  const running = gateways.length === 0 ? "" : `: ${gateways.map((gateway) => gateway.address).join(", ")}`;
+  return `${fate} ${count(clients.length, "client holds", "clients hold")} a live token${names}. ${count(gateways.length, "gateway is", "gateways are")} running${running}.`;
+};
+
+const count = (n: number, one: string, many: string): string =>
+  `${n === 0 ? "No" : n} ${n === 1 || n === 0 ? one : many}`;

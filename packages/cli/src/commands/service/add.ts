@@ -1,0 +1,63 @@
+import { type AddServiceInput, addService, parseServiceName, parseUpstreamUrl } from "@aigw/core";
+import type { Command } from "commander";
+import { need } from "../../ask.ts";
+import { describe } from "../../command.ts";
+import type { Context } from "../../context.ts";
+import { awaitApplied, reportChange } from "../../gateways.ts";
+import { serviceJson } from "../../json/service.ts";
+import { addFactOptions, factsOf, type ServiceFactOptions } from "./service-options.ts";
+
+export interface AddOptions {
+  readonly input: AddServiceInput;
+  readonly wait: boolean;
+}
+
+const USAGE = "aigw service add <name> <url>";
+
+export const command = (ctx: Context): Command =>
+  addFactOptions(
+    describe("add", "Put a service behind the gateway. Clients reach it under /api/<name>.", [
+      ["aigw service add ocr http://127.0.0.1:9000", "/api/ocr/scan goes to http://127.0.0.1:9000/scan"],
+      [
+        "aigw service add chat https://llm.internal/v1 --header-env 'Authorization=LLM_AUTH' --timeout 5m",
+        "with the upstream's own key, which clients never see",
+      ],
+    ]),
+    ctx,
+  )
+    .argument("[name]", "the service's name: a-z 0-9 -")
+    .argument("[url]", "the upstream, http:// or https://")
+    .usage("<name> <url> [options]")
+    .option("--no-wait", "do not wait for the gateways")
+    .action(
+      async (
+        givenName: string | undefined,
+        givenUrl: string | undefined,
+        flags: ServiceFactOptions & { wait: boolean },
+      ) => {
+        const name = await need(ctx, givenName, {
+          argument: "<name>",
+          usage: USAGE,
+          question: "Name of the new service",
+          parse: parseServiceName,
+        });
+        const url = await need(ctx, givenUrl, {
+          argument: "<url>",
+          usage: USAGE,
+          question: `URL of ${name}'s upstream`,
+          parse: parseUpstreamUrl,
+        });
+        await run({ input: { name, url, ...factsOf(flags) }, wait: flags.wait }, ctx);
+      },
+    );
+
+export const run = ({ input, wait }: AddOptions, ctx: Context): Promise<void> =>
+  ctx.withHome("initialise", async (home) => {
+    const { result: service, rev, changed } = await addService(home, input);
+    await reportChange(ctx, {
+      applied: await awaitApplied(home, rev, `${service.name} is added`, wait),
+      sentence: `${service.name} added: /api/${service.name} goes to ${service.url}.`,
+      quiet: service.name,
+      json: { service: serviceJson(service), changed },
+    });
+  });

@@ -1,0 +1,50 @@
+import type { Service } from "@aigw/core";
+import type { Command } from "commander";
+import { describe } from "../../command.ts";
+import type { Context } from "../../context.ts";
+import { serviceJson } from "../../json/service.ts";
+import { type Cell, type Column, renderTable } from "../../output/table.ts";
+import { formatDuration, when } from "../../output/time.ts";
+import type { View } from "../../output/view.ts";
+
+export const command = (ctx: Context): Command =>
+  describe("list", "List all services.", [
+    ["aigw service list", "a table"],
+    ["aigw service list -q", "the names, a line each"],
+  ]).action(() => run(ctx));
+
+export const run = (ctx: Context): Promise<void> =>
+  ctx.withHome("existing", async ({ store }) => {
+    const services = await store.control.services();
+    await ctx.out.answer({
+      json: () => ({ services: services.map(serviceJson) }),
+      quiet: () => services.map((service) => service.name),
+      text: (view) =>
+        services.length === 0
+          ? ""
+          : renderTable(
+              view,
+              COLUMNS,
+              services.map((service) => row(view, service)),
+            ),
+    });
+    if (services.length === 0) await ctx.out.note("There is no service yet. Add one: aigw service add <name> <url>");
+  });
+
+const COLUMNS: readonly Column[] = [
+  { title: "Name" },
+  { title: "URL" },
+  { title: "Timeout", align: "right" },
+  { title: "Idle", align: "right" },
+  { title: "Headers" },
+  { title: "Created" },
+];
+
+const row = (view: View, service: Service): readonly Cell[] => [
+  service.name,
+  service.url,
+  formatDuration(service.timeoutMs),
+  formatDuration(service.idleTimeoutMs),
+  service.headers.map((header) => header.name).join(","),
+  when(view, service.createdAt),
+];

@@ -1,0 +1,65 @@
+import { parseUpstreamUrl, type ServicePatch, setService } from "@aigw/core";
+import type { Command } from "commander";
+import { UsageError } from "../../cli-error.ts";
+import { collect, describe } from "../../command.ts";
+import type { Context } from "../../context.ts";
+import { flag } from "../../flag.ts";
+import { awaitApplied, reportChange } from "../../gateways.ts";
+import { serviceJson } from "../../json/service.ts";
+import { existingName } from "./service-name.ts";
+import { addFactOptions, factsOf, type ServiceFactOptions } from "./service-options.ts";
+
+export interface SetOptions {
+  readonly name: string;
+  readonly patch: ServicePatch;
+  readonly wait: boolean;
+}
+
+interface Flags extends ServiceFactOptions {
+  readonly url?: string;
+  readonly removeHeader?: readonly string[];
+  readonly wait: boolean;
+}
+
+export const command = (ctx: Context): Command =>
+  addFactOptions(
+    describe("set", "Change a service. Calls under way end as they began.", [
+      ["aigw service set ocr --url http://127.0.0.1:9001", "another upstream"],
+      ["aigw service set chat --header-env 'Authorization=LLM_AUTH'", "a new key for the upstream"],
+      ["aigw service set chat --remove-header X-Api-Key --timeout 2m", "without that header"],
+    ]).option("--url <url>", "the upstream, http:// or https://", flag("--url", parseUpstreamUrl)),
+    ctx,
+  )
+    .argument("[name]", "the service's name")
+    .usage("<name> [options]")
+    .option(
+      "--remove-header <header>",
+      "take a header away; repeatable",
+      collect((value) => value),
+    )
+    .option("--no-wait", "do not wait for the gateways")
+    .action(async (given: string | undefined, flags: Flags) => {
+      const patch = patchOf(flags);
+      const name = await existingName(ctx, given, "set");
+      if (Object.keys(patch).length === 0) {
+        throw new UsageError("There is nothing to change. Give an option such as --url; see: aigw service set --help");
+      }
+      await run({ name, patch, wait: flags.wait }, ctx);
+    });
+
+const patchOf = (flags: Flags): ServicePatch => ({
+  ...factsOf(flags),
+  ...(flags.url === undefined ? {} : { url: flags.url }),
+  ...(flags.removeHeader === undefined ? {} : { removeHeaders: flags.removeHeader }),
+});
+
+export const run = ({ name, patch, wait }: SetOptions, ctx: Context): Promise<void> =>
+  ctx.withHome("existing", async (home) => {
+    const { result: service, rev, changed } = await setService(home, name, patch);
+    await reportChange(ctx, {
+      applied: await awaitApplied(home, rev, `${name} is changed`, wait),
+      sentence: changed ? `${name} changed.` : `${name} is like that already.`,
+      quiet: name,
+      json: { service: serviceJson(service), changed },
+    });
+  });

@@ -1,0 +1,40 @@
+import { findService, mayCall } from "@aigw/core";
+import type { Command } from "commander";
+import { describe } from "../../command.ts";
+import type { Context } from "../../context.ts";
+import { serviceJson } from "../../json/service.ts";
+import { renderFields } from "../../output/fields.ts";
+import { formatDuration, when } from "../../output/time.ts";
+import { existingName } from "./service-name.ts";
+
+export const command = (ctx: Context): Command =>
+  describe("show", "Show one service: its headers by name, never their values.", [
+    ["aigw service show ocr", "where it goes and who may call it"],
+    ["aigw service show ocr --json | jq -r .service.url", "one field"],
+  ])
+    .argument("[name]", "the service's name")
+    .usage("<name>")
+    .action(async (given: string | undefined) => run({ name: await existingName(ctx, given, "show") }, ctx));
+
+export const run = ({ name }: { readonly name: string }, ctx: Context): Promise<void> =>
+  ctx.withHome("existing", async ({ store }) => {
+    const service = await findService(store.control, name);
+    const clients = await store.control.clients();
+    const callers = clients.filter((client) => mayCall(client, name)).length;
+    await ctx.out.answer({
+      json: () => ({ service: serviceJson(service) }),
+      quiet: () => service.name,
+      text: (view) =>
+        renderFields(view, [
+          ["Name", service.name],
+          ["Id", service.id],
+          ["Path", `/api/${service.name}`],
+          ["URL", service.url],
+          ["Timeout", formatDuration(service.timeoutMs)],
+          ["Idle timeout", formatDuration(service.idleTimeoutMs)],
+          ["Headers", service.headers.map((header) => `${header.name} (sealed)`).join(", ")],
+          ["Clients", `${callers} of ${clients.length} may call it`],
+          ["Created", when(view, service.createdAt)],
+        ]),
+    });
+  });

@@ -1,0 +1,90 @@
+import { INSTANCE_GONE_MS, parseStoreUrl, type SeenInstance, standingOf } from "@aigw/core";
+import type { Command } from "commander";
+import { describe } from "../command.ts";
+import type { Context } from "../context.ts";
+import { renderFields } from "../output/fields.ts";
+import type { Tone } from "../output/style.ts";
+import { type Cell, type Column, renderTable } from "../output/table.ts";
+import { rfc3339, when } from "../output/time.ts";
+import type { View } from "../output/view.ts";
+
+export const command = (ctx: Context): Command =>
+  describe("status", "Show the running gateways, what they have applied, and what the store holds.", [
+    ["aigw status", "at a glance"],
+    ["aigw status --json | jq '.gateways[] | select(.droppedUsage > 0)'", "gateways that lost usage"],
+  ]).action(() => run(ctx));
+
+export const run = (ctx: Context): Promise<void> =>
+  ctx.withHome("existing", async ({ store, clock, path, storeUrl }) => {
+    const revision = await store.control.head();
+    const clients = await store.control.clients();
+    const services = await store.control.services();
+    const gateways = await store.traffic.instances(INSTANCE_GONE_MS);
+    const active = clients.filter((client) => standingOf(client, clock.now()) === "active").length;
+    const { engine } = parseStoreUrl(storeUrl);
+    await ctx.out.answer({
+      json: () => ({
+        home: path,
+        store: { kind: engine, id: store.control.storeId },
+        revision,
+        clients: { active, total: clients.length },
+        services: services.length,
+        gateways: gateways.map(gatewayJson),
+      }),
+      quiet: () => gateways.map((gateway) => gateway.address),
+      text: async (view) => {
+        const facts = renderFields(view, [
+          ["Home", path],
+          ["Store", engine],
+          ["Revision", String(revision)],
+          ["Clients", `${active} active of ${clients.length}`],
+          ["Services", String(services.length)],
+          ["Gateways", gateways.length === 0 ? "none is running; start one: aigw serve" : String(gateways.length)],
+        ]);
+        if (gateways.length === 0) return facts;
+        const rows = gateways.map((gateway) => row(view, gateway, revision));
+        return `${facts}\n\n${await renderTable(view, COLUMNS, rows)}`;
+      },
+    });
+  });
+
+const gatewayJson = (gateway: SeenInstance): Readonly<Record<string, unknown>> => ({
+  id: gateway.id,
+  address: gateway.address,
+  pid: gateway.pid,
+  version: gateway.version,
+  startedAt: rfc3339(gateway.startedAt),
+  state: gateway.state,
+  appliedRev: gateway.appliedRev,
+  requestsPerSecond: gateway.requestsPerSecond,
+  droppedUsage: gateway.droppedUsage,
+  lastSeenAgoMs: gateway.lastSeenAgoMs,
+});
+
+const COLUMNS: readonly Column[] = [
+  { title: "Gateway" },
+  { title: "State" },
+  { title: "Applied", align: "right" },
+  { title: "Req/s", align: "right" },
+  { title: "Dropped", align: "right" },
+  { title: "Since" },
+  { title: "Pid", align: "right" },
+  { title: "Version" },
+  { title: "Id" },
+];
+
+const STATES: Readonly<Record<SeenInstance["state"], Tone>> = { ready: "green", stale: "red", draining: "yellow" };
+
+const row = (view: View, gateway: SeenInstance, revision: number): readonly Cell[] => [
+  gateway.address,
+  { text: gateway.state, tone: STATES[gateway.state] },
+  gateway.appliedRev >= revision
+    ? `${gateway.appliedRev}`
+    : { text: `${gateway.appliedRev}/${revision}`, tone: "yellow" },
+  gateway.requestsPerSecond.toFixed(1),
+  gateway.droppedUsage === 0 ? "0" : { text: String(gateway.droppedUsage), tone: "red" },
+  when(view, gateway.startedAt),
+  String(gateway.pid),
+  gateway.version,
+  gateway.id,
+];

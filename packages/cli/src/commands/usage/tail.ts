@@ -1,0 +1,103 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { parseClientName, parseServiceName, type TrafficStore, type UsageEvent, type UsageFilter } from "@aigw/core";
+import type { Command } from "commander";
+import { Interrupted } from "../../cli-error.ts";
+import { describe } from "../../command.ts";
+import type { Context } from "../../context.ts";
+import { flag } from "../../flag.ts";
+import { usageEventJson } from "../../json/usage.ts";
+import { escapeText } from "../../output/escape.ts";
+import { usageHead, usageLine } from "../../output/usage-line.ts";
+import { parseCount, parseSince, parseStatusRange } from "../../parse-value.ts";
+
+export interface TailOptions {
+  readonly follow: boolean;
+  readonly lines: number;
+  readonly filter: UsageFilter;
+}
+
+interface Flags {
+  readonly follow: boolean;
+  readonly lines: number;
+  readonly client?: string;
+  readonly service?: string;
+  readonly status?: { readonly from: number; readonly to: number };
+  readonly since?: number;
+}
+
+export const command = (ctx: Context): Command =>
+  describe("tail", "Show the last calls, oldest first; with -f also those to come, until Ctrl-C.", [
+    ["aigw usage tail -f", "the last 20 and every one to come"],
+    ["aigw usage tail --client john --status 4xx --since 1h", "john's refused calls of the last hour"],
+    ["aigw usage tail -f --json | jq -r 'select(.latencyMs > 1000) | .requestId'", "slow ones, as they come"],
+  ])
+    .option("-f, --follow", "keep on, with every call to come", false)
+    .option(
+      "-n, --lines <number>",
+      "how many of the last ones",
+      flag("-n", (value) => parseCount("number", value, 0, 100_000)),
+      20,
+    )
+    .option("--client <name>", "of this client only", flag("--client", parseClientName))
+    .option("--service <name>", "of this service only", flag("--service", parseServiceName))
+    .option("--status <status>", "404, 4xx or 400-499", flag("--status", parseStatusRange))
+    .option(
+      "--since <when>",
+      "30m, 1h, 7d, or a date-time",
+      flag("--since", (value) => parseSince(value, ctx.clock.now())),
+    )
+    .action(({ follow, lines, ...filter }: Flags) => run({ follow, lines, filter }, ctx));
+
+export const run = ({ follow, lines, filter }: TailOptions, ctx: Context): Promise<void> =>
+  ctx.withHome("existing", async ({ store }) => {
+    const print = await printer(ctx);
+    const { events, cursor } = await store.traffic.latestUsage(filter, lines);
+    await print(events);
+    if (follow) return keepPrinting(ctx, store.traffic, filter, cursor, print);
+    if (events.length === 0) await ctx.out.note("No usage matches.");
+  });
+
+type Print = (events: readonly UsageEvent[]) => Promise<void>;
+
+const printer = async (ctx: Context): Promise<Print> => {
+  const { out } = ctx;
+  const view = await out.view();
+  let headed = false;
+  return async (events) => {
+    if (events.length === 0) return;
+    const lines = events.map((event) => {
+      if (out.mode === "json") return JSON.stringify(usageEventJson(event));
+      return out.mode === "quiet" ? escapeText(event.requestId) : usageLine(view, event);
+    });
+    if (out.mode === "text" && !headed) lines.unshift(usageHead(view));
+    headed = true;
+    await out.line(lines.join("\n"));
+  };
+};
+
+/** Gateways write usage in batches every few hundred milliseconds; a poll that finds nothing costs microseconds. */
+const POLL_MS = 100;
+const PAGE = 1_000;
+
+const keepPrinting = async (
+  ctx: Context,
+  traffic: TrafficStore,
+  filter: UsageFilter,
+  from: string,
+  print: Print,
+): Promise<never> => {
+  const stopped = new AbortController();
+  const unlisten = ctx.io.onStop(() => stopped.abort());
+  try {
+    let cursor = from;
+    for (;;) {
+      const page = await traffic.usageAfter(cursor, filter, PAGE);
+      cursor = page.cursor;
+      await print(page.events);
+      if (stopped.signal.aborted) throw new Interrupted("");
+      if (page.events.length < PAGE) await delay(POLL_MS, undefined, { signal: stopped.signal }).catch(() => {});
+    }
+  } finally {
+    unlisten();
+  }
+};

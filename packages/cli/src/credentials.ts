@@ -1,0 +1,52 @@
+import { AigwError, type Client, type ClientWithPassword } from "@aigw/core";
+import { BrokenPipe } from "./cli-error.ts";
+import type { Context } from "./context.ts";
+import { clientJson } from "./json/client.ts";
+import { renderFields } from "./output/fields.ts";
+import type { Answer } from "./output/output.ts";
+
+export interface Delivery extends ClientWithPassword {
+  /** False when the admin chose the password: it is not repeated. */
+  readonly generated: boolean;
+  /** What was done, for an answer without a password. */
+  readonly done: string;
+  /** More fields of the JSON answer. */
+  readonly json?: Readonly<Record<string, unknown>>;
+}
+
+/** Shows a client's new password, for this one time. */
+export const deliverPassword = async (ctx: Context, delivery: Delivery): Promise<void> => {
+  const { client, password, generated, done } = delivery;
+  await answerOnce(ctx, client, {
+    json: () => ({
+      client: clientJson(client, ctx.clock.now()),
+      password: generated ? password : null,
+      ...delivery.json,
+    }),
+    quiet: () => (generated ? password : client.name),
+    text: (view) => {
+      if (!generated) return done;
+      if (!view.isTerminal) return `${client.name}\t${password}`;
+      return renderFields(view, [
+        ["Username", client.name],
+        ["Password", password],
+      ]);
+    },
+  });
+  if (generated) {
+    await ctx.out.note(`${done} This is the only time that the password is shown: only its hash is stored.`);
+  }
+};
+
+/** An answer with a password that is nowhere else: when nobody reads it, that is a failure. */
+export const answerOnce = async (ctx: Context, client: Client, answer: Answer): Promise<void> => {
+  try {
+    await ctx.out.answer(answer);
+  } catch (error) {
+    throw new AigwError(
+      "failed",
+      `The password of ${client.name} is set, but could not be written: ${error instanceof BrokenPipe ? "nobody reads standard output" : "standard output does not take it"}. Give ${client.name} a new one: aigw client passwd ${client.name}`,
+      { cause: error },
+    );
+  }
+};

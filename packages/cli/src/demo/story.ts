@@ -1,0 +1,115 @@
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { AigwError } from "@aigw/core";
+import { Interrupted } from "../cli-error.ts";
+import type { Context } from "../context.ts";
+import { Processes } from "./processes.ts";
+import { commandsIn, shell } from "./quick-start.ts";
+
+/** What the story proved. */
+export interface StoryResults {
+  /** What the OCR engine read from the picture. */
+  readonly text: string;
+  readonly confidence: number;
+  /** Status of the client's call after it was revoked: 401. */
+  readonly refusedWith: number;
+  /** What the revocation printed: which gateways applied it, and how fast. */
+  readonly receipt: string;
+}
+
+const MAIN = fileURLToPath(new URL(`../main${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url));
+/** The example is part of the repository, not of the package. */
+const EXAMPLE = fileURLToPath(new URL("../../../../examples/ocr-service/", import.meta.url));
+
+/** @throws AigwError `failed` when any step does not do what it promises; Interrupted on Ctrl-C */
+export const tellStory = async (ctx: Context): Promise<StoryResults> => {
+  if (!existsSync(join(EXAMPLE, "src/main.ts"))) {
+    throw new AigwError(
+      "failed",
+      "The demo needs the repository's examples folder: run it from a clone, with pnpm demo.",
+    );
+  }
+  const folder = mkdtempSync(join(tmpdir(), "aigw-demo-"));
+  const processes = new Processes(environment(ctx, join(folder, "home")));
+  let forget = (): void => undefined;
+  const stopped = new Promise<never>((_, reject) => {
+    forget = ctx.io.onStop(() => reject(new Interrupted("Interrupted. Everything the demo made is cleaned up.")));
+  });
+  try {
+    return await Promise.race([story(ctx, processes), stopped]);
+  } finally {
+    forget();
+    await processes.stopAll();
+    rmSync(folder, { recursive: true, force: true });
+  }
+};
+
+/** Nothing of the admin's own set-up gets into the demo, or is touched by it. */
+const environment = ({ env }: Context, home: string): NodeJS.ProcessEnv => {
+  const own = Object.entries(env).filter(([name]) => !name.startsWith("AIGW_") && !/_proxy$/i.test(name));
+  return { ...Object.fromEntries(own), AIGW_HOME: home, PATH: `${dirname(process.execPath)}:${env["PATH"] ?? ""}` };
+};
+
+const story = async (ctx: Context, processes: Processes): Promise<StoryResults> => {
+  const say = (text: string): Promise<void> => (ctx.out.mode === "text" ? ctx.out.line(text) : Promise.resolve());
+  const step = (text: string): Promise<void> => say(`\n── ${text}`);
+  /** Runs an aigw command and shows it as an admin would see it. */
+  const aigw = async (...args: readonly string[]): Promise<string> => {
+    await say(`$ aigw ${args.map((arg) => (/[\s"']/.test(arg) ? `'${arg}'` : arg)).join(" ")}`);
+    const { code, stdout, stderr } = await processes.run(process.execPath, [MAIN, ...args]);
+    if (code !== 0) throw new AigwError("failed", `aigw ${args.join(" ")} failed (exit ${code}): ${stderr.trim()}`);
+    await say(`${stderr}${stdout}`.trimEnd());
+    return stdout;
+  };
+
+  await step("A real OCR service starts on this machine.");
+  const announced = await processes.start(process.execPath, [join(EXAMPLE, "src/main.ts"), "--port", "0"]);
+  await say(announced);
+  const upstream = /http:\S+/.exec(announced)?.[0] ?? "";
+
+  await step("The gateway goes in front of it.");
+  await aigw("service", "add", "ocr", upstream);
+  await say("$ aigw serve --port 0 &");
+  const { gateway } = JSON.parse(await processes.start(process.execPath, [MAIN, "serve", "--port", "0", "--json"]));
+  await say(`Gateway ${gateway.id} listens on ${gateway.url}`);
+  await aigw("config", "set", "public-url", gateway.url);
+  await aigw("config", "set", "support-email", "support@example.com");
+
+  await step("John gets access: this e-mail is all he needs.");
+  const email = await aigw("onboard", "john", "--email");
+
+  const { name, paste } = await shell(processes);
+  await step(`John pastes the quick start, with ${name}.`);
+  const [tokenCommand = "", callCommand = ""] = commandsIn(email);
+  await say(`$ ${tokenCommand}`);
+  const answer = JSON.parse(await paste(tokenCommand));
+  if (typeof answer.access_token !== "string")
+    throw new AigwError("failed", "The e-mail's first command gave no token.");
+  await say(JSON.stringify({ ...answer, access_token: `${answer.access_token.slice(0, 24)}…` }));
+  await say(`$ ${callCommand}`);
+  const call = callCommand.replace("YOUR_TOKEN", answer.access_token);
+  await say((await paste(call)).trimEnd());
+
+  await step("John sends a real picture (examples/ocr-service/sample.png).");
+  const picture = ` \\\n  -H "Content-Type: image/png" --data-binary "@${join(EXAMPLE, "sample.png")}"`;
+  await say(`$ ${callCommand}${picture.replace(EXAMPLE, "examples/ocr-service/")}`);
+  const { text, confidence } = JSON.parse(await paste(call + picture));
+  if (typeof text !== "string" || text === "") throw new AigwError("failed", "No text was recognised in the picture.");
+  await say(`Recognised with confidence ${confidence}:\n${text.replace(/^/gm, "  │ ")}`);
+
+  await step("Who called what?");
+  await aigw("usage", "tail");
+
+  await step("John is revoked. The command waits for the proof.");
+  const receipt = (await aigw("client", "revoke", "john", "--yes")).trim();
+  await say("$ the same call again");
+  const refusal = JSON.parse(await paste(call));
+  await say(JSON.stringify(refusal));
+  if (refusal.status !== 401) throw new AigwError("failed", "A revoked client was served.");
+
+  await step("Every act left its record.");
+  await aigw("audit", "list");
+  return { text, confidence, refusedWith: refusal.status, receipt };
+};

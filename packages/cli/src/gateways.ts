@@ -1,0 +1,84 @@
+import { type ActDeps, AigwError, awaitGateways, isStoreFault, type Receipt } from "@aigw/core";
+import type { Context } from "./context.ts";
+import { type ReceiptJson, receiptJson } from "./json/receipt.ts";
+
+/** How a change came through to the running gateways. */
+export interface Applied {
+  /** Null with `--no-wait`, and when it could not be read. */
+  readonly receipt: ReceiptJson | null;
+  /** A sentence for people. */
+  readonly text: string;
+  /** Set when it is not known to be in force everywhere. */
+  readonly problem?: AigwError;
+}
+
+/**
+ * @param rev the revision to wait for
+ * @param done what is true by now, such as `john is revoked`
+ * @param wait false with `--no-wait`
+ */
+export const awaitApplied = async (
+  deps: Pick<ActDeps, "store" | "clock">,
+  rev: number,
+  done: string,
+  wait: boolean,
+): Promise<Applied> => {
+  if (!wait) return { receipt: null, text: "The gateways were not waited for." };
+  try {
+    const receipt = await awaitGateways(deps, rev);
+    const text = sentence(receipt);
+    return receipt.complete
+      ? { receipt: receiptJson(receipt), text }
+      : { receipt: receiptJson(receipt), text, problem: notApplied(receipt, done) };
+  } catch (error) {
+    if (!isStoreFault(error)) throw error;
+    const problem = new AigwError(
+      "not_applied",
+      `${done}, but whether the gateways applied it could not be confirmed: ${error.message}`,
+      { cause: error },
+    );
+    return { receipt: null, text: problem.message, problem };
+  }
+};
+
+const sentence = ({ gateways }: Receipt): string => {
+  if (gateways.length === 0) return "No gateway is running; the next one starts with it.";
+  const times = gateways.flatMap((gateway) => gateway.appliedAfterMs ?? []);
+  const slowest = times.length === 0 ? "" : ` (slowest ${Math.max(...times)} ms)`;
+  return `${times.length} of ${gateways.length} gateways applied it${slowest}.`;
+};
+
+const notApplied = ({ gateways }: Receipt, done: string): AigwError => {
+  const silent = gateways.filter((gateway) => gateway.appliedAfterMs === undefined);
+  const names = silent.map(
+    ({ id, address, lastSeenAgoMs }) => `${address} (${id}, last seen ${(lastSeenAgoMs / 1000).toFixed(1)} s ago)`,
+  );
+  return new AigwError(
+    "not_applied",
+    `${done}, but ${silent.length} of ${gateways.length} gateways did not confirm it within 3 s: ${names.join(", ")}. See: aigw status`,
+    { details: { gateways: silent.map((gateway) => gateway.id) } },
+  );
+};
+
+export interface ChangeReport {
+  readonly applied: Applied;
+  /** What happened, such as `john revoked.` */
+  readonly sentence: string;
+  readonly quiet: string;
+  readonly json: Readonly<Record<string, unknown>>;
+}
+
+/** The answer of every verb that changes something in force: what was done, and the proof. @throws AigwError `not_applied` */
+export const reportChange = async (
+  ctx: Context,
+  { applied, sentence: said, quiet, json }: ChangeReport,
+): Promise<void> => {
+  if (applied.problem === undefined || ctx.out.mode !== "text") {
+    await ctx.out.answer({
+      json: () => ({ ...json, receipt: applied.receipt }),
+      quiet: () => quiet,
+      text: () => `${said} ${applied.text}`,
+    });
+  }
+  if (applied.problem !== undefined) throw applied.problem;
+};

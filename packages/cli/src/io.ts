@@ -1,0 +1,22 @@
+import type { Readable, Writable } from "node:stream";
+import type { Clock } from "@aigw/core";
+import type { Prompter } from "./prompter.ts";
+
+export type StopSignal = "SIGINT" | "SIGTERM";
+
+export type InputStream = Readable & { readonly isTTY?: boolean };
+export type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+
+/** The world outside as the command line sees it. Tests hand in their own. */
+export interface Io {
+  readonly stdin: InputStream;
+  readonly stdout: OutputStream;
+  readonly stderr: OutputStream;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  /** The system's unless given. */
+  readonly clock?: Clock;
+  readonly prompter: Prompter;
+  /** While a listener is registered, a stop signal goes to it instead of ending the process. @returns how to take it back */
+  onStop(listener: (signal: StopSignal) => void): () => void;
+}

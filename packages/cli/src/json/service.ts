@@ -1,0 +1,23 @@
+import type { Service } from "@aigw/core";
+import { rfc3339 } from "../output/time.ts";
+
+/** A service as scripts see it: the names of its headers, never their values. */
+export interface ServiceJson {
+  readonly id: string;
+  readonly name: string;
+  readonly url: string;
+  readonly timeoutMs: number;
+  readonly idleTimeoutMs: number;
+  readonly headers: readonly string[];
+  readonly createdAt: string;
+}
+
+export const serviceJson = (service: Service): ServiceJson => ({
+  id: service.id,
+  name: service.name,
+  url: service.url,
+  timeoutMs: service.timeoutMs,
+  idleTimeoutMs: service.idleTimeoutMs,
+  headers: service.headers.map((header) => header.name),
+  createdAt: rfc3339(service.createdAt),
+});

@@ -1,0 +1,79 @@
+import type { Outcome, UsageEvent } from "@aigw/core";
+import { escapeText } from "./escape.ts";
+import type { Tone } from "./style.ts";
+import { rfc3339 } from "./time.ts";
+import type { View } from "./view.ts";
+import { padEnd, padStart, truncate } from "./width.ts";
+
+/** Lines are printed as they come, so the columns have their widths beforehand. */
+interface Layout {
+  readonly title: string;
+  readonly width: number;
+  readonly right?: boolean;
+  readonly value: (event: UsageEvent) => string;
+}
+
+const TERMINAL_TIME: Layout = { title: "time", width: 8, value: (event) => localTime(event.at) };
+const PIPE_TIME: Layout = { title: "time", width: 24, value: (event) => rfc3339(event.at) };
+
+const COLUMNS: readonly Layout[] = [
+  { title: "client", width: 12, value: (event) => event.client },
+  { title: "service", width: 10, value: (event) => event.service },
+  { title: "method", width: 6, value: (event) => event.method },
+  { title: "status", width: 6, right: true, value: (event) => (event.status === 0 ? "-" : String(event.status)) },
+  { title: "time taken", width: 10, right: true, value: (event) => `${Math.round(event.latencyMs)} ms` },
+  { title: "outcome", width: 14, value: (event) => event.outcome },
+  { title: "path", width: 0, value: (event) => event.path },
+];
+
+const TONES: Readonly<Record<Outcome, Tone>> = {
+  ok: "green",
+  denied: "yellow",
+  limited: "yellow",
+  revoked: "yellow",
+  aborted: "dim",
+  incomplete: "red",
+  timeout: "red",
+  upstream_error: "red",
+};
+
+export const usageHead = (view: View): string => {
+  const columns = columnsFor(view);
+  const line = join(
+    view,
+    columns,
+    columns.map(({ title }) => (view.isTerminal ? title : title.toUpperCase().replace(" ", "_"))),
+  );
+  return view.style.bold(line);
+};
+
+/** For a terminal cut to its width and coloured by outcome; for a pipe whole, an empty field as `-`. */
+export const usageLine = (view: View, event: UsageEvent): string => {
+  const columns = columnsFor(view);
+  const line = join(
+    view,
+    columns,
+    columns.map(({ value }) => escapeText(value(event)) || "-"),
+  );
+  return view.style[TONES[event.outcome] ?? "dim"](line);
+};
+
+const columnsFor = (view: View): readonly Layout[] => [view.isTerminal ? TERMINAL_TIME : PIPE_TIME, ...COLUMNS];
+
+const join = (view: View, columns: readonly Layout[], values: readonly string[]): string => {
+  const cells = columns.map(({ width, right }, index) => {
+    const value = values[index] ?? "";
+    const shown = view.isTerminal && width > 0 ? truncate(value, width) : spaceless(view, value);
+    return right === true ? padStart(shown, width) : padEnd(shown, width);
+  });
+  const line = cells.join("  ").trimEnd();
+  return Number.isFinite(view.width) ? truncate(line, view.width) : line;
+};
+
+/** In a pipe the fields are told apart by spaces, so that awk and sort can work on them. */
+const spaceless = (view: View, value: string): string => (view.isTerminal ? value : value.replaceAll(" ", ""));
+
+const localTime = (at: number): string => {
+  const date = new Date(at);
+  return [date.getHours(), date.getMinutes(), date.getSeconds()].map((part) => String(part).padStart(2, "0")).join(":");
+};

@@ -1,0 +1,38 @@
+import { AigwError, parseDuration } from "@aigw/core";
+
+const invalid = (what: string, value: string, allowed: string): AigwError =>
+  new AigwError("invalid_value", `${what} '${value}' is not valid: ${allowed}.`);
+
+/** @returns a whole number from `min` to `max` */
+export const parseCount = (what: string, value: string, min: number, max: number): number => {
+  const count = Number(value);
+  if (/^[0-9]{1,9}$/.test(value) && count >= min && count <= max) return count;
+  throw invalid(what, value, `use a whole number from ${min} to ${max}`);
+};
+
+export const parsePort = (value: string): number => parseCount("port", value, 0, 65_535);
+
+/** `404`, `4xx` or `400-499`; `0` are requests whose client was gone before it was answered. */
+export const parseStatusRange = (value: string): { readonly from: number; readonly to: number } => {
+  const kind = /^([1-5])xx$/i.exec(value);
+  if (kind) return { from: Number(kind[1]) * 100, to: Number(kind[1]) * 100 + 99 };
+  const range = /^(0|[1-5]\d\d)(?:-([1-5]\d\d))?$/.exec(value);
+  if (range) {
+    const from = Number(range[1]);
+    const to = range[2] === undefined ? from : Number(range[2]);
+    if (from <= to) return { from, to };
+  }
+  throw invalid("status", value, "use one such as 404, a kind such as 4xx, or a range such as 400-499");
+};
+
+/** `30m`, `1h`, `7d` before now, or a date-time. @returns milliseconds since the epoch */
+export const parseSince = (value: string, now: number): number => {
+  const days = /^([1-9]\d{0,3})d$/.exec(value);
+  if (days) return now - Number(days[1]) * 86_400_000;
+  if (/^\d+(ms|s|m|h)$/.test(value)) return now - parseDuration("duration", value);
+  if (/^\d{4}-\d{2}-\d{2}([Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?([Zz]|[+-]\d{2}:\d{2}))?$/.test(value)) {
+    const at = Date.parse(value.replace(" ", "T"));
+    if (Number.isFinite(at)) return at;
+  }
+  throw invalid("time", value, "use 30m, 1h or 7d, or a date-time such as 2027-01-31T18:00:00Z");
+};

@@ -1,0 +1,66 @@
+import type { Command } from "commander";
+import { describe } from "./command.ts";
+import type { Context } from "./context.ts";
+import { addGlobalOptions, guessGlobals } from "./globals.ts";
+import { readVersion } from "./version.ts";
+
+interface Entry {
+  readonly name: string;
+  readonly about: string;
+  /** A command's code is loaded only when the command line names it. */
+  readonly load: () => Promise<{ command(ctx: Context): Command }>;
+}
+
+const ENTRIES: readonly Entry[] = [
+  {
+    name: "init",
+    about: "create the data folder, the master key and the first secret",
+    load: () => import("./commands/init.ts"),
+  },
+  {
+    name: "config",
+    about: "settings that are stored: public URL, support address",
+    load: () => import("./commands/config/index.ts"),
+  },
+  { name: "serve", about: "run the gateway", load: () => import("./commands/serve.ts") },
+  { name: "client", about: "clients and their credentials", load: () => import("./commands/client/index.ts") },
+  {
+    name: "service",
+    about: "services and the upstreams behind them",
+    load: () => import("./commands/service/index.ts"),
+  },
+  { name: "secret", about: "the secret that signs the tokens", load: () => import("./commands/secret/index.ts") },
+  {
+    name: "onboard",
+    about: "fresh credentials for a client, ready to send",
+    load: () => import("./commands/onboard.ts"),
+  },
+  { name: "usage", about: "who called what", load: () => import("./commands/usage/index.ts") },
+  { name: "audit", about: "who changed what", load: () => import("./commands/audit/index.ts") },
+  { name: "status", about: "running gateways, revision, counts", load: () => import("./commands/status.ts") },
+  {
+    name: "demo",
+    about: "the whole story on real input, in a folder of its own",
+    load: () => import("./commands/demo.ts"),
+  },
+  { name: "help", about: "help for a command, or: help exit-codes", load: () => import("./commands/help.ts") },
+];
+
+/** The command tree for this command line: commands it does not name stand in it with name and description only. */
+export const createProgram = async (ctx: Context, argv: readonly string[]): Promise<Command> => {
+  const program = describe("aigw", "Hands out access to self-hosted AI services and stays in control of it.", [
+    ["aigw service add ocr http://127.0.0.1:9000", "put a service behind the gateway"],
+    ["aigw client add john", "add a client; its password is shown once"],
+    ["aigw onboard john --email", "print the e-mail with john's credentials"],
+    ["aigw serve", "run the gateway"],
+  ]);
+  const version = readVersion();
+  addGlobalOptions(program)
+    .version(guessGlobals(argv).json ? JSON.stringify({ version }) : version, "-V, --version")
+    .helpCommand(false);
+  for (const { name, about, load } of ENTRIES) {
+    const named = argv.includes(name) ? await load() : undefined;
+    program.addCommand(named?.command(ctx) ?? describe(name, about, [[`aigw ${name} --help`, "more"]]));
+  }
+  return program;
+};

@@ -1,0 +1,14 @@
+import type { ExitCode } from "./exit-codes.ts";
+import type { Io } from "./io.ts";
+import { readVersion } from "./version.ts";
+
+/** Runs one command line, given without the program's name. @returns the exit code; never throws */
+export const run = async (argv: readonly string[], io: Io): Promise<ExitCode> => {
+  // Answered before anything is loaded: scripts ask for the version just to see whether aigw is there.
+  if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
+    await new Promise<void>((resolve) => io.stdout.write(`${readVersion()}\n`, () => resolve()));
+    return 0;
+  }
+  const { execute } = await import("./execute.ts");
+  return execute(argv, io);
+};
