@@ -1,0 +1,122 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import type { TestContext } from "node:test";
+import { within } from "./until.ts";
+
+export const MAIN: string = resolve(import.meta.dirname, "../../packages/cli/src/main.ts");
+
+type Owner = Pick<TestContext, "after">;
+
+/** A folder of its own that is gone after the test; the home in it does not exist yet. */
+export const temporaryHome = (t: Owner): string => {
+  const folder = mkdtempSync(join(tmpdir(), "aigw-test-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  return join(folder, "home");
+};
+
+export interface Finished {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface AigwProcess {
+  readonly child: ChildProcess;
+  readonly done: Promise<Finished>;
+}
+
+/** Nothing of the developer's own environment gets in. */
+export const cleanEnv = (home: string, extra: Record<string, string> = {}): NodeJS.ProcessEnv => ({
+  PATH: process.env["PATH"],
+  HOME: join(home, ".."),
+  TMPDIR: tmpdir(),
+  AIGW_HOME: home,
+  ...extra,
+});
+
+/** Starts the real command line as a process. */
+export const spawnAigw = (
+  home: string,
+  args: readonly string[],
+  options: { input?: string; env?: Record<string, string> } = {},
+): AigwProcess => {
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    env: cleanEnv(home, options.env),
+    stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+  });
+  child.stdin?.end(options.input);
+  let stdout = "";
+  let stderr = "";
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+  });
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+  });
+  const done = new Promise<Finished>((settle, reject) => {
+    child.on("error", reject);
+    child.on("close", (code, signal) => settle({ code, signal, stdout, stderr }));
+  });
+  return { child, done };
+};
+
+/** Runs one command to its end. */
+export const aigw = (
+  home: string,
+  args: readonly string[],
+  options: { input?: string; env?: Record<string, string> } = {},
+): Promise<Finished> => {
+  const { child, done } = spawnAigw(home, args, options);
+  return within(`aigw ${args.join(" ")}`, done, 30_000).catch((error: unknown) => {
+    child.kill("SIGKILL");
+    throw error;
+  });
+};
+
+/** Runs one command that must succeed. @returns its JSON document */
+export const aigwJson = async <T>(
+  home: string,
+  args: readonly string[],
+  options: { input?: string; env?: Record<string, string> } = {},
+): Promise<T> => {
+  const { code, stdout, stderr } = await aigw(home, [...args, "--json"], options);
+  if (code !== 0) throw new Error(`aigw ${args.join(" ")} exited ${code}: ${stderr}`);
+  return JSON.parse(stdout) as T;
+};
+
+export interface RunningGateway {
+  readonly url: string;
+  readonly id: string;
+  readonly pid: number;
+  readonly child: ChildProcess;
+  readonly done: Promise<Finished>;
+}
+
+/** `aigw serve` as a process, on a free port; stopped after the test at the latest. */
+export const startGatewayProcess = async (
+  t: Owner,
+  home: string,
+  args: readonly string[] = [],
+  env: Record<string, string> = {},
+): Promise<RunningGateway> => {
+  const { child, done } = spawnAigw(home, ["serve", "--port", "0", "--json", ...args], { env });
+  t.after(() => child.kill("SIGKILL"));
+  let announced = "";
+  const ready = new Promise<string>((settle) => {
+    child.stdout?.on("data", (text: string) => {
+      announced += text;
+      if (announced.includes("\n")) settle(announced);
+    });
+  });
+  const ended = done.then(({ code, stderr }) => {
+    throw new Error(`aigw serve exited ${code}: ${stderr}`);
+  });
+  ended.catch(() => undefined);
+  const { gateway } = JSON.parse(await within("aigw serve", Promise.race([ready, ended]), 15_000)) as {
+    gateway: { id: string; url: string; pid: number };
+  };
+  return { ...gateway, child, done };
+};

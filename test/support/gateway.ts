@@ -1,0 +1,109 @@
+import type { TestContext } from "node:test";
+import {
+  type ActDeps,
+  addClient,
+  addService,
+  type Clock,
+  initHome,
+  openHome,
+  type Sealer,
+  type Store,
+  systemClock,
+} from "@aigw/core";
+import { type Gateway, startGateway } from "@aigw/runtime";
+import { temporaryHome } from "./aigw.ts";
+import { tokenFor } from "./http.ts";
+
+type Owner = Pick<TestContext, "after">;
+
+/** A clock that runs with the real one until it is told to jump. */
+export class JumpingClock implements Clock {
+  #wall = 0;
+  #monotonic = 0;
+
+  now(): number {
+    return systemClock.now() + this.#wall;
+  }
+
+  monotonic(): number {
+    return systemClock.monotonic() + this.#monotonic;
+  }
+
+  /** Time passes. */
+  advance(ms: number): void {
+    this.#wall += ms;
+    this.#monotonic += ms;
+  }
+
+  /** Somebody sets the clock; no time passes. */
+  setBy(ms: number): void {
+    this.#wall += ms;
+  }
+}
+
+export interface TestGateway {
+  readonly gateway: Gateway;
+  readonly url: string;
+  readonly home: string;
+  readonly store: Store;
+  readonly sealer: Sealer;
+  readonly deps: ActDeps;
+  readonly log: string[];
+  /** Adds a client. @returns its credentials */
+  add(
+    name: string,
+    facts?: { limit?: number; services?: string[]; expiresAt?: number },
+  ): Promise<{ name: string; password: string }>;
+  /** Adds a client and fetches its first token, which the gateway accepts when this returns. */
+  tokenFor(name: string, facts?: { limit?: number; services?: string[]; expiresAt?: number }): Promise<string>;
+}
+
+/** The runtime in this process, over a real store in a temporary home, for tests that hand in a clock. */
+export const startTestGateway = async (
+  t: Owner,
+  options: { home?: string; clock?: Clock; maxStaleMs?: number; services?: Record<string, string> } = {},
+): Promise<TestGateway> => {
+  const home = options.home ?? temporaryHome(t);
+  const clock = options.clock ?? systemClock;
+  await initHome({ home, at: clock.now(), actor: "test" });
+  const { store, sealer } = await openHome({ home, clock, busyTimeoutMs: 50 });
+  const deps: ActDeps = { store, sealer, clock, actor: "test" };
+  for (const [name, url] of Object.entries(options.services ?? {})) await addService(deps, { name, url });
+  const log: string[] = [];
+  const gateway = await startGateway({
+    store,
+    sealer,
+    clock,
+    host: "127.0.0.1",
+    port: 0,
+    version: "0.0.0-test",
+    pid: process.pid,
+    maxStaleMs: options.maxStaleMs ?? 60_000,
+    drainMs: 1_000,
+    log: (line) => log.push(line),
+  });
+  let closed: Promise<void> | undefined;
+  const close = (): Promise<void> => (closed ??= gateway.close());
+  t.after(async () => {
+    await close();
+    await store.close();
+  });
+  const add: TestGateway["add"] = async (name, facts = {}) => {
+    const { result } = await addClient(deps, { name, ...facts });
+    return { name, password: result.password };
+  };
+  return {
+    gateway: { ...gateway, close },
+    url: gateway.url,
+    home,
+    store,
+    sealer,
+    deps,
+    log,
+    add,
+    tokenFor: async (name, facts) => {
+      const { password } = await add(name, facts);
+      return tokenFor(gateway.url, name, password);
+    },
+  };
+};
