@@ -141,6 +141,10 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     app,
     isDraining: () => state === "draining",
     onMalformed: (code) => strangers.count(code),
+  }).catch(async (error: unknown) => {
+    follower.stop();
+    await proxy.close();
+    throw error;
   });
   const reporter = new InstanceReporter({
     traffic: store.traffic,

@@ -9,7 +9,7 @@ import { attachGuard } from "./guard/attach-guard.ts";
 import { pathProblem } from "./guard/path-problem.ts";
 import { SERVER_OPTIONS } from "./guard/server-options.ts";
 import type { ProblemCode } from "./http-errors.ts";
-import { lingerOnClose, refuse } from "./proxy/lingering-close.ts";
+import { drainAfterAnswer, refuse } from "./proxy/lingering-close.ts";
 import { requestIdOf } from "./request-id.ts";
 
 export interface ListenOptions {
@@ -60,7 +60,7 @@ export const listen = async (options: ListenOptions): Promise<GatewayServer> => 
       refuse(incoming, outgoing, { code: "invalid_path", detail, requestId });
       return;
     }
-    if (!target.startsWith("/api/")) closeIfUnread(incoming, outgoing);
+    if (!target.startsWith("/api/")) drainAfterAnswer(incoming, outgoing);
     bindings.set(incoming, { incoming, outgoing, target, requestId, expectsContinue });
     void serve(incoming, outgoing);
   };
@@ -83,13 +83,6 @@ export const listen = async (options: ListenOptions): Promise<GatewayServer> => 
     await closed;
   };
   return { url: urlOf(server.address() as AddressInfo), close };
-};
-
-/** A body that no route read must not be read for ever just because its connection could be kept. */
-const closeIfUnread = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
-  outgoing.once("prefinish", () => {
-    if (!incoming.complete) lingerOnClose(incoming);
-  });
 };
 
 const endsWithin = async (ended: Promise<void>, ms: number): Promise<boolean> => {

@@ -102,6 +102,16 @@ describe("an upstream that gives no answer", () => {
     });
   }
 
+  test("is gone after it has served: 502 unreachable, for GET and POST", async (t) => {
+    const upstream = await scriptedUpstream(t, answering(OK));
+    const gw = await gateway(t, upstream.origin);
+    assert.equal((await exchange(t, gw.port, get("/"))).status, 200);
+    upstream.server.close();
+    for (const { socket } of upstream.connections.all) socket.destroy();
+    await once(upstream.server, "close");
+    for (const text of [get("/"), post("abc")]) assertProblem(await exchange(t, gw.port, text), "upstream_unreachable");
+  });
+
   test("hangs before headers: 504 at the timeout, and the upstream is left", async (t) => {
     const upstream = await scriptedUpstream(t);
     const gw = await gateway(t, upstream.origin, { timeoutMs: 300 });

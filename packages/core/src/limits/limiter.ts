@@ -1,4 +1,5 @@
-import { isStoreFault } from "../errors.ts";
+import { setTimeout as delay } from "node:timers/promises";
+import { isAigwError, isStoreFault } from "../errors.ts";
 import type { MaybePromise, TrafficStore, VersionedWindow } from "../store/store.ts";
 import { admitted, currentWindow, endLease, type Holding, newHolding, type Permit, refused } from "./holding.ts";
 import {
@@ -26,7 +27,10 @@ export const SINGLE_PERMIT_LIMIT = 120;
 const LEASE_MS = 2_000;
 /** While somebody else holds a lease, a refusal may be out of date as soon as they give back what they did not use. */
 const REFUSAL_WITH_LEASES_MS = 250;
-/** After a store fault permits are counted here alone for so long before the store is asked again. */
+/** While others hold the store's lock, a permit waits so long; many gateways on one store are no outage. */
+const LOCK_PATIENCE_MS = 250;
+const LOCK_RETRY_MS = 5;
+/** Then, and after any other store fault, permits are counted here alone for so long before the store is asked again. */
 const STORE_RETRY_MS = 1_000;
 
 /**
@@ -36,6 +40,7 @@ const STORE_RETRY_MS = 1_000;
 export class Limiter {
   readonly #options: LimiterOptions;
   readonly #holdings = new Map<string, Holding>();
+  #storeAway = false;
   #storeAwayUntil = 0;
 
   constructor(options: LimiterOptions) {
@@ -220,8 +225,13 @@ export class Limiter {
     then: (answer: A) => MaybePromise<T>,
     onFault: () => MaybePromise<T>,
   ): MaybePromise<T> {
+    const done = (answer: A): MaybePromise<T> => {
+      this.#storeAway = false;
+      return then(answer);
+    };
     const fault = (error: unknown): MaybePromise<T> => {
       if (!isStoreFault(error)) throw error;
+      this.#storeAway = true;
       this.#storeAwayUntil = this.#options.store.steadyNow() + STORE_RETRY_MS;
       return onFault();
     };
@@ -229,14 +239,27 @@ export class Limiter {
     try {
       answer = call();
     } catch (error) {
-      return fault(error);
+      if (this.#storeAway || !isAigwError(error, "store_locked")) return fault(error);
+      answer = this.#waitForLock(call);
     }
-    if (!(answer instanceof Promise)) return then(answer);
+    if (!(answer instanceof Promise)) return done(answer);
     const turn = answer.finally(() => {
       holding.turn = undefined;
     });
     holding.turn = turn.catch(() => undefined);
-    return turn.then(then, fault);
+    return turn.then(done, fault);
+  }
+
+  async #waitForLock<A>(call: () => MaybePromise<A>): Promise<A> {
+    const end = this.#options.store.steadyNow() + LOCK_PATIENCE_MS;
+    for (;;) {
+      await delay(LOCK_RETRY_MS);
+      try {
+        return await call();
+      } catch (error) {
+        if (!isAigwError(error, "store_locked") || this.#options.store.steadyNow() > end) throw error;
+      }
+    }
   }
 
   async #inTurn<T>(holding: Holding, then: () => MaybePromise<T>): Promise<T> {

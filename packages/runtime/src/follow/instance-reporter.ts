@@ -1,6 +1,8 @@
-import { type Clock, type Instance, isStoreFault, type TrafficStore } from "@aigw/core";
+import type { Clock, Instance, TrafficStore } from "@aigw/core";
 
 const HEARTBEAT_MS = 1_000;
+/** A store that is locked costs the thread its busy timeout at every try. */
+const RETRY_MS = 250;
 const RATE_SECONDS = 10;
 
 export interface ReporterOptions {
@@ -55,10 +57,9 @@ export class InstanceReporter {
       });
       this.#faulty = false;
     } catch (error) {
-      if (!isStoreFault(error)) throw error;
       if (!this.#faulty) this.#options.onFault(error);
       this.#faulty = true;
-      this.#retry = setTimeout(() => void this.report(), HEARTBEAT_MS / 10);
+      this.#retry = setTimeout(() => void this.report(), RETRY_MS);
       this.#retry.unref();
     }
   }

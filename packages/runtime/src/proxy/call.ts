@@ -57,3 +57,15 @@ export interface Exchange {
    */
   cut(outcome: "revoked" | "incomplete"): void;
 }
+
+/** What keeps the open exchanges and their time. */
+export interface ExchangeOwner {
+  /** Monotonic, milliseconds. */
+  readonly clock: () => number;
+  ended(exchange: TimedExchange): void;
+}
+
+export interface TimedExchange extends Exchange {
+  /** Called every 100 ms, to end what has taken too long. */
+  checkTime(now: number): void;
+}

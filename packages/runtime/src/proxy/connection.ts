@@ -48,6 +48,7 @@ export class Connection {
 
   responseEnded(): void {
     this.#served++;
+    this.sawBytes = false;
   }
 
   /** Closes the socket at once, also one that is still being opened. */

@@ -80,3 +80,26 @@ export const refuseAndClose = (
   lingerOnClose(incoming);
   sendProblem(outgoing, problem, [...fields, "Connection", "close"]);
 };
+
+/**
+ * For answers given without reading the request's body: what is left of it is read and thrown away after the answer,
+ * for at most 500 ms and 1 MiB, so that the connection can be kept; a longer one costs the client its connection. To be
+ * called before the answer ends.
+ */
+export const drainAfterAnswer = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
+  // Before Node's own `finish` listener, which would go on reading for as long as the client goes on sending.
+  outgoing.once("prefinish", () => {
+    if (incoming.complete) return;
+    const { socket } = incoming;
+    const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+    const stop = (): void => clearTimeout(timer);
+    let left = LINGER_BYTES;
+    incoming.on("data", (chunk: Buffer) => {
+      left -= chunk.length;
+      if (left < 0) socket.destroy();
+    });
+    incoming.once("end", stop);
+    incoming.once("close", stop);
+    incoming.resume();
+  });
+};

@@ -1,7 +1,7 @@
-import type { Call, Exchange, Upstream } from "./call.ts";
+import type { Call, Exchange, ExchangeOwner, TimedExchange, Upstream } from "./call.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 import { Route } from "./route.ts";
-import { type ExchangeOwner, UpstreamExchange } from "./upstream-exchange.ts";
+import { UpstreamExchange } from "./upstream-exchange.ts";
 
 const SWEEP_MS = 100;
 
@@ -13,7 +13,7 @@ export interface ReverseProxyOptions {
 /** Forwards calls to their upstreams and streams the answers back. */
 export class ReverseProxy implements ExchangeOwner {
   readonly clock: () => number;
-  readonly #open = new Set<UpstreamExchange>();
+  readonly #open = new Set<TimedExchange>();
   readonly #pools = new Map<string, ConnectionPool>();
   readonly #routes = new WeakMap<Upstream, Route>();
   readonly #sweeper: NodeJS.Timeout;
@@ -36,7 +36,7 @@ export class ReverseProxy implements ExchangeOwner {
     return exchange;
   }
 
-  ended(exchange: UpstreamExchange): void {
+  ended(exchange: TimedExchange): void {
     this.#open.delete(exchange);
   }
 

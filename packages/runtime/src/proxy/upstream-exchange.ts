@@ -1,14 +1,15 @@
 import type { Dispatcher } from "undici";
 import { type Problem, problemBody } from "../http-errors.ts";
-import type { Call, CallResult, Exchange } from "./call.ts";
+import type { Call, CallResult, ExchangeOwner, TimedExchange } from "./call.ts";
 import { destroyClient, sendHead } from "./client-side.ts";
 import type { Connection } from "./connection.ts";
 import { refuse, refuseAndClose } from "./lingering-close.ts";
 import { requestFields } from "./request-fields.ts";
 import { responseHead, trailerFields } from "./response-fields.ts";
+import { isClosedConnection, isRetried } from "./retry.ts";
 import type { Route } from "./route.ts";
 import { UploadBody } from "./upload-body.ts";
-import { INVALID, isClosedConnection, TIMED_OUT, type UpstreamFailure, upstreamFailure } from "./upstream-failure.ts";
+import { INVALID, TIMED_OUT, type UpstreamFailure, upstreamFailure } from "./upstream-failure.ts";
 
 type Outcome = CallResult["outcome"];
 
@@ -22,18 +23,11 @@ const ENDED = 3;
 
 /** A body that has arrived whole when the call starts goes out in one write with the head. */
 const WHOLE_BODY = 16 * 1024;
-/** Methods that may be sent twice without harm (RFC 9110 §9.2.2) and that we retry. */
-const RETRIED = new Set(["GET", "HEAD", "OPTIONS"]);
 /** One for all: an error object of its own would cost a stack trace for each client that leaves. */
 const BROKEN_OFF = new Error("exchange broken off");
 
-export interface ExchangeOwner {
-  readonly clock: () => number;
-  ended(exchange: UpstreamExchange): void;
-}
-
 /** One call under way, and undici's handler for it: one object, so that a call costs no closures to speak of. */
-export class UpstreamExchange implements Exchange, Dispatcher.DispatchHandler {
+export class UpstreamExchange implements TimedExchange, Dispatcher.DispatchHandler {
   readonly #call: Call;
   readonly #route: Route;
   readonly #owner: ExchangeOwner;
@@ -63,10 +57,12 @@ export class UpstreamExchange implements Exchange, Dispatcher.DispatchHandler {
   start(): void {
     const { incoming, outgoing, expectsContinue } = this.#call;
     outgoing.on("close", () => this.#clientClosed());
+    // The client left before its call was forwarded; nobody will say so again, and the next sweep ends the call.
+    if (incoming.socket.destroyed) return;
     const { "content-length": length, "transfer-encoding": coding } = incoming.headers;
     const declared = length === undefined ? 0 : Number(length);
     if (coding === undefined && declared === 0) {
-      this.#mayRetry = RETRIED.has(incoming.method ?? "");
+      this.#mayRetry = isRetried(incoming.method);
       this.#dispatch(null);
       return;
     }
@@ -102,14 +98,10 @@ export class UpstreamExchange implements Exchange, Dispatcher.DispatchHandler {
     this.#lastByteAt = now;
     if (body !== this.#upload) this.#requestSentAt = now;
     this.#connection ??= this.#route.pool.take();
-    const options = {
-      method: incoming.method ?? "GET",
-      path: this.#route.target(rest),
-      headers: requestFields(this.#call, this.#route.service),
-      body,
-      blocking: false,
-    };
-    this.#connection.client.dispatch(options, this);
+    const { method = "GET" } = incoming;
+    const path = this.#route.target(rest);
+    const headers = requestFields(this.#call, this.#route.service);
+    this.#connection.client.dispatch({ method, path, headers, body, blocking: false }, this);
   }
 
   cut(outcome: "revoked" | "incomplete"): void {
@@ -127,7 +119,6 @@ export class UpstreamExchange implements Exchange, Dispatcher.DispatchHandler {
     refuseAndClose(incoming, outgoing, problem, [...responseFields, "WWW-Authenticate", challenge]);
   }
 
-  /** Called every 100 ms. */
   checkTime(now: number): void {
     const { incoming, upstream } = this.#call;
     if (incoming.socket.destroyed) {
@@ -138,13 +129,12 @@ export class UpstreamExchange implements Exchange, Dispatcher.DispatchHandler {
     const idle = now - this.#lastByteAt >= upstream.idleTimeoutMs;
     if (this.#state !== WAITING) {
       if (idle) this.#breakOff();
-    } else if (now - this.#requestSentAt >= upstream.timeoutMs || (idle && this.#sending)) {
+    } else if (
+      now - this.#requestSentAt >= upstream.timeoutMs ||
+      (idle && this.#requestSentAt === Number.POSITIVE_INFINITY)
+    ) {
       this.#fail(TIMED_OUT, "timeout");
     }
-  }
-
-  get #sending(): boolean {
-    return this.#requestSentAt === Number.POSITIVE_INFINITY;
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -241,8 +231,7 @@ export class UpstreamExchange implements Exchange, Dispatcher.DispatchHandler {
     if (this.#state === STREAMING) {
       this.#breakOff();
     } else if (this.#mayRetry && connection.reused && !connection.sawBytes && isClosedConnection(error)) {
-      // The upstream closed an idle connection while the request was on its way, which no keep-alive timeout can rule
-      // out (RFC 9112 §9.3.1). The request has no body and a safe method, and goes to a new connection, once.
+      // See retry.ts. On a new connection, so that it cannot happen again.
       this.#mayRetry = false;
       this.#error = undefined;
       this.#connection = this.#route.pool.open();
@@ -277,11 +266,10 @@ export class UpstreamExchange implements Exchange, Dispatcher.DispatchHandler {
 
   #abortUpstream(): void {
     const connection = this.#connection;
+    // First, because undici reports the abort to this handler before it returns.
     this.#connection = undefined;
-    if (connection !== undefined) {
-      this.#controller?.abort(BROKEN_OFF);
-      connection.destroy();
-    }
+    if (connection !== undefined) this.#controller?.abort(BROKEN_OFF);
+    connection?.destroy();
     this.#upload?.destroy();
   }
 

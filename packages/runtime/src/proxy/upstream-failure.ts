@@ -26,11 +26,8 @@ const NOT_SENT: UpstreamFailure = {
   detail: "The request could not be passed on.",
 };
 
-const codeOf = (error: Error): string => ("code" in error && typeof error.code === "string" ? error.code : "");
-
-/** The connection was closed, as opposed to refused, not found or misused. */
-export const isClosedConnection = (error: Error): boolean =>
-  ["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"].includes(codeOf(error));
+/** The `code` of Node's and undici's errors; the classes are not told apart across their versions. */
+export const codeOf = (error: Error): string => ("code" in error && typeof error.code === "string" ? error.code : "");
 
 /**
  * Why there is no response, before its headers were complete.

@@ -1,0 +1,16 @@
+import { codeOf } from "./upstream-failure.ts";
+
+/**
+ * The one case in which a request is sent again: the upstream closed an idle connection while the request was on its
+ * way, which no keep-alive timeout can rule out (RFC 9112 §9.3.1). The request must have no body, a method that may be
+ * sent twice without harm (RFC 9110 §9.2.2), and not a byte of an answer may have come. Everything else could have
+ * been carried out already, and it is the client who knows whether it may be repeated.
+ */
+const RETRIED: ReadonlySet<string | undefined> = new Set(["GET", "HEAD", "OPTIONS"]);
+
+export const isRetried = (method: string | undefined): boolean => RETRIED.has(method);
+
+/** The connection was closed, as opposed to refused, not found or misused. */
+const CLOSED: ReadonlySet<string> = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"]);
+
+export const isClosedConnection = (error: Error): boolean => CLOSED.has(codeOf(error));
