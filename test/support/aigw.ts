@@ -12,7 +12,8 @@ type Owner = Pick<TestContext, "after">;
 /** A folder of its own that is gone after the test; the home in it does not exist yet. */
 export const temporaryHome = (t: Owner): string => {
   const folder = mkdtempSync(join(tmpdir(), "aigw-test-"));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  // A gateway that is still to be stopped may write into it meanwhile.
+  t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }));
   return join(folder, "home");
 };
 

@@ -61,7 +61,14 @@ export interface TestGateway {
 /** The runtime in this process, over a real store in a temporary home, for tests that hand in a clock. */
 export const startTestGateway = async (
   t: Owner,
-  options: { home?: string; clock?: Clock; maxStaleMs?: number; services?: Record<string, string> } = {},
+  options: {
+    home?: string;
+    clock?: Clock;
+    maxStaleMs?: number;
+    services?: Record<string, string>;
+    admin?: boolean;
+    env?: Record<string, string>;
+  } = {},
 ): Promise<TestGateway> => {
   const home = options.home ?? temporaryHome(t);
   const clock = options.clock ?? systemClock;
@@ -76,6 +83,8 @@ export const startTestGateway = async (
     clock,
     host: "127.0.0.1",
     port: 0,
+    ...(options.admin && { admin: { host: "127.0.0.1", port: 0 } }),
+    ...(options.env && { env: options.env }),
     version: "0.0.0-test",
     pid: process.pid,
     maxStaleMs: options.maxStaleMs ?? 60_000,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type OnboardingFacts, renderOnboardingEmail } from "@aigw/core";
+import { type OnboardingFacts, quickStart, renderOnboardingEmail } from "@aigw/core";
 
 const facts: OnboardingFacts = {
   greetingName: "John Doe",
@@ -10,6 +10,7 @@ const facts: OnboardingFacts = {
   guideUrl: "https://ai.example.com/guide",
   services: ["chat", "ocr"],
   limitPerMinute: 60,
+  expiresAt: undefined,
   supportEmail: "help@example.com",
   senderName: "Ada",
 };
@@ -50,9 +51,9 @@ Ada
   });
 
   it("has curl encode a chosen password that is not safe as printed", () => {
-    const { commands } = renderOnboardingEmail({ ...facts, password: `it's $5 & "more"` });
+    const { token } = quickStart({ ...facts, password: `it's $5 & "more"` });
     assert.equal(
-      commands[0],
+      token,
       `curl -X POST "https://ai.example.com/auth/token" \\
   --data-urlencode "username=john" \\
   --data-urlencode 'password=it'\\''s $5 & "more"'`,

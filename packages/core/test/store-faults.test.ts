@@ -131,30 +131,19 @@ describe("a database that is not as it should be", () => {
     assert.throws(() => sqliteFixture(join(folder, "none")), fault("store_unavailable", join(folder, "none")));
   });
 
-  it("gone between the look at it and the opening: nothing is created", async () => {
-    const { open, path } = sqliteFixture();
-    await meddleAtStat(
-      1,
-      "after",
-      () => rmSync(path),
-      () =>
+  for (const look of [1, 2]) {
+    it(`gone between look ${look} at it and the opening: nothing is created`, async () => {
+      const { open, path } = sqliteFixture();
+      const opening = (): void => {
         assert.throws(
           () => open(),
           (error) => isAigwError(error),
-        ),
-    );
-    await meddleAtStat(
-      2,
-      "after",
-      () => rmSync(path, { force: true }),
-      () =>
-        assert.throws(
-          () => open(),
-          (error) => isAigwError(error),
-        ),
-    );
-    assert.ok(!existsSync(path));
-  });
+        );
+      };
+      await meddleAtStat(look, "after", () => rmSync(path), opening);
+      assert.ok(!existsSync(path));
+    });
+  }
 
   it("another kind of database: told apart and left alone", async () => {
     const { open, path, raw, folder } = sqliteFixture();

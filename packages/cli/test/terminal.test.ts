@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { aigw, json, MAIN, temporaryHome } from "./support/harness.ts";
+
+const python = ["python3", "python"].find((name) => spawnSync(name, ["-c", "import pty"]).status === 0);
+const skip = python === undefined ? "no python3 with pty on this machine" : false;
+
+interface Session {
+  readonly screen: string;
+  readonly stdout: string;
+  readonly exitCode: number;
+  readonly stepsLeft: readonly unknown[];
+}
+
+/** Runs the program on a pseudo-terminal: for each step waits for a text, then types. */
+const onTerminal = (
+  home: string,
+  argv: readonly string[],
+  steps: readonly (readonly [expect: string, send: string])[],
+  options: { readonly pipeStdout?: boolean; readonly env?: Record<string, string> } = {},
+): Session => {
+  const job = { argv: [process.execPath, MAIN, ...argv], steps, columns: 100, timeout: 30, ...options };
+  const { stdout, stderr } = spawnSync(
+    python ?? "python3",
+    [join(import.meta.dirname, "support/on-terminal.py"), JSON.stringify(job)],
+    {
+      encoding: "utf8",
+      timeout: 40_000,
+      env: { PATH: process.env["PATH"], TERM: "xterm", AIGW_HOME: home, ...options.env },
+    },
+  );
+  assert.equal(stderr, "");
+  const session = JSON.parse(stdout) as Session;
+  assert.deepEqual(session.stepsLeft, [], session.screen);
+  return session;
+};
+
+test("a missing name is asked for on stderr, again until it is valid", { skip }, (t) => {
+  const home = temporaryHome(t);
+  const session = onTerminal(
+    home,
+    ["client", "add"],
+    [
+      ["Username of the new client", "Bad Name\r"],
+      ["is not valid", "\u0015anna\r"],
+    ],
+    { pipeStdout: true },
+  );
+  assert.equal(session.exitCode, 0);
+  assert.match(session.stdout, /^anna\t\S{16,}\r?\n$/);
+});
+
+test("Ctrl-C and Ctrl-D at a prompt: 130, and nothing changed", { skip }, async (t) => {
+  const home = temporaryHome(t);
+  await aigw(home, ["client", "add", "john"]);
+  for (const key of ["\u0003", "\u0004"]) {
+    const session = onTerminal(home, ["client", "revoke", "john"], [["Revoke john?", key]]);
+    assert.equal(session.exitCode, 130);
+    assert.match(session.screen, /Cancelled\. Nothing was changed\./);
+  }
+  const { client } = json<{ client: { status: string } }>(await aigw(home, ["client", "show", "john", "--json"]));
+  assert.equal(client.status, "active");
+  const yes = onTerminal(home, ["client", "revoke", "john"], [["Revoke john?", "y\r"]], { pipeStdout: true });
+  assert.deepEqual(
+    [yes.exitCode, yes.stdout],
+    [0, "john revoked. No gateway is running; the next one starts with it.\n"],
+  );
+});
+
+test("a password typed at the terminal is not echoed", { skip }, (t) => {
+  const home = temporaryHome(t);
+  const session = onTerminal(home, ["client", "add", "john", "--password-stdin"], [["Password", "Sesame-open-77!\r"]]);
+  assert.equal(session.exitCode, 0);
+  assert.doesNotMatch(session.screen, /Sesame/);
+});
+
+test("prompts keep to --no-color and NO_COLOR", { skip }, async (t) => {
+  const home = temporaryHome(t);
+  await aigw(home, ["client", "add", "john"]);
+  for (const [flags, env] of [
+    [["--no-color"], {}],
+    [[], { NO_COLOR: "1" }],
+  ] as const) {
+    const { screen } = onTerminal(home, ["client", "revoke", "john", ...flags], [["Revoke john?", "n\r"]], { env });
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences are what is looked for
+    assert.doesNotMatch(screen, /\u001b\[[0-9;]*m/);
+  }
+});
+
+after(() => {
+  if (skip !== false)
+    process.stderr.write(`\nNOT RUN: packages/cli/test/terminal.test.ts, prompts on a real terminal: ${skip}.\n`);
+});

@@ -1,0 +1,171 @@
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { stripVTControlCharacters } from "node:util";
+import type { Store, UsageEvent } from "@aigw/core";
+import { anEvent, anInstance } from "@aigw/core/testing";
+import type { StopSignal } from "../src/io.ts";
+import { aigw, json, MAIN, opened, temporaryHome } from "./support/harness.ts";
+
+const python = ["python3", "python"].find((name) => spawnSync(name, ["-c", "import pty, termios"]).status === 0);
+const skip = python === undefined ? "no python3 with pty on this machine: top was not tried on a terminal" : false;
+
+const prepared = async (t: TestContext): Promise<{ home: string; store: Store }> => {
+  const home = temporaryHome(t);
+  await aigw(home, ["init"]);
+  const { store } = await opened(t, home);
+  await store.traffic.reportInstance(anInstance());
+  return { home, store };
+};
+
+/** Calls of the last half minute. */
+const calls = (count: number, fields: Partial<UsageEvent>): readonly UsageEvent[] =>
+  Array.from({ length: count }, (_, n) =>
+    anEvent({ at: Date.now() - 2_000 - (n % 20) * 1_000, latencyMs: 10 + n, ...fields }),
+  );
+
+test("top --once is one look, in every form, also without a terminal", async (t) => {
+  const { home, store } = await prepared(t);
+  await store.traffic.recordUsage([
+    ...calls(30, { client: "john" }),
+    ...calls(10, { client: "mary", service: "chat", status: 502, outcome: "upstream_error" }),
+    ...calls(4, { client: "mary", status: 429, outcome: "limited" }),
+    ...calls(7, { client: "old", at: Date.now() - 90_000 }),
+  ]);
+  const look = json<{
+    gateways: unknown;
+    all: { requests: number; errors: number; limited: number; perSecond: number };
+    clients: { name: string; requests: number; latencyMs: unknown }[];
+    services: { name: string }[];
+  }>(await aigw(home, ["top", "--once", "--json"]));
+  assert.deepEqual(look.gateways, { ready: 1, total: 1, droppedUsage: 0 });
+  assert.deepEqual([look.all.requests, look.all.errors, look.all.limited, look.all.perSecond], [44, 10, 4, 0.7]);
+  assert.deepEqual(
+    look.clients.find(({ name }) => name === "john"),
+    {
+      ...{ name: "john", perSecond: 0.5, requests: 30, errors: 0, limited: 0, latencyMs: { p50: 24, p99: 39 } },
+    },
+  );
+  assert.deepEqual(look.clients.map(({ name }) => name).toSorted(), ["john", "mary"]);
+  assert.deepEqual(look.services.map(({ name }) => name).toSorted(), ["chat", "ocr"]);
+  const text = await aigw(home, ["top", "--once"]);
+  assert.match(
+    text.stdout,
+    /^aigw top {2}\d\d:\d\d:\d\d UTC {2}1 of 1 gateways ready[\s\S]*\njohn +0\.5 +30 +0 +0 +24 ms +39 ms\n/,
+  );
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: nothing but text goes into a pipe
+  assert.doesNotMatch(text.stdout, /[\u001b█]/);
+  assert.equal((await aigw(home, ["top", "--once", "-q"])).stdout, "0.7\n");
+  for (const terminal of [80, 200]) {
+    const { stdout } = await aigw(home, ["top", "--once"], { terminal, env: { NO_COLOR: "1" } });
+    for (const line of stdout.split("\n")) assert.ok(line.length <= terminal, line);
+  }
+});
+
+test("top without a terminal names what to use instead; top --json streams until it is stopped", async (t) => {
+  const { home, store } = await prepared(t);
+  const refused = await aigw(home, ["top"]);
+  assert.deepEqual([refused.code, refused.stdout], [2, ""]);
+  assert.match(refused.stderr, /usage tail -f, aigw usage report/);
+  const listeners = new Set<(signal: StopSignal) => void>();
+  let lines = 0;
+  const { code, stdout } = await aigw(home, ["top", "--json"], {
+    onStop: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    onStdout: () => {
+      lines += 1;
+      if (lines === 1) void store.traffic.recordUsage(calls(5, {}));
+      if (lines === 2) for (const listener of listeners) listener("SIGINT");
+    },
+  });
+  assert.equal(code, 130);
+  const totals = stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => (JSON.parse(line) as { all: { requests: number } }).all.requests);
+  assert.deepEqual(totals, [0, 5]);
+  assert.equal(listeners.size, 0);
+});
+
+interface Session {
+  readonly screen: string;
+  readonly exitCode: number;
+  readonly sameModes: boolean;
+  readonly stepsLeft: readonly unknown[];
+}
+
+const onTerminal = (
+  home: string,
+  steps: readonly (readonly [string, { send?: string; signal?: string; resize?: readonly [number, number] }])[],
+): Promise<Session> =>
+  new Promise((settle, reject) => {
+    const job = JSON.stringify({ argv: [process.execPath, MAIN, "top"], steps });
+    const child = spawn(python ?? "python3", [join(import.meta.dirname, "support/session.py"), job], {
+      env: { PATH: process.env["PATH"], TERM: "xterm", NO_COLOR: "1", AIGW_HOME: home },
+      stdio: ["ignore", "pipe", "inherit"],
+      timeout: 40_000,
+    });
+    let text = "";
+    child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+      text += chunk;
+    });
+    child.on("error", reject);
+    child.on("close", () => settle(JSON.parse(text) as Session));
+  });
+
+const ENTER = "\u001b[?1049h";
+const LEAVE = "\u001b[?1049l";
+const FOOT = "sorted by requests";
+
+const assertTidy = ({ screen, sameModes, stepsLeft }: Session): void => {
+  assert.deepEqual(stepsLeft, [], screen);
+  assert.ok(sameModes, "the terminal's modes are as before");
+  assert.ok(screen.startsWith(ENTER), JSON.stringify(screen.slice(0, 60)));
+  assert.ok(screen.endsWith(`\u001b[?25h${LEAVE}`), JSON.stringify(screen.slice(-60)));
+  assert.equal(screen.split(ENTER).length, 2);
+  assert.equal(screen.split(LEAVE).length, 2);
+};
+
+test("top on a terminal: sorts, follows its size, and leaves all as it was", { skip }, async (t) => {
+  const { home, store } = await prepared(t);
+  await store.traffic.recordUsage(calls(20, { client: "john" }));
+  const sessions = await Promise.all([
+    onTerminal(home, [
+      [FOOT, { send: "s" }],
+      ["sorted by errors", { resize: [50, 12] }],
+      ["sorted by errors", { send: "q" }],
+    ]),
+    onTerminal(home, [[FOOT, { send: "\u0003" }]]),
+    onTerminal(home, [[FOOT, { signal: "SIGTERM" }]]),
+  ]);
+  for (const session of sessions) assertTidy(session);
+  assert.deepEqual(
+    sessions.map(({ exitCode }) => exitCode),
+    [0, 0, 130],
+  );
+  const frames = (sessions[0]?.screen ?? "").split("\u001b[H").slice(2);
+  const lines = (frame: string): readonly string[] => stripVTControlCharacters(frame).split(/\r+\n/);
+  assert.ok(frames.length >= 3, String(frames.length));
+  assert.match(frames[0] ?? "", /john +0\.3 +20 /);
+  for (const line of lines(frames[0] ?? "")) assert.ok(line.length <= 80, line);
+  for (const line of lines(frames.at(-1) ?? "")) assert.ok(line.length <= 50, JSON.stringify(line));
+});
+
+test("top leaves the terminal as it was when the store fails it", { skip }, async (t) => {
+  const { home, store } = await prepared(t);
+  await store.traffic.recordUsage(calls(1, {}));
+  const { DatabaseSync } = await import("node:sqlite");
+  const running = onTerminal(home, [[FOOT, {}]]);
+  const db = new DatabaseSync(join(home, "aigw.usage.db"));
+  t.after(() => db.close());
+  db.exec("ALTER TABLE usage RENAME TO elsewhere");
+  const { screen, sameModes, exitCode } = await running;
+  assert.ok(sameModes);
+  assert.notEqual(exitCode, 0);
+  assert.ok(
+    screen.lastIndexOf(LEAVE) >= screen.lastIndexOf(ENTER) && screen.lastIndexOf(LEAVE) < screen.indexOf("error:"),
+  );
+});

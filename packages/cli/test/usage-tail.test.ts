@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import type { Store, UsageEvent } from "@aigw/core";
+import { anEvent } from "@aigw/core/testing";
+import type { StopSignal } from "../src/io.ts";
+import { aigw, opened, temporaryHome } from "./support/harness.ts";
+
+const NOW = Date.now();
+const EVENTS: readonly UsageEvent[] = [
+  anEvent({
+    id: "g.1",
+    at: NOW - 7_200_000,
+    client: "john",
+    service: "ocr",
+    status: 200,
+    outcome: "ok",
+    requestId: "r1",
+  }),
+  anEvent({
+    id: "g.2",
+    at: NOW - 60_000,
+    client: "john",
+    service: "chat",
+    status: 404,
+    outcome: "denied",
+    requestId: "r2",
+  }),
+  anEvent({
+    id: "g.3",
+    at: NOW - 50_000,
+    client: "mary",
+    service: "ocr",
+    status: 429,
+    outcome: "limited",
+    requestId: "r3",
+  }),
+  anEvent({
+    id: "g.4",
+    at: NOW - 40_000,
+    client: "mary",
+    service: "ocr",
+    status: 0,
+    outcome: "aborted",
+    requestId: "r4",
+  }),
+];
+
+const prepared = async (t: TestContext): Promise<{ home: string; store: Store }> => {
+  const home = temporaryHome(t);
+  await aigw(home, ["init"]);
+  const { store } = await opened(t, home);
+  await store.traffic.recordUsage(EVENTS);
+  return { home, store };
+};
+
+test("tail shows the last calls, oldest first, filtered by every filter", async (t) => {
+  const { home } = await prepared(t);
+  const ids = async (...flags: string[]): Promise<string> =>
+    (await aigw(home, ["usage", "tail", "-q", ...flags])).stdout.trim().replaceAll("\n", " ");
+  assert.equal(await ids(), "r1 r2 r3 r4");
+  assert.equal(await ids("-n", "2"), "r3 r4");
+  assert.equal(await ids("-n", "0"), "");
+  assert.equal(await ids("--client", "john"), "r1 r2");
+  assert.equal(await ids("--service", "ocr", "--client", "mary"), "r3 r4");
+  assert.equal(await ids("--status", "4xx"), "r2 r3");
+  assert.equal(await ids("--status", "404"), "r2");
+  assert.equal(await ids("--status", "400-428"), "r2");
+  assert.equal(await ids("--status", "0"), "r4");
+  assert.equal(await ids("--since", "1h"), "r2 r3 r4");
+  assert.equal(await ids("--since", "7d"), "r1 r2 r3 r4");
+  assert.equal(await ids("--since", new Date(NOW - 45_000).toISOString()), "r4");
+  const none = await aigw(home, ["usage", "tail", "--client", "nobody"]);
+  assert.deepEqual([none.code, none.stdout], [0, ""]);
+  for (const flags of [
+    ["--status", "9xx"],
+    ["--status", "499-400"],
+    ["-n", "-1"],
+    ["-n", "x"],
+    ["--since", "yesterday"],
+    ["--client", "N O"],
+  ]) {
+    const bad = await aigw(home, ["usage", "tail", ...flags]);
+    assert.equal(bad.code, 2);
+    assert.ok(bad.stderr.includes(`${flags[0]}: `) && bad.stderr.includes(`'${flags[1]}'`), bad.stderr);
+  }
+});
+
+test("tail --json is a document a line, with exactly the documented fields", async (t) => {
+  const { home } = await prepared(t);
+  const { stdout } = await aigw(home, ["usage", "tail", "--json"]);
+  const lines = stdout.trimEnd().split("\n");
+  assert.equal(lines.length, 4);
+  const fields = "id at client service method path status latencyMs upstreamMs bytesIn bytesOut requestId outcome";
+  for (const line of lines) assert.equal(Object.keys(JSON.parse(line) as object).join(" "), fields);
+  assert.equal((JSON.parse(lines[0] ?? "") as { at: string }).at, new Date(NOW - 7_200_000).toISOString());
+});
+
+test("tail for people is cut to the terminal; for pipes it is whole, and fields are told apart by spaces", async (t) => {
+  const { home, store } = await prepared(t);
+  await store.traffic.recordUsage([
+    anEvent({ id: "g.9", client: "c".repeat(60), path: `/${"p".repeat(300)}`, service: "" }),
+  ]);
+  const terminal = await aigw(home, ["usage", "tail"], { terminal: 80, env: { NO_COLOR: "1" } });
+  for (const line of terminal.stdout.split("\n")) assert.ok(line.length <= 80, line);
+  const piped = await aigw(home, ["usage", "tail"]);
+  assert.match(piped.stdout, /p{300}\n$/);
+  for (const line of piped.stdout.trimEnd().split("\n")) assert.equal(line.split(/ +/).length, 8, line);
+});
+
+test("tail -f shows what comes, until it is interrupted", async (t) => {
+  const { home, store } = await prepared(t);
+  const listeners = new Set<(signal: StopSignal) => void>();
+  let seen = "";
+  const running = aigw(home, ["usage", "tail", "-f", "-n", "1", "-q", "--client", "mary"], {
+    onStop: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    onStdout: (text) => {
+      seen += text;
+      if (seen === "r4\n") {
+        void store.traffic.recordUsage([
+          anEvent({ id: "g.5", client: "john", requestId: "r5" }),
+          anEvent({ id: "g.6", client: "mary", requestId: "r6" }),
+        ]);
+      }
+      if (seen.includes("r6")) for (const listener of listeners) listener("SIGINT");
+    },
+  });
+  const { code, stdout, stderr } = await running;
+  assert.deepEqual([code, stdout, stderr], [130, "r4\nr6\n", ""]);
+  assert.equal(listeners.size, 0);
+});

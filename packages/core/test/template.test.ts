@@ -1,0 +1,158 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import {
+  htmlOf,
+  leakIn,
+  literalText,
+  namesStandingIn,
+  type OnboardingFacts,
+  PLACEHOLDERS,
+  parseTemplate,
+  renderTemplate,
+  smtpAddress,
+} from "@aigw/core";
+import fc from "fast-check";
+import { parseSmtpUrl, smtpPasswordIn, smtpUrlWithoutPassword } from "../src/config/smtp.ts";
+
+const FACTS: OnboardingFacts = {
+  greetingName: "Jo {{password}}",
+  username: "john",
+  password: "aB3-_.~*@:,xyzXYZ123",
+  publicUrl: "https://ai.example.com",
+  guideUrl: "https://ai.example.com/guide",
+  services: ["chat", "ocr"],
+  limitPerMinute: 60,
+  expiresAt: Date.UTC(2027, 1, 1),
+  supportEmail: undefined,
+  senderName: undefined,
+};
+
+describe("a template", () => {
+  test("can say every fact, and nothing else", () => {
+    for (const name of Object.keys(PLACEHOLDERS)) {
+      const { body } = renderTemplate(parseTemplate(`{{password}}\n{{${name}}}`), FACTS);
+      assert.ok(body.length > FACTS.password.length + 2 && !body.includes("undefined"), name);
+    }
+    assert.match(renderTemplate(parseTemplate("{{password}} {{expires}}"), FACTS).body, / 2027-02-01 00:00 UTC\n$/);
+  });
+
+  test("is filled in one pass, and keeps its own text to the letter", () => {
+    const rendered = renderTemplate(
+      parseTemplate("Subject: To {{name}}\n\n$& $1 {{name}}\n\t{{call-commands}}\n {password}\n{{password}}"),
+      FACTS,
+    );
+    assert.equal(rendered.subject, "To Jo {{password}}");
+    assert.equal(
+      rendered.body,
+      `$& $1 Jo {{password}}
+\tcurl "https://ai.example.com/api/chat" \\
+\t  -H "Authorization: Bearer YOUR_TOKEN"
+\tcurl "https://ai.example.com/api/ocr" \\
+\t  -H "Authorization: Bearer YOUR_TOKEN"
+ {password}
+${FACTS.password}
+`,
+    );
+  });
+
+  test("of any text is either refused or filled without a trace of braces", () => {
+    const piece = fc.constantFrom(
+      "{{",
+      "}}",
+      "{",
+      "}",
+      "name",
+      "password",
+      " ",
+      "\n",
+      "Subject: ",
+      "x",
+      "{{password}}",
+      "constructor",
+    );
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
+        let template: ReturnType<typeof parseTemplate>;
+        try {
+          template = parseTemplate(pieces.join(""));
+        } catch (error) {
+          return error instanceof Error && error.message.startsWith("The template is not valid: ");
+        }
+        const { subject, body } = renderTemplate(template, { ...FACTS, greetingName: "Jo" });
+        return (
+          body.includes(FACTS.password) && !/\{\{|\}\}/.test(`${subject}${body}`) && !subject.includes(FACTS.password)
+        );
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("its own words are looked through, not what is filled in", () => {
+    const text = literalText(parseTemplate("Hi mary, {{password}} at http://10.0.0.1:8080"));
+    const at = (value: string): string | undefined => leakIn(text, [{ what: "it", value }])?.what;
+    assert.deepEqual(
+      [at("http://10.0.0.1:8080"), at("http://10.0.0.1:80"), at(""), at("Hi")],
+      ["it", undefined, undefined, undefined],
+    );
+    assert.deepEqual(namesStandingIn(text, ["mary", "mar", "ma", "Mary"]), ["mary", "Mary"]);
+  });
+});
+
+test("the HTML part says what the text says, and nothing in it is taken for markup", () => {
+  const text =
+    'Hi <script>"x"</script> & co,\nsecond\n\n   curl "https://a/b" \\\n     -d "a&b"\n\nSee: https://a.example/?x=1&y="z"\n';
+  const html = htmlOf(text);
+  assert.doesNotMatch(html, /<script/);
+  const plain = html
+    .replace(/[\s\S]*<body[^>]*>\n|\n<\/body>[\s\S]*/g, "")
+    .replace(/<br>\n/g, "\n")
+    .replace(/<\/(p|pre)>\n?/g, "\n\n")
+    .replace(/<[^>]+>/g, "")
+    .replaceAll("&lt;", "<")
+    .replaceAll("&gt;", ">")
+    .replaceAll("&quot;", '"')
+    .replaceAll("&amp;", "&");
+  assert.equal(plain.trim(), text.trim());
+});
+
+describe("smtp-url", () => {
+  test("is read, and given back in one form", () => {
+    assert.deepEqual(smtpAddress("smtp://a%40b@Mail.example.com"), {
+      host: "Mail.example.com",
+      port: 587,
+      implicitTls: false,
+      user: "a@b",
+    });
+    assert.deepEqual(smtpAddress("smtps://[::1]:10465/"), {
+      host: "::1",
+      port: 10465,
+      implicitTls: true,
+      user: undefined,
+    });
+    assert.equal(parseSmtpUrl("smtps://u@h/"), "smtps://u@h");
+    assert.equal(smtpUrlWithoutPassword("smtp://u:p%2Fw@h:25"), "smtp://u@h:25");
+    assert.equal(smtpPasswordIn("smtp://u:p%2Fw@h:25"), "p/w");
+  });
+
+  test("with anything more is refused, without repeating a password", () => {
+    for (const value of [
+      "http://u:hunter2@h",
+      "smtp:",
+      "smtp://",
+      "smtp://h/path",
+      "smtp://h?x",
+      "smtp://h#x",
+      "smtp://:hunter2@h",
+      "smtp://u:hunter2@h",
+      "smtp://u:hunter2%@h",
+      "smtp://a b",
+      "u:hunter2@h",
+    ]) {
+      assert.throws(
+        () => parseSmtpUrl(value),
+        (error) => error instanceof Error && /smtp-url/.test(error.message) && !error.message.includes("hunter2"),
+        value,
+      );
+    }
+  });
+});

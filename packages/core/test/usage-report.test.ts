@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { effectiveSetting, parseSetting } from "../src/config/settings.ts";
+import { isAigwError } from "../src/errors.ts";
+import { anEvent } from "../src/testing/index.ts";
+import { keepUsage, pruneTime } from "../src/usage/keep-usage.ts";
+import { bucketOf, LATENCY_BOUNDS, LATENCY_BUCKETS, quantile } from "../src/usage/latency-buckets.ts";
+import { DAY_MS, HOUR_MS, planReport, type Range } from "../src/usage/report-plan.ts";
+import { sqliteFixture } from "./store-support/sqlite-fixture.ts";
+
+const DAY = Date.UTC(2027, 0, 10);
+
+describe("latency buckets", () => {
+  it("begin at each bound and leave nothing out", () => {
+    assert.equal(LATENCY_BUCKETS, 36);
+    assert.equal(bucketOf(0), 0);
+    for (const [index, bound] of LATENCY_BOUNDS.entries()) {
+      assert.equal(bucketOf(bound), index + 1);
+      assert.equal(bucketOf(bound - 0.001), index);
+    }
+    assert.equal(bucketOf(1e9), LATENCY_BUCKETS - 1);
+  });
+
+  it("tell quantiles within a bucket's width, however the calls are spread", () => {
+    for (const latencyAt of [
+      (q: number) => 5 + 900 * q,
+      (q: number) => 2 ** (10 * q),
+      (q: number) => (q < 0.9 ? 20 : 5_000),
+    ]) {
+      const counts = Array<number>(LATENCY_BUCKETS).fill(0);
+      for (let n = 0; n < 10_000; n += 1) {
+        const bucket = bucketOf(latencyAt(n / 10_000));
+        counts[bucket] = (counts[bucket] ?? 0) + 1;
+      }
+      for (const q of [0.1, 0.5, 0.95, 0.99]) {
+        const [told = 0, real] = [quantile(counts, q), latencyAt(q)];
+        assert.ok(told / real > 0.66 && told / real < 1.51, `${q}: ${told} for ${real}`);
+      }
+    }
+    assert.equal(quantile(Array<number>(LATENCY_BUCKETS).fill(0), 0.5), undefined);
+    assert.equal(quantile([...Array<number>(LATENCY_BUCKETS - 1).fill(0), 3], 0.5), 131_072);
+  });
+
+  it("are the same in the database, at every bound", async () => {
+    const { open } = sqliteFixture();
+    const store = open();
+    for (const bound of LATENCY_BOUNDS) {
+      store.traffic.recordUsage([
+        anEvent({ at: DAY, latencyMs: bound }),
+        anEvent({ at: DAY, latencyMs: bound - 0.01 }),
+      ]);
+    }
+    const single = store.traffic.usageReport({ by: [], filter: {} });
+    store.traffic.foldUsage(1_000);
+    assert.deepEqual(store.traffic.usageReport({ by: [], filter: {} }), single);
+    await store.close();
+  });
+});
+
+describe("the plan of a report", () => {
+  const covered = (ranges: readonly Range[], unit: number): readonly Range[] =>
+    ranges.map(({ from, to }) => ({ from: from * unit, to: to * unit }));
+
+  it("covers the period without gap or overlap, in the largest units", () => {
+    const edges = [
+      0,
+      1,
+      HOUR_MS - 1,
+      HOUR_MS,
+      3.5 * HOUR_MS,
+      DAY_MS,
+      DAY_MS + 1,
+      2.9 * DAY_MS,
+      5 * DAY_MS,
+      5.01 * DAY_MS,
+    ];
+    for (const since of edges) {
+      for (const until of edges) {
+        for (const by of [["client"], ["hour"]] as const) {
+          const plan = planReport({ by, since: DAY + since, until: DAY + until, prunedBefore: 0 });
+          const parts = [...covered(plan.days, DAY_MS), ...covered(plan.hours, HOUR_MS), ...plan.raw].toSorted(
+            (one, other) => one.from - other.from,
+          );
+          let at = DAY + since;
+          for (const part of parts) {
+            assert.equal(part.from, at);
+            assert.ok(part.to > part.from);
+            at = part.to;
+          }
+          assert.equal(at, DAY + Math.max(since, until), JSON.stringify({ since, until }));
+          assert.ok(plan.raw.every(({ from, to }) => to - from < 2 * HOUR_MS));
+          assert.ok(by[0] !== "hour" || plan.days.length === 0);
+        }
+      }
+    }
+  });
+});
+
+describe("keeping usage", () => {
+  it("folds, then prunes in slices, and may be broken off in between", async () => {
+    const { open } = sqliteFixture();
+    const store = open();
+    store.traffic.recordUsage(Array.from({ length: 900 }, (_, n) => anEvent({ at: DAY + n })));
+    const stop = new AbortController();
+    const seen: number[] = [];
+    const options = { traffic: store.traffic, before: DAY + DAY_MS, shares: { fold: 0.9, behind: 0.9, prune: 0.9 } };
+    const onPruned = (events: number): void => {
+      seen.push(events);
+      stop.abort();
+    };
+    assert.deepEqual(await keepUsage({ ...options, before: undefined }), { pruned: 0, more: false });
+    assert.deepEqual(await keepUsage({ ...options, signal: stop.signal, onPruned }), { pruned: 100, more: true });
+    assert.deepEqual(seen, [100]);
+    assert.equal(store.traffic.latestUsage({}, 1_000).events.length, 800);
+    assert.deepEqual(await keepUsage({ ...options, longestMs: 0 }), { pruned: 0, more: true });
+    assert.deepEqual(await keepUsage(options), { pruned: 800, more: false });
+    assert.equal(store.traffic.usageReport({ by: [], filter: {} }).rows[0]?.tally.requests, 900);
+    await store.close();
+  });
+
+  it("goes by the setting usage-days", () => {
+    assert.equal(effectiveSetting("usage-days", new Map(), {}).value, "90");
+    assert.equal(effectiveSetting("usage-days", new Map(), { AIGW_USAGE_DAYS: "7" }).value, "7");
+    assert.equal(pruneTime("90", 100 * DAY_MS), 10 * DAY_MS);
+    assert.equal(pruneTime("forever", DAY), undefined);
+    for (const value of ["0", "-1", "1.5", "90d", "never", "100000", ""]) {
+      assert.throws(
+        () => parseSetting("usage-days", value),
+        (error) => isAigwError(error, "invalid_value") && error.message.includes(`'${value}'`),
+      );
+    }
+  });
+});

@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { DAY_MS, initHome, isAigwError, type OpenedHome, openHome, systemClock } from "@aigw/core";
+import { anEvent } from "@aigw/core/testing";
+import { UsageKeeper } from "../src/metering/usage-keeper.ts";
+
+const opened = async (t: TestContext): Promise<OpenedHome> => {
+  const folder = mkdtempSync(join(tmpdir(), "aigw-keeper-"));
+  const home = join(folder, "home");
+  await initHome({ home, at: Date.now(), actor: "test" });
+  const result = await openHome({ home, clock: systemClock, busyTimeoutMs: 50 });
+  t.after(async () => {
+    await result.store.close();
+    rmSync(folder, { recursive: true });
+  });
+  return result;
+};
+
+const NOW = Date.now();
+const record = async ({ store }: OpenedHome, count: number, at: number): Promise<void> => {
+  await store.traffic.recordUsage(Array.from({ length: count }, (_, n) => anEvent({ at: at + n })));
+};
+
+test("sums up and prunes in a thread of its own, while this one goes on", async (t) => {
+  const home = await opened(t);
+  await record(home, 300, NOW - 100 * DAY_MS);
+  await record(home, 600, NOW);
+  const kept: number[] = [];
+  const faults: unknown[] = [];
+  const keeper = new UsageKeeper({
+    storeUrl: home.storeUrl,
+    before: () => NOW - 90 * DAY_MS,
+    onKept: (pruned) => kept.push(pruned),
+    onFault: (error) => faults.push(error),
+  });
+  const before = await home.store.traffic.usageReport({ by: ["day"], filter: {} });
+  let turns = 0;
+  const turning = setInterval(() => {
+    turns += 1;
+  }, 1);
+  await Promise.all([keeper.keep(), keeper.keep()]);
+  clearInterval(turning);
+  assert.deepEqual([kept, faults], [[300], []]);
+  assert.ok(turns > 5, `${turns} turns of the event loop meanwhile`);
+  const { events } = await home.store.traffic.latestUsage({}, 10_000);
+  assert.equal(events.length, 600);
+  assert.deepEqual((await home.store.traffic.foldUsage(10)).events, 0);
+  const after = await home.store.traffic.usageReport({ by: ["day"], filter: {} });
+  assert.deepEqual(
+    new Map(after.rows.map((row) => [row.key[0], row.tally])),
+    new Map(before.rows.map((row) => [row.key[0], row.tally])),
+  );
+  await keeper.close();
+});
+
+test("is broken off when the gateway ends, and nothing is lost or counted twice", async (t) => {
+  const home = await opened(t);
+  for (let day = 0; day < 10; day += 1) await record(home, 400, NOW - (100 + day) * DAY_MS);
+  const kept: number[] = [];
+  const keeper = new UsageKeeper({
+    storeUrl: home.storeUrl,
+    before: () => NOW - 90 * DAY_MS,
+    onKept: (pruned) => kept.push(pruned),
+    onFault: (error) => assert.fail(String(error)),
+  });
+  const running = keeper.keep();
+  await keeper.close();
+  await running;
+  const [row] = (await home.store.traffic.usageReport({ by: [], filter: {} })).rows;
+  assert.equal(row?.tally.requests, 4_000);
+  assert.ok((kept[0] ?? 0) < 4_000, String(kept));
+});
+
+test("reports a store that it cannot use, and is there for the next time", async (t) => {
+  const home = await opened(t);
+  const faults: unknown[] = [];
+  let storeUrl = `${home.storeUrl}-not-there`;
+  const keeper = new UsageKeeper({
+    get storeUrl() {
+      return storeUrl;
+    },
+    before: () => undefined,
+    onKept: () => undefined,
+    onFault: (error) => faults.push(error),
+  });
+  await keeper.keep();
+  assert.ok(isAigwError(faults[0], "store_unavailable"), String(faults[0]));
+  storeUrl = home.storeUrl;
+  await keeper.keep();
+  assert.equal(faults.length, 1);
+});

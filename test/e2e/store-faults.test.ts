@@ -1,0 +1,229 @@
+import assert from "node:assert/strict";
+import { renameSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { aigw, aigwJson, type RunningGateway, startGatewayProcess } from "../support/aigw.ts";
+import { bearer, login, send, startEcho, tokenFor } from "../support/http.ts";
+import { lockDatabase } from "../support/lock.ts";
+import { startNumberedLoad } from "../support/numbered-load.ts";
+import { allChanges, allUsage, assertSound, prepareHome, UNLIMITED, withHome } from "../support/prepared-home.ts";
+import { fillDisk, mountSmallDisk } from "../support/small-disk.ts";
+import { until } from "../support/until.ts";
+
+const setUp = async (t: TestContext, options: { home?: string; args?: string[] } = {}) => {
+  const echo = await startEcho(t);
+  const { home, passwords } = await prepareHome(t, {
+    ...options,
+    services: { echo: echo.url },
+    clients: { john: UNLIMITED, jane: { limit: 1 } },
+  });
+  const gateway = await startGatewayProcess(t, home, options.args);
+  const token = await tokenFor(gateway.url, "john", passwords["john"] ?? "");
+  const call = () => send(`${gateway.url}/api/echo`, { headers: bearer(token) });
+  assert.equal((await call()).status, 200);
+  return { home, passwords, gateway, token, call };
+};
+
+const logOf = (gateway: RunningGateway): (() => string) => {
+  let log = "";
+  gateway.child.stderr?.on("data", (text: string) => {
+    log += text;
+  });
+  return () => log;
+};
+
+interface StatusJson {
+  gateways: { id: string; droppedUsage: number }[];
+}
+
+describe("a store that fails", { concurrency: true }, () => {
+  it("control database locked: calls and logins go on, admin commands fail with 6 after their wait", async (t) => {
+    const { home, passwords, gateway, token } = await setUp(t);
+    const release = await lockDatabase(t, join(home, "aigw.db"));
+    const start = performance.now();
+    const commands = [
+      ["client", "add", "mary"],
+      ["client", "revoke", "john", "--yes", "--json"],
+      ["secret", "rotate", "--yes", "--json"],
+      ["service", "add", "chat", "http://127.0.0.1:9"],
+    ].map((args) => aigw(home, args));
+    const load = startNumberedLoad(t, { url: `${gateway.url}/api/echo`, token, prefix: "c", connections: 2 });
+    await until("calls", () => load.calls.length > 50);
+    assert.equal((await login(gateway.url, "john", passwords["john"] ?? "")).status, 200);
+    const finished = await Promise.all(commands);
+    await load.stop();
+    assert.deepEqual(new Set(load.calls.map(({ result }) => result)), new Set([200]));
+    for (const { code, stdout, stderr } of finished) {
+      assert.equal(code, 6, stderr);
+      assert.equal(stdout, "");
+      assert.match(stderr.trimEnd().split("\n").at(-1) ?? "", /locked by another process/);
+    }
+    assert.ok(performance.now() - start >= 5_000, "they waited first");
+    assert.equal((await aigw(home, ["client", "list"])).code, 0, "reading is not in the way");
+    await release();
+    assert.equal((await aigw(home, ["client", "add", "mary"])).code, 0);
+    await withHome(home, async (opened) => {
+      await assertSound(opened);
+      const changes = await allChanges(opened.store);
+      assert.deepEqual(
+        changes.map(({ action }) => action),
+        ["secret.create", "service.add", "client.add", "client.add", "client.add"],
+      );
+    });
+  });
+
+  it("usage database locked for 3 s: calls stay quick, and their usage comes afterwards, all of it", async (t) => {
+    const { home, gateway, token } = await setUp(t);
+    const load = startNumberedLoad(t, { url: `${gateway.url}/api/echo`, token, prefix: "u", connections: 4 });
+    const latencies = async (ms: number): Promise<{ p50: number; p95: number; max: number; perSecond: number }> => {
+      const first = load.calls.length;
+      const start = performance.now();
+      await until("calls for a while", () => performance.now() - start > ms);
+      const took = load.calls.slice(first).map(({ startedAt, endedAt }) => endedAt - startedAt);
+      took.sort((a, b) => a - b);
+      const at = (share: number): number => Math.round(took[Math.floor((took.length - 1) * share)] ?? 0);
+      return { p50: at(0.5), p95: at(0.95), max: at(1), perSecond: Math.round((took.length * 1_000) / ms) };
+    };
+    await until("calls", () => load.calls.length > 100);
+    const before = await latencies(1_000);
+    const release = await lockDatabase(t, join(home, "aigw.usage.db"));
+    const during = await latencies(3_000);
+    await release();
+    await load.stop();
+    t.diagnostic(`before: ${JSON.stringify(before)}; locked: ${JSON.stringify(during)}`);
+    assert.ok(during.p50 < before.p50 + 50 && during.p95 < before.p95 + 150, "calls do not wait for the lock");
+    assert.deepEqual(new Set(load.calls.map(({ result }) => result)), new Set([200]));
+    await withHome(home, async ({ store }) => {
+      const ids = new Set(load.calls.map(({ id }) => id));
+      const found = await until("the usage", async () => {
+        const events = (await allUsage(store)).filter(({ requestId }) => ids.has(requestId));
+        return events.length >= ids.size && events;
+      });
+      assert.equal(found.length, ids.size, "each once");
+    });
+    const { gateways } = await aigwJson<StatusJson>(home, ["status"]);
+    assert.equal(gateways[0]?.droppedUsage, 0);
+  });
+
+  for (const [what, takeAway] of Object.entries({
+    "the control database is gone": (home: string) => moveAway(join(home, "aigw.db")),
+    "garbage is in its place": (home: string) => {
+      const putBack = moveAway(join(home, "aigw.db"));
+      writeFileSync(join(home, "aigw.db"), "garbage".repeat(10_000), { mode: 0o600 });
+      return putBack;
+    },
+    "the whole home is gone": (home: string) => moveAway(home),
+  })) {
+    it(`${what}: known clients are served for --max-stale, then 503, never 401; back within 2 s`, async (t) => {
+      const { home, passwords, gateway, token, call } = await setUp(t, { args: ["--max-stale", "1s"] });
+      const putBack = takeAway(home);
+      const start = performance.now();
+      let served = 0;
+      const firstRefusal = await until("the first refusal", async () => {
+        const answer = await call();
+        if (answer.status !== 200) return answer;
+        served += 1;
+        return undefined;
+      });
+      const servedFor = performance.now() - start;
+      assert.ok(servedFor > 800 && servedFor < 3_000, `served for ${servedFor} ms`);
+      assert.ok(served > 0, "none was served");
+      const refusals = [
+        firstRefusal,
+        await call(),
+        await login(gateway.url, "john", passwords["john"] ?? ""),
+        await send(`${gateway.url}/api/echo`, { headers: bearer(`${token}x`) }),
+        await send(`${gateway.url}/ready`),
+      ];
+      assert.deepEqual(
+        refusals.map(({ status }) => status),
+        [503, 503, 503, 503, 503],
+      );
+      for (const { headers } of refusals) assert.match(headers["retry-after"] ?? "", /^[1-9]\d*$/);
+      assert.equal((await send(`${gateway.url}/health`)).status, 200);
+
+      putBack();
+      const back = performance.now();
+      await until("a call to be served", async () => (await call()).status === 200);
+      t.diagnostic(`served for ${Math.round(servedFor)} ms, back after ${Math.round(performance.now() - back)} ms`);
+      assert.ok(performance.now() - back < 2_000, "back within 2 s");
+      assert.equal((await login(gateway.url, "john", passwords["john"] ?? "")).status, 200);
+      await withHome(home, async (opened) => {
+        await assertSound(opened);
+        // One call in the set-up, one when it was back.
+        await until("the usage of all", async () => (await allUsage(opened.store)).length === served + 2);
+      });
+    });
+  }
+
+  it("disk full: admin commands change nothing and exit 6; calls go on; usage that is lost is counted", async (t) => {
+    const disk = mountSmallDisk(t);
+    if (disk === undefined) return;
+    const { home, passwords, gateway, call } = await setUp(t, { home: join(disk, "home") });
+    const log = logOf(gateway);
+    const jane = await tokenFor(gateway.url, "jane", passwords["jane"] ?? "");
+    const before = await withHome(home, ({ store }) => allChanges(store));
+    const free = fillDisk(disk);
+    for (const args of [
+      ["client", "add", "mary"],
+      ["service", "add", "chat", "http://127.0.0.1:9"],
+    ]) {
+      const { code, stdout, stderr } = await aigw(home, args);
+      assert.equal(code, 6, stderr);
+      assert.equal(stdout, "");
+      assert.match(stderr, /^error: The disk that holds [^\n]+ is full[^\n]+\n$/);
+    }
+    const flooded = 11_000;
+    const statuses = await flood(gateway.url, jane, flooded);
+    assert.equal(statuses.get("200"), 1);
+    assert.equal(statuses.get("429"), flooded - 1);
+    assert.equal((await call()).status, 200);
+
+    free();
+    const dropped = await until("the loss to be reported", async () => {
+      const { gateways } = await aigwJson<StatusJson>(home, ["status"]);
+      return gateways[0]?.droppedUsage;
+    });
+    await withHome(home, async (opened) => {
+      await assertSound(opened);
+      assert.deepEqual(await allChanges(opened.store), before, "nothing half done");
+      // The set-up's call, the flood, the call after it.
+      const due = flooded + 2 - dropped;
+      await until(`${due} events`, async () => (await allUsage(opened.store)).length === due);
+    });
+    assert.match(log(), /"store fault"/);
+    assert.match(log(), new RegExp(`"dropped":${dropped}`));
+    t.diagnostic(`${dropped} events dropped and reported`);
+  });
+});
+
+/** @returns puts it back */
+const moveAway = (path: string): (() => void) => {
+  renameSync(path, `${path}.away`);
+  return () => renameSync(`${path}.away`, path);
+};
+
+/** Sends the calls pipelined, as fast as they are taken. @returns how often each status came back */
+const flood = async (url: string, token: string, calls: number): Promise<Map<string, number>> => {
+  const { hostname, port, host } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  const statuses = new Map<string, number>();
+  let answered = 0;
+  let rest = "";
+  socket.setEncoding("latin1").on("data", (text: string) => {
+    const lines = (rest + text).split("\r\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) {
+      const status = /HTTP\/1\.1 (\d{3}) /.exec(line)?.[1];
+      if (status === undefined) continue;
+      answered += 1;
+      statuses.set(status, (statuses.get(status) ?? 0) + 1);
+    }
+  });
+  const call = `GET /api/echo HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer ${token}\r\n\r\n`;
+  socket.write(call.repeat(calls));
+  await until("the answers to the flood", () => answered === calls, 30_000);
+  socket.destroy();
+  return statuses;
+};

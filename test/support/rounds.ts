@@ -1,0 +1,7 @@
+/** How often a test repeats what it does at random moments; AIGW_TEST_ROUNDS raises it for a long run. */
+export const rounds = (usual: number): number => {
+  const asked = Number(process.env["AIGW_TEST_ROUNDS"] ?? 0);
+  return Number.isInteger(asked) && asked > usual ? asked : usual;
+};
+
+export const randomBetween = (from: number, to: number): number => from + Math.random() * (to - from);
