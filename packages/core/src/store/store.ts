@@ -6,6 +6,7 @@ import type { Keyring } from "../keys/signing-key.ts";
 import type { PermitWindow } from "../limits/permit-window.ts";
 import type { Service } from "../services/service.ts";
 import type { UsageEvent, UsageFilter } from "../usage/usage-event.ts";
+import type { UsageReport, UsageReportQuery } from "../usage/usage-report.ts";
 
 /**
  * A value or a promise of it. The embedded engine answers at once, so that the hot path pays for no promise; an engine
@@ -93,6 +94,37 @@ export interface TrafficStore {
   /** Matching events stored after `cursor`, in that order, at most `limit`. Cheap when nothing is new. */
   usageAfter(cursor: string, filter: UsageFilter, limit: number): MaybePromise<UsagePage>;
 
+  /**
+   * Events of a span by time, ascending, at most `limit`; go on with the cursor it returns until a page is not full.
+   * Events that are stored meanwhile may be missed. Costs what it returns, not what there is.
+   */
+  usageBetween(span: UsageSpan, cursor: string | undefined, limit: number): MaybePromise<UsagePage>;
+  /** The newest ten events of this request id since then, newest first. Clients choose ids, so there may be several. */
+  usageOfRequest(requestId: string, since: number): MaybePromise<readonly UsageEvent[]>;
+  /**
+   * Sums over a period, exact at every moment: what {@link foldUsage} has counted, and single events for the rest.
+   * Costs by clients, services and days in the period, not by events, as long as folding keeps up.
+   */
+  usageReport(query: UsageReportQuery): MaybePromise<UsageReport>;
+  /**
+   * When each of these clients was last recorded, milliseconds since the epoch; never recorded ones are left out.
+   * Pruning does not forget it. One look-up a client, and one look at each event that is not folded yet.
+   */
+  lastUsage(clients: readonly string[]): MaybePromise<ReadonlyMap<string, number>>;
+  /**
+   * Counts up to `limit` events, in the order they were stored, into hours and days, each event once, whoever calls it
+   * and however often. Kept apart from {@link recordUsage} because an event is then paid for once per group, not once
+   * per event. An engine without transactions over several records keeps the cursor it has folded up to, and in each
+   * record of sums the cursor that it last took in: a fold that was broken off is then repeated, and `$inc` goes only
+   * to records whose own cursor is behind.
+   */
+  foldUsage(limit: number): MaybePromise<UsageSlice>;
+  /**
+   * Drops up to `limit` folded events of the days before the one of `before` (UTC), then their hours; the days' sums
+   * stay, so that reports still count them. Never drops what is not folded.
+   */
+  pruneUsage(before: number, limit: number): MaybePromise<UsageSlice>;
+
   recordTokens(issues: readonly TokenIssue[]): MaybePromise<void>;
   /** Issues not yet expired at `now` (milliseconds since the epoch). */
   liveTokens(now: number): MaybePromise<readonly TokenIssue[]>;
@@ -121,6 +153,21 @@ export interface UsagePage {
   readonly events: readonly UsageEvent[];
   /** Opaque; hand it back to {@link TrafficStore.usageAfter}. */
   readonly cursor: string;
+}
+
+/** Which events by time; every given field of the filter must match. */
+export interface UsageSpan {
+  /** `since` ≤ at. */
+  readonly filter: UsageFilter;
+  /** At < `until`, milliseconds since the epoch. */
+  readonly until: number;
+}
+
+/** A step of a long work. */
+export interface UsageSlice {
+  /** How many events it took up, fewer than were allowed also when there is more. */
+  readonly events: number;
+  readonly more: boolean;
 }
 
 export interface VersionedWindow {

@@ -2,9 +2,11 @@ import { permitContract } from "./permit-contract.ts";
 import { presenceContract } from "./presence-contract.ts";
 import type { WithStore } from "./store-contract.ts";
 import { usageContract } from "./usage-contract.ts";
+import { usageReportContract } from "./usage-report-contract.ts";
 
 export const trafficContract = (withStore: WithStore): void => {
   usageContract(withStore);
+  usageReportContract(withStore);
   permitContract(withStore);
   presenceContract(withStore);
 };

@@ -1,6 +1,9 @@
 import type { Command } from "commander";
 import { noun } from "../../command.ts";
 import type { Context } from "../../context.ts";
+import * as exporting from "./export.ts";
+import * as prune from "./prune.ts";
+import * as report from "./report.ts";
 import * as tail from "./tail.ts";
 
 export const command = (ctx: Context): Command =>
@@ -10,6 +13,7 @@ export const command = (ctx: Context): Command =>
     [
       ["aigw usage tail -f", "watch the calls come in"],
       ["aigw usage tail --client john --status 4xx", "john's refused calls"],
+      ["aigw usage report --by service", "the last 24 hours, summed up"],
     ],
-    [tail.command(ctx)],
+    [tail, report, exporting, prune].map((verb) => verb.command(ctx)),
   );

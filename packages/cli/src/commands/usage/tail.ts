@@ -6,7 +6,7 @@ import { describe } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { flag } from "../../flag.ts";
 import { usageEventJson } from "../../json/usage.ts";
-import { escapeText } from "../../output/escape.ts";
+import { escapeText, safeJson } from "../../output/escape.ts";
 import { usageHead, usageLine } from "../../output/usage-line.ts";
 import { parseCount, parseSince, parseStatusRange } from "../../parse-value.ts";
 
@@ -66,7 +66,7 @@ const printer = async (ctx: Context): Promise<Print> => {
   return async (events) => {
     if (events.length === 0) return;
     const lines = events.map((event) => {
-      if (out.mode === "json") return JSON.stringify(usageEventJson(event));
+      if (out.mode === "json") return safeJson(usageEventJson(event));
       return out.mode === "quiet" ? escapeText(event.requestId) : usageLine(view, event);
     });
     if (out.mode === "text" && !headed) lines.unshift(usageHead(view));

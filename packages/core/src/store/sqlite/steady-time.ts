@@ -36,7 +36,7 @@ export const agreeOnSteadyOffset = (db: Database, clock: Clock, bootId: string, 
   const usable = (): number | undefined => {
     const stored = readAnchor(db);
     if (stored === undefined || stored.bootId !== bootId) return undefined;
-    return stored.offset + clock.monotonic() + AHEAD_MS >= lastKnown(db) ? stored.offset : undefined;
+    return stored.offset + clock.monotonic() + AHEAD_MS >= lastSeen(db) ? stored.offset : undefined;
   };
   return (
     usable() ??
@@ -72,12 +72,15 @@ const readAnchor = (db: Database): { readonly bootId: string; readonly offset: n
   return { bootId: row.bootId, offset: row.offset };
 };
 
-/** The latest steady time the database bears witness of; 0 in a new one. */
-const lastKnown = (db: Database): number =>
+/** The latest steady time that somebody noted; 0 in a new database. Cheap, unlike {@link lastKnown}. */
+const lastSeen = (db: Database): number =>
   db.get<{ last: number }>(
-    `SELECT max(
-       coalesce((SELECT max(seen_at) FROM instances), 0),
-       coalesce((SELECT max(ends_at) FROM permits) - ${LONGEST_WINDOW_MS}, 0),
-       coalesce((SELECT value FROM meta WHERE key = 'steady_seen'), 0)
-     ) AS last`,
+    `SELECT max(coalesce((SELECT max(seen_at) FROM instances), 0),
+                coalesce((SELECT value FROM meta WHERE key = 'steady_seen'), 0)) AS last`,
   )?.last ?? 0;
+
+/** The latest steady time the database bears witness of. */
+const lastKnown = (db: Database): number => {
+  const endsAt = db.get<{ last: number | null }>("SELECT max(ends_at) AS last FROM permits")?.last ?? 0;
+  return Math.max(lastSeen(db), endsAt - LONGEST_WINDOW_MS);
+};

@@ -3,7 +3,17 @@ import type { Clock } from "../../clock.ts";
 import { AigwError, isStoreFault } from "../../errors.ts";
 import type { PermitWindow } from "../../limits/permit-window.ts";
 import type { UsageEvent, UsageFilter } from "../../usage/usage-event.ts";
-import type { Instance, SeenInstance, TokenIssue, TrafficStore, UsagePage, VersionedWindow } from "../store.ts";
+import type { UsageReport, UsageReportQuery } from "../../usage/usage-report.ts";
+import type {
+  Instance,
+  SeenInstance,
+  TokenIssue,
+  TrafficStore,
+  UsagePage,
+  UsageSlice,
+  UsageSpan,
+  VersionedWindow,
+} from "../store.ts";
 import { createDatabaseFile } from "./create-database-file.ts";
 import { Database } from "./database.ts";
 import { deleteInstance, readInstances, writeInstance } from "./instance-table.ts";
@@ -11,7 +21,12 @@ import { pruneWindows, readWindow, writeWindow } from "./permit-table.ts";
 import { agreeOnSteadyOffset, readBootId } from "./steady-time.ts";
 import { readLiveTokens, recordTokenIssues } from "./token-issues.ts";
 import { TRAFFIC_SCHEMA } from "./traffic-schema.ts";
+import { readLastUsage } from "./usage-last.ts";
 import { UsageLog } from "./usage-log.ts";
+import { pruneUsage } from "./usage-prune.ts";
+import { foldUsage } from "./usage-rollup.ts";
+import { readUsageOfRequest, readUsageSpan } from "./usage-span.ts";
+import { reportUsage } from "./usage-tally.ts";
 
 export interface TrafficOptions {
   readonly path: string;
@@ -54,6 +69,30 @@ export class SqliteTraffic implements TrafficStore {
 
   usageAfter(cursor: string, filter: UsageFilter, limit: number): UsagePage {
     return this.#open().usage.after(cursor, filter, limit);
+  }
+
+  usageBetween(span: UsageSpan, cursor: string | undefined, limit: number): UsagePage {
+    return readUsageSpan(this.#open().db, span, cursor, limit);
+  }
+
+  usageOfRequest(requestId: string, since: number): readonly UsageEvent[] {
+    return readUsageOfRequest(this.#open().db, requestId, since);
+  }
+
+  usageReport(query: UsageReportQuery): UsageReport {
+    return reportUsage(this.#open().db, query);
+  }
+
+  lastUsage(clients: readonly string[]): ReadonlyMap<string, number> {
+    return readLastUsage(this.#open().db, clients);
+  }
+
+  foldUsage(limit: number): UsageSlice {
+    return foldUsage(this.#open().db, limit);
+  }
+
+  pruneUsage(before: number, limit: number): UsageSlice {
+    return pruneUsage(this.#open().db, before, limit);
   }
 
   recordTokens(issues: readonly TokenIssue[]): void {

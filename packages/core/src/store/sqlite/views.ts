@@ -13,6 +13,7 @@ export const foldIntoViews = (db: Database, draft: ChangeDraft): void => {
     case "client.add":
     case "client.set":
     case "client.passwd":
+    case "client.proven":
     case "client.rehash":
     case "client.revoke":
     case "client.restore":
@@ -97,7 +98,7 @@ export const readViews = (db: Database): ControlState => {
   return state;
 };
 
-const BULK = 5_000;
+const BULK = 1_000;
 
 /** One JSON text per chunk: fewer crossings into SQLite than a row each, and no string near the engine's limit. */
 function* readClientsInBulk(db: Database): Generator<Client> {

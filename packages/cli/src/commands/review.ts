@@ -1,0 +1,43 @@
+import { type ReviewFinding, readReviewFacts, reviewClients, type When } from "@aigw/core";
+import type { Command } from "commander";
+import { describe } from "../command.ts";
+import type { Context } from "../context.ts";
+import { findingJson } from "../json/finding.ts";
+import { renderFindings } from "../output/findings.ts";
+import { rfc3339, when } from "../output/time.ts";
+
+export const command = (ctx: Context): Command =>
+  describe(
+    "review",
+    "List what an admin should look at: unused, idle, expiring clients, old passwords, tight limits.",
+    [
+      ["aigw review", "what there is to do, each with its command"],
+      [
+        "aigw review --json | jq -r '.findings[] | select(.code == \"idle\") | .client'",
+        "who has been idle for 30 days",
+      ],
+      ["aigw review -q", "the clients there is something to say about, a line each"],
+    ],
+  ).action(() => run(ctx));
+
+/** Exit 0 whatever it finds: a finding is no failure of the look. */
+export const run = (ctx: Context): Promise<void> =>
+  ctx.withHome("existing", async ({ store, clock }) => {
+    const facts = await readReviewFacts(store, clock);
+    const findings = (at: When): readonly ReviewFinding[] => reviewClients(facts, at);
+    await ctx.out.answer({
+      json: () => ({
+        clients: facts.clients.length,
+        findings: findings(rfc3339).map((finding) => ({ client: finding.client, ...findingJson(finding) })),
+      }),
+      quiet: () => [...new Set(findings(rfc3339).map(({ client }) => client))],
+      text: (view) =>
+        renderFindings(
+          view,
+          findings((at) => when(view, at)),
+        ),
+    });
+    const { length } = findings(rfc3339);
+    const clients = `${facts.clients.length} ${facts.clients.length === 1 ? "client" : "clients"} looked at`;
+    await ctx.out.note(length === 0 ? `${clients}: nothing to do.` : `${clients}, ${length} to look into.`);
+  });

@@ -1,0 +1,88 @@
+import { type Client, standingOf } from "../clients/client.ts";
+import type { Outcome, UsageEvent } from "../usage/usage-event.ts";
+import type { Finding } from "./finding.ts";
+
+/** Closed and stable: `request_` and the outcome, or for `denied` what was refused. */
+export type RequestFindingCode =
+  | `request_${Exclude<Outcome, "denied">}`
+  | "request_token_refused"
+  | "request_not_allowed"
+  | "request_unknown_service";
+
+export type RequestFinding = Finding<RequestFindingCode>;
+
+/** @param client as it is now; undefined when it was removed since */
+export const explainRequest = (event: UsageEvent, client: Client | undefined, now: number): RequestFinding => {
+  const { service, status, outcome } = event;
+  const took = `${Math.round(event.latencyMs)} ms`;
+  const show = { command: `aigw service show ${service}` };
+  switch (outcome) {
+    case "ok":
+      return {
+        code: "request_ok",
+        severity: "fine",
+        message: `${service} answered ${status} in ${took}, and the client got all of it.`,
+      };
+    case "denied":
+      return denied(event, client, now);
+    case "limited": {
+      const message = `${event.client} was over its limit: the gateway answered ${status} and ${service} was not called. It cost no permit.`;
+      return { code: "request_limited", severity: "warning", message, command: `aigw why ${event.client}` };
+    }
+    case "upstream_error": {
+      const message =
+        event.upstreamMs === undefined
+          ? `The gateway could not get an answer from ${service} (not reachable, or not HTTP) and answered ${status}.`
+          : `${service} itself answered ${status} after ${Math.round(event.upstreamMs)} ms; the gateway passed it on. Its own log knows why.`;
+      return { code: "request_upstream_error", severity: "blocked", message, ...show };
+    }
+    case "timeout": {
+      const message = `${service} did not answer in time; the gateway gave up after ${took} with ${status}.`;
+      return {
+        code: "request_timeout",
+        severity: "blocked",
+        message,
+        command: `aigw service set ${service} --timeout 300s`,
+      };
+    }
+    case "aborted": {
+      const message = `The client left after ${took}, ${event.bytesOut === 0 ? "before anything was sent to it" : `with ${event.bytesOut} bytes sent to it`}. Often a timeout of its own.`;
+      return { code: "request_aborted", severity: "warning", message };
+    }
+    case "incomplete": {
+      const message = `${service} broke off in the middle of its answer after ${took}: the client got ${event.bytesOut} bytes and a broken transfer.`;
+      return { code: "request_incomplete", severity: "blocked", message, ...show };
+    }
+    case "revoked": {
+      const message = `The transfer was cut after ${took}, because ${event.client}'s access ended while it was under way.`;
+      return {
+        code: "request_revoked",
+        severity: "blocked",
+        message,
+        command: `aigw audit list --subject ${event.client}`,
+      };
+    }
+  }
+};
+
+const denied = (event: UsageEvent, client: Client | undefined, now: number): RequestFinding => {
+  const { service, status } = event;
+  if (status === 403) {
+    const message = `${event.client} was not allowed to call ${service}.`;
+    const names = [...(client?.services ?? []), service].join(",");
+    const command =
+      client?.services?.includes(service) === false ? `aigw client set ${client.name} --services ${names}` : undefined;
+    return { code: "request_not_allowed", severity: "blocked", message, ...(command && { command }) };
+  }
+  if (status === 404) {
+    const message = `There was no service of the name that ${event.path} asks for.`;
+    return { code: "request_unknown_service", severity: "blocked", message, command: "aigw service list" };
+  }
+  const known = client === undefined ? "has been removed since" : `is ${standingOf(client, now)} now`;
+  return {
+    code: "request_token_refused",
+    severity: "blocked",
+    message: `The token was genuine, but not good any more: run out, rotated out, or from before a new password or a revocation. ${event.client} ${known}.`,
+    command: client === undefined ? "aigw client list" : `aigw why ${event.client}`,
+  };
+};

@@ -1,0 +1,24 @@
+import type { Database } from "./database.ts";
+import { foldedSeq, ROLLUPS } from "./usage-rollup.ts";
+
+/** By the client's latest day, two steps down an index; and by what is not folded yet. */
+export const readLastUsage = (db: Database, clients: readonly string[]): ReadonlyMap<string, number> =>
+  db.reading(() => {
+    const found = new Map<string, number>();
+    for (const client of clients) {
+      const last = db.get<{ last: number | null }>(
+        `SELECT max(last_at) AS last FROM ${ROLLUPS.days}
+         WHERE client = ?1 AND period = (SELECT max(period) FROM ${ROLLUPS.days} WHERE client = ?1)`,
+        client,
+      )?.last;
+      if (last !== null && last !== undefined) found.set(client, last);
+    }
+    const asked = new Set(clients);
+    const rest = db.all<{ client: string; last: number }>(
+      "SELECT client, max(at) AS last FROM usage WHERE seq > ? GROUP BY client",
+      foldedSeq(db),
+    );
+    for (const { client, last } of rest)
+      if (asked.has(client)) found.set(client, Math.max(last, found.get(client) ?? last));
+    return found;
+  });

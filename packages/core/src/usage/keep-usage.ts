@@ -1,0 +1,77 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { TrafficStore, UsageSlice } from "../store/store.ts";
+import { DAY_MS } from "./report-plan.ts";
+
+export interface KeepUsageOptions {
+  readonly traffic: Pick<TrafficStore, "foldUsage" | "pruneUsage">;
+  /** Events of days before the one of this time go, milliseconds since the epoch; undefined: none. */
+  readonly before: number | undefined;
+  /** The share of the time that each may keep the store from others who write; `behind`: folding, once it is behind. */
+  readonly shares: { readonly fold: number; readonly behind: number; readonly prune: number };
+  /** How long each of the two may take, so that a great deal of the one does not hold up the other; endless unless given. */
+  readonly longestMs?: number;
+  readonly signal?: AbortSignal;
+  /** After every slice: how many events have gone so far. */
+  readonly onPruned?: (events: number) => Promise<void> | void;
+}
+
+export interface KeptUsage {
+  readonly pruned: number;
+  /** It was broken off, or ran out of time. */
+  readonly more: boolean;
+}
+
+const FOLD_SLICE = 2_000;
+const PRUNE_SLICE = 100;
+const SHORTEST_PAUSE_MS = 1;
+/** With more than so many events at once, folding does not keep pace: slow reports are worse then than short waits. */
+const BEHIND = 20_000;
+
+/**
+ * Counts new events into the sums that reports are made of, then drops old ones, slice by slice with pauses, so that no
+ * slice keeps the store from anybody for more than a few milliseconds. May be broken off between any two slices.
+ */
+export const keepUsage = async (options: KeepUsageOptions): Promise<KeptUsage> => {
+  const { traffic, before, shares, onPruned } = options;
+  const unfolded = await inSlices(
+    options,
+    (done) => (done < BEHIND ? shares.fold : shares.behind),
+    () => traffic.foldUsage(FOLD_SLICE),
+  );
+  if (before === undefined) return { pruned: 0, more: unfolded };
+  let pruned = 0;
+  const unpruned = await inSlices(
+    options,
+    () => shares.prune,
+    async () => {
+      const slice = await traffic.pruneUsage(before, PRUNE_SLICE);
+      pruned += slice.events;
+      if (slice.events > 0) await onPruned?.(pruned);
+      return slice;
+    },
+  );
+  return { pruned, more: unfolded || unpruned };
+};
+
+/** @returns true when there is more to do */
+const inSlices = async (
+  { longestMs = Number.POSITIVE_INFINITY, signal }: KeepUsageOptions,
+  shareAfter: (events: number) => number,
+  step: () => UsageSlice | Promise<UsageSlice>,
+): Promise<boolean> => {
+  const end = performance.now() + longestMs;
+  let events = 0;
+  for (let started = performance.now(); started < end && signal?.aborted !== true; started = performance.now()) {
+    const slice = await step();
+    if (!slice.more) return false;
+    events += slice.events;
+    const share = shareAfter(events);
+    const took = performance.now() - started;
+    await delay(Math.max(SHORTEST_PAUSE_MS, (took * (1 - share)) / share));
+  }
+  return true;
+};
+
+/** @param setting a value of the setting `usage-days` @returns what {@link KeepUsageOptions.before} is to be */
+export const pruneTime = (setting: string | undefined, now: number): number | undefined =>
+  setting === undefined || setting === "forever" ? undefined : now - Number(setting) * DAY_MS;
