@@ -49,7 +49,7 @@ export const addClient = async (deps: ActDeps, input: AddClientInput): Promise<C
   });
 };
 
-const assertAbsent = async (deps: ActDeps, name: string): Promise<void> => {
+export const assertAbsent = async (deps: ActDeps, name: string): Promise<void> => {
   if ((await deps.store.control.client(name)) === undefined) return;
   throw new AigwError(
     "already_exists",

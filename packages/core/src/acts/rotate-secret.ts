@@ -61,7 +61,7 @@ export const rotateSecretWithGrace = async (
 };
 
 /** A published key older than this was left behind by a command that was killed. */
-const ABANDONED_MS = 30_000;
+const ABANDONED_MS = 10_000;
 
 const refuseIfUnderWay = (keyring: Keyring, now: number): void => {
   if (keyring.some((key) => key.status === "published" && now - key.createdAt < ABANDONED_MS)) throw raced();

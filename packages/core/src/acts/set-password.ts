@@ -1,3 +1,4 @@
+import type { Client } from "../clients/client.ts";
 import { generatePassword, hashPassword, parseChosenPassword } from "../clients/password.ts";
 import type { ClientWithPassword } from "./add-client.ts";
 import { type ActDeps, type Committed, commit } from "./commit.ts";
@@ -17,7 +18,13 @@ export const setPassword = async (
   const passwordHash = await hashPassword(password);
   return commit(deps, async () => {
     const before = await findClient(deps.store.control, name);
-    const client = { ...before, passwordHash, passwordChangedAt: deps.clock.now(), epoch: before.epoch + 1 };
+    const client = withPassword(before, passwordHash, deps.clock.now());
     return { draft: { action: "client.passwd", subject: name, after: client }, result: { client, password } };
   });
+};
+
+/** The client with other credentials: what was proven was the old password. */
+export const withPassword = (before: Client, passwordHash: string, now: number): Client => {
+  const { provenAt: _gone, ...rest } = before;
+  return { ...rest, passwordHash, passwordChangedAt: now, epoch: before.epoch + 1 };
 };

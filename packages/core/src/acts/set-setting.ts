@@ -1,11 +1,15 @@
-import { parseSetting, type SettingKey } from "../config/settings.ts";
+import { openSetting, parseSetting, SETTINGS, type SettingKey, sealSetting } from "../config/settings.ts";
 import { type ActDeps, type Committed, commit } from "./commit.ts";
 
-/** @returns the value in its stored form. @throws AigwError `invalid_value` */
+/** @returns the value in its stored form: a secret one sealed. @throws AigwError `invalid_value` */
 export const setSetting = (deps: ActDeps, key: SettingKey, value: string): Promise<Committed<string>> => {
-  const after = parseSetting(key, value);
+  const wanted = parseSetting(key, value);
+  const secret = SETTINGS[key].secret === true;
+  const after = secret ? sealSetting(deps.sealer, wanted) : wanted;
   return commit(deps, async () => {
-    if ((await deps.store.control.settings()).get(key) === after) return { result: after };
+    const before = (await deps.store.control.settings()).get(key);
+    const known = before !== undefined && secret ? openSetting(deps.sealer, before) : before;
+    if (before !== undefined && known === wanted) return { result: before };
     return { draft: { action: "config.set", subject: key, after }, result: after };
   });
 };

@@ -14,6 +14,8 @@ export interface OnboardingFacts {
   /** Names of the services this client may call, ascending. */
   readonly services: readonly string[];
   readonly limitPerMinute: number;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number | undefined;
   readonly supportEmail: string | undefined;
   readonly senderName: string | undefined;
 }
@@ -34,6 +36,7 @@ export const onboardingFacts = (
     guideUrl: settings["docs-url"].value ?? `${publicUrl}/guide`,
     services: services.map((service) => service.name).filter((name) => client.services?.includes(name) ?? true),
     limitPerMinute,
+    expiresAt: client.expiresAt,
     supportEmail: settings["support-email"].value,
     senderName: settings["sender-name"].value,
   };

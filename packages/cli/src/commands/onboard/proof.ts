@@ -1,0 +1,120 @@
+import {
+  AigwError,
+  type Client,
+  type EffectiveSetting,
+  isStoreFault,
+  limitOf,
+  type OnboardingFacts,
+  quickStart,
+  recordProof,
+  standingOf,
+} from "@aigw/core";
+import type { Context } from "../../context.ts";
+import type { Home } from "../../home.ts";
+import { stepsIn } from "../../quick-start/commands.ts";
+import { lookAt } from "../../quick-start/look.ts";
+import { findShell, type Shell } from "../../quick-start/shell.ts";
+import { type Step, type Trial, tryQuickStart } from "../../quick-start/try-quick-start.ts";
+
+/** The shell to try quick starts with; undefined when they cannot or shall not be tried. */
+export type Prover = Shell | undefined;
+
+/**
+ * Looks who answers at the public URL, before anything is changed.
+ * @throws AigwError `failed` when it is somebody whom no client's credentials must be sent to
+ */
+export const findProver = async (
+  ctx: Context,
+  { value: publicUrl = "", source }: EffectiveSetting,
+  verify: boolean,
+  stop: AbortSignal,
+): Promise<Prover> => {
+  if (!verify) return undefined;
+  const shell = await findShell(ctx.env, stop);
+  const seen = await lookAt(shell, publicUrl);
+  if (seen.kind === "gateway") return shell;
+  // The default is nobody's word for where the gateway is: whatever else runs on that port is no contradiction.
+  if (seen.kind === "foreign" && source !== "default") {
+    throw new AigwError(
+      "failed",
+      `${seen.reason} Nothing was changed. Correct it: aigw config set public-url <url>; or skip this check with --no-verify.`,
+    );
+  }
+  const why = seen.kind === "silent" ? ` (${seen.reason})` : "";
+  await ctx.out.note(`No gateway answers at ${publicUrl}${why}: the quick start could not be tried.`);
+  return undefined;
+};
+
+/** What came of trying a client's quick start. */
+export interface Proof {
+  readonly trial: Trial | undefined;
+  /** With the record of it. */
+  readonly client: Client;
+  /** Why its e-mail must not be handed out. */
+  readonly problem: string | undefined;
+}
+
+/** Runs the commands of the very text that is to be handed out, and records that they worked. */
+export const prove = async (
+  ctx: Context,
+  home: Home,
+  prover: Prover,
+  { client, facts, text }: { readonly client: Client; readonly facts: OnboardingFacts; readonly text: string },
+): Promise<Proof> => {
+  if (prover === undefined || standingOf(client, ctx.clock.now()) !== "active") {
+    return { trial: undefined, client, problem: undefined };
+  }
+  // A text without a quick start of its own is proven by ours.
+  const steps = stepsIn(text, facts.publicUrl) ?? quickStart(facts);
+  const trial = await tryQuickStart(prover, steps, limitOf(client));
+  if (!trial.works) return { trial, client, problem: failuresOf(trial) };
+  return { trial, client: await recorded(ctx, home, client), problem: undefined };
+};
+
+const recorded = async (ctx: Context, home: Home, client: Client): Promise<Client> => {
+  try {
+    return (await recordProof(home, client)).result;
+  } catch (error) {
+    // The e-mail works; that the record is missing must not keep it from the client.
+    if (!isStoreFault(error)) throw error;
+    await ctx.out.warn(`The quick start of ${client.name} works, but that could not be recorded: ${error.message}`);
+    return client;
+  }
+};
+
+const stepsOf = ({ token, calls }: Trial): readonly Step[] => [token, ...calls];
+
+const failuresOf = (trial: Trial): string =>
+  stepsOf(trial)
+    .filter(({ verdict }) => verdict === "failed")
+    .map(inWords)
+    .join("; ");
+
+const inWords = ({ path, status, said }: Step): string =>
+  `${path}${status === undefined ? "" : ` ${status}`}${said === "" ? "" : ` (${said})`}`;
+
+/** Tells what was tried. */
+export const reportTrial = async (ctx: Context, name: string, trial: Trial | undefined): Promise<void> => {
+  if (trial === undefined) return;
+  const steps = stepsOf(trial).filter(({ verdict }) => verdict !== "odd");
+  const verb = trial.works ? "works" : "was tried";
+  await ctx.out.note(`The quick start ${verb}, with ${trial.shell}: ${steps.map(inWords).join(", ")}.`);
+  for (const step of stepsOf(trial)) {
+    if (step.verdict === "odd") await ctx.out.warn(`${name}: ${inWords(step)}.`);
+  }
+};
+
+/** Field names are stable. */
+export const trialJson = (trial: Trial | undefined): unknown =>
+  trial === undefined
+    ? null
+    : {
+        works: trial.works,
+        shell: trial.shell,
+        steps: stepsOf(trial).map(({ path, status, verdict, said }) => ({
+          path,
+          status: status ?? null,
+          verdict,
+          said,
+        })),
+      };

@@ -1,0 +1,32 @@
+import { AigwError, type EffectiveSetting, htmlOf, type OnboardingEmail, type SettingKey } from "@aigw/core";
+import type { Mailbox, Message } from "../../mail/message.ts";
+
+/** Whom a message is from, and where answers to it go. */
+export interface Sender {
+  readonly from: Mailbox;
+  readonly replyTo: Mailbox | undefined;
+}
+
+/** @throws AigwError `invalid_value` when no address is set */
+export const senderOf = (settings: Readonly<Record<SettingKey, EffectiveSetting>>): Sender => {
+  const support = settings["support-email"].value;
+  const address = settings["mail-from"].value ?? support;
+  if (address === undefined) {
+    throw new AigwError(
+      "invalid_value",
+      "A message needs an address that it comes from. Set it: aigw config set support-email help@example.com; or mail-from, when they differ.",
+    );
+  }
+  const name = settings["sender-name"].value;
+  const replyTo = support === undefined || support === address ? undefined : { address: support, name };
+  return { from: { address, name }, replyTo };
+};
+
+export const messageOf = (sender: Sender, to: Mailbox, { subject, body }: OnboardingEmail, now: number): Message => ({
+  ...sender,
+  to,
+  subject,
+  text: body,
+  html: htmlOf(body),
+  date: new Date(now),
+});
