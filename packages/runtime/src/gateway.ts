@@ -1,9 +1,11 @@
 import {
   type ActDeps,
   type Clock,
+  effectiveSetting,
   isStoreFault,
   LIMIT_WINDOW_MS,
   Limiter,
+  pruneTime,
   randomId,
   rehashPassword,
   type Sealer,
@@ -18,24 +20,37 @@ import { InstanceReporter } from "./follow/instance-reporter.ts";
 import { ApiGate } from "./gate/api-gate.ts";
 import { Authenticator } from "./gate/authenticator.ts";
 import { OpenCalls } from "./gate/open-calls.ts";
+import { ClientDocs } from "./guide/client-docs.ts";
+import type { ProblemCode } from "./http-errors.ts";
+import { openListeners } from "./listeners.ts";
 import { createLogger } from "./log.ts";
 import { GuessLimit } from "./login/guess-limit.ts";
 import { HashSlots } from "./login/hash-slots.ts";
 import { Login } from "./login/login.ts";
 import { CallMeter } from "./metering/call-meter.ts";
+import { GatewayStats, type StoreOperation } from "./metering/gateway-stats.ts";
 import { StrangerLog } from "./metering/stranger-log.ts";
+import { UsageKeeper } from "./metering/usage-keeper.ts";
 import { UsageRecorder } from "./metering/usage-recorder.ts";
 import { ReverseProxy } from "./proxy/reverse-proxy.ts";
-import { listen } from "./server.ts";
+import type { CertificateFiles } from "./tls/certificate.ts";
 
 export interface GatewayOptions {
   readonly store: Store;
+  /** Where `store` is; with it the gateway sums up and prunes usage, in a thread that opens the store by itself. */
+  readonly storeUrl?: string;
   readonly sealer: Sealer;
   readonly clock?: Clock;
   /** Address to bind, such as 127.0.0.1. */
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
+  /** With it the gateway speaks HTTPS only, and follows the files. */
+  readonly tls?: CertificateFiles;
+  /** Where `/metrics` is; nowhere without it. */
+  readonly admin?: { readonly host: string; readonly port: number };
+  /** The environment's settings, which come before stored ones; see `SETTINGS`. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   readonly version: string;
   readonly pid: number;
   /** How long known clients are served while the store cannot be read, milliseconds. */
@@ -49,7 +64,11 @@ export interface GatewayOptions {
 export interface Gateway {
   /** Such as `http://127.0.0.1:8080`. */
   readonly url: string;
+  /** Such as `http://127.0.0.1:9464`. */
+  readonly adminUrl: string | undefined;
   readonly instanceId: string;
+  /** Looks at the certificate's files now instead of within a second. */
+  reloadCertificate(): Promise<void>;
   /** Drains: not ready any more, calls under way end, usage is stored. The store stays open: it is the caller's. */
   close(): Promise<void>;
 }
@@ -65,9 +84,12 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   const { store, sealer, clock = systemClock } = options;
   const instanceId = randomId("gw-", 8);
   const log = createLogger(options.log, { instance: instanceId });
-  const storeFault = (what: string) => (error: unknown) => {
-    log.error({ what, code: isStoreFault(error) ? error.code : "internal", reason: reasonOf(error) }, "store fault");
-  };
+  const storeFault =
+    (operation: StoreOperation, what: string = operation) =>
+    (error: unknown) => {
+      stats.storeFaults.add(operation);
+      log.error({ what, code: isStoreFault(error) ? error.code : "internal", reason: reasonOf(error) }, "store fault");
+    };
   let state: "ready" | "draining" = "ready";
   let ready = false;
 
@@ -85,18 +107,34 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     onFault: storeFault("follow"),
     onRecovered: () => log.info("the store can be read again"),
   });
+  const stats = new GatewayStats((service) => follower.upstream(service) !== undefined);
   const tokenNow = steadyWallClock(clock);
   const realm = realmOf(store.control.storeId);
   const authenticator = new Authenticator({ follower, realm, tokenNow, wallNow: () => clock.now() });
   const openCalls = new OpenCalls(follower, authenticator);
   const recorder = new UsageRecorder({
     traffic: store.traffic,
-    onFault: (error, held) => storeFault(`record usage, ${held} events held`)(error),
+    onFault: (error, held) => storeFault("record_usage", `record usage, ${held} events held`)(error),
     onRecovered: (dropped) => log.info({ dropped }, "usage is stored again"),
+    onFlushed: (ms) => stats.flushes.observe(ms),
   });
+  const { storeUrl, env = {} } = options;
+  const keeper =
+    storeUrl === undefined
+      ? undefined
+      : new UsageKeeper({
+          storeUrl,
+          before: () => pruneTime(effectiveSetting("usage-days", follower.settings, env).value, clock.now()),
+          onKept: (pruned) => pruned > 0 && log.info({ pruned }, "old usage pruned"),
+          onFault: storeFault("prune", "sum up and prune usage"),
+        });
   const limiter = new Limiter({ store: store.traffic, holder: instanceId, windowMs: LIMIT_WINDOW_MS, bundles: true });
   const guessLimit = new GuessLimit(store.traffic, instanceId);
   const strangers = new StrangerLog(log);
+  const onStranger = (code: ProblemCode): void => {
+    stats.strangers.add(code);
+    strangers.count(code);
+  };
   const proxy = new ReverseProxy({ clock: () => clock.monotonic() });
 
   const onError = (error: unknown, requestId: string): void => {
@@ -115,7 +153,16 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       rehashPassword(acts, client.name, client.passwordHash, password).catch(storeFault("rehash"));
     },
   });
-  const meter = new CallMeter({ clock, recorder, instanceId, onRequest: () => reporter.countRequest() });
+  const meter = new CallMeter({
+    clock,
+    recorder,
+    stats: stats.calls,
+    instanceId,
+    onRequest: () => {
+      reporter.countRequest();
+      keeper?.countCall();
+    },
+  });
   const apiGate = new ApiGate({
     follower,
     authenticator,
@@ -123,33 +170,50 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     proxy,
     openCalls,
     meter,
-    scheme: "http",
-    onStranger: (code) => strangers.count(code),
+    scheme: options.tls === undefined ? "http" : "https",
+    onStranger,
     onError,
   });
+  const docs = new ClientDocs({ follower, env, ownUrl: () => listeners.url });
   const app = createApp({
     login,
     apiGate,
+    docs,
+    onLogin: (result) => stats.logins.add(result),
     isReady: async () => state === "ready" && (await follower.isFresh()),
     onError,
   });
 
   await follower.start();
-  const server = await listen({
-    host: options.host,
-    port: options.port,
+  const listeners = await openListeners({
+    address: { host: options.host, port: options.port },
+    tls: options.tls,
+    adminAddress: options.admin,
     app,
+    metrics: {
+      stats,
+      version: options.version,
+      instanceId,
+      isReady: () => state === "ready" && follower.staleMs <= options.maxStaleMs,
+      openCalls: () => openCalls.size,
+      staleMs: () => follower.staleMs,
+      appliedRev: () => follower.rev,
+      usage: () => recorder,
+    },
     isDraining: () => state === "draining",
-    onMalformed: (code) => strangers.count(code),
+    onMalformed: onStranger,
+    onError,
+    log,
   }).catch(async (error: unknown) => {
     follower.stop();
     await proxy.close();
     throw error;
   });
+  const { url, adminUrl, reloadCertificate } = listeners;
   const reporter = new InstanceReporter({
     traffic: store.traffic,
     clock,
-    identity: { id: instanceId, address: server.url, pid: options.pid, version: options.version },
+    identity: { id: instanceId, address: url, pid: options.pid, version: options.version },
     current: () => ({
       state: state === "ready" && follower.isFresh() === false ? "stale" : state,
       appliedRev: follower.rev,
@@ -159,6 +223,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   });
   ready = true;
   recorder.start();
+  keeper?.start();
   strangers.start();
   await reporter.start();
   const sweep = setInterval(() => openCalls.cutRevoked(), EXPIRY_SWEEP_MS);
@@ -167,25 +232,28 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     guessLimit.prune();
     void pruneStore(store).catch(storeFault("prune"));
   }, PRUNE_MS);
-  log.info({ url: server.url, version: options.version, rev: follower.rev }, "gateway started");
+  log.info({ url, adminUrl, version: options.version, rev: follower.rev }, "gateway started");
 
   const close = async (): Promise<void> => {
     state = "draining";
     log.info({ openCalls: openCalls.size }, "draining");
     await reporter.report();
-    await server.close({ lameDuckMs: LAME_DUCK_MS, drainMs: options.drainMs, cutOpenCalls: () => openCalls.cutAll() });
+    const cutOpenCalls = (): void => openCalls.cutAll();
+    await listeners.close({ lameDuckMs: LAME_DUCK_MS, drainMs: options.drainMs, cutOpenCalls });
     clearInterval(sweep);
     clearInterval(prune);
     follower.stop();
     await proxy.close();
     await limiter.close();
     await guessLimit.close();
+    await keeper?.close();
     const dropped = await recorder.close();
     await reporter.retire();
     strangers.close();
+    await listeners.closeAdmin();
     log.info({ dropped }, "gateway stopped");
   };
-  return { url: server.url, instanceId, close };
+  return { url, adminUrl, instanceId, reloadCertificate, close };
 };
 
 const pruneStore = async (store: Store): Promise<void> => {

@@ -24,6 +24,8 @@ export const PROBLEMS = {
 
 export type ProblemCode = keyof typeof PROBLEMS;
 
+export const PROBLEM_CODES: readonly ProblemCode[] = Object.keys(PROBLEMS) as ProblemCode[];
+
 export interface Problem {
   readonly code: ProblemCode;
   /** For the client's eyes: no path of this machine, no host, no secret. */
@@ -32,7 +34,7 @@ export interface Problem {
 }
 
 /** The type that OpenAI-style SDKs sort errors by. */
-const openAiType = (status: number): string => {
+export const openAiType = (status: number): string => {
   if (status === 401) return "authentication_error";
   if (status === 403) return "permission_error";
   if (status === 429) return "rate_limit_error";

@@ -1,13 +1,15 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { setTimeout as delay } from "node:timers/promises";
+import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
+import { type AddressInfo, Server as NetServer } from "node:net";
+import { setImmediate as afterPoll, setTimeout as delay } from "node:timers/promises";
+import type { SecureContextOptions, TLSSocket } from "node:tls";
 import { AigwError } from "@aigw/core";
 import { getRequestListener } from "@hono/node-server";
 import type { Hono } from "hono";
 import type { GatewayBindings, GatewayEnv } from "./gateway-env.ts";
 import { attachGuard } from "./guard/attach-guard.ts";
 import { pathProblem } from "./guard/path-problem.ts";
-import { SERVER_OPTIONS } from "./guard/server-options.ts";
+import { SERVER_OPTIONS, TLS_OPTIONS } from "./guard/server-options.ts";
 import type { ProblemCode } from "./http-errors.ts";
 import { drainAfterAnswer, refuse } from "./proxy/lingering-close.ts";
 import { requestIdOf } from "./request-id.ts";
@@ -20,10 +22,16 @@ export interface ListenOptions {
   readonly isDraining: () => boolean;
   /** The guard refused a request. */
   readonly onMalformed: (code: ProblemCode) => void;
+  /** What chose the address, for the error when it cannot be bound; `--host` and `--port` unless given. */
+  readonly flags?: { readonly host: string; readonly port: string };
+  /** With it the server speaks HTTPS only. */
+  readonly tls?: { readonly context: SecureContextOptions; readonly onFailure: () => void };
 }
 
 export interface GatewayServer {
   readonly url: string;
+  /** With TLS: what new connections get from now on; those that are open go on. */
+  setSecureContext(context: SecureContextOptions): void;
   close(options: CloseOptions): Promise<void>;
 }
 
@@ -41,8 +49,9 @@ const LAST_WORDS_MS = 500;
 
 /** guard ▶ Hono. @throws AigwError `failed` when the address cannot be bound */
 export const listen = async (options: ListenOptions): Promise<GatewayServer> => {
-  const { app, isDraining, onMalformed } = options;
-  const server = createServer(SERVER_OPTIONS);
+  const { app, isDraining, onMalformed, tls } = options;
+  const tlsServer = tls === undefined ? undefined : secureServer(tls);
+  const server = tlsServer ?? createServer(SERVER_OPTIONS);
   const bindings = new WeakMap<IncomingMessage, GatewayBindings>();
   const serve = getRequestListener(
     (request, env) => app.fetch(request, bindings.get(env.incoming as IncomingMessage)),
@@ -77,12 +86,58 @@ export const listen = async (options: ListenOptions): Promise<GatewayServer> => 
 
   const close = async ({ lameDuckMs, drainMs, cutOpenCalls }: CloseOptions): Promise<void> => {
     await delay(lameDuckMs);
+    await allAccepted(server);
+    stopListening(server);
+    // http.Server.close() destroys connections without a request, also those whose first request is on its way.
+    await delay(FIRST_REQUEST_MS);
     const closed = new Promise<void>((done) => server.close(() => done()));
     if (!(await endsWithin(closed, drainMs))) cutOpenCalls();
     if (!(await endsWithin(closed, LAST_WORDS_MS))) server.closeAllConnections();
     await closed;
   };
-  return { url: urlOf(server.address() as AddressInfo), close };
+  return {
+    url: urlOf(tls === undefined ? "http" : "https", server.address() as AddressInfo),
+    setSecureContext: (context) => tlsServer?.setSecureContext(context),
+    close,
+  };
+};
+
+const secureServer = ({ context, onFailure }: NonNullable<ListenOptions["tls"]>): TlsServer => {
+  const server = createTlsServer({ ...SERVER_OPTIONS, ...TLS_OPTIONS, ...context });
+  // Node would hand a failed handshake to the guard, which could only answer in plain text.
+  server.removeAllListeners("tlsClientError");
+  server.on("tlsClientError", (_error: Error, socket: TLSSocket) => {
+    onFailure();
+    socket.destroy();
+  });
+  return server;
+};
+
+/** A connection taken at the last moment has so long to bring its request. */
+const FIRST_REQUEST_MS = 250;
+
+const stopListening = (server: NetServer): void => {
+  NetServer.prototype.close.call(server);
+};
+
+/** Turns of the event loop that are waited at most for the system's queue of new connections to be empty. */
+const ACCEPT_TURNS = 1_000;
+
+/**
+ * Closing a listener resets the connections that the system has taken and the process has not: their clients would see
+ * a request fail that looked accepted. One is taken a turn, so a turn that brings none has emptied the queue.
+ */
+const allAccepted = async (server: NetServer): Promise<void> => {
+  let fresh = true;
+  const note = (): void => {
+    fresh = true;
+  };
+  server.on("connection", note);
+  for (let turn = 0; fresh && turn < ACCEPT_TURNS; turn += 1) {
+    fresh = false;
+    await afterPoll();
+  }
+  server.off("connection", note);
 };
 
 const endsWithin = async (ended: Promise<void>, ms: number): Promise<boolean> => {
@@ -94,25 +149,35 @@ const endsWithin = async (ended: Promise<void>, ms: number): Promise<boolean> =>
   }
 };
 
-const urlOf = ({ address, port, family }: AddressInfo): string =>
-  family === "IPv6" ? `http://[${address}]:${port}` : `http://${address}:${port}`;
+const urlOf = (scheme: "http" | "https", { address, port, family }: AddressInfo): string =>
+  family === "IPv6" ? `${scheme}://[${address}]:${port}` : `${scheme}://${address}:${port}`;
 
-const bindError = (error: NodeJS.ErrnoException, { host, port }: ListenOptions): AigwError => {
+const PUBLIC_FLAGS = { host: "--host", port: "--port" };
+
+const bindError = (error: NodeJS.ErrnoException, { host, port, flags = PUBLIC_FLAGS }: ListenOptions): AigwError => {
   const where = `${host} port ${port}`;
   switch (error.code) {
     case "EADDRINUSE":
-      return new AigwError("failed", `${where} is in use already. Choose another: aigw serve --port 8081`, {
-        cause: error,
-      });
+      return new AigwError(
+        "failed",
+        `${where} is in use already. Choose another: aigw serve ${flags.port} ${port < 65_535 ? port + 1 : port - 1}`,
+        {
+          cause: error,
+        },
+      );
     case "EACCES":
       return new AigwError("failed", `${where} needs privileges this user does not have. Choose a port above 1023.`, {
         cause: error,
       });
     case "EADDRNOTAVAIL":
     case "ENOTFOUND":
-      return new AigwError("failed", `${host} is not an address of this machine. Use --host 127.0.0.1 or 0.0.0.0.`, {
-        cause: error,
-      });
+      return new AigwError(
+        "failed",
+        `${host} is not an address of this machine. Use ${flags.host} 127.0.0.1 or 0.0.0.0.`,
+        {
+          cause: error,
+        },
+      );
     default:
       return new AigwError("failed", `${where} cannot be bound (${error.code ?? "unknown reason"}).`, { cause: error });
   }

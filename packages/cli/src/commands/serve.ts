@@ -1,5 +1,8 @@
+import { resolve } from "node:path";
 import { parseDuration } from "@aigw/core";
+import type { Gateway, GatewayOptions } from "@aigw/runtime";
 import type { Command } from "commander";
+import { UsageError } from "../cli-error.ts";
 import { describe } from "../command.ts";
 import type { Context } from "../context.ts";
 import { flag } from "../flag.ts";
@@ -7,6 +10,7 @@ import { type Home, openHomeForGateway } from "../home.ts";
 import { listenError } from "../listen-error.ts";
 import { writeMessage } from "../output/write.ts";
 import { parsePort } from "../parse-value.ts";
+import { settingsInForce } from "../settings.ts";
 import { readVersion } from "../version.ts";
 
 export interface ServeOptions {
@@ -16,16 +20,34 @@ export interface ServeOptions {
   readonly maxStale: number;
   /** Milliseconds that calls under way are given at the end. */
   readonly drain: number;
+  /** PEM files: both or none. */
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly adminHost?: string;
+  /** Without it there is no admin address. */
+  readonly adminPort?: number;
 }
 
 export const command = (ctx: Context): Command =>
   describe("serve", "Run the gateway until Ctrl-C or SIGTERM. Its log goes to stderr, a JSON object a line.", [
     ["aigw serve", "on http://127.0.0.1:8080, for this machine only"],
-    ["aigw serve --host 0.0.0.0 --port 80", "for the network; put TLS in front of it"],
+    [
+      "aigw serve --host 0.0.0.0 --port 443 --tls-cert fullchain.pem --tls-key privkey.pem",
+      "for the network, in https; renewed files are taken up without a restart",
+    ],
+    ["aigw serve --admin-port 9464", "with metrics for Prometheus on http://127.0.0.1:9464/metrics"],
     ["aigw serve --port 0 -q", "on any free port; prints the URL once it is ready"],
   ])
     .option("--host <address>", "where to listen", "127.0.0.1")
     .option("--port <number>", "0 takes any free one", flag("--port", parsePort), 8080)
+    .option("--tls-cert <file>", "speak https with this certificate (PEM, with its intermediates)")
+    .option("--tls-key <file>", "the certificate's private key (PEM, without a passphrase)")
+    .option(
+      "--admin-port <number>",
+      "offer /metrics on this port; 0 takes any free one",
+      flag("--admin-port", parsePort),
+    )
+    .option("--admin-host <address>", "where to offer it; 127.0.0.1 unless given")
     .option(
       "--max-stale <duration>",
       "how long known clients keep working without the store",
@@ -39,12 +61,13 @@ const durationFlag = (name: string): ((value: string) => number) =>
   flag(name, (value) => parseDuration(name.slice(2), value));
 
 export const run = async (options: ServeOptions, ctx: Context): Promise<void> => {
+  const listening = listeningOptions(options, ctx);
   // Listened for from the start: a signal that comes while the gateway starts ends it in good order too.
   const stop = stopRequest(ctx);
   try {
     const home = await openHomeForGateway(ctx);
     try {
-      await serveUntil(stop.requested, options, ctx, home);
+      await serveUntil(stop.requested, { ...options, ...listening }, ctx, home);
     } finally {
       await home.store.close();
     }
@@ -53,17 +76,48 @@ export const run = async (options: ServeOptions, ctx: Context): Promise<void> =>
   }
 };
 
-const serveUntil = async (stopped: Promise<void>, options: ServeOptions, ctx: Context, home: Home): Promise<void> => {
+type Listening = Pick<GatewayOptions, "host" | "port" | "tls" | "admin">;
+
+/** @throws UsageError when one flag lacks another */
+const listeningOptions = (options: ServeOptions, { io }: Context): Listening => {
+  const { host, port, tlsCert, tlsKey, adminHost, adminPort } = options;
+  if ((tlsCert === undefined) !== (tlsKey === undefined)) {
+    throw new UsageError(`${tlsCert === undefined ? "--tls-key needs --tls-cert" : "--tls-cert needs --tls-key"} too.`);
+  }
+  if (adminHost !== undefined && adminPort === undefined) {
+    throw new UsageError("--admin-host needs --admin-port too, such as --admin-port 9464.");
+  }
+  return {
+    host,
+    port,
+    ...(tlsCert !== undefined &&
+      tlsKey !== undefined && { tls: { cert: resolve(io.cwd, tlsCert), key: resolve(io.cwd, tlsKey) } }),
+    ...(adminPort !== undefined && { admin: { host: adminHost ?? "127.0.0.1", port: adminPort } }),
+  };
+};
+
+const serveUntil = async (
+  stopped: Promise<void>,
+  options: ServeOptions & Listening,
+  ctx: Context,
+  home: Home,
+): Promise<void> => {
   const { stderr } = ctx.io;
-  const { host, port } = options;
+  const { host, port, tls, admin } = options;
   const version = readVersion();
+  // A value in the environment that is not valid is to be named before anything listens.
+  settingsInForce(ctx, await home.store.control.settings());
   const { startGateway } = await import("@aigw/runtime");
   const gateway = await startGateway({
     store: home.store,
+    storeUrl: home.storeUrl,
     sealer: home.sealer,
     clock: home.clock,
     host,
     port,
+    ...(tls && { tls }),
+    ...(admin && { admin }),
+    env: ctx.env,
     version,
     pid: process.pid,
     maxStaleMs: options.maxStale,
@@ -72,19 +126,34 @@ const serveUntil = async (stopped: Promise<void>, options: ServeOptions, ctx: Co
   }).catch((error: unknown) => {
     throw listenError(error, host, port);
   });
+  const forgetReload = reloadOnRequest(ctx, gateway);
   try {
     if (stderr.isTTY === true) {
       await writeMessage(stderr, `aigw ${version} is listening on ${gateway.url}. Press Ctrl-C to stop it.\n`);
     }
     await ctx.out.answer({
-      json: () => ({ gateway: { id: gateway.instanceId, url: gateway.url, pid: process.pid } }),
+      json: () => ({
+        gateway: {
+          id: gateway.instanceId,
+          url: gateway.url,
+          pid: process.pid,
+          ...(gateway.adminUrl !== undefined && { adminUrl: gateway.adminUrl }),
+        },
+      }),
       quiet: () => gateway.url,
       text: () => "",
     });
     await stopped;
   } finally {
+    forgetReload();
     await gateway.close();
   }
+};
+
+/** At a terminal SIGHUP says that the terminal is gone, and ends the process as usual. */
+const reloadOnRequest = ({ io }: Context, gateway: Gateway): (() => void) => {
+  if (io.stdin.isTTY === true || io.onReload === undefined) return () => undefined;
+  return io.onReload(() => void gateway.reloadCertificate());
 };
 
 const stopRequest = (ctx: Context): { readonly requested: Promise<void>; readonly forget: () => void } => {

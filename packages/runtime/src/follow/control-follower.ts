@@ -89,6 +89,20 @@ export class ControlFollower {
     return undefined;
   }
 
+  /** The services' names, ascending. */
+  serviceNames(): readonly string[] {
+    return [...this.#state.services.keys()].sort();
+  }
+
+  get settings(): ControlState["settings"] {
+    return this.#state.settings;
+  }
+
+  /** For how long the state has not been confirmed, milliseconds. */
+  get staleMs(): number {
+    return this.#options.clock.monotonic() - this.#freshAt;
+  }
+
   upstream(service: string): Upstream | undefined {
     return this.#upstreams.get(service);
   }

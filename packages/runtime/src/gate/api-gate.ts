@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Client, type Limiter, limitOf, type MaybePromise, mayCall, type Outcome, type Permit } from "@aigw/core";
 import type { ControlFollower } from "../follow/control-follower.ts";
-import { PROBLEMS, type ProblemCode } from "../http-errors.ts";
+import { PROBLEMS, type ProblemCode, problemBody } from "../http-errors.ts";
 import type { CallMeter, Metered } from "../metering/call-meter.ts";
 import { refuse } from "../proxy/lingering-close.ts";
 import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
@@ -97,14 +97,10 @@ export class ApiGate {
       return;
     }
     if (who.kind === "invalid") {
+      const detail = "The token is not valid (any more): get a new one from POST /auth/token.";
       if (who.client === undefined) this.#deps.onStranger("invalid_token");
-      else this.#record(request, who.client, "denied", PROBLEMS.invalid_token.status);
-      this.#refuse(
-        request,
-        "invalid_token",
-        "The token is not valid (any more): get a new one from POST /auth/token.",
-        ["WWW-Authenticate", `${BEARER}, error="invalid_token"`],
-      );
+      else this.#record(request, who.client, "denied", "invalid_token", detail);
+      this.#refuse(request, "invalid_token", detail, ["WWW-Authenticate", `${BEARER}, error="invalid_token"`]);
       return;
     }
     if (this.#deps.follower.upstream(request.service) === undefined) {
@@ -127,9 +123,9 @@ export class ApiGate {
   #forward(request: Request, who: Admitted, permit: Permit): void {
     const { client, claims } = who;
     if (!permit.admitted) {
-      this.#record(request, client, "limited", PROBLEMS.rate_limited.status);
       const wait = secondsUntil(permit.resetMs);
       const detail = `The limit of ${permit.limit} requests in 60 s is used up: try again in ${wait} s.`;
+      this.#record(request, client, "limited", "rate_limited", detail);
       this.#refuse(request, "rate_limited", detail, [
         "Retry-After",
         String(wait),
@@ -141,7 +137,8 @@ export class ApiGate {
     const upstream = this.#deps.follower.upstream(service);
     // A waiting client may be gone by now, or the service removed while its permit was fetched.
     if (outgoing.destroyed || upstream === undefined) {
-      this.#record(request, client, "aborted", 0);
+      const nothing = { status: 0, bytesIn: 0, bytesOut: 0 };
+      this.#deps.meter.end(request.metered, client.name, { outcome: "aborted", ...nothing });
       outgoing.destroy();
       return;
     }
@@ -179,7 +176,7 @@ export class ApiGate {
     detail: string,
     fields: readonly string[],
   ): void {
-    this.#record(request, client, "denied", PROBLEMS[code].status);
+    this.#record(request, client, "denied", code, detail);
     this.#next(request, this.#deps.limiter.peek(client.id, limitOf(client)), (permit) =>
       this.#refuse(request, code, detail, [...fields, ...answerFields(client.name, permit)]),
     );
@@ -189,13 +186,17 @@ export class ApiGate {
     refuse(request.incoming, request.outgoing, { code, detail, requestId: request.requestId }, fields);
   }
 
+  /** The usage of a call that is answered with a problem. */
   #record(
-    request: Request,
+    { incoming, metered, requestId }: Request,
     client: Client,
-    outcome: Extract<Outcome, "denied" | "limited" | "aborted">,
-    status: number,
+    outcome: Extract<Outcome, "denied" | "limited">,
+    code: ProblemCode,
+    detail: string,
   ): void {
-    this.#deps.meter.end(request.metered, client.name, { outcome, status, bytesIn: 0, bytesOut: 0 });
+    const bytesOut = incoming.method === "HEAD" ? 0 : Buffer.byteLength(problemBody({ code, detail, requestId }));
+    const { status } = PROBLEMS[code];
+    this.#deps.meter.end(metered, client.name, { outcome, status, bytesIn: 0, bytesOut });
   }
 }
 

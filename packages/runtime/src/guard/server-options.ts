@@ -1,4 +1,5 @@
 import type { ServerOptions } from "node:http";
+import type { TlsOptions } from "node:tls";
 
 /** For `http.createServer`; each with its reason. */
 export const SERVER_OPTIONS: ServerOptions = {
@@ -21,4 +22,10 @@ export const SERVER_OPTIONS: ServerOptions = {
   // Finds clients that vanished without a FIN while nothing is sent to them.
   keepAlive: true,
   keepAliveInitialDelay: 60_000,
+};
+
+/** For `https.createServer`, besides. */
+export const TLS_OPTIONS: TlsOptions = {
+  // Like headersTimeout: a handshake that dribbles holds a connection.
+  handshakeTimeout: 15_000,
 };

@@ -1,10 +1,15 @@
-/** RFC 6749 §5.2 and RFC 8628 `slow_down`: the closed list of the token endpoint's errors. */
-export type TokenErrorCode =
-  | "invalid_request"
-  | "invalid_client"
-  | "unsupported_grant_type"
-  | "slow_down"
-  | "temporarily_unavailable";
+/** RFC 6749 §5.2 and RFC 8628 `slow_down`: the closed list of the token endpoint's errors, with their statuses. */
+export const TOKEN_ERRORS = {
+  invalid_request: 400,
+  invalid_client: 401,
+  unsupported_grant_type: 400,
+  slow_down: 429,
+  temporarily_unavailable: 503,
+} as const;
+
+export type TokenErrorCode = keyof typeof TOKEN_ERRORS;
+
+export const TOKEN_ERROR_CODES: readonly TokenErrorCode[] = Object.keys(TOKEN_ERRORS) as TokenErrorCode[];
 
 export interface TokenRefusal {
   readonly error: TokenErrorCode;

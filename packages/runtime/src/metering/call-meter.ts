@@ -1,4 +1,5 @@
 import type { Clock, Outcome, UsageEvent } from "@aigw/core";
+import type { CallStats } from "./call-stats.ts";
 import type { UsageRecorder } from "./usage-recorder.ts";
 
 /** A request whose usage is being measured. */
@@ -23,19 +24,29 @@ export interface Ended {
 /** A path longer than this is cut in the record: it is a client's to choose, and the log's to hold. */
 const MAX_PATH = 512;
 
+export interface CallMeterOptions {
+  readonly clock: Clock;
+  readonly recorder: UsageRecorder;
+  readonly stats: CallStats;
+  readonly instanceId: string;
+  readonly onRequest: () => void;
+}
+
 /** Turns requests into usage events. */
 export class CallMeter {
   readonly #clock: Clock;
   readonly #recorder: UsageRecorder;
   readonly #instanceId: string;
   readonly #onRequest: () => void;
+  readonly #stats: CallStats;
   #count = 0;
 
-  constructor(options: { clock: Clock; recorder: UsageRecorder; instanceId: string; onRequest: () => void }) {
+  constructor(options: CallMeterOptions) {
     this.#clock = options.clock;
     this.#recorder = options.recorder;
     this.#instanceId = options.instanceId;
     this.#onRequest = options.onRequest;
+    this.#stats = options.stats;
   }
 
   begin(method: string, path: string, service: string, requestId: string): Metered {
@@ -47,6 +58,7 @@ export class CallMeter {
     this.#count += 1;
     const { at, start, method, path, service, requestId } = metered;
     const latencyMs = round(this.#clock.monotonic() - start);
+    this.#stats.of(service).record(ended.outcome, ended.status, latencyMs, ended.upstreamMs);
     const event: UsageEvent = {
       id: `${this.#instanceId}.${this.#count.toString(36)}`,
       at,

@@ -2,6 +2,8 @@ import type { TokenIssue, TrafficStore, UsageEvent } from "@aigw/core";
 
 const FLUSH_MS = 50;
 const BATCH = 500;
+/** After a fault: a store that is locked costs the thread its busy timeout at every try. */
+const RETRY_MS = 500;
 /** While the store cannot take events, so many are held; about 5 MB. */
 export const HELD_EVENTS = 10_000;
 
@@ -9,6 +11,8 @@ export interface RecorderOptions {
   readonly traffic: TrafficStore;
   readonly onFault: (error: unknown, held: number) => void;
   readonly onRecovered: (dropped: number) => void;
+  /** Everything that had gathered was stored, in so many milliseconds. */
+  readonly onFlushed?: (ms: number) => void;
 }
 
 /**
@@ -21,6 +25,7 @@ export class UsageRecorder {
   #issues: TokenIssue[] = [];
   #dropped = 0;
   #faulty = false;
+  #retryAt = 0;
   #flushing: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -30,13 +35,19 @@ export class UsageRecorder {
 
   start(): void {
     this.#timer = setInterval(() => {
-      if (this.#events.length > 0 || this.#issues.length > 0) void this.flush();
+      const waiting = this.#events.length > 0 || this.#issues.length > 0;
+      if (waiting && performance.now() >= this.#retryAt) void this.flush();
     }, FLUSH_MS);
   }
 
   /** Events that could neither be stored nor held. */
   get dropped(): number {
     return this.#dropped;
+  }
+
+  /** Events waiting to be stored. */
+  get held(): number {
+    return this.#events.length;
   }
 
   record(event: UsageEvent): void {
@@ -69,6 +80,7 @@ export class UsageRecorder {
   }
 
   async #store(): Promise<void> {
+    const started = performance.now();
     try {
       while (this.#events.length > 0) {
         const batch = this.#events.slice(0, BATCH);
@@ -80,11 +92,13 @@ export class UsageRecorder {
         await this.#options.traffic.recordTokens(issues);
         this.#issues = this.#issues.slice(issues.length);
       }
+      this.#options.onFlushed?.(performance.now() - started);
       if (this.#faulty) this.#options.onRecovered(this.#dropped);
       this.#faulty = false;
     } catch (error) {
       if (!this.#faulty) this.#options.onFault(error, this.#events.length);
       this.#faulty = true;
+      this.#retryAt = performance.now() + RETRY_MS;
     }
   }
 }

@@ -1,31 +1,31 @@
 import type { IncomingMessage } from "node:http";
 import type { Handler } from "hono";
 import type { GatewayEnv } from "../gateway-env.ts";
-import { readCredentials, type TokenErrorCode, type TokenRefusal } from "../login/credentials.ts";
+import { readCredentials, TOKEN_ERRORS, type TokenErrorCode, type TokenRefusal } from "../login/credentials.ts";
 import type { Login, LoginResult } from "../login/login.ts";
 import { secondsUntil } from "../seconds.ts";
 
 const MAX_BODY_BYTES = 8192;
 
-const STATUS: Readonly<Record<TokenErrorCode, 400 | 401 | 429 | 503>> = {
-  invalid_request: 400,
-  invalid_client: 401,
-  unsupported_grant_type: 400,
-  slow_down: 429,
-  temporarily_unavailable: 503,
-};
-
 /** RFC 6749 §5.1 and §5.2: neither a token nor a refusal may be kept by a cache. */
 const NO_STORE = { "Cache-Control": "no-store", Pragma: "no-cache" };
 
-/** `POST /auth/token`. */
+/**
+ * `POST /auth/token`.
+ * @param onResult told how each request ended
+ */
 export const tokenRoute =
-  (login: Login): Handler<GatewayEnv> =>
+  (login: Login, onResult: (result: "ok" | TokenErrorCode) => void): Handler<GatewayEnv> =>
   async (c) => {
     const { incoming, outgoing, expectsContinue } = c.env;
+    const refuse = (refusal: TokenRefusal, fields: Record<string, string> = {}): Response => {
+      onResult(refusal.error);
+      return refusalResponse(refusal, fields);
+    };
     if (expectsContinue && !declaresTooMuch(incoming)) outgoing.writeContinue();
     const body = await readBody(incoming);
     if (body === undefined) {
+      onResult("invalid_request");
       const answer = {
         error: "invalid_request",
         error_description: `The body is larger than ${MAX_BODY_BYTES} bytes.`,
@@ -36,6 +36,7 @@ export const tokenRoute =
     if ("error" in credentials) return refuse(credentials);
     const result = await login.attempt(credentials, incoming.socket.remoteAddress ?? "");
     if (result.kind === "token") {
+      onResult("ok");
       const { token, expiresInS } = result;
       return c.json({ access_token: token, token_type: "bearer", expires_in: expiresInS }, 200, NO_STORE);
     }
@@ -65,10 +66,10 @@ const refusalOf = (
   }
 };
 
-const refuse = ({ error, description }: TokenRefusal, fields: Record<string, string> = {}): Response =>
+const refusalResponse = ({ error, description }: TokenRefusal, fields: Record<string, string>): Response =>
   Response.json(
     { error, error_description: description },
-    { status: STATUS[error], headers: { ...NO_STORE, ...fields } },
+    { status: TOKEN_ERRORS[error], headers: { ...NO_STORE, ...fields } },
   );
 
 const declaresTooMuch = (incoming: IncomingMessage): boolean =>

@@ -1,0 +1,48 @@
+import { createGuide, guideFacts, renderGuideMarkdown } from "@aigw/core";
+import type { Command } from "commander";
+import { describe } from "../command.ts";
+import type { Context } from "../context.ts";
+import { escapeLines } from "../output/escape.ts";
+import { settingsInForce, warnOfPlainHttp } from "../settings.ts";
+
+export const command = (ctx: Context): Command =>
+  describe(
+    "guide",
+    "Print the client guide as Markdown: what a client must know, and nothing that is not its business.",
+    [
+      ["aigw guide >CLIENT_API_GUIDE.md", "a file to share"],
+      ["aigw guide -q", "its address at the gateway, to share in place of a file"],
+      ["aigw guide --json | jq -r .guide.markdown", "in a script"],
+    ],
+  ).action(() => run(ctx));
+
+export const run = (ctx: Context): Promise<void> =>
+  ctx.withHome("existing", async ({ store }) => {
+    const settings = settingsInForce(ctx, await store.control.settings());
+    const services = await store.control.services();
+    const facts = guideFacts(
+      services.map((service) => service.name),
+      settings,
+    );
+    const url = settings["docs-url"].value ?? `${facts.publicUrl}/guide`;
+    const markdown = renderGuideMarkdown(createGuide(facts));
+    await ctx.out.answer({
+      json: () => ({
+        guide: {
+          url,
+          publicUrl: facts.publicUrl,
+          services: facts.services,
+          limit: facts.defaultLimit,
+          tokenLifetimeS: facts.tokenLifetimeS,
+          supportEmail: facts.supportEmail ?? null,
+          markdown,
+        },
+      }),
+      quiet: () => url,
+      text: () => escapeLines(markdown),
+    });
+    await warnOfPlainHttp(ctx, facts.publicUrl);
+    if (settings["public-url"].source === "default") {
+      await ctx.out.note("The public URL is not set yet: aigw config set public-url https://…");
+    }
+  });

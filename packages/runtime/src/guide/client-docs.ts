@@ -1,0 +1,59 @@
+import { effectiveSettings, type GuideFacts, guideFacts } from "@aigw/core";
+import type { ControlFollower } from "../follow/control-follower.ts";
+import { openApiDocument } from "../openapi/document.ts";
+import { type PublicDocument, publicDocument } from "../routes/document-route.ts";
+import { GUIDE_POLICY, guidePage } from "./guide-page.ts";
+
+export interface ClientDocsOptions {
+  readonly follower: Pick<ControlFollower, "rev" | "settings" | "serviceNames">;
+  /** Settings in it come before stored ones. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Stands in for a public URL that nobody has set. */
+  readonly ownUrl: () => string;
+}
+
+/** What anybody may read about this gateway, as of the revision in force. Made when asked for, once a revision. */
+export class ClientDocs {
+  readonly #options: ClientDocsOptions;
+  #rev = -1;
+  #guide: PublicDocument | undefined;
+  #openApi: PublicDocument | undefined;
+
+  constructor(options: ClientDocsOptions) {
+    this.#options = options;
+  }
+
+  get guide(): PublicDocument {
+    this.#forgetOld();
+    this.#guide ??= publicDocument(guidePage(this.#facts()), {
+      "Content-Type": "text/html; charset=utf-8",
+      "Content-Security-Policy": GUIDE_POLICY,
+    });
+    return this.#guide;
+  }
+
+  get openApi(): PublicDocument {
+    this.#forgetOld();
+    this.#openApi ??= publicDocument(JSON.stringify(openApiDocument(this.#facts().publicUrl), undefined, 2), {
+      "Content-Type": "application/json",
+    });
+    return this.#openApi;
+  }
+
+  /** Whatever changed, be it a client: making a page again costs less than knowing what it depends on. */
+  #forgetOld(): void {
+    const { rev } = this.#options.follower;
+    if (rev === this.#rev) return;
+    this.#rev = rev;
+    this.#guide = undefined;
+    this.#openApi = undefined;
+  }
+
+  #facts(): GuideFacts {
+    const { follower, env, ownUrl } = this.#options;
+    return guideFacts(follower.serviceNames(), effectiveSettings(follower.settings, env), reachable(ownUrl()));
+  }
+}
+
+/** A gateway that listens everywhere is not called by that address. */
+const reachable = (url: string): string => url.replace(/\/\/(0\.0\.0\.0|\[::\])/, "//127.0.0.1");

@@ -1,0 +1,102 @@
+import { isAigwError } from "@aigw/core";
+import type { Hono } from "hono";
+import { createAdminApp } from "./app.ts";
+import type { GatewayEnv } from "./gateway-env.ts";
+import type { ProblemCode } from "./http-errors.ts";
+import type { Logger } from "./log.ts";
+import type { MetricSources } from "./metrics/metrics.ts";
+import { type CloseOptions, type GatewayServer, type ListenOptions, listen } from "./server.ts";
+import type { CertificateFiles } from "./tls/certificate.ts";
+import { CertificateWatch } from "./tls/certificate-watch.ts";
+
+interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface ListenersOptions {
+  readonly address: Address;
+  /** With it the public address speaks HTTPS only, and follows the files. */
+  readonly tls: CertificateFiles | undefined;
+  /** Where `/metrics` is; nowhere without it. */
+  readonly adminAddress: Address | undefined;
+  readonly app: Hono<GatewayEnv>;
+  readonly metrics: Omit<MetricSources, "certificateExpiresAt">;
+  readonly isDraining: () => boolean;
+  readonly onMalformed: (code: ProblemCode) => void;
+  readonly onError: (error: unknown, requestId: string) => void;
+  readonly log: Logger;
+}
+
+/** The addresses that a gateway listens on, and the certificate that it shows. */
+export interface Listeners {
+  readonly url: string;
+  readonly adminUrl: string | undefined;
+  reloadCertificate(): Promise<void>;
+  /** The public address; the other one shows the rest of the gateway's end. */
+  close(options: CloseOptions): Promise<void>;
+  closeAdmin(): Promise<void>;
+}
+
+/** Opens both or none. @throws AigwError `failed` when an address or the certificate cannot be used */
+export const openListeners = async (options: ListenersOptions): Promise<Listeners> => {
+  const { tls, log, onError, metrics } = options;
+  const certificate =
+    tls &&
+    (await CertificateWatch.open({
+      files: tls,
+      onRenewed: ({ context, expiresAt }) => {
+        server.setSecureContext(context);
+        log.info({ until: new Date(expiresAt).toISOString() }, "certificate renewed");
+      },
+      onFault: (error) => {
+        const reason = isAigwError(error) ? error.message : "internal";
+        log.error({ reason }, "certificate not renewed: the old one stays");
+      },
+    }));
+  const admin = await openAdmin(options.adminAddress, onError, {
+    ...metrics,
+    certificateExpiresAt: certificate && (() => certificate.current.expiresAt),
+  });
+  const publicOptions: ListenOptions = {
+    ...options.address,
+    app: options.app,
+    isDraining: options.isDraining,
+    onMalformed: options.onMalformed,
+    ...(certificate && { tls: { context: certificate.current.context, onFailure: () => metrics.stats.tlsFailures++ } }),
+  };
+  const closeAdmin = async (): Promise<void> =>
+    admin?.close({ lameDuckMs: 0, drainMs: 0, cutOpenCalls: () => undefined });
+  const server = await listen(publicOptions).catch(async (error: unknown) => {
+    await closeAdmin();
+    throw error;
+  });
+  certificate?.start();
+  return {
+    url: server.url,
+    adminUrl: admin?.url,
+    reloadCertificate: async () => certificate?.check(),
+    close: async (closeOptions) => {
+      await server.close(closeOptions);
+      certificate?.close();
+    },
+    closeAdmin,
+  };
+};
+
+const openAdmin = async (
+  address: Address | undefined,
+  onError: ListenersOptions["onError"],
+  sources: MetricSources,
+): Promise<GatewayServer | undefined> => {
+  if (address === undefined) return undefined;
+  // A gateway that nobody scrapes does not load the library.
+  const { createMetrics } = await import("./metrics/metrics.ts");
+  return listen({
+    ...address,
+    flags: { host: "--admin-host", port: "--admin-port" },
+    app: createAdminApp({ metrics: createMetrics(sources), onError }),
+    isDraining: () => false,
+    onMalformed: () => undefined,
+  });
+};

@@ -1,0 +1,43 @@
+// The thread of UsageKeeper.
+import { parentPort, workerData } from "node:worker_threads";
+import { type ErrorCode, isStoreFault, keepUsage, openStore, systemClock } from "@aigw/core";
+
+export interface KeeperJob {
+  readonly storeUrl: string;
+  readonly before: number | undefined;
+}
+
+export interface KeeperReport {
+  readonly pruned: number;
+  /** There is more to do, soon. */
+  readonly more: boolean;
+  /** Errors do not cross threads with their class. */
+  readonly fault?: { readonly code: ErrorCode; readonly message: string };
+}
+
+/**
+ * There is one writer at a time, and a gateway's requests write their permits. Summing up comes in short bursts and must
+ * keep pace with the calls; dropping may go on for hours, so hardly one request in a hundred is to meet it.
+ */
+const SHARES = { fold: 0.05, behind: 0.3, prune: 0.01 };
+const LONGEST_MS = 30_000;
+
+const work = async ({ storeUrl, before }: KeeperJob, signal: AbortSignal): Promise<KeeperReport> => {
+  try {
+    const store = await openStore(storeUrl, { clock: systemClock });
+    try {
+      return await keepUsage({ traffic: store.traffic, before, shares: SHARES, longestMs: LONGEST_MS, signal });
+    } finally {
+      await store.close();
+    }
+  } catch (error) {
+    if (!isStoreFault(error)) throw error;
+    return { pruned: 0, more: false, fault: { code: error.code, message: error.message } };
+  }
+};
+
+const stop = new AbortController();
+parentPort?.once("message", () => stop.abort());
+parentPort?.postMessage(await work(workerData as KeeperJob, stop.signal));
+// Listening would keep the thread.
+parentPort?.close();

@@ -1,0 +1,147 @@
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { STATUS_CLASSES } from "../metering/call-stats.ts";
+import type { GatewayStats } from "../metering/gateway-stats.ts";
+import { ReadHistogram } from "./read-histogram.ts";
+
+/** What a scrape reads. */
+export interface MetricSources {
+  readonly stats: GatewayStats;
+  readonly version: string;
+  readonly instanceId: string;
+  readonly isReady: () => boolean;
+  readonly openCalls: () => number;
+  /** Since when the control state has not been confirmed, milliseconds ago. */
+  readonly staleMs: () => number;
+  readonly appliedRev: () => number;
+  readonly usage: () => { readonly held: number; readonly dropped: number };
+  /** With TLS: milliseconds since the epoch. */
+  readonly certificateExpiresAt: (() => number) | undefined;
+}
+
+export interface Metrics {
+  readonly contentType: string;
+  /** The Prometheus text exposition format. */
+  text(): Promise<string>;
+}
+
+type Sample = readonly [labels: Record<string, string>, value: number];
+
+/** Nothing is registered or labelled while calls run: each metric reads the gateway's own counters when it is scraped. */
+export const createMetrics = (sources: MetricSources): Metrics => {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  addServiceMetrics(registry, sources);
+  addGatewayMetrics(registry, sources);
+  return { contentType: registry.contentType, text: () => registry.metrics() };
+};
+
+const addServiceMetrics = (registry: Registry, { stats }: MetricSources): void => {
+  const services = () => [...stats.calls.entries()];
+  counter(
+    registry,
+    "aigw_requests_total",
+    "Calls that belong to a client, by how they ended",
+    ["service", "outcome", "status_class"],
+    () =>
+      services().flatMap(([service, { calls }]) =>
+        Object.entries(calls).flatMap(([outcome, byClass]) =>
+          byClass.flatMap((count, index): Sample[] => {
+            const labels = { service, outcome, status_class: STATUS_CLASSES[index] ?? "" };
+            return count === 0 ? [] : [[labels, count]];
+          }),
+        ),
+      ),
+  );
+  counter(registry, "aigw_limited_total", "Calls refused because the client's limit was used up", ["service"], () =>
+    services().map(([service, { calls }]) => [{ service }, calls.limited.reduce((sum, count) => sum + count, 0)]),
+  );
+  new ReadHistogram(
+    registry,
+    "aigw_request_duration_seconds",
+    "Calls that were admitted, from arrival to the end of the answer",
+    () => services().map(([service, { duration }]) => [{ service }, duration]),
+  );
+  new ReadHistogram(
+    registry,
+    "aigw_upstream_duration_seconds",
+    "From sending a call to the service's response headers",
+    () => services().map(([service, { upstream }]) => [{ service }, upstream]),
+  );
+};
+
+const addGatewayMetrics = (registry: Registry, sources: MetricSources): void => {
+  const { stats } = sources;
+  const tally = <K extends string>(label: string, entries: Iterable<readonly [K, number]>): Sample[] =>
+    [...entries].map(([key, count]) => [{ [label]: key }, count]);
+  counter(registry, "aigw_refused_total", "Refused requests that belong to no client, by reason", ["code"], () =>
+    tally("code", stats.strangers.entries()),
+  );
+  counter(registry, "aigw_logins_total", "Token requests, by result", ["result"], () =>
+    tally("result", stats.logins.entries()),
+  );
+  counter(registry, "aigw_store_faults_total", "How often the store began to fail, by what for", ["operation"], () =>
+    tally("operation", stats.storeFaults.entries()),
+  );
+  counter(registry, "aigw_usage_dropped_total", "Usage events lost because they could not be stored", [], () => [
+    [{}, sources.usage().dropped],
+  ]);
+  new ReadHistogram(registry, "aigw_usage_flush_duration_seconds", "Storing what has gathered of usage", () => [
+    [{}, stats.flushes],
+  ]);
+  gauge(registry, "aigw_info", "1, with version and instance", ["version", "instance"], () => [
+    [{ version: sources.version, instance: sources.instanceId }, 1],
+  ]);
+  gauge(registry, "aigw_ready", "1 while /ready says so", [], () => [[{}, sources.isReady() ? 1 : 0]]);
+  gauge(registry, "aigw_open_calls", "Calls under way", [], () => [[{}, sources.openCalls()]]);
+  gauge(registry, "aigw_store_staleness_seconds", "Since the change log was last read", [], () => [
+    [{}, sources.staleMs() / 1000],
+  ]);
+  gauge(registry, "aigw_applied_revision", "The latest admin change in force here", [], () => [
+    [{}, sources.appliedRev()],
+  ]);
+  gauge(registry, "aigw_usage_held", "Usage events waiting to be stored", [], () => [[{}, sources.usage().held]]);
+  const { certificateExpiresAt } = sources;
+  if (certificateExpiresAt === undefined) return;
+  counter(registry, "aigw_tls_failures_total", "Connections that failed in TLS", [], () => [[{}, stats.tlsFailures]]);
+  gauge(registry, "aigw_tls_certificate_expiry_timestamp_seconds", "When the certificate in use ends", [], () => [
+    [{}, certificateExpiresAt() / 1000],
+  ]);
+};
+
+const counter = (
+  registry: Registry,
+  name: string,
+  help: string,
+  labelNames: readonly string[],
+  read: () => readonly Sample[],
+): void => {
+  const metric: Counter = new Counter({
+    name,
+    help,
+    labelNames,
+    registers: [registry],
+    collect: () => {
+      metric.reset();
+      for (const [labels, value] of read()) metric.inc(labels, value);
+    },
+  });
+};
+
+const gauge = (
+  registry: Registry,
+  name: string,
+  help: string,
+  labelNames: readonly string[],
+  read: () => readonly Sample[],
+): void => {
+  const metric: Gauge = new Gauge({
+    name,
+    help,
+    labelNames,
+    registers: [registry],
+    collect: () => {
+      metric.reset();
+      for (const [labels, value] of read()) metric.set(labels, value);
+    },
+  });
+};

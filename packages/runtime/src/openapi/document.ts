@@ -1,0 +1,50 @@
+import { HEADERS } from "./headers.ts";
+import type { JsonObject } from "./json.ts";
+import { PATHS } from "./paths.ts";
+import { RESPONSES } from "./responses.ts";
+import { SCHEMAS } from "./schemas.ts";
+
+/** Of the contract, not of the program: that is nobody's to know from outside. */
+const CONTRACT_VERSION = "1.0.0";
+
+/** OpenAPI 3.1 of everything a client can ask of the gateway. */
+export const openApiDocument = (publicUrl: string): JsonObject => ({
+  openapi: "3.1.1",
+  info: {
+    title: "AI Gateway",
+    version: CONTRACT_VERSION,
+    description: `Get a token, then call services with it. For people: ${publicUrl}/guide. Any other address is 404 \`not_found\`.`,
+  },
+  servers: [{ url: publicUrl }],
+  security: [{ bearer: [] }, { oauth2: [] }],
+  paths: PATHS,
+  components: {
+    schemas: SCHEMAS,
+    headers: HEADERS,
+    responses: RESPONSES,
+    parameters: {
+      service: {
+        name: "service",
+        in: "path",
+        required: true,
+        description: "A service's name; the guide lists them.",
+        schema: { type: "string", pattern: "^[a-z0-9][a-z0-9-]{0,31}$" },
+      },
+      path: {
+        name: "path",
+        in: "path",
+        required: true,
+        description: "The rest of the path; may contain slashes.",
+        schema: { type: "string" },
+      },
+    },
+    securitySchemes: {
+      bearer: { type: "http", scheme: "bearer", description: "A token from POST /auth/token." },
+      oauth2: {
+        type: "oauth2",
+        flows: { clientCredentials: { tokenUrl: `${publicUrl}/auth/token`, scopes: {} } },
+      },
+      basic: { type: "http", scheme: "basic", description: "Username and password, each form-encoded first." },
+    },
+  },
+});

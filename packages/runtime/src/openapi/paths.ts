@@ -1,0 +1,83 @@
+import { headers } from "./headers.ts";
+import { type JsonObject, ref } from "./json.ts";
+import { CALL_RESPONSES, GUARD_RESPONSES, tokenErrors } from "./responses.ts";
+
+const json = (schema: string): JsonObject => ({ "application/json": { schema: ref("schemas", schema) } });
+const get = (operation: JsonObject): JsonObject => ({ get: { security: [], ...operation } });
+const guarded = (responses: JsonObject): JsonObject => ({ ...GUARD_RESPONSES, ...responses });
+
+const TOKEN: JsonObject = {
+  post: {
+    operationId: "getToken",
+    summary: "Get a token",
+    description: "Exchanges a username and password for a token. Credentials are given in one way only.",
+    security: [{}, { basic: [] }],
+    requestBody: {
+      description: "At most 8 KiB; empty with HTTP Basic.",
+      content: {
+        "application/x-www-form-urlencoded": { schema: ref("schemas", "Credentials") },
+        "application/json": { schema: ref("schemas", "Credentials") },
+      },
+    },
+    responses: {
+      "200": { description: "A token.", headers: headers("Cache-Control", "Pragma"), content: json("Token") },
+      ...tokenErrors(),
+    },
+  },
+};
+
+const CALL_METHODS = ["get", "put", "post", "delete", "options", "head", "patch"] as const;
+const WITHOUT_BODY: readonly string[] = ["get", "head"];
+
+const call = (suffix: string, parameters: readonly string[]): JsonObject => ({
+  description:
+    "Everything behind the service's name, with slashes and the query, goes to the service byte for byte. `//`, dot segments, `%2f`, `%5c` and `\\` in the path are refused.",
+  parameters: parameters.map((name) => ref("parameters", name)),
+  ...Object.fromEntries(
+    CALL_METHODS.map((method) => [
+      method,
+      {
+        operationId: `${method}Service${suffix}`,
+        summary: "Call a service",
+        ...(WITHOUT_BODY.includes(method) ? {} : { requestBody: { content: { "*/*": {} } } }),
+        responses: CALL_RESPONSES,
+      },
+    ]),
+  ),
+});
+
+const document = (operationId: string, summary: string, content: JsonObject): JsonObject =>
+  get({
+    operationId,
+    summary,
+    responses: guarded({
+      "200": { description: summary, headers: headers("ETag", "Cache-Control"), content },
+      "304": { description: "As the If-None-Match of the request has it.", headers: headers("ETag", "Cache-Control") },
+    }),
+  });
+
+/** `paths`: every route of the public address. */
+export const PATHS: JsonObject = {
+  "/auth/token": TOKEN,
+  "/api/{service}": call("", ["service"]),
+  "/api/{service}/{path}": call("Path", ["service", "path"]),
+  "/health": get({
+    operationId: "getHealth",
+    summary: "Whether the gateway is alive",
+    responses: guarded({ "200": { description: "Alive.", headers: headers(), content: json("Health") } }),
+  }),
+  "/ready": get({
+    operationId: "getReadiness",
+    summary: "Whether the gateway can serve",
+    responses: guarded({
+      "200": { description: "Ready.", headers: headers(), content: json("Readiness") },
+      "503": {
+        description: "Not ready: it is ending, or its store cannot be read.",
+        headers: headers("Retry-After"),
+        content: json("Readiness"),
+      },
+    }),
+  }),
+  "/guide": document("getGuide", "The client guide as a page.", { "text/html": { schema: { type: "string" } } }),
+  "/openapi.json": document("getOpenApi", "This document.", { "application/json": { schema: { type: "object" } } }),
+};
