@@ -1,11 +1,22 @@
 import { spawnSync } from "node:child_process";
-import { globSync } from "node:fs";
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 
-/** Everything checked: format and lint, import rules, types, then all tests. Stops at the first that fails. */
+/**
+ * Everything checked: format and lint, import rules, types, then all tests. Stops at the first that fails. Tests that
+ * need a program which npm cannot bring are skipped without it, and the last lines say so; with AIGW_REQUIRE_BROWSER=1
+ * that is a failure.
+ */
 
 const root = resolve(import.meta.dirname, "..");
 const bin = (name: string): string => join(root, "node_modules", ".bin", name);
+
+const scratch = mkdtempSync(join(tmpdir(), "aigw-tests-"));
+process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
+/** A line for each group of tests that needs such a program: see reportNeed() in test/support/chromium.ts. */
+const needs = join(scratch, "needs");
+writeFileSync(needs, "");
 
 const run = (what: string, command: string, args: readonly string[]): void => {
   const started = Date.now();
@@ -13,14 +24,26 @@ const run = (what: string, command: string, args: readonly string[]): void => {
     cwd: root,
     stdio: ["ignore", "inherit", "inherit"],
     // Children that say `node` must get this Node.
-    env: { ...process.env, PATH: `${dirname(process.execPath)}:${process.env["PATH"] ?? ""}` },
+    env: { ...process.env, AIGW_TEST_NEEDS: needs, PATH: `${dirname(process.execPath)}:${process.env["PATH"] ?? ""}` },
   });
   if (error) throw error;
   if (status !== 0) {
     process.stderr.write(`\n${what} failed (exit ${status}).\n`);
+    reportNotRun();
     process.exit(1);
   }
   process.stdout.write(`${what}: ok, ${((Date.now() - started) / 1000).toFixed(1)} s\n`);
+};
+
+/** @returns whether something was not run */
+const reportNotRun = (): boolean => {
+  const reports = readFileSync(needs, "utf8")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as { what: string; missing: string | null });
+  const notRun = reports.filter(({ missing }) => missing !== null);
+  for (const { what, missing } of notRun) process.stdout.write(`\n*** ${what} were NOT RUN: ${missing}. ***\n`);
+  return notRun.length > 0 || !reports.some(({ what }) => what === "The browser tests");
 };
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
@@ -52,3 +75,7 @@ run("tests", process.execPath, [
   "--test-reporter=dot",
   ...tests,
 ]);
+if (reportNotRun() && only.length === 0 && process.env["AIGW_REQUIRE_BROWSER"] === "1") {
+  process.stdout.write("*** That is a failure here, because AIGW_REQUIRE_BROWSER=1 is set. ***\n");
+  process.exitCode = 1;
+}

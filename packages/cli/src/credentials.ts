@@ -39,9 +39,13 @@ export const deliverPassword = async (ctx: Context, delivery: Delivery): Promise
 };
 
 /** An answer with a password that is nowhere else: when nobody reads it, that is a failure. */
-export const answerOnce = async (ctx: Context, client: Client, answer: Answer): Promise<void> => {
+export const answerOnce = (ctx: Context, client: Pick<Client, "name">, answer: Answer): Promise<void> =>
+  writtenOnce(client, () => ctx.out.answer(answer));
+
+/** The same for whatever else is written to stdout. */
+export const writtenOnce = async (client: Pick<Client, "name">, write: () => Promise<void>): Promise<void> => {
   try {
-    await ctx.out.answer(answer);
+    await write();
   } catch (error) {
     throw new AigwError(
       "failed",

@@ -1,5 +1,7 @@
-import { type ActDeps, AigwError, awaitGateways, isStoreFault, type Receipt } from "@aigw/core";
+import { AigwError, awaitGateways, isStoreFault, type Receipt } from "@aigw/core";
+import { Interrupted } from "./cli-error.ts";
 import type { Context } from "./context.ts";
+import type { Home } from "./home.ts";
 import { type ReceiptJson, receiptJson } from "./json/receipt.ts";
 
 /** How a change came through to the running gateways. */
@@ -18,14 +20,14 @@ export interface Applied {
  * @param wait false with `--no-wait`
  */
 export const awaitApplied = async (
-  deps: Pick<ActDeps, "store" | "clock">,
+  home: Pick<Home, "store" | "clock" | "onStop">,
   rev: number,
   done: string,
   wait: boolean,
 ): Promise<Applied> => {
   if (!wait) return { receipt: null, text: "The gateways were not waited for." };
   try {
-    const receipt = await awaitGateways(deps, rev);
+    const receipt = await unlessStopped(home, done, () => awaitGateways(home, rev));
     const text = sentence(receipt);
     return receipt.complete
       ? { receipt: receiptJson(receipt), text }
@@ -38,6 +40,17 @@ export const awaitApplied = async (
       { cause: error },
     );
     return { receipt: null, text: problem.message, problem };
+  }
+};
+
+/** Whoever loses patience is told that the change stands. */
+const unlessStopped = async <T>({ onStop }: Pick<Home, "onStop">, done: string, work: () => Promise<T>): Promise<T> => {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const unlisten = onStop(() => reject(new Interrupted(`${done}. The gateways were not waited for any longer.`)));
+  try {
+    return await Promise.race([work(), promise]);
+  } finally {
+    unlisten();
   }
 };
 

@@ -4,8 +4,11 @@ import { formatDuration } from "./output/time.ts";
 /** How help differs from commander's: arguments as they are used, defaults as they are typed. */
 export const HELP_LAYOUT: HelpConfiguration = {
   showGlobalOptions: true,
-  subcommandTerm: (command) =>
-    [command.name(), ...command.registeredArguments.map((argument) => `<${argument.name()}>`)].join(" "),
+  // Top-level commands that the command line does not name are not loaded, so their arguments are not known there.
+  subcommandTerm: (command) => {
+    const known = command.parent?.parent ? command.registeredArguments : [];
+    return [command.name(), ...known.map((argument) => `<${argument.name()}>`)].join(" ");
+  },
   optionDescription: (option) => {
     const shown = shownDefault(option);
     return shown === undefined ? option.description : `${option.description} (default: ${shown})`;

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { type ActDeps, AigwError, initHome, inspectHome, openHome, resolveHome } from "@aigw/core";
 import type { Context } from "./context.ts";
 import { naming } from "./flag.ts";
+import type { Io } from "./io.ts";
 
 /** `existing`: an empty home is an error. `initialise`: it is initialised with the defaults, and that is said. */
 export type HomeMode = "existing" | "initialise";
@@ -11,6 +12,7 @@ export type HomeMode = "existing" | "initialise";
 export interface Home extends ActDeps {
   readonly path: string;
   readonly storeUrl: string;
+  readonly onStop: Io["onStop"];
 }
 
 /** Where home and store are, by flag before environment. */
@@ -45,7 +47,7 @@ export const openHomeFor = async (
       if (created) await ctx.out.warn(initialisedNote(location));
     }
     const { store, sealer, home, storeUrl } = await openHome({ ...location, clock, busyTimeoutMs });
-    return { store, sealer, clock, actor, path: home, storeUrl };
+    return { store, sealer, clock, actor, path: home, storeUrl, onStop: ctx.io.onStop };
   });
 };
 

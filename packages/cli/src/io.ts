@@ -4,8 +4,8 @@ import type { Prompter } from "./prompter.ts";
 
 export type StopSignal = "SIGINT" | "SIGTERM";
 
-export type InputStream = Readable & { readonly isTTY?: boolean };
-export type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+export type InputStream = Readable & { readonly isTTY?: boolean; setRawMode?(on: boolean): unknown };
+export type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
 
 /** The world outside as the command line sees it. Tests hand in their own. */
 export interface Io {
@@ -19,4 +19,6 @@ export interface Io {
   readonly prompter: Prompter;
   /** While a listener is registered, a stop signal goes to it instead of ending the process. @returns how to take it back */
   onStop(listener: (signal: StopSignal) => void): () => void;
+  /** SIGHUP, by custom a daemon's request to read its files again. @returns how to take it back */
+  onReload?(listener: () => void): () => void;
 }

@@ -1,12 +1,19 @@
 #!/usr/bin/env node
 import module from "node:module";
 
-module.enableCompileCache();
+/** `node:sqlite` without a flag, SQLite ≥ 3.51.3 and TypeScript's output target. */
+const OLDEST: readonly [major: number, minor: number] = [24, 21];
 
-// What asks on the terminal colours by itself, and knows of no flag.
-if (process.argv.includes("--no-color")) process.env["NO_COLOR"] = "1";
-
-const { run } = await import("./run.ts");
-const { processIo } = await import("./process-io.ts");
-
-process.exitCode = await run(process.argv.slice(2), processIo());
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
+  // Nothing else is imported before this: an older Node would fail on it with a stack.
+  process.stderr.write(`error: aigw needs Node.js ${OLDEST.join(".")} or later; this is ${process.versions.node}.\n`);
+  process.exitCode = 1;
+} else {
+  module.enableCompileCache();
+  // What asks on the terminal colours by itself, and knows of no flag.
+  if (process.argv.includes("--no-color")) process.env["NO_COLOR"] = "1";
+  const { run } = await import("./run.ts");
+  const { processIo } = await import("./process-io.ts");
+  process.exitCode = await run(process.argv.slice(2), processIo());
+}

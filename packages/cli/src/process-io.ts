@@ -15,5 +15,9 @@ export const processIo = (): Io => {
     cwd: process.cwd(),
     prompter: terminalPrompter(process.stdin, process.stderr),
     onStop: processSignals(),
+    onReload: (listener) => {
+      process.on("SIGHUP", listener);
+      return () => process.off("SIGHUP", listener);
+    },
   };
 };

@@ -33,10 +33,18 @@ const ENTRIES: readonly Entry[] = [
   {
     name: "onboard",
     about: "fresh credentials for a client, ready to send",
-    load: () => import("./commands/onboard.ts"),
+    load: () => import("./commands/onboard/index.ts"),
   },
   { name: "usage", about: "who called what", load: () => import("./commands/usage/index.ts") },
+  { name: "top", about: "the calls of the last minute, live", load: () => import("./commands/top.ts") },
+  {
+    name: "why",
+    about: "why a client's calls succeed or fail, or what became of a request",
+    load: () => import("./commands/why.ts"),
+  },
+  { name: "review", about: "what an admin should look at", load: () => import("./commands/review.ts") },
   { name: "audit", about: "who changed what", load: () => import("./commands/audit/index.ts") },
+  { name: "guide", about: "the client guide, as Markdown", load: () => import("./commands/guide.ts") },
   { name: "status", about: "running gateways, revision, counts", load: () => import("./commands/status.ts") },
   {
     name: "demo",
@@ -60,7 +68,8 @@ export const createProgram = async (ctx: Context, argv: readonly string[]): Prom
     .helpCommand(false);
   for (const { name, about, load } of ENTRIES) {
     const named = argv.includes(name) ? await load() : undefined;
-    program.addCommand(named?.command(ctx) ?? describe(name, about, [[`aigw ${name} --help`, "more"]]));
+    const command = named?.command(ctx) ?? describe(name, about, [[`aigw ${name} --help`, "more"]]);
+    program.addCommand(command.summary(about));
   }
   return program;
 };

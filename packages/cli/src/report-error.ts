@@ -14,6 +14,8 @@ interface Report {
   readonly code: keyof typeof EXIT_CODES;
   /** Empty: nothing to say. */
   readonly message: string;
+  /** More of them, a line each, such as those of a file's rows. */
+  readonly problems?: readonly string[];
 }
 
 /** Says on stderr what went wrong, in the form asked for. @returns the exit code */
@@ -24,12 +26,12 @@ export const reportError = async (
 ): Promise<ExitCode> => {
   // The reader has seen enough, as in `aigw usage tail -f | head`.
   if (error instanceof BrokenPipe) return 0;
-  const { code, message } = reportOf(error);
+  const { code, message, problems } = reportOf(error);
   if (message !== "") {
     const { style } = await viewOf(io.stderr, io.env, globals.color, 0);
     const text = globals.json
-      ? safeJson({ error: { code, message } })
-      : `${code === "interrupted" ? "" : `${style.red("error:")} `}${escapeText(message)}`;
+      ? safeJson({ error: { code, message, problems } })
+      : `${code === "interrupted" ? "" : `${style.red("error:")} `}${[message, ...(problems ?? [])].map(escapeText).join("\n  ")}`;
     await writeMessage(io.stderr, `${text}\n`);
   }
   if (code === "internal" && io.env["AIGW_DEBUG"] === "1") await writeMessage(io.stderr, `${stackOf(error)}\n`);
@@ -37,7 +39,14 @@ export const reportError = async (
 };
 
 const reportOf = (error: unknown): Report => {
-  if (isAigwError(error)) return { code: error.code, message: error.message };
+  if (isAigwError(error)) {
+    const { problems } = error.details;
+    return {
+      code: error.code,
+      message: error.message,
+      ...(Array.isArray(problems) ? { problems: problems.map(String) } : {}),
+    };
+  }
   if (error instanceof UsageError) return { code: "usage", message: error.message };
   if (error instanceof CommanderError) return { code: "usage", message: usageMessage(error) };
   if (error instanceof Interrupted) return { code: "interrupted", message: error.message };

@@ -5,19 +5,22 @@ import type { InputStream } from "./io.ts";
 
 const MAX_BYTES = 8 * 1024;
 
-/** The password for `--password-stdin`: one line of stdin, or an unechoed prompt where stdin is a terminal. */
-export const readPassword = async (ctx: Context): Promise<string> => {
-  if (ctx.interactive) return nonEmpty(await ctx.prompter.password("Password"));
-  return nonEmpty(await readLine(ctx.io.stdin));
-};
-
-const nonEmpty = (password: string): string => {
+/**
+ * The password for `--password-stdin`: one line of stdin, or an unechoed prompt where stdin is a terminal.
+ * @param option for errors, where the secret is another's
+ */
+export const readPassword = async (
+  ctx: Context,
+  option = "--password-stdin",
+  question = "Password",
+): Promise<string> => {
+  const password = ctx.interactive ? await ctx.prompter.password(question) : await readLine(ctx.io.stdin, option);
   if (password !== "") return password;
-  throw new UsageError("--password-stdin: there is no password on standard input. Pipe one line into the command.");
+  throw new UsageError(`${option}: there is no password on standard input. Pipe one line into the command.`);
 };
 
 /** Up to the first line break or the end. Whoever holds the pipe open after it is not waited for. */
-const readLine = async (stdin: InputStream): Promise<string> => {
+const readLine = async (stdin: InputStream, option: string): Promise<string> => {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of stdin) {
@@ -26,17 +29,16 @@ const readLine = async (stdin: InputStream): Promise<string> => {
     const kept = end === -1 ? bytes : bytes.subarray(0, end);
     chunks.push(kept);
     size += kept.length;
-    if (size > MAX_BYTES)
-      throw new AigwError("invalid_value", "--password-stdin: the line is too long for a password.");
+    if (size > MAX_BYTES) throw new AigwError("invalid_value", `${option}: the line is too long for a password.`);
     if (end !== -1) break;
   }
-  return decode(Buffer.concat(chunks)).replace(/\r$/, "");
+  return decode(Buffer.concat(chunks), option).replace(/\r$/, "");
 };
 
-const decode = (bytes: Uint8Array): string => {
+const decode = (bytes: Uint8Array, option: string): string => {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
-    throw new AigwError("invalid_value", "--password-stdin: the password is not valid UTF-8.", { cause });
+    throw new AigwError("invalid_value", `${option}: the password is not valid UTF-8.`, { cause });
   }
 };

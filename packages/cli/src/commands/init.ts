@@ -57,7 +57,7 @@ export const run = async ({ settings }: InitOptions, ctx: Context): Promise<void
     return { stored: await home.store.control.settings() };
   });
   await ctx.out.answer({
-    json: () => ({ home: location.home, created, settings: Object.fromEntries(stored) }),
+    json: () => ({ home: location.home, created, settings: shownSettings(stored) }),
     quiet: () => location.home,
     text: () => sentence(location, created, settings.size),
   });
@@ -67,6 +67,10 @@ export const run = async ({ settings }: InitOptions, ctx: Context): Promise<void
     await ctx.out.note("Before you onboard clients: aigw config set public-url https://…");
   }
 };
+
+/** A secret is not repeated, not even sealed. */
+const shownSettings = (stored: ReadonlyMap<SettingKey, string>): Readonly<Record<string, string>> =>
+  Object.fromEntries([...stored].filter(([key]) => SETTINGS[key].secret !== true));
 
 const sentence = ({ home, masterKey }: HomeLocation, created: boolean, changed: number): string => {
   if (!created)

@@ -5,8 +5,10 @@ import { fileURLToPath } from "node:url";
 import { AigwError } from "@aigw/core";
 import { Interrupted } from "../cli-error.ts";
 import type { Context } from "../context.ts";
+import { stepsIn, TOKEN_PLACE } from "../quick-start/commands.ts";
+import { parsed } from "../quick-start/reply.ts";
+import { findShell } from "../quick-start/shell.ts";
 import { Processes } from "./processes.ts";
-import { commandsIn, shell } from "./quick-start.ts";
 
 /** What the story proved. */
 export interface StoryResults {
@@ -80,16 +82,21 @@ const story = async (ctx: Context, processes: Processes): Promise<StoryResults> 
   await step("John gets access: this e-mail is all he needs.");
   const email = await aigw("onboard", "john", "--email");
 
-  const { name, paste } = await shell(processes);
-  await step(`John pastes the quick start, with ${name}.`);
-  const [tokenCommand = "", callCommand = ""] = commandsIn(email);
+  const shell = await findShell(ctx.env);
+  await step(`John pastes the quick start, with ${shell.name}.`);
+  const { token: tokenCommand, calls } = stepsIn(email, gateway.url) ?? { token: "", calls: [] };
+  const callCommand = calls[0] ?? "";
+  const paste = async (command: string): Promise<string> => {
+    const reply = await shell.paste(command);
+    if (reply.kind !== "answer") throw new AigwError("failed", `The e-mail's command failed: ${reply.reason}`);
+    return reply.body;
+  };
   await say(`$ ${tokenCommand}`);
-  const answer = JSON.parse(await paste(tokenCommand));
-  if (typeof answer.access_token !== "string")
-    throw new AigwError("failed", "The e-mail's first command gave no token.");
-  await say(JSON.stringify({ ...answer, access_token: `${answer.access_token.slice(0, 24)}…` }));
+  const { access_token: token, ...rest } = parsed(await paste(tokenCommand));
+  if (typeof token !== "string") throw new AigwError("failed", "The e-mail's first command gave no token.");
+  await say(JSON.stringify({ access_token: `${token.slice(0, 24)}…`, ...rest }));
   await say(`$ ${callCommand}`);
-  const call = callCommand.replace("YOUR_TOKEN", answer.access_token);
+  const call = callCommand.replace(TOKEN_PLACE, token);
   await say((await paste(call)).trimEnd());
 
   await step("John sends a real picture (examples/ocr-service/sample.png).");

@@ -16,6 +16,8 @@ export interface ClientJson {
   readonly createdAt: string;
   readonly passwordChangedAt: string;
   readonly revokedAt: string | null;
+  /** When the quick start was seen to work with the present password; null: never. */
+  readonly provenAt: string | null;
 }
 
 export const clientJson = (client: Client, now: number): ClientJson => ({
@@ -31,4 +33,5 @@ export const clientJson = (client: Client, now: number): ClientJson => ({
   createdAt: rfc3339(client.createdAt),
   passwordChangedAt: rfc3339(client.passwordChangedAt),
   revokedAt: client.revokedAt === undefined ? null : rfc3339(client.revokedAt),
+  provenAt: client.provenAt === undefined ? null : rfc3339(client.provenAt),
 });

@@ -9,6 +9,8 @@ import { padEnd, padStart, truncate } from "./width.ts";
 interface Layout {
   readonly title: string;
   readonly width: number;
+  /** On a terminal of few columns; the same unless given. */
+  readonly narrow?: number;
   readonly right?: boolean;
   readonly value: (event: UsageEvent) => string;
 }
@@ -17,12 +19,12 @@ const TERMINAL_TIME: Layout = { title: "time", width: 8, value: (event) => local
 const PIPE_TIME: Layout = { title: "time", width: 24, value: (event) => rfc3339(event.at) };
 
 const COLUMNS: readonly Layout[] = [
-  { title: "client", width: 12, value: (event) => event.client },
-  { title: "service", width: 10, value: (event) => event.service },
+  { title: "client", width: 12, narrow: 10, value: (event) => event.client },
+  { title: "service", width: 10, narrow: 8, value: (event) => event.service },
   { title: "method", width: 6, value: (event) => event.method },
   { title: "status", width: 6, right: true, value: (event) => (event.status === 0 ? "-" : String(event.status)) },
-  { title: "time taken", width: 10, right: true, value: (event) => `${Math.round(event.latencyMs)} ms` },
-  { title: "outcome", width: 14, value: (event) => event.outcome },
+  { title: "took", width: 9, narrow: 8, right: true, value: (event) => `${Math.round(event.latencyMs)} ms` },
+  { title: "outcome", width: 14, narrow: 8, value: (event) => event.outcome },
   { title: "path", width: 0, value: (event) => event.path },
 ];
 
@@ -42,7 +44,7 @@ export const usageHead = (view: View): string => {
   const line = join(
     view,
     columns,
-    columns.map(({ title }) => (view.isTerminal ? title : title.toUpperCase().replace(" ", "_"))),
+    columns.map(({ title }) => (view.isTerminal ? title : title.toUpperCase())),
   );
   return view.style.bold(line);
 };
@@ -58,7 +60,13 @@ export const usageLine = (view: View, event: UsageEvent): string => {
   return view.style[TONES[event.outcome] ?? "dim"](line);
 };
 
-const columnsFor = (view: View): readonly Layout[] => [view.isTerminal ? TERMINAL_TIME : PIPE_TIME, ...COLUMNS];
+const FEW_COLUMNS = 110;
+
+const columnsFor = (view: View): readonly Layout[] => {
+  if (!view.isTerminal) return [PIPE_TIME, ...COLUMNS];
+  const narrowed = COLUMNS.map((column) => ({ ...column, width: column.narrow ?? column.width }));
+  return [TERMINAL_TIME, ...(view.width < FEW_COLUMNS ? narrowed : COLUMNS)];
+};
 
 const join = (view: View, columns: readonly Layout[], values: readonly string[]): string => {
   const cells = columns.map(({ width, right }, index) => {

@@ -7,6 +7,7 @@ export type ClientAction =
   | "client.add"
   | "client.set"
   | "client.passwd"
+  | "client.proven"
   | "client.rehash"
   | "client.revoke"
   | "client.restore";

@@ -50,6 +50,7 @@ const applyChange = (state: ControlState, change: Change): void => {
     case "client.add":
     case "client.set":
     case "client.passwd":
+    case "client.proven":
     case "client.rehash":
     case "client.revoke":
     case "client.restore":

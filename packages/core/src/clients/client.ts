@@ -20,6 +20,11 @@ export interface Client {
   readonly epoch: number;
   readonly createdAt: number;
   readonly passwordChangedAt: number;
+  /**
+   * When the quick start was last seen to work with the present password, before its e-mail was handed out; absent when
+   * that was never tried, and gone with every new password.
+   */
+  readonly provenAt?: number;
   readonly revokedAt?: number;
 }
 

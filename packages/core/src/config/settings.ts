@@ -1,15 +1,34 @@
+import { isAbsolute } from "node:path";
 import { parseEmail, parseLine } from "../clients/parse-client.ts";
 import { AigwError } from "../errors.ts";
+import type { Sealer } from "../sealing/sealer.ts";
+import { parseDuration } from "../services/parse-service.ts";
+import { parseSmtpPassword, parseSmtpTls, parseSmtpUrl, smtpUrlWithoutPassword } from "./smtp.ts";
 
 /** A stored setting: how it is checked, what it is for, which environment variable overrides it. */
 export interface SettingRule {
   readonly env: string;
   readonly about: string;
   readonly parse: (value: string) => string;
+  /** Where a value from the environment may hold what a stored one may not: what is left of it. */
+  readonly parseEnv?: (value: string) => string;
+  /** Sealed in the store, never shown, never taken as an argument. */
+  readonly secret?: true;
 }
 
 /** Every stored setting. */
-export type SettingKey = "public-url" | "support-email" | "sender-name" | "docs-url";
+export type SettingKey =
+  | "public-url"
+  | "support-email"
+  | "sender-name"
+  | "docs-url"
+  | "template"
+  | "mail-from"
+  | "smtp-url"
+  | "smtp-password"
+  | "smtp-tls"
+  | "smtp-timeout"
+  | "usage-days";
 
 /** docs/configuration.md and `aigw config list` are derived from or checked against this table. */
 export const SETTINGS: Readonly<Record<SettingKey, SettingRule>> = {
@@ -33,11 +52,59 @@ export const SETTINGS: Readonly<Record<SettingKey, SettingRule>> = {
     about: "the client guide's address; unset, the gateway's own /guide",
     parse: (value) => parseHttpUrl("docs-url", value),
   },
+  template: {
+    env: "AIGW_TEMPLATE",
+    about: "the file of your own template for onboarding e-mails, an absolute path",
+    parse: (value) => parseAbsolutePath("template", value),
+  },
+  "mail-from": {
+    env: "AIGW_MAIL_FROM",
+    about: "the address that onboarding e-mails come from; unset, support-email",
+    parse: (value) => parseEmail(value),
+  },
+  "smtp-url": {
+    env: "AIGW_SMTP_URL",
+    about: "the mail server for --send: smtp://user@host:587 or smtps://user@host, without the password",
+    parse: parseSmtpUrl,
+    parseEnv: smtpUrlWithoutPassword,
+  },
+  "smtp-password": {
+    env: "AIGW_SMTP_PASSWORD",
+    about: "the password for the mail server; asked for, or read with --value-stdin, and sealed",
+    parse: parseSmtpPassword,
+    secret: true,
+  },
+  "smtp-tls": {
+    env: "AIGW_SMTP_TLS",
+    about: "required, unverified (any certificate) or optional (plain where the server offers no TLS)",
+    parse: parseSmtpTls,
+  },
+  "smtp-timeout": {
+    env: "AIGW_SMTP_TIMEOUT",
+    about: "how long handing one e-mail to the mail server may take",
+    parse: (value) => {
+      parseDuration("smtp-timeout", value);
+      return value;
+    },
+  },
+  "usage-days": {
+    env: "AIGW_USAGE_DAYS",
+    about: "how many days single calls are kept; the sums of each day stay. Or: forever",
+    parse: (value) => parseUsageDays(value),
+  },
 };
 
 export const SETTING_KEYS: readonly SettingKey[] = Object.keys(SETTINGS) as SettingKey[];
 
 export const DEFAULT_PUBLIC_URL = "http://127.0.0.1:8080";
+
+/** What is in force where neither the environment nor the store says anything. */
+export const SETTING_DEFAULTS: Readonly<Partial<Record<SettingKey, string>>> = {
+  "public-url": DEFAULT_PUBLIC_URL,
+  "smtp-tls": "required",
+  "smtp-timeout": "30s",
+  "usage-days": "90",
+};
 
 export const parseSettingKey = (key: string): SettingKey => {
   if (Object.hasOwn(SETTINGS, key)) return key as SettingKey;
@@ -54,23 +121,43 @@ export interface EffectiveSetting {
   readonly source: SettingSource;
 }
 
-/** Environment before stored before default; an environment value is checked like any other. */
+/**
+ * Environment before stored before default; an environment value is checked like any other. A stored secret is sealed,
+ * one from the environment is in the clear.
+ */
 export const effectiveSetting = (
   key: SettingKey,
   stored: ReadonlyMap<SettingKey, string>,
   env: Readonly<Record<string, string | undefined>>,
 ): EffectiveSetting => {
-  const fromEnv = env[SETTINGS[key].env];
-  if (fromEnv !== undefined && fromEnv !== "") return { value: parseSetting(key, fromEnv), source: "environment" };
+  const rule = SETTINGS[key];
+  const fromEnv = env[rule.env];
+  if (fromEnv !== undefined && fromEnv !== "") {
+    return { value: (rule.parseEnv ?? rule.parse)(fromEnv), source: "environment" };
+  }
   const value = stored.get(key);
   if (value !== undefined) return { value, source: "stored" };
-  return { value: key === "public-url" ? DEFAULT_PUBLIC_URL : undefined, source: "default" };
+  return { value: SETTING_DEFAULTS[key], source: "default" };
 };
+
+/** As {@link parseSetting} and the store know a secret setting: sealed. */
+export const sealSetting = (sealer: Sealer, value: string): string =>
+  sealer.seal("setting", Buffer.from(value, "utf8"));
+
+/** @throws AigwError `master_key_wrong` */
+export const openSetting = (sealer: Sealer, sealed: string): string =>
+  Buffer.from(sealer.open("setting", sealed)).toString("utf8");
 
 /** True when credentials would cross a network in the clear: plain http to anything but this machine. */
 export const isPlainHttp = (publicUrl: string): boolean => {
   const url = new URL(publicUrl);
   return url.protocol === "http:" && !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname);
+};
+
+const parseAbsolutePath = (what: string, value: string): string => {
+  const path = parseLine(what, value, 4096);
+  if (isAbsolute(path)) return path;
+  throw new AigwError("invalid_value", `${what} '${value}' is not valid: use an absolute path.`);
 };
 
 const parseHttpUrl = (what: string, value: string): string => {
@@ -84,5 +171,13 @@ const parseHttpUrl = (what: string, value: string): string => {
   throw new AigwError(
     "invalid_value",
     `${what} '${value}' is not valid: use an http:// or https:// URL without user, query or fragment.`,
+  );
+};
+
+const parseUsageDays = (value: string): string => {
+  if (value === "forever" || /^[1-9]\d{0,4}$/.test(value)) return value;
+  throw new AigwError(
+    "invalid_value",
+    `usage-days '${value}' is not valid: use a whole number of days from 1 to 99999, or forever.`,
   );
 };

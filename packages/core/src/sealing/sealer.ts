@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:cr
 import { AigwError } from "../errors.ts";
 
 /** What a sealed value is for. A value sealed for one purpose cannot be opened for another. */
-export type SealPurpose = "signing-key" | "service-header" | "key-check";
+export type SealPurpose = "signing-key" | "service-header" | "setting" | "key-check";
 
 /** Seals secrets for the store: AES-256-GCM under a key derived from the master key per purpose. */
 export interface Sealer {

@@ -1,4 +1,4 @@
-import type { Change, Keyring } from "@aigw/core";
+import { type Change, type Keyring, SETTINGS } from "@aigw/core";
 import { rfc3339 } from "../../output/time.ts";
 import { type Facts, factsOf } from "./facts.ts";
 
@@ -18,6 +18,8 @@ export const summaryOf = (change: Change, before: Change | undefined): string =>
       return differences(before === undefined ? new Map() : factsOf(before), facts);
     case "client.passwd":
       return "new password; earlier tokens are dead";
+    case "client.proven":
+      return "its quick start was seen to work";
     case "client.rehash":
       return "same password, hashed with today's parameters";
     case "client.revoke":
@@ -39,7 +41,7 @@ export const summaryOf = (change: Change, before: Change | undefined): string =>
     case "secret.withdraw":
       return "taken back: a gateway did not confirm it";
     case "config.set":
-      return String(change.after);
+      return SETTINGS[change.subject]?.secret === true ? "sealed" : String(change.after);
     case "config.unset":
       return "back to the default";
     default:

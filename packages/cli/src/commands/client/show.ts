@@ -38,6 +38,7 @@ const fieldsOf = (view: View, client: Client): readonly (readonly [string, strin
   ["Expires", client.expiresAt === undefined ? "never" : when(view, client.expiresAt)],
   ["Created", when(view, client.createdAt)],
   ["Password set", when(view, client.passwordChangedAt)],
+  ["Quick start proven", client.provenAt === undefined ? "never" : when(view, client.provenAt)],
   ["Revoked", client.revokedAt === undefined ? "" : when(view, client.revokedAt)],
   ["Note", client.note ?? ""],
 ];

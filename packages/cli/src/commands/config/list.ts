@@ -1,4 +1,4 @@
-import { SETTING_KEYS, SETTINGS } from "@aigw/core";
+import { SETTING_KEYS, SETTINGS, type SettingSource } from "@aigw/core";
 import type { Command } from "commander";
 import { describe } from "../../command.ts";
 import type { Context } from "../../context.ts";
@@ -16,22 +16,27 @@ export const run = (ctx: Context): Promise<void> =>
     const inForce = settingsInForce(ctx, await store.control.settings());
     const settings = SETTING_KEYS.map((key) => ({
       key,
-      value: inForce[key].value ?? null,
+      // Not even the sealed form of a secret is shown; that there is one, `source` says.
+      value: SETTINGS[key].secret === true ? null : (inForce[key].value ?? null),
+      secret: SETTINGS[key].secret === true,
       source: inForce[key].source,
       env: SETTINGS[key].env,
       about: SETTINGS[key].about,
     }));
     await ctx.out.answer({
       json: () => ({ settings }),
-      quiet: () => settings.map(({ key, value }) => `${key}=${value ?? ""}`),
+      quiet: () => settings.map((setting) => `${setting.key}=${shown(setting)}`),
       text: (view) =>
         renderTable(
           view,
           COLUMNS,
-          settings.map(({ key, value, source, env, about }) => [key, value ?? "", source, env, about]),
+          settings.map((setting) => [setting.key, shown(setting), setting.source, setting.env, setting.about]),
         ),
     });
   });
+
+const shown = ({ value, secret, source }: { value: string | null; secret: boolean; source: SettingSource }): string =>
+  secret && source !== "default" ? "(set, not shown)" : (value ?? "");
 
 const COLUMNS: readonly Column[] = [
   { title: "Setting" },

@@ -1,8 +1,10 @@
 import { SETTINGS, type SettingKey, setSetting } from "@aigw/core";
 import type { Command } from "commander";
 import { need } from "../../ask.ts";
+import { UsageError } from "../../cli-error.ts";
 import { describe } from "../../command.ts";
 import type { Context } from "../../context.ts";
+import { readPassword } from "../../secret-input.ts";
 import { warnOfPlainHttp } from "../../settings.ts";
 import { neededKey } from "./setting-key.ts";
 
@@ -17,12 +19,20 @@ export const command = (ctx: Context): Command =>
   describe("set", "Store a setting.", [
     ["aigw config set public-url https://ai.example.com", "the address that clients use"],
     ["aigw config set support-email help@example.com", "whom clients turn to"],
+    ["aigw config set smtp-password", "asks without an echo, and seals the answer"],
+    ["pass show smtp | aigw config set smtp-password --value-stdin", "the same in a script"],
   ])
     .argument("[key]", "the setting; see: aigw config list")
     .argument("[value]", "its value")
     .usage("<key> <value>")
-    .action(async (givenKey: string | undefined, givenValue: string | undefined) => {
+    .option("--value-stdin", "take the value of a secret setting from standard input", false)
+    .action(async (givenKey: string | undefined, givenValue: string | undefined, flags: { valueStdin: boolean }) => {
       const key = await neededKey(ctx, givenKey, USAGE);
+      if (SETTINGS[key].secret === true) {
+        await run({ key, value: await secretValue(ctx, key, givenValue, flags.valueStdin) }, ctx);
+        return;
+      }
+      if (flags.valueStdin) throw new UsageError(`${key} is no secret: give its value as an argument. Use: ${USAGE}`);
       const value = await need(ctx, givenValue, {
         argument: "<value>",
         usage: USAGE,
@@ -32,13 +42,28 @@ export const command = (ctx: Context): Command =>
       await run({ key, value }, ctx);
     });
 
+/** What is typed as an argument is in the shell's history, and everybody on the machine can read it meanwhile. */
+const secretValue = (ctx: Context, key: SettingKey, given: string | undefined, stdin: boolean): Promise<string> => {
+  if (given !== undefined) {
+    throw new UsageError(
+      `${key} never comes in as an argument. Use: aigw config set ${key}, which asks; or --value-stdin. Whoever typed it has it in the shell's history now.`,
+    );
+  }
+  if (!stdin && !ctx.interactive) {
+    throw new UsageError(`There is no terminal to ask for ${key} on. Pipe it in: aigw config set ${key} --value-stdin`);
+  }
+  return readPassword(ctx, "--value-stdin", key);
+};
+
 export const run = ({ key, value }: SetOptions, ctx: Context): Promise<void> =>
   ctx.withHome("existing", async (home) => {
     const { result, rev, changed } = await setSetting(home, key, value);
+    const secret = SETTINGS[key].secret === true;
+    const shown = secret ? "sealed in the store" : result;
     await ctx.out.answer({
-      json: () => ({ setting: { key, value: result }, changed, rev }),
-      quiet: () => result,
-      text: () => (changed ? `${key} is ${result} now.` : `${key} is ${result} already.`),
+      json: () => ({ setting: { key, value: secret ? null : result }, changed, rev }),
+      quiet: () => (secret ? key : result),
+      text: () => (changed ? `${key} is ${shown} now.` : `${key} is ${shown} already.`),
     });
     if (key === "public-url") await warnOfPlainHttp(ctx, result);
     const { env } = SETTINGS[key];

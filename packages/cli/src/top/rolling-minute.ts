@@ -1,0 +1,76 @@
+import type { UsageEvent } from "@aigw/core";
+
+/** Seconds looked back. */
+export const SPAN = 60;
+const SECOND_MS = 1_000;
+
+/** Calls of one client, one service, or all. */
+export interface Stretch {
+  readonly name: string;
+  /** Mean over the span. */
+  readonly perSecond: number;
+  readonly requests: number;
+  readonly errors: number;
+  readonly limited: number;
+  /** Milliseconds, of calls let through to a service; undefined without any. */
+  readonly p50: number | undefined;
+  readonly p99: number | undefined;
+  /** Calls in each second of the span, oldest first; the present one, which is not over, is left out. */
+  readonly seconds: readonly number[];
+}
+
+export interface Snapshot {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly all: Stretch;
+  readonly clients: readonly Stretch[];
+  readonly services: readonly Stretch[];
+}
+
+const ERRORS = new Set(["upstream_error", "timeout", "incomplete"]);
+const UNTIMED = new Set(["denied", "limited"]);
+
+/** The events of the last minute. Costs memory by calls in a minute, time by the same once a snapshot. */
+export class RollingMinute {
+  #events: UsageEvent[] = [];
+
+  add(events: readonly UsageEvent[]): void {
+    for (const event of events) this.#events.push(event);
+  }
+
+  /** @param now milliseconds since the epoch */
+  snapshot(now: number): Snapshot {
+    const end = Math.floor(now / SECOND_MS) * SECOND_MS;
+    const start = end - SPAN * SECOND_MS;
+    this.#events = this.#events.filter((event) => event.at >= start);
+    const past = this.#events.filter((event) => event.at < end);
+    const named = (key: "client" | "service"): readonly Stretch[] =>
+      [...Map.groupBy(past, (event) => event[key])].map(([name, events]) => stretchOf(name, events, start));
+    return { at: now, all: stretchOf("all", past, start), clients: named("client"), services: named("service") };
+  }
+}
+
+const stretchOf = (name: string, events: readonly UsageEvent[], start: number): Stretch => {
+  const seconds = Array<number>(SPAN).fill(0);
+  let errors = 0;
+  let limited = 0;
+  const latencies: number[] = [];
+  for (const { at, outcome, latencyMs } of events) {
+    const second = Math.floor((at - start) / SECOND_MS);
+    seconds[second] = (seconds[second] ?? 0) + 1;
+    if (ERRORS.has(outcome)) errors += 1;
+    if (outcome === "limited") limited += 1;
+    if (!UNTIMED.has(outcome)) latencies.push(latencyMs);
+  }
+  latencies.sort((one, other) => one - other);
+  return {
+    name,
+    perSecond: Math.round((events.length / SPAN) * 10) / 10,
+    requests: events.length,
+    errors,
+    limited,
+    p50: latencies[Math.ceil(latencies.length * 0.5) - 1],
+    p99: latencies[Math.ceil(latencies.length * 0.99) - 1],
+    seconds,
+  };
+};

@@ -1,0 +1,48 @@
+import type { SeenInstance } from "@aigw/core";
+import { rfc3339 } from "../output/time.ts";
+import type { Snapshot, Stretch } from "./rolling-minute.ts";
+
+export interface StretchJson {
+  readonly name: string;
+  readonly perSecond: number;
+  readonly requests: number;
+  readonly errors: number;
+  readonly limited: number;
+  readonly latencyMs: { readonly p50: number; readonly p99: number } | null;
+}
+
+/** What `top --json` prints a line of each second: the last 60 s. */
+export interface SnapshotJson {
+  readonly at: string;
+  readonly gateways: { readonly ready: number; readonly total: number; readonly droppedUsage: number };
+  readonly all: Omit<StretchJson, "name">;
+  readonly services: readonly StretchJson[];
+  readonly clients: readonly StretchJson[];
+}
+
+export const snapshotJson = (
+  { at, all, services, clients }: Snapshot,
+  gateways: readonly SeenInstance[],
+): SnapshotJson => {
+  const { name: _all, ...rest } = stretchJson(all);
+  return {
+    at: rfc3339(at),
+    gateways: {
+      ready: gateways.filter(({ state }) => state === "ready").length,
+      total: gateways.length,
+      droppedUsage: gateways.reduce((sum, { droppedUsage }) => sum + droppedUsage, 0),
+    },
+    all: rest,
+    services: services.map(stretchJson),
+    clients: clients.map(stretchJson),
+  };
+};
+
+const stretchJson = ({ name, perSecond, requests, errors, limited, p50, p99 }: Stretch): StretchJson => ({
+  name,
+  perSecond,
+  requests,
+  errors,
+  limited,
+  latencyMs: p50 === undefined || p99 === undefined ? null : { p50, p99 },
+});
