@@ -112,7 +112,7 @@ describe("keeping usage", () => {
     assert.deepEqual(await keepUsage({ ...options, signal: stop.signal, onPruned }), { pruned: 100, more: true });
     assert.deepEqual(seen, [100]);
     assert.equal(store.traffic.latestUsage({}, 1_000).events.length, 800);
-    assert.deepEqual(await keepUsage({ ...options, longestMs: 0 }), { pruned: 0, more: true });
+    assert.deepEqual(await keepUsage({ ...options, longestMs: { fold: 0, prune: 0 } }), { pruned: 0, more: true });
     assert.deepEqual(await keepUsage(options), { pruned: 800, more: false });
     assert.equal(store.traffic.usageReport({ by: [], filter: {} }).rows[0]?.tally.requests, 900);
     await store.close();

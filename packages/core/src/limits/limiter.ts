@@ -251,13 +251,13 @@ export class Limiter {
   }
 
   async #waitForLock<A>(call: () => MaybePromise<A>): Promise<A> {
-    const end = this.#options.store.steadyNow() + LOCK_PATIENCE_MS;
+    const end = performance.now() + LOCK_PATIENCE_MS;
     for (;;) {
       await delay(LOCK_RETRY_MS);
       try {
         return await call();
       } catch (error) {
-        if (!isAigwError(error, "store_locked") || this.#options.store.steadyNow() > end) throw error;
+        if (!isAigwError(error, "store_locked") || performance.now() > end) throw error;
       }
     }
   }

@@ -8,8 +8,8 @@ export interface KeepUsageOptions {
   readonly before: number | undefined;
   /** The share of the time that each may keep the store from others who write; `behind`: folding, once it is behind. */
   readonly shares: { readonly fold: number; readonly behind: number; readonly prune: number };
-  /** How long each of the two may take, so that a great deal of the one does not hold up the other; endless unless given. */
-  readonly longestMs?: number;
+  /** How long each may take, so that a great deal of the one does not hold up the other; endless unless given. */
+  readonly longestMs?: { readonly fold: number; readonly prune: number };
   readonly signal?: AbortSignal;
   /** After every slice: how many events have gone so far. */
   readonly onPruned?: (events: number) => Promise<void> | void;
@@ -25,23 +25,21 @@ const FOLD_SLICE = 2_000;
 const PRUNE_SLICE = 100;
 const SHORTEST_PAUSE_MS = 1;
 /** With more than so many events at once, folding does not keep pace: slow reports are worse then than short waits. */
-const BEHIND = 20_000;
+const BEHIND = 5_000;
 
 /**
  * Counts new events into the sums that reports are made of, then drops old ones, slice by slice with pauses, so that no
  * slice keeps the store from anybody for more than a few milliseconds. May be broken off between any two slices.
  */
 export const keepUsage = async (options: KeepUsageOptions): Promise<KeptUsage> => {
-  const { traffic, before, shares, onPruned } = options;
-  const unfolded = await inSlices(
-    options,
-    (done) => (done < BEHIND ? shares.fold : shares.behind),
-    () => traffic.foldUsage(FOLD_SLICE),
-  );
+  const { traffic, before, shares, longestMs, onPruned } = options;
+  const foldShare = (done: number): number => (done < BEHIND ? shares.fold : shares.behind);
+  const unfolded = await inSlices(options, longestMs?.fold, foldShare, () => traffic.foldUsage(FOLD_SLICE));
   if (before === undefined) return { pruned: 0, more: unfolded };
   let pruned = 0;
   const unpruned = await inSlices(
     options,
+    longestMs?.prune,
     () => shares.prune,
     async () => {
       const slice = await traffic.pruneUsage(before, PRUNE_SLICE);
@@ -55,11 +53,12 @@ export const keepUsage = async (options: KeepUsageOptions): Promise<KeptUsage> =
 
 /** @returns true when there is more to do */
 const inSlices = async (
-  { longestMs = Number.POSITIVE_INFINITY, signal }: KeepUsageOptions,
+  { signal }: KeepUsageOptions,
+  longestMs: number | undefined,
   shareAfter: (events: number) => number,
   step: () => UsageSlice | Promise<UsageSlice>,
 ): Promise<boolean> => {
-  const end = performance.now() + longestMs;
+  const end = performance.now() + (longestMs ?? Number.POSITIVE_INFINITY);
   let events = 0;
   for (let started = performance.now(); started < end && signal?.aborted !== true; started = performance.now()) {
     const slice = await step();

@@ -17,10 +17,10 @@ export interface KeeperReport {
 
 /**
  * There is one writer at a time, and a gateway's requests write their permits. Summing up comes in short bursts and must
- * keep pace with the calls; dropping may go on for hours, so hardly one request in a hundred is to meet it.
+ * keep pace with the calls; dropping may go on for hours, so that not one request in a hundred meets it.
  */
-const SHARES = { fold: 0.05, behind: 0.3, prune: 0.01 };
-const LONGEST_MS = 30_000;
+const SHARES = { fold: 0.05, behind: 0.3, prune: 0.005 };
+const LONGEST_MS = { fold: 300_000, prune: 30_000 };
 
 const work = async ({ storeUrl, before }: KeeperJob, signal: AbortSignal): Promise<KeeperReport> => {
   try {
