@@ -39,20 +39,23 @@ export interface CertificatePair {
 }
 
 /**
- * A self-signed certificate for 127.0.0.1 and localhost (RFC 5280): made here, because neither Node nor every machine
+ * A self-signed certificate for 127.0.0.1 and a host (RFC 5280): made here, because neither Node nor every machine
  * has a program for it, and a key in the repository would look like a leak.
  */
-export const selfSigned = (commonName: string): CertificatePair => {
+export const selfSigned = (
+  commonName: string,
+  { host = "localhost", endsInDays = 30 }: { host?: string; endsInDays?: number } = {},
+): CertificatePair => {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const name = sequence(set(sequence(COMMON_NAME, der(0x0c, Buffer.from(commonName)))));
-  const names = sequence(der(0x82, Buffer.from("localhost")), der(0x87, Buffer.from([127, 0, 0, 1])));
+  const names = sequence(der(0x82, Buffer.from(host)), der(0x87, Buffer.from([127, 0, 0, 1])));
   const day = 86_400_000;
   const body = sequence(
     der(0xa0, integer(Buffer.from([2]))),
     integer(Buffer.concat([Buffer.from([1]), randomBytes(8)])),
     ECDSA_WITH_SHA256,
     name,
-    sequence(utcTime(Date.now() - day), utcTime(Date.now() + 30 * day)),
+    sequence(utcTime(Date.now() - 90 * day), utcTime(Date.now() + endsInDays * day)),
     name,
     publicKey.export({ type: "spki", format: "der" }),
     der(0xa3, sequence(sequence(SUBJECT_ALT_NAME, octets(names)))),

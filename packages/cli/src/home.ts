@@ -1,6 +1,6 @@
 import { hostname, userInfo } from "node:os";
 import { resolve } from "node:path";
-import { type ActDeps, AigwError, initHome, inspectHome, openHome, resolveHome } from "@aigw/core";
+import { type ActDeps, AigwError, initHome, inspectHome, type OpenedStore, openHome, resolveHome } from "@aigw/core";
 import type { Context } from "./context.ts";
 import { naming } from "./flag.ts";
 import type { Io } from "./io.ts";
@@ -10,6 +10,7 @@ export type HomeMode = "existing" | "initialise";
 
 /** An opened home: what acts need, and where it is. */
 export interface Home extends ActDeps {
+  readonly store: OpenedStore;
   readonly path: string;
   readonly storeUrl: string;
   readonly onStop: Io["onStop"];

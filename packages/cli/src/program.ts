@@ -46,12 +46,24 @@ const ENTRIES: readonly Entry[] = [
   { name: "audit", about: "who changed what", load: () => import("./commands/audit/index.ts") },
   { name: "guide", about: "the client guide, as Markdown", load: () => import("./commands/guide.ts") },
   { name: "status", about: "running gateways, revision, counts", load: () => import("./commands/status.ts") },
+  { name: "doctor", about: "what is wrong, and what fixes it", load: () => import("./commands/doctor.ts") },
+  { name: "backup", about: "everything but the master key in one file", load: () => import("./commands/backup.ts") },
+  {
+    name: "restore-backup",
+    about: "a backup into an empty home",
+    load: () => import("./commands/restore-backup.ts"),
+  },
   {
     name: "demo",
     about: "the whole story on real input, in a folder of its own",
     load: () => import("./commands/demo.ts"),
   },
-  { name: "help", about: "help for a command, or: help exit-codes", load: () => import("./commands/help.ts") },
+  {
+    name: "completion",
+    about: "names and options completed in your shell",
+    load: () => import("./commands/completion.ts"),
+  },
+  { name: "help", about: "help for a command, or on a topic", load: () => import("./commands/help.ts") },
 ];
 
 /** The command tree for this command line: commands it does not name stand in it with name and description only. */

@@ -9,6 +9,10 @@ export const run = async (argv: readonly string[], io: Io): Promise<ExitCode> =>
     await new Promise<void>((resolve) => io.stdout.write(`${readVersion()}\n`, () => resolve()));
     return 0;
   }
+  if (argv[0] === "__complete") {
+    const { complete } = await import("./completion/complete.ts");
+    return complete(argv.slice(1), io);
+  }
   const { execute } = await import("./execute.ts");
   return execute(argv, io);
 };

@@ -60,6 +60,8 @@ export { AigwError, type ErrorCode, type ErrorDetails, isAigwError, isStoreFault
 export {
   defaultStoreUrl,
   type Environment,
+  examineHome,
+  type HomeExamination,
   type HomeLocation,
   type HomeState,
   type InitHomeOptions,
@@ -69,7 +71,10 @@ export {
   type OpenedHome,
   type OpenHomeOptions,
   openHome,
+  type RestoredHome,
+  type RestoreHomeOptions,
   resolveHome,
+  restoreHome,
 } from "./home/index.ts";
 export { type ClientFacts, readClientFacts } from "./insight/client-facts.ts";
 export { type ClientFinding, type ClientFindingCode, explainClient } from "./insight/explain-client.ts";
@@ -104,7 +109,20 @@ export type { Sealer } from "./sealing/sealer.ts";
 export { openHeaders } from "./services/headers.ts";
 export { parseDuration, parseHeaderName, parseServiceName, parseUpstreamUrl } from "./services/parse-service.ts";
 export type { Service } from "./services/service.ts";
-export { type OpenedStore, type OpenStoreOptions, openStore, parseStoreUrl } from "./store/open-store.ts";
+export type {
+  BackupFacts,
+  BackupOptions,
+  StoreFile,
+  StoreInspection,
+} from "./store/maintenance.ts";
+export {
+  type OpenedStore,
+  type OpenStoreOptions,
+  openStore,
+  parseStoreUrl,
+  peekNames,
+  type StoredNames,
+} from "./store/open-store.ts";
 export type {
   ControlStore,
   Instance,

@@ -3,7 +3,7 @@ import { AigwError } from "../errors.ts";
 import { parseStoreUrl } from "../store/open-store.ts";
 import { translateFsError } from "../store/sqlite/files/translate-fs-error.ts";
 import { usagePathOf } from "../store/sqlite/usage-path.ts";
-import { defaultStoreUrl, masterKeyPath, pendingPath } from "./home-paths.ts";
+import { defaultStoreUrl, masterKeyPath, pendingPath, restorePendingPath } from "./home-paths.ts";
 
 export interface HomeLocation {
   /** Absolute path of the home folder. */
@@ -42,6 +42,7 @@ const look = ({ home, storeUrl, masterKey }: HomeLocation): HomeState | AigwErro
   const keyFile = exists(masterKeyPath(home));
   const database = exists(path);
   if (database) return keyFile || masterKey ? "ready" : incomplete(KEY_MISSING(home, path));
+  if (exists(restorePendingPath(home))) return incomplete(RESTORE_CUT(home));
   for (const leftover of [`${path}-wal`, usagePathOf(path)]) {
     if (exists(leftover))
       return incomplete(`${leftover} is there, but the database ${path} is missing. ${RESTORE_DATABASE}`);
@@ -55,6 +56,8 @@ const look = ({ home, storeUrl, masterKey }: HomeLocation): HomeState | AigwErro
 const KEY_MISSING = (home: string, path: string): string =>
   `The database ${path} is there, but its master key ${masterKeyPath(home)} is missing. ` +
   "Restore the key from a backup, or set AIGW_MASTER_KEY.";
+const RESTORE_CUT = (home: string): string =>
+  `A backup is being restored into ${home}, or its restoration was cut off. Run it again: aigw restore-backup <file>`;
 const RESTORE_DATABASE = "Restore it from a backup, or use an empty home to start anew.";
 
 const incomplete = (message: string): AigwError => new AigwError("home_incomplete", message);

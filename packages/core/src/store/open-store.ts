@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import type { Clock } from "../clock.ts";
 import { AigwError } from "../errors.ts";
+import type { BackupFacts, BackupOptions, RestoreOptions, StoreInspection } from "./maintenance.ts";
 import type { StoreSeed } from "./sqlite/sqlite-store.ts";
 import type { MaybePromise, Store } from "./store.ts";
 
@@ -19,6 +20,15 @@ export interface OpenedStore extends Store {
   readonly keyCheck: string;
   /** Reads everything there is. @returns what is wrong, a line each; empty when it is sound */
   integrityCheck(): MaybePromise<readonly string[]>;
+  /** What the engine and its files are like. Cheap; reads no data. */
+  inspect(): MaybePromise<StoreInspection>;
+  /**
+   * Copies everything, as of one moment, into one new file of mode 0600; others read and write on meanwhile. The file is
+   * complete or not there.
+   * @param to an absolute path where nothing may be yet
+   * @throws AigwError `already_exists`, `invalid_value`, `store_*`
+   */
+  backup(to: string, options?: BackupOptions): Promise<BackupFacts>;
 }
 
 export interface OpenStoreOptions {
@@ -70,4 +80,30 @@ export const createStore = async (url: string, seed: StoreSeed): Promise<boolean
   const { path } = parseStoreUrl(url);
   const { createSqliteStore } = await import("./sqlite/sqlite-store.ts");
   return createSqliteStore(path, seed);
+};
+
+/**
+ * Creates a store from a file that {@link OpenedStore.backup} wrote: complete or not at all, never over anything.
+ * @throws AigwError `already_exists`, `invalid_value` when the file is no backup, `store_*`, and what `prove` throws
+ */
+export const restoreStore = async (url: string, file: string, options: RestoreOptions): Promise<BackupFacts> => {
+  const { path } = parseStoreUrl(url);
+  const { restoreBackup } = await import("./sqlite/backup/restore-backup.ts");
+  return restoreBackup(path, file, options);
+};
+
+export interface StoredNames {
+  readonly clients: readonly string[];
+  readonly services: readonly string[];
+}
+
+/**
+ * The names in an existing store, read without touching it: for the shell's completion, which must be quick and change
+ * nothing. At most `limit` of each, those that start with `prefix`.
+ * @throws AigwError `invalid_value`, `insecure_permissions`, `store_*`
+ */
+export const peekNames = async (url: string, prefix: string, limit: number): Promise<StoredNames> => {
+  const { path } = parseStoreUrl(url);
+  const { peekSqliteNames } = await import("./sqlite/peek-names.ts");
+  return peekSqliteNames(path, prefix, limit);
 };

@@ -30,27 +30,39 @@ export const createDatabaseFile = (path: string, schema: Schema, fill: (db: Data
   }
 };
 
-const createPrivateFile = (path: string): void => {
+/** Empty, mode 0600; there must be no file at `path` yet. */
+export const createPrivateFile = (path: string): void => {
   const file = openSync(path, "wx", 0o600);
   // Whatever the umask is; SQLite gives -wal and -shm the same mode.
   fchmodSync(file, 0o600);
   closeSync(file);
 };
 
-const placeNew = (staged: string, path: string): boolean => {
-  try {
-    linkSync(staged, path);
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
-    if (code === "EEXIST") return false;
-    // Some file systems know no hard links; then the last step is not atomic, but still never over an existing file.
-    if (code !== "EPERM" && code !== "ENOTSUP" && code !== "ENOSYS") throw error;
+/** @returns false when there is a file at `path` already */
+export const placeNew = (staged: string, path: string): boolean => {
+  const linked = linkNew(staged, path);
+  if (linked === "taken") return false;
+  if (linked === "unsupported") {
+    // Then the last step is not atomic, but still never over an existing file.
     if (existsSync(path)) return false;
     copyFileSync(staged, path, constants.COPYFILE_EXCL);
     syncPath(path);
   }
   syncPath(dirname(path));
   return true;
+};
+
+/** A second name for a file, which unlike a rename never replaces anything. Some file systems know no hard links. */
+export const linkNew = (staged: string, path: string): "linked" | "taken" | "unsupported" => {
+  try {
+    linkSync(staged, path);
+    return "linked";
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "EEXIST") return "taken";
+    if (code === "EPERM" || code === "ENOTSUP" || code === "ENOSYS") return "unsupported";
+    throw error;
+  }
 };
 
 /** SQLite would replay a log left behind by a lost database into the new one and so corrupt it. */

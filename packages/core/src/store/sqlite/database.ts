@@ -1,5 +1,5 @@
 import { type Stats, statSync } from "node:fs";
-import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import { backup, DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { AigwError } from "../../errors.ts";
 import { assertPrivate } from "../../sealing/master-key.ts";
@@ -7,6 +7,8 @@ import { translateFsError } from "./files/translate-fs-error.ts";
 import { assertOwnSchema, migrate, type Schema } from "./migrations.ts";
 import { assertSqliteVersion } from "./sqlite-version.ts";
 import { movedMessage, translateSqliteError } from "./translate-error.ts";
+
+const PAGES_PER_STEP = 2_000;
 
 /** One connection to one database file, with its statements prepared once. Everything it throws is translated. */
 export class Database {
@@ -38,6 +40,27 @@ export class Database {
       assertOwnSchema(database, schema);
       database.#configure(schema);
       migrate(database, schema);
+      return database;
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Opens an existing database to read it: no migration, no change of any kind.
+   * @param still nobody else has the file: then it is read without the side files of WAL mode
+   * @throws AigwError `insecure_permissions`, `store_*`
+   */
+  static peek(path: string, schema: Schema, options: { busyTimeoutMs: number; still: boolean }): Database {
+    const file = checkFile(path);
+    const url = pathToFileURL(path);
+    url.searchParams.set("mode", "ro");
+    if (options.still) url.searchParams.set("immutable", "1");
+    const database = Database.#connect(path, url, file, options.busyTimeoutMs);
+    try {
+      assertSqliteVersion(database);
+      assertOwnSchema(database, schema);
       return database;
     } catch (error) {
       database.close();
@@ -139,6 +162,31 @@ export class Database {
       this.run("ROLLBACK");
     } catch {
       // The caller's error says more than this one would.
+    }
+  }
+
+  /** From now on this connection sees the present moment, whatever others write, until {@link unpin}. */
+  pin(): void {
+    this.#rollBack();
+    this.run("BEGIN");
+    // BEGIN alone decides on nothing: the first read does.
+    this.get("SELECT count(*) FROM sqlite_schema");
+  }
+
+  unpin(): void {
+    this.#rollBack();
+  }
+
+  /**
+   * Copies what this connection sees into `path`, an empty file of the caller's. Pin it first: SQLite begins a copy anew
+   * whenever somebody writes meanwhile.
+   * @param onStep called every few MiB; what it throws ends the copy
+   */
+  async copyTo(path: string, onStep: () => void): Promise<void> {
+    try {
+      await backup(this.#db, path, { rate: PAGES_PER_STEP, progress: onStep });
+    } catch (error) {
+      throw translateSqliteError(error, path);
     }
   }
 

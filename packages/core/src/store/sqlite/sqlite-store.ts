@@ -1,10 +1,13 @@
 import type { ChangeDraft } from "../../changes/change.ts";
 import type { Clock } from "../../clock.ts";
-import type { Store } from "../store.ts";
+import type { BackupFacts, BackupOptions, StoreInspection } from "../maintenance.ts";
+import type { OpenedStore } from "../open-store.ts";
+import { createBackup } from "./backup/create-backup.ts";
 import { appendChange, SqliteControl } from "./control.ts";
 import { CONTROL_SCHEMA } from "./control-schema.ts";
 import { createDatabaseFile } from "./create-database-file.ts";
 import { Database } from "./database.ts";
+import { inspectFiles } from "./inspect-files.ts";
 import { SqliteTraffic } from "./traffic.ts";
 import { usagePathOf } from "./usage-path.ts";
 
@@ -28,17 +31,19 @@ export interface StoreSeed {
 }
 
 /** The embedded store: two SQLite files. */
-export class SqliteStore implements Store {
+export class SqliteStore implements OpenedStore {
   readonly control: SqliteControl;
   readonly traffic: SqliteTraffic;
   readonly keyCheck: string;
   readonly #db: Database;
+  readonly #clock: Clock;
 
   /**
    * Opens the control database, which must exist; the usage database follows on first use.
    * @throws AigwError `insecure_permissions`, `store_*`
    */
   constructor(path: string, options: SqliteStoreOptions) {
+    this.#clock = options.clock;
     this.#db = Database.open(path, CONTROL_SCHEMA, options.busyTimeoutMs);
     try {
       this.control = new SqliteControl(this.#db);
@@ -53,6 +58,15 @@ export class SqliteStore implements Store {
   /** Reads both files entirely. @returns what is wrong with them, a line each; empty when they are sound */
   integrityCheck(): readonly string[] {
     return [...this.#db.integrityProblems(), ...this.traffic.integrityProblems()];
+  }
+
+  inspect(): StoreInspection {
+    return inspectFiles(this.#db, () => this.traffic.database());
+  }
+
+  backup(to: string, options: BackupOptions = {}): Promise<BackupFacts> {
+    const sources = { control: this.#db, usage: this.traffic.database() };
+    return createBackup(sources, to, this.#clock.now(), options.signal);
   }
 
   async close(): Promise<void> {

@@ -147,6 +147,11 @@ export class SqliteTraffic implements TrafficStore {
     return this.#open().db.integrityProblems();
   }
 
+  /** Opens the file if it has not been used yet. For upkeep only: everybody else goes through the methods above. */
+  database(): Database {
+    return this.#open().db;
+  }
+
   close(): void {
     this.#closed = true;
     this.#opened?.db.close();

@@ -1,0 +1,64 @@
+import { AigwError, examineHome } from "@aigw/core";
+import type { Command } from "commander";
+import { describe } from "../command.ts";
+import type { Context } from "../context.ts";
+import type { Address } from "../doctor/checks/port.ts";
+import { checksOf } from "../doctor/checks-of.ts";
+import { type Finding, levelOf } from "../doctor/finding.ts";
+import { renderFindings } from "../doctor/render.ts";
+import { runChecks } from "../doctor/run-checks.ts";
+import { flag } from "../flag.ts";
+import { locateHome } from "../home.ts";
+import { parsePort } from "../parse-value.ts";
+
+/** Where `aigw serve` would be told to listen. */
+export type DoctorOptions = Partial<Address>;
+
+/** A locked store is a finding, not something to wait for. */
+const BUSY_TIMEOUT_MS = 500;
+
+export const command = (ctx: Context): Command =>
+  describe("doctor", "Look for what is wrong or soon will be, and say what fixes it. Exit code 1 if anything fails.", [
+    ["aigw doctor", "home, store, gateways, public URL and certificate, mail, services"],
+    ["aigw doctor --port 443 --host 0.0.0.0", "before: aigw serve --port 443 --host 0.0.0.0"],
+    ["aigw doctor --json | jq -r '.findings[] | select(.level != \"ok\") | .code'", "for monitoring"],
+  ])
+    .option("--host <address>", "where the gateway is to listen; else 127.0.0.1")
+    .option("--port <number>", "the port it is to take; else 8080", flag("--port", parsePort))
+    .action((options: DoctorOptions) => run(options, ctx));
+
+export const run = async (options: DoctorOptions, ctx: Context): Promise<void> => {
+  const location = locateHome(ctx);
+  const home = await examineHome({ ...location, clock: ctx.clock, busyTimeoutMs: BUSY_TIMEOUT_MS });
+  try {
+    await report(await runChecks(checksOf(ctx, location, home, options)), ctx);
+  } finally {
+    await home.store?.close();
+  }
+};
+
+const report = async (findings: readonly Finding[], ctx: Context): Promise<void> => {
+  const count = (level: string): number => findings.filter((finding) => levelOf(finding) === level).length;
+  const failed = count("fail");
+  await ctx.out.answer({
+    json: () => ({
+      ok: failed === 0,
+      counts: { ok: count("ok"), warn: count("warn"), fail: failed },
+      findings: findings.map((finding) => ({
+        level: levelOf(finding),
+        code: finding.code,
+        about: finding.about,
+        message: finding.message,
+        fix: finding.fix ?? null,
+      })),
+    }),
+    quiet: () => findings.filter((finding) => levelOf(finding) !== "ok").map(({ code }) => code),
+    text: (view) => renderFindings(view, findings),
+  });
+  if (failed > 0)
+    throw new AigwError(
+      "failed",
+      `${failed} of ${findings.length} findings ${failed === 1 ? "is a failure" : "are failures"}.`,
+    );
+  await ctx.out.note(count("warn") === 0 ? "Nothing is wrong." : `Nothing fails; ${count("warn")} to look at.`);
+};

@@ -1,0 +1,59 @@
+import { resolve } from "node:path";
+import { masterKeyPath, restoreHome } from "@aigw/core";
+import type { Command } from "commander";
+import { need } from "../ask.ts";
+import { describe } from "../command.ts";
+import type { Context } from "../context.ts";
+import { locateHome } from "../home.ts";
+import { backupJson } from "../json/backup.ts";
+import { counted } from "../output/counted.ts";
+import { when } from "../output/time.ts";
+
+export interface RestoreBackupOptions {
+  readonly file: string;
+  readonly masterKeyFile?: string;
+}
+
+interface Flags {
+  readonly masterKeyFile?: string;
+}
+
+export const command = (ctx: Context): Command =>
+  describe("restore-backup", "Restore a backup into an empty home. Everything is checked first; never over data.", [
+    ["aigw restore-backup aigw.tar --home /srv/aigw --master-key-file /mnt/safe/master.key", "on a new machine"],
+    ["aigw restore-backup aigw.tar", "the key lies in the home already, or is in AIGW_MASTER_KEY"],
+  ])
+    .argument("[file]", "what aigw backup wrote")
+    .option("--master-key-file <file>", "the key that belongs to the backup; it is copied into the home")
+    .usage("<file> [options]")
+    .action(async (given: string | undefined, flags: Flags) => {
+      const file = await need(ctx, given, {
+        argument: "<file>",
+        usage: "aigw restore-backup <file>",
+        question: "Which backup?",
+        parse: (value) => value,
+      });
+      await run({ file, ...flags }, ctx);
+    });
+
+export const run = async (options: RestoreBackupOptions, ctx: Context): Promise<void> => {
+  const location = locateHome(ctx);
+  const file = resolve(ctx.io.cwd, options.file);
+  const masterKeyFile = options.masterKeyFile === undefined ? undefined : resolve(ctx.io.cwd, options.masterKeyFile);
+  const { facts, key } = await restoreHome({ ...location, file, masterKeyFile });
+  // Also proves that the home opens.
+  await ctx.withHome("existing", ({ store }) => Promise.resolve(store.inspect()));
+  await ctx.out.answer({
+    json: () => ({
+      home: location.home,
+      backup: backupJson(file, facts),
+      masterKey: key === "home" ? masterKeyPath(location.home) : null,
+    }),
+    quiet: () => location.home,
+    text: (view) =>
+      `${location.home} holds revision ${facts.revision} of ${when(view, facts.createdAt)}: ${counted(facts.clients, "client")}, ${counted(facts.services, "service")}, ${counted(facts.usageEvents, "call")} on record.`,
+  });
+  await ctx.out.note(
+    "What was changed after the backup is not in it: revoked clients may be active again. Look through: aigw client list; then aigw doctor, aigw serve",
+  );
+};

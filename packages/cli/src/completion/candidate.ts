@@ -1,0 +1,21 @@
+/** One way to go on with the word being typed. */
+export interface Candidate {
+  /** The whole word. */
+  readonly value: string;
+  readonly about?: string;
+}
+
+/** What may stand where the cursor is. */
+export type Wanted =
+  | { readonly kind: "candidates"; readonly candidates: readonly Candidate[] }
+  /** Names from the store; `before` is what the word holds already, such as `--client=`. */
+  | { readonly kind: "clients" | "services"; readonly before: string; readonly prefix: string }
+  | { readonly kind: "settings"; readonly prefix: string }
+  /** The shell knows files better. */
+  | { readonly kind: "files" }
+  | { readonly kind: "nothing" };
+
+export const startingWith = (prefix: string, candidates: readonly Candidate[]): Wanted => ({
+  kind: "candidates",
+  candidates: candidates.filter(({ value }) => value.startsWith(prefix)),
+});

@@ -1,0 +1,121 @@
+import type { Argument, Command, Option } from "commander";
+import { TOPIC_NAMES } from "../help/topic-names.ts";
+import { type Candidate, startingWith, type Wanted } from "./candidate.ts";
+import { SHELLS } from "./scripts.ts";
+
+const TOPIC_CANDIDATES: readonly Candidate[] = TOPIC_NAMES.map((value) => ({ value }));
+const NOTHING: Wanted = { kind: "nothing" };
+
+/**
+ * Reads the command line as commander will, up to the word being typed.
+ * @param words what follows `aigw`; the last one is being typed
+ */
+export const wantedAt = (program: Command, words: readonly string[]): Wanted => {
+  const current = words.at(-1) ?? "";
+  let command = program;
+  let positionals = 0;
+  let open: Option | undefined;
+  let onlyPositionals = false;
+  for (const word of words.slice(0, -1)) {
+    if (open !== undefined) {
+      open = undefined;
+    } else if (word === "--") {
+      onlyPositionals = true;
+    } else if (word.startsWith("-") && word !== "-" && !onlyPositionals) {
+      const option = optionOf(command, program, word);
+      if (option !== undefined && takesValue(option) && !word.includes("=")) open = option;
+    } else {
+      const next = positionals === 0 ? command.commands.find((candidate) => candidate.name() === word) : undefined;
+      if (next === undefined) positionals += 1;
+      else command = next;
+    }
+  }
+  if (open !== undefined) return optionValue(open, "", current);
+  if (current.startsWith("-") && !onlyPositionals) return optionAt(command, program, current);
+  if (positionals === 0 && command.commands.length > 0) return startingWith(current, verbsOf(command));
+  return argumentValue(command, positionals, current);
+};
+
+const optionAt = (command: Command, program: Command, current: string): Wanted => {
+  const equals = current.indexOf("=");
+  if (equals === -1) return startingWith(current, optionNames(command, program));
+  const option = optionOf(command, program, current.slice(0, equals));
+  if (option === undefined || !takesValue(option)) return NOTHING;
+  return optionValue(option, current.slice(0, equals + 1), current.slice(equals + 1));
+};
+
+const optionsOf = (command: Command, program: Command): readonly Option[] =>
+  [...command.options, ...(command === program ? [] : program.options)].filter(({ hidden }) => !hidden);
+
+const optionOf = (command: Command, program: Command, word: string): Option | undefined => {
+  const name = word.replace(/=[\s\S]*$/, "");
+  return optionsOf(command, program).find(({ long, short }) => long === name || short === name);
+};
+
+const takesValue = ({ required, optional }: Option): boolean => required || optional;
+
+const optionNames = (command: Command, program: Command): readonly Candidate[] => [
+  ...optionsOf(command, program).map(({ long, short, description }) => ({
+    value: long ?? short ?? "",
+    about: description,
+  })),
+  { value: "--help", about: "examples, arguments, options" },
+];
+
+const verbsOf = (command: Command): readonly Candidate[] =>
+  command.commands.map((verb) => ({ value: verb.name(), about: verb.summary() || verb.description() }));
+
+const optionValue = ({ flags, long, argChoices }: Option, before: string, prefix: string): Wanted => {
+  if (argChoices !== undefined) {
+    return startingWith(
+      before + prefix,
+      argChoices.map((value) => ({ value: before + value })),
+    );
+  }
+  if (long === "--client") return { kind: "clients", before, prefix };
+  if (long === "--service") return { kind: "services", before, prefix };
+  if (long === "--services") {
+    const comma = prefix.lastIndexOf(",") + 1;
+    return { kind: "services", before: before + prefix.slice(0, comma), prefix: prefix.slice(comma) };
+  }
+  // The shell completes files of a whole word only.
+  if (/<(file|dir|folder|path)>/i.test(flags)) return before === "" ? { kind: "files" } : NOTHING;
+  return NOTHING;
+};
+
+const argumentValue = (command: Command, index: number, prefix: string): Wanted => {
+  const argument = argumentAt(command, index);
+  if (argument === undefined) return NOTHING;
+  if (argument.argChoices !== undefined) {
+    return startingWith(
+      prefix,
+      argument.argChoices.map((value) => ({ value })),
+    );
+  }
+  const noun = command.parent?.parent ? command.parent.name() : command.name();
+  switch (argument.name()) {
+    case "file":
+      return { kind: "files" };
+    case "shell":
+      return startingWith(
+        prefix,
+        SHELLS.map((value) => ({ value })),
+      );
+    case "key":
+      return { kind: "settings", prefix };
+    case "words":
+      // `aigw help`: a command, then a verb of it, which is not loaded here.
+      return startingWith(prefix, index === 0 ? [...verbsOf(command.parent ?? command), ...TOPIC_CANDIDATES] : []);
+    case "name":
+      // A new name is nobody's yet.
+      if (command.name() === "add") return NOTHING;
+      return { kind: noun === "service" ? "services" : "clients", before: "", prefix };
+    default:
+      return NOTHING;
+  }
+};
+
+const argumentAt = ({ registeredArguments }: Command, index: number): Argument | undefined => {
+  const last = registeredArguments.at(-1);
+  return registeredArguments[index] ?? (last?.variadic ? last : undefined);
+};

@@ -1,0 +1,54 @@
+import { defaultStoreUrl, type HomeExamination, masterKeyPath, parseStoreUrl } from "@aigw/core";
+import type { Context } from "../context.ts";
+import type { HomeLocation } from "../home.ts";
+import { settingsInForce } from "../settings.ts";
+import { checkClock } from "./checks/clock.ts";
+import { checkDisk } from "./checks/disk.ts";
+import { checkGateways } from "./checks/gateways.ts";
+import { checkHome } from "./checks/home.ts";
+import { checkIntegrity } from "./checks/integrity.ts";
+import { checkMasterKey } from "./checks/master-key.ts";
+import { checkNodeVersion } from "./checks/node-version.ts";
+import { type Address, checkPort } from "./checks/port.ts";
+import { checkPublicUrl } from "./checks/public-url.ts";
+import { checkServices } from "./checks/services.ts";
+import { checkSmtp } from "./checks/smtp.ts";
+import { checkStore } from "./checks/store.ts";
+import type { Check } from "./finding.ts";
+
+/** Every check, in the order in which findings are shown. */
+export const checksOf = (
+  ctx: Context,
+  location: HomeLocation,
+  home: HomeExamination,
+  asked: Partial<Address>,
+): Readonly<Record<string, Check>> => {
+  const storeUrl = location.storeUrl ?? defaultStoreUrl(location.home);
+  const database = (): string => parseStoreUrl(storeUrl).path;
+  const now = ctx.clock.now();
+  const keySource = location.masterKey === undefined ? masterKeyPath(location.home) : "AIGW_MASTER_KEY";
+  const settings = readSettings(ctx, home);
+  return {
+    node: () => [checkNodeVersion(process.versions.node)],
+    home: () => checkHome(home, location.home, database()),
+    "master key": () => checkMasterKey(home, keySource),
+    store: () => checkStore(home),
+    integrity: () => checkIntegrity(home, storeUrl),
+    disk: () => checkDisk(database()),
+    clock: () => checkClock(home, now),
+    port: () => checkPort(home, asked),
+    gateway: () => checkGateways(home),
+    "public URL": async () => {
+      const { value = "", source } = (await settings)["public-url"];
+      return checkPublicUrl({ value, isDefault: source === "default" }, now);
+    },
+    "mail server": async () => {
+      const { "smtp-url": url, "smtp-tls": tls } = await settings;
+      return checkSmtp({ url: url.value, verify: tls.value !== "unverified" });
+    },
+    service: () => checkServices(home),
+  };
+};
+
+const readSettings = async (ctx: Context, { store }: HomeExamination): Promise<ReturnType<typeof settingsInForce>> =>
+  settingsInForce(ctx, (await store?.control.settings()) ?? new Map());

@@ -1,0 +1,36 @@
+import { statfsSync } from "node:fs";
+import { dirname } from "node:path";
+import { formatBytes } from "../../output/size.ts";
+import type { Finding } from "../finding.ts";
+
+const about = "disk";
+const MIB = 1024 * 1024;
+const LOW_BYTES = 1024 * MIB;
+const FULL_BYTES = 100 * MIB;
+
+export const judgeSpace = (free: number, folder: string): Finding => {
+  const message = `${formatBytes(free)} free for ${folder}`;
+  if (free >= LOW_BYTES) return { code: "disk_free", about, message };
+  const fix = "free some space, or move the home to a larger disk";
+  return { code: free < FULL_BYTES ? "disk_full" : "disk_low", about, message: `Only ${message}.`, fix };
+};
+
+export const checkDisk = (database: string): readonly Finding[] => {
+  for (let folder = dirname(database); ; folder = dirname(folder)) {
+    const free = freeBytes(folder);
+    if (free !== undefined) return [judgeSpace(free, folder)];
+    // A home that is not there yet will be made in the nearest folder that is.
+    if (folder === dirname(folder)) return [];
+  }
+};
+
+/** For this user; root may have more. @returns undefined when there is no such folder */
+const freeBytes = (folder: string): number | undefined => {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize;
+  } catch (error) {
+    if (error instanceof Error && "code" in error) return undefined;
+    throw error;
+  }
+};

@@ -1,0 +1,63 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { type HomeExamination, INSTANCE_GONE_MS, type SeenInstance } from "@aigw/core";
+import type { Finding } from "../finding.ts";
+
+/** Gateways report every second; one that missed two reports is busy, suspended or dead. */
+const SILENT_MS = 2_500;
+/** A change from just now is applied within a second, and the next report comes within one. */
+const PATIENCE_MS = 1_200;
+const POLL_MS = 100;
+
+export const checkGateways = async ({ store }: HomeExamination): Promise<readonly Finding[]> => {
+  if (store === undefined) return [];
+  for (const end = performance.now() + PATIENCE_MS; ; await delay(POLL_MS)) {
+    const head = await store.control.head();
+    const seen = await store.traffic.instances(INSTANCE_GONE_MS);
+    const isLate = seen.some(({ appliedRev, lastSeenAgoMs }) => appliedRev < head || lastSeenAgoMs >= SILENT_MS);
+    if (!isLate || performance.now() > end) return judgeGateways(seen, head);
+  }
+};
+
+export const judgeGateways = (gateways: readonly SeenInstance[], head: number): readonly Finding[] => {
+  if (gateways.length === 0) {
+    return [{ code: "gateway_none", about: "gateway", message: "No gateway is running.", fix: "aigw serve" }];
+  }
+  return gateways.flatMap((gateway) => judge(gateway, head));
+};
+
+const judge = (gateway: SeenInstance, head: number): readonly Finding[] => {
+  const { address, id, pid, state, appliedRev, droppedUsage, lastSeenAgoMs, version } = gateway;
+  const about = `gateway ${address}`;
+  const restart = `stop process ${pid}, then start it again: aigw serve`;
+  const findings: Finding[] = [];
+  if (lastSeenAgoMs >= SILENT_MS) {
+    findings.push({
+      code: "gateway_silent",
+      about,
+      message: `It was last heard of ${(lastSeenAgoMs / 1000).toFixed(1)} s ago (${id}, process ${pid}); killed, or suspended.`,
+      fix: "aigw status, in some seconds",
+    });
+  } else if (state === "stale") {
+    findings.push({ code: "gateway_stale", about, message: "It cannot read the store and answers 503.", fix: restart });
+  } else if (state === "draining") {
+    findings.push({ code: "gateway_draining", about, message: "It is ending: calls under way may finish." });
+  } else if (appliedRev < head) {
+    findings.push({
+      code: "gateway_behind",
+      about,
+      message: `It is at revision ${appliedRev}, the store at ${head}: changes are not in force on it.`,
+      fix: restart,
+    });
+  } else {
+    findings.push({ code: "gateway_ready", about, message: `aigw ${version}, at revision ${appliedRev}, the newest` });
+  }
+  if (droppedUsage > 0) {
+    findings.push({
+      code: "gateway_dropped_usage",
+      about,
+      message: `It has lost ${droppedUsage} usage events since it started, because they could not be stored.`,
+      fix: "aigw doctor shows what ails the store; the count starts anew with the gateway",
+    });
+  }
+  return findings;
+};

@@ -1,0 +1,49 @@
+import { accessSync, constants } from "node:fs";
+import { dirname } from "node:path";
+import { AigwError, type HomeExamination } from "@aigw/core";
+import { type Finding, quoted } from "../finding.ts";
+
+const about = "home";
+
+/** Is everything there, may nobody else get at it, may this user write it? */
+export const checkHome = ({ state, loose }: HomeExamination, home: string, database: string): readonly Finding[] => {
+  if (state === "empty") {
+    return [{ code: "home_empty", about, message: `${home} holds nothing yet.`, fix: "aigw init" }];
+  }
+  const findings: Finding[] = [];
+  if (state instanceof AigwError) {
+    const fix =
+      state.code === "home_incomplete"
+        ? "put what is missing back, or into a new home: aigw restore-backup <file> --home <dir>"
+        : "name the right place: --home <dir>, --store sqlite:<path>";
+    findings.push({ code: "home_broken", about, message: state.message, fix });
+  }
+  for (const { message, details } of loose) findings.push(looseFinding(message, details["path"]));
+  for (const path of new Set([database, dirname(database)])) {
+    if (isThereButReadOnly(path)) {
+      findings.push({
+        code: "home_read_only",
+        about,
+        message: `${path} cannot be written by this user.`,
+        fix: `run aigw as the user it belongs to, or: chown -R "$(id -un)" ${quoted(dirname(database))}`,
+      });
+    }
+  }
+  return findings.length > 0 ? findings : [{ code: "home_ready", about, message: `${home}, for this user alone` }];
+};
+
+/** The core's message ends with the command. */
+const looseFinding = (message: string, path: unknown): Finding => {
+  const [said = message, fix] = message.split(" Run: ");
+  const command = fix ?? `chmod go= ${quoted(String(path))}`;
+  return { code: "home_loose", about, message: said, fix: command };
+};
+
+const isThereButReadOnly = (path: string): boolean => {
+  try {
+    accessSync(path, constants.W_OK);
+    return false;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code !== "ENOENT";
+  }
+};

@@ -1,0 +1,87 @@
+export type Level = "ok" | "warn" | "fail";
+
+/**
+ * Everything that doctor can find, with how bad it is. The codes are stable: scripts rely on them, and docs/doctor.md is
+ * checked against this table.
+ */
+export const FINDINGS = {
+  node_current: "ok",
+  node_outdated: "warn",
+  node_unsupported: "fail",
+  home_ready: "ok",
+  home_empty: "fail",
+  home_broken: "fail",
+  home_loose: "fail",
+  home_read_only: "fail",
+  master_key_opens: "ok",
+  master_key_untried: "warn",
+  master_key_broken: "fail",
+  store_ready: "ok",
+  store_broken: "fail",
+  store_wal_large: "warn",
+  integrity_sound: "ok",
+  integrity_unfinished: "warn",
+  integrity_damaged: "fail",
+  disk_free: "ok",
+  disk_low: "warn",
+  disk_full: "fail",
+  clock_plausible: "ok",
+  clock_implausible: "fail",
+  port_free: "ok",
+  port_ours: "ok",
+  port_taken: "fail",
+  port_unusable: "fail",
+  gateway_ready: "ok",
+  gateway_none: "warn",
+  gateway_draining: "warn",
+  gateway_silent: "warn",
+  gateway_behind: "fail",
+  gateway_stale: "fail",
+  gateway_dropped_usage: "warn",
+  settings_invalid: "fail",
+  public_url_set: "ok",
+  public_url_default: "warn",
+  public_url_plain_http: "warn",
+  public_url_answers: "ok",
+  public_url_not_ready: "warn",
+  public_url_unreachable: "fail",
+  public_url_redirects: "fail",
+  public_url_no_gateway: "fail",
+  public_url_not_aigw: "fail",
+  certificate_valid: "ok",
+  certificate_ends_soon: "warn",
+  certificate_expired: "fail",
+  certificate_wrong_name: "fail",
+  certificate_untrusted: "fail",
+  smtp_unset: "ok",
+  smtp_answers: "ok",
+  smtp_unreachable: "fail",
+  smtp_refuses: "fail",
+  service_none: "warn",
+  service_answers: "ok",
+  service_failing: "warn",
+  service_silent: "warn",
+  service_unreachable: "fail",
+  service_untrusted: "fail",
+  check_unfinished: "warn",
+} as const;
+
+export type FindingCode = keyof typeof FINDINGS;
+
+export interface Finding {
+  readonly code: FindingCode;
+  /** What was looked at, such as `node` or `service ocr`. */
+  readonly about: string;
+  /** One line, without a secret. */
+  readonly message: string;
+  /** The command, or the step, that fixes it. */
+  readonly fix?: string;
+}
+
+export const levelOf = ({ code }: Finding): Level => FINDINGS[code];
+
+/** One thing looked at. It throws nothing that it can put into words. */
+export type Check = () => Promise<readonly Finding[]> | readonly Finding[];
+
+/** For bash: in single quotes whatever it holds. */
+export const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;

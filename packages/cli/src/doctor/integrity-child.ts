@@ -1,0 +1,22 @@
+import { text } from "node:stream/consumers";
+import { isAigwError, openStore, systemClock } from "@aigw/core";
+import type { IntegrityReport } from "./checks/integrity.ts";
+
+/** A process of its own: reading a large database takes long, cannot be interrupted, and would stop every other check. */
+const BUSY_TIMEOUT_MS = 2_000;
+
+const examine = async (storeUrl: string): Promise<IntegrityReport> => {
+  try {
+    const store = await openStore(storeUrl, { clock: systemClock, busyTimeoutMs: BUSY_TIMEOUT_MS });
+    try {
+      return { problems: await store.integrityCheck() };
+    } finally {
+      await store.close();
+    }
+  } catch (error) {
+    if (isAigwError(error)) return { problems: [error.message] };
+    throw error;
+  }
+};
+
+process.stdout.write(JSON.stringify(await examine(await text(process.stdin))));

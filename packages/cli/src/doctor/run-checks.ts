@@ -1,0 +1,42 @@
+import { isAigwError } from "@aigw/core";
+import type { Check, Finding } from "./finding.ts";
+import { storeFix } from "./store-fix.ts";
+
+/** Each check bounds its own waits; this holds if one does not. */
+const TIMEOUT_MS = 8_000;
+
+/** All at once. @returns what they found, in the order in which they are given, nothing twice */
+export const runChecks = async (
+  checks: Readonly<Record<string, Check>>,
+  timeoutMs: number = TIMEOUT_MS,
+): Promise<readonly Finding[]> => {
+  const found = await Promise.all(Object.entries(checks).map(([about, check]) => runCheck(about, check, timeoutMs)));
+  const seen = new Set<string>();
+  return found.flat().filter((finding) => {
+    const key = `${finding.code} ${finding.message}`;
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
+};
+
+const runCheck = async (about: string, check: Check, timeoutMs: number): Promise<readonly Finding[]> => {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<readonly Finding[]>((settle) => {
+    const message = `It was given up after ${timeoutMs / 1000} s.`;
+    timer = setTimeout(() => settle([{ code: "check_unfinished", about, message, fix: "aigw doctor" }]), timeoutMs);
+  });
+  try {
+    return await Promise.race([check(), late]);
+  } catch (error) {
+    if (!isAigwError(error)) throw error;
+    if (error.code.startsWith("store_")) {
+      return [{ code: "store_broken", about: "store", message: error.message, fix: storeFix(error.code) }];
+    }
+    return [
+      { code: "settings_invalid", about, message: error.message, fix: "aigw config list; aigw help environment" },
+    ];
+  } finally {
+    clearTimeout(timer);
+  }
+};

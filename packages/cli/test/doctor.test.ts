@@ -1,0 +1,145 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { SeenInstance } from "@aigw/core";
+import { judgeCertificate } from "../src/doctor/checks/certificate.ts";
+import { judgeClock } from "../src/doctor/checks/clock.ts";
+import { judgeSpace } from "../src/doctor/checks/disk.ts";
+import { judgeGateways } from "../src/doctor/checks/gateways.ts";
+import { checkNodeVersion } from "../src/doctor/checks/node-version.ts";
+import { judgePort } from "../src/doctor/checks/port.ts";
+import { judgeAnswer } from "../src/doctor/checks/public-url.ts";
+import { judgeInspection } from "../src/doctor/checks/store.ts";
+import { type Finding, quoted } from "../src/doctor/finding.ts";
+import { renderFindings } from "../src/doctor/render.ts";
+import { runChecks } from "../src/doctor/run-checks.ts";
+import { PLAIN_STYLE } from "../src/output/view.ts";
+import { displayWidth } from "../src/output/width.ts";
+
+const MIB = 1024 * 1024;
+const NOW = Date.UTC(2027, 0, 31);
+const DAY = 86_400_000;
+
+test("Node.js: what works, what is secure", () => {
+  const expected = {
+    "20.20.2": "node_unsupported",
+    "24.9.0": "node_unsupported",
+    "24.20.9": "node_unsupported",
+    "24.21.0": "node_outdated",
+    "24.22.0": "node_outdated",
+    "24.22.1": "node_current",
+    "24.30.0": "node_current",
+    "25.9.0": "node_outdated",
+    "26.12.0": "node_outdated",
+    "26.12.1": "node_current",
+    "26.13.0-nightly": "node_current",
+    "28.0.0": "node_current",
+  };
+  for (const [version, code] of Object.entries(expected)) assert.equal(checkNodeVersion(version).code, code, version);
+});
+
+test("the clock: not before the newest change, not out of this age", () => {
+  assert.equal(judgeClock(NOW, NOW - DAY).code, "clock_plausible");
+  assert.equal(judgeClock(NOW, NOW + 30_000).code, "clock_plausible", "a corrected clock");
+  assert.equal(judgeClock(NOW, NOW + DAY).code, "clock_implausible");
+  assert.equal(judgeClock(0, undefined).code, "clock_implausible");
+  assert.equal(judgeClock(Date.UTC(2150, 0, 1), undefined).code, "clock_implausible");
+});
+
+test("disk space and the write-ahead log", () => {
+  assert.equal(judgeSpace(1024 * MIB, "/x").code, "disk_free");
+  assert.equal(judgeSpace(1024 * MIB - 1, "/x").code, "disk_low");
+  assert.equal(judgeSpace(100 * MIB - 1, "/x").code, "disk_full");
+  const file = { path: "/x/aigw.db", bytes: 1, walBytes: 300 * MIB, schema: 1 };
+  const codes = judgeInspection({ engine: "SQLite 3", files: [file], problems: [] }).map(({ code }) => code);
+  assert.deepEqual(codes, ["store_ready", "store_wal_large"]);
+});
+
+test("certificates: how long, for whom, by whom", () => {
+  const judged = (days: number, refused?: string): string =>
+    judgeCertificate({ endsAt: NOW + days * DAY + 1, refused }, "ai.example", NOW).code;
+  assert.equal(judged(21), "certificate_valid");
+  assert.equal(judged(20), "certificate_ends_soon");
+  assert.equal(judged(0), "certificate_ends_soon");
+  assert.equal(judged(-1), "certificate_expired");
+  assert.equal(judged(60, "CERT_HAS_EXPIRED"), "certificate_expired");
+  assert.equal(judged(60, "ERR_TLS_CERT_ALTNAME_INVALID"), "certificate_wrong_name");
+  assert.equal(judged(60, "DEPTH_ZERO_SELF_SIGNED_CERT"), "certificate_untrusted");
+});
+
+test("gateways: each is judged by its own report", () => {
+  const gateway: SeenInstance = {
+    id: "gw-1",
+    address: "http://127.0.0.1:8080",
+    pid: 7,
+    version: "1",
+    startedAt: 0,
+    state: "ready",
+    appliedRev: 9,
+    requestsPerSecond: 0,
+    droppedUsage: 0,
+    lastSeenAgoMs: 100,
+  };
+  const codes = (...changes: Partial<SeenInstance>[]): readonly string[] =>
+    judgeGateways(
+      changes.map((change) => ({ ...gateway, ...change })),
+      9,
+    ).map(({ code }) => code);
+  assert.deepEqual(codes(), ["gateway_none"]);
+  assert.deepEqual(codes({}, { appliedRev: 8 }), ["gateway_ready", "gateway_behind"]);
+  assert.deepEqual(codes({ state: "stale", droppedUsage: 3 }), ["gateway_stale", "gateway_dropped_usage"]);
+  assert.deepEqual(codes({ state: "draining" }), ["gateway_draining"]);
+  assert.deepEqual(codes({ lastSeenAgoMs: 4_000, appliedRev: 1 }), ["gateway_silent"]);
+});
+
+test("the port and the public URL's answer", () => {
+  const address = { host: "127.0.0.1", port: 8080 };
+  assert.equal(judgePort(address, undefined, []).code, "port_free");
+  assert.equal(judgePort(address, "EADDRINUSE", [8080]).code, "port_ours");
+  assert.equal(judgePort(address, "EADDRINUSE", [8081]).code, "port_taken");
+  assert.match(judgePort({ ...address, port: 80 }, "EACCES", []).message, /below 1024/);
+  const challenged = {
+    kind: "answer",
+    status: 401,
+    headers: { "www-authenticate": 'Bearer realm="aigw"' },
+    body: "",
+  } as const;
+  const ready = { kind: "answer", status: 200, headers: {}, body: "" } as const;
+  assert.equal(judgeAnswer("http://x", challenged, ready).code, "public_url_answers");
+  assert.equal(judgeAnswer("http://x", challenged, { ...ready, status: 503 }).code, "public_url_not_ready");
+  const elses = { ...challenged, headers: { "www-authenticate": 'Bearer realm="other"' } };
+  assert.equal(judgeAnswer("http://x", elses, ready).code, "public_url_not_aigw");
+});
+
+test("a check that hangs is given up, one that fails in words is a finding, and nothing is said twice", async () => {
+  const twice: Finding = { code: "gateway_none", about: "gateway", message: "No gateway is running." };
+  const findings = await runChecks(
+    { hung: () => new Promise(() => undefined), a: () => [twice], b: () => [twice] },
+    20,
+  );
+  assert.deepEqual(
+    findings.map(({ code, about }) => [code, about]),
+    [
+      ["check_unfinished", "hung"],
+      ["gateway_none", "gateway"],
+    ],
+  );
+});
+
+test("findings fit a terminal, and are a line each in a pipe", async () => {
+  const findings: readonly Finding[] = [
+    { code: "node_current", about: "node", message: "Node 24.22.1" },
+    {
+      code: "store_broken",
+      about: `service ${"x".repeat(40)}`,
+      message: "word ".repeat(40).trim(),
+      fix: "a \u001b[31m b",
+    },
+  ];
+  const view = { isTerminal: true, width: 80, style: PLAIN_STYLE, now: NOW };
+  const shown = await renderFindings(view, findings);
+  for (const line of shown.split("\n")) assert.ok(displayWidth(line) <= 80, line);
+  assert.equal(shown.includes("\u001b"), false);
+  const piped = await renderFindings({ ...view, isTerminal: false, width: Number.POSITIVE_INFINITY }, findings);
+  assert.equal(piped.split("\n").length, 1 + findings.length);
+  assert.equal(quoted("it's"), `'it'\\''s'`);
+});

@@ -1,0 +1,125 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync } from "node:fs";
+import { kill, pid } from "node:process";
+import { AigwError } from "../errors.ts";
+import { randomId } from "../random-id.ts";
+import { assertPrivate, formatMasterKey, parseMasterKey, readMasterKeyFile } from "../sealing/master-key.ts";
+import { createSealer, verifyKeyCheck } from "../sealing/sealer.ts";
+import type { BackupFacts } from "../store/maintenance.ts";
+import { parseStoreUrl, restoreStore } from "../store/open-store.ts";
+import { translateFsError } from "../store/sqlite/files/translate-fs-error.ts";
+import { usagePathOf } from "../store/sqlite/usage-path.ts";
+import { defaultStoreUrl, masterKeyPath, restorePendingPath } from "./home-paths.ts";
+import type { HomeLocation } from "./inspect-home.ts";
+import { writePrivateFile } from "./key-file.ts";
+
+export interface RestoreHomeOptions extends HomeLocation {
+  /** Absolute path of what a backup wrote. */
+  readonly file: string;
+  /** Copied into the home. Without it the key is AIGW_MASTER_KEY's or the one that lies in the home already. */
+  readonly masterKeyFile?: string | undefined;
+}
+
+export interface RestoredHome {
+  readonly facts: BackupFacts;
+  /** Where the key is from now on. */
+  readonly key: "home" | "environment";
+}
+
+/**
+ * Restores a backup into a home that holds nothing, or nothing but its master key. While files are put in place a note
+ * in the home says so; killed meanwhile, the home counts as incomplete, and the same call finishes the work.
+ * @throws AigwError `already_exists`, `master_key_*`, `insecure_permissions`, `invalid_value`, `changed_meanwhile`, `store_*`
+ */
+export const restoreHome = async (options: RestoreHomeOptions): Promise<RestoredHome> => {
+  const { home, file } = options;
+  const storeUrl = options.storeUrl ?? defaultStoreUrl(home);
+  const { path } = parseStoreUrl(storeUrl);
+  const key = keyFor(options);
+  const undo: (() => void)[] = [];
+  try {
+    assertEmpty(home, path);
+    if (!existsSync(home)) {
+      mkdirSync(home, { recursive: true, mode: 0o700 });
+      undo.push(() => removeIfEmpty(home));
+    }
+    assertPrivate(home, "folder");
+    const note = restorePendingPath(home);
+    writePrivateFile(note, `${pid}\n`);
+    undo.push(() => rmSync(note, { force: true }));
+    setAside(path);
+    const facts = await restoreStore(storeUrl, file, {
+      prove: (keyCheck) => verifyKeyCheck(createSealer(key.bytes), keyCheck),
+      onProven: () => {
+        if (!key.isNew) return;
+        writePrivateFile(masterKeyPath(home), `${formatMasterKey(key.bytes)}\n`, "wx");
+        undo.push(() => rmSync(masterKeyPath(home), { force: true }));
+      },
+    });
+    rmSync(note, { force: true });
+    return { facts, key: key.place };
+  } catch (error) {
+    for (const step of undo.reverse()) step();
+    throw translateFsError(error, home);
+  }
+};
+
+interface Key {
+  readonly bytes: Uint8Array;
+  readonly place: RestoredHome["key"];
+  /** Not in the home yet. */
+  readonly isNew: boolean;
+}
+
+const keyFor = ({ home, masterKey, masterKeyFile }: RestoreHomeOptions): Key => {
+  const own = masterKeyPath(home);
+  if (masterKeyFile !== undefined) {
+    const bytes = readMasterKeyFile(masterKeyFile);
+    if (!existsSync(own)) return { bytes, place: "home", isNew: true };
+    if (Buffer.from(readMasterKeyFile(own)).equals(bytes)) return { bytes, place: "home", isNew: false };
+    throw new AigwError("already_exists", `${own} is there and holds another key than ${masterKeyFile}. Remove one.`);
+  }
+  if (masterKey) return { bytes: parseMasterKey(masterKey, "AIGW_MASTER_KEY"), place: "environment", isNew: false };
+  if (existsSync(own)) return { bytes: readMasterKeyFile(own), place: "home", isNew: false };
+  throw new AigwError(
+    "master_key_missing",
+    "A backup holds no master key. Give the one that belongs to it: --master-key-file <file>, AIGW_MASTER_KEY, or master.key in the home.",
+  );
+};
+
+const assertEmpty = (home: string, path: string): void => {
+  const note = restorePendingPath(home);
+  const resumed = existsSync(note);
+  if (resumed) assertNobodyRestores(note, home);
+  // What a restoration that was cut left behind is set aside; anything else is somebody's data.
+  const occupied = resumed ? [path, `${path}-wal`] : [path, `${path}-wal`, usagePathOf(path)];
+  for (const file of occupied) {
+    if (!existsSync(file)) continue;
+    throw new AigwError(
+      "already_exists",
+      `${file} is there: a backup is restored into an empty home only, never over data. Give another: --home <dir>`,
+    );
+  }
+};
+
+const assertNobodyRestores = (note: string, home: string): void => {
+  const owner = Number(readFileSync(note, "utf8"));
+  if (!Number.isInteger(owner) || owner <= 0 || owner === pid || !isAlive(owner)) return;
+  throw new AigwError("changed_meanwhile", `Process ${owner} is restoring into ${home} at this moment. Wait for it.`);
+};
+
+const isAlive = (process: number): boolean => {
+  try {
+    return kill(process, 0);
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+};
+
+const setAside = (path: string): void => {
+  const usage = usagePathOf(path);
+  if (existsSync(usage)) renameSync(usage, `${usage}.cut-${randomId("", 6)}`);
+};
+
+const removeIfEmpty = (folder: string): void => {
+  if (readdirSync(folder).length === 0) rmdirSync(folder);
+};

@@ -1,0 +1,82 @@
+import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { AigwError } from "../../../errors.ts";
+import { randomId } from "../../../random-id.ts";
+import type { BackupFacts, RestoreOptions } from "../../maintenance.ts";
+import { CONTROL_SCHEMA } from "../control-schema.ts";
+import { placeNew } from "../create-database-file.ts";
+import { Database } from "../database.ts";
+import { sweepStale } from "../files/sweep-stale.ts";
+import { syncPath } from "../files/sync-path.ts";
+import { translateFsError } from "../files/translate-fs-error.ts";
+import type { Schema } from "../migrations.ts";
+import { TRAFFIC_SCHEMA } from "../traffic-schema.ts";
+import { usagePathOf } from "../usage-path.ts";
+import { readMeta } from "./facts.ts";
+import { damagedBackup } from "./manifest.ts";
+import { readArchive } from "./read-archive.ts";
+
+/**
+ * Unpacks and checks everything beside `path` first. Then the usage database is linked into place and the control
+ * database last: until that is there, there is no store.
+ */
+export const restoreBackup = async (path: string, archive: string, options: RestoreOptions): Promise<BackupFacts> => {
+  const staged = `${path}.restore-${randomId("", 10)}`;
+  const control = join(staged, "aigw.db");
+  const usage = join(staged, "aigw.usage.db");
+  try {
+    sweepStale(`${path}.restore-`);
+    mkdirSync(staged, { mode: 0o700 });
+    const { facts, files } = await readArchive(archive, staged).catch((error: unknown) => {
+      throw translateFsError(error, archive);
+    });
+    options.prove(check(archive, control, CONTROL_SCHEMA, (db) => readMeta(db, "key_check")));
+    check(archive, usage, TRAFFIC_SCHEMA, () => "");
+    forgetGateways(usage);
+    syncPath(usage);
+    options.onProven();
+    place({ control, usage }, path);
+    return { ...facts, bytes: files["aigw.db"].bytes + files["aigw.usage.db"].bytes };
+  } catch (error) {
+    throw translateFsError(error, path);
+  } finally {
+    rmSync(staged, { recursive: true, force: true });
+  }
+};
+
+const check = <T>(archive: string, path: string, schema: Schema, read: (db: Database) => T): T => {
+  const db = Database.peek(path, schema, { busyTimeoutMs: 0, still: true });
+  try {
+    const [problem] = db.integrityProblems();
+    if (problem !== undefined) throw damagedBackup(archive, problem);
+    return read(db);
+  } finally {
+    db.close();
+  }
+};
+
+/** Those that ran where the backup was made do not run here, and nobody should wait for them. */
+const forgetGateways = (usage: string): void => {
+  const db = Database.open(usage, TRAFFIC_SCHEMA, 0);
+  try {
+    db.run("DELETE FROM instances");
+  } finally {
+    db.close();
+  }
+};
+
+const place = (staged: { readonly control: string; readonly usage: string }, path: string): void => {
+  const usagePath = usagePathOf(path);
+  // Another database's leftovers would be replayed into this one.
+  for (const file of [path, usagePath].flatMap((base) => [base, `${base}-wal`, `${base}-journal`])) {
+    if (existsSync(file)) throw occupied(file);
+  }
+  if (!placeNew(staged.usage, usagePath)) throw occupied(usagePath);
+  if (placeNew(staged.control, path)) return;
+  rmSync(usagePath, { force: true });
+  syncPath(dirname(usagePath));
+  throw occupied(path);
+};
+
+const occupied = (file: string): AigwError =>
+  new AigwError("already_exists", `${file} exists already. A backup is restored into an empty home only: --home <dir>`);
