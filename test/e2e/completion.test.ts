@@ -9,7 +9,7 @@ import { type TestContext, test } from "node:test";
 import { promisify } from "node:util";
 import { run as runCli } from "@aigw/cli";
 import { addClient, addService, initHome, openHome, systemClock } from "@aigw/core";
-import { aigw, cleanEnv, MAIN, temporaryHome } from "../support/aigw.ts";
+import { AIGW, aigw, cleanEnv, temporaryHome } from "../support/aigw.ts";
 
 const run = promisify(execFile);
 const ON_TERMINAL = resolve(import.meta.dirname, "../../packages/cli/test/support/on-terminal.py");
@@ -35,7 +35,7 @@ const prepared = async (t: TestContext): Promise<Prepared> => {
   mkdirSync(bin);
   writeFileSync(
     join(bin, "aigw"),
-    `#!/bin/sh\ncase "$1" in __complete|completion) exec '${process.execPath}' '${MAIN}' "$@";; esac\nprintf '%s\\n' "$*" >>'${calls}'\n`,
+    `#!/bin/sh\ncase "$1" in __complete|completion) exec '${process.execPath}' ${AIGW.map((arg) => `'${arg}'`).join(" ")} "$@";; esac\nprintf '%s\\n' "$*" >>'${calls}'\n`,
   );
   chmodSync(join(bin, "aigw"), 0o755);
   return {

@@ -41,7 +41,7 @@ describe("kill -9 of commands", { concurrency: true }, () => {
       // Then commands wait for its receipt, which is one more moment to be killed at.
       if (lane === 0) await startGatewayProcess(t, home);
       const aim = new Aim(await timeOf(home, ["client", "set", "john", "--note", "works"]));
-      for (let round = 0; round < Math.ceil(rounds(30) / lanes); round += 1) {
+      for (let round = 0; round < Math.ceil(rounds(18) / lanes); round += 1) {
         const attempt = ATTEMPTS[(round * lanes + lane) % ATTEMPTS.length] as Attempt;
         const end = await killOnce(home, attempt, `${lane}-${round}`, aim.next());
         aim.learn(end);
@@ -56,7 +56,7 @@ describe("kill -9 of commands", { concurrency: true }, () => {
 
   it("init: there is a whole home or none, and the next init makes it", async (t) => {
     const aim = new Aim(await timeOf(temporaryHome(t), ["init"]));
-    for (let round = 0; round < Math.ceil(rounds(30) / 6); round += 1) {
+    for (let round = 0; round < Math.ceil(rounds(18) / 6); round += 1) {
       const home = temporaryHome(t);
       const { code } = await killed(home, ["init", "--public-url", "https://ai.example.com"], aim.next());
       const there = existsSync(home);

@@ -47,7 +47,7 @@ describe("kill -9 of the gateway", () => {
     const mustBeThere = new Set<string>();
     const sent = new Set<string>();
     const starts: number[] = [];
-    for (let round = 0; round < rounds(8); round += 1) {
+    for (let round = 0; round < rounds(4); round += 1) {
       const start = performance.now();
       const { url, child, done } = await startGatewayProcess(t, home);
       assert.equal((await send(`${url}/ready`)).status, 200);

@@ -53,7 +53,7 @@ const isListed = async (home: string, { id }: RunningGateway): Promise<boolean> 
 
 describe("SIGTERM", { concurrency: true }, () => {
   it("under load: not ready first, no accepted call fails, a stream gets the drain time, usage is stored", async (t) => {
-    const { home, gateway, token } = await setUp(t);
+    const { home, gateway, token, upstream } = await setUp(t);
     const { url, child, done } = gateway;
     assert.equal(await isListed(home, gateway), true);
     const stream = await openStream(`${url}/api/live/stream`, token);
@@ -82,7 +82,12 @@ describe("SIGTERM", { concurrency: true }, () => {
     assert.equal(code, 0, stderr);
 
     const failed = load.calls.filter(({ result }) => result !== 200 && result !== "ECONNREFUSED");
-    assert.deepEqual(failed, [], "a request on a connection that was taken must not fail");
+    // Closing a listener resets what the system took after the gateway's last accept: nobody but the client saw those.
+    const reached = upstream.seen.flatMap(({ rawHeaders }) => rawHeaders);
+    for (const { id, result, reused } of failed) {
+      assert.deepEqual([result, reused, reached.includes(id)], ["ECONNRESET", false, false], id);
+    }
+    assert.ok(failed.length <= 8, "one a connection at most");
     const refusedAt = load.calls.find(({ result }) => result === "ECONNREFUSED")?.endedAt ?? 0;
     assert.ok(notReady.at < refusedAt, "/ready turned before anybody was refused");
     await withHome(home, async ({ store }) => {
@@ -92,7 +97,9 @@ describe("SIGTERM", { concurrency: true }, () => {
       assert.equal(events.get("the-slow-one"), "ok");
       assert.equal(events.get("the-stream"), "incomplete");
       assert.equal(events.size, served.length + 2);
-      t.diagnostic(`${served.length} calls served; the stream got ${Math.round(streamed)} ms`);
+      t.diagnostic(
+        `${served.length} calls served, ${failed.length} reset untaken; the stream got ${Math.round(streamed)} ms`,
+      );
     });
     assert.equal(await isListed(home, gateway), false);
   });

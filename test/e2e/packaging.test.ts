@@ -21,9 +21,10 @@ const env = {
 
 /** pnpm as it runs this test, or the one the README names. */
 const pnpm = (args: readonly string[], cwd: string): Promise<unknown> => {
+  // A native program since pnpm 12.
   const own = process.env["npm_execpath"];
-  return own?.includes("pnpm")
-    ? run(process.execPath, [own, ...args], { cwd, timeout: 60_000 })
+  return own !== undefined && /pnpm$/.test(own)
+    ? run(own, args, { cwd, timeout: 60_000 })
     : run("npx", ["-y", "pnpm@12.21.0", ...args], { cwd, timeout: 60_000 });
 };
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { aigw, json, MAIN, temporaryHome } from "./support/harness.ts";
+import { AIGW, aigw, json, temporaryHome } from "./support/harness.ts";
 
 const python = ["python3", "python"].find((name) => spawnSync(name, ["-c", "import pty"]).status === 0);
 const skip = python === undefined ? "no python3 with pty on this machine" : false;
@@ -21,7 +21,7 @@ const onTerminal = (
   steps: readonly (readonly [expect: string, send: string])[],
   options: { readonly pipeStdout?: boolean; readonly env?: Record<string, string> } = {},
 ): Session => {
-  const job = { argv: [process.execPath, MAIN, ...argv], steps, columns: 100, timeout: 30, ...options };
+  const job = { argv: [process.execPath, ...AIGW, ...argv], steps, columns: 100, timeout: 30, ...options };
   const { stdout, stderr } = spawnSync(
     python ?? "python3",
     [join(import.meta.dirname, "support/on-terminal.py"), JSON.stringify(job)],

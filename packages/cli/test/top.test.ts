@@ -6,7 +6,7 @@ import { stripVTControlCharacters } from "node:util";
 import type { Store, UsageEvent } from "@aigw/core";
 import { anEvent, anInstance } from "@aigw/core/testing";
 import type { StopSignal } from "../src/io.ts";
-import { aigw, json, MAIN, opened, temporaryHome } from "./support/harness.ts";
+import { AIGW, aigw, json, opened, temporaryHome } from "./support/harness.ts";
 
 const python = ["python3", "python"].find((name) => spawnSync(name, ["-c", "import pty, termios"]).status === 0);
 const skip = python === undefined ? "no python3 with pty on this machine: top was not tried on a terminal" : false;
@@ -102,7 +102,7 @@ const onTerminal = (
   steps: readonly (readonly [string, { send?: string; signal?: string; resize?: readonly [number, number] }])[],
 ): Promise<Session> =>
   new Promise((settle, reject) => {
-    const job = JSON.stringify({ argv: [process.execPath, MAIN, "top"], steps });
+    const job = JSON.stringify({ argv: [process.execPath, ...AIGW, "top"], steps });
     const child = spawn(python ?? "python3", [join(import.meta.dirname, "support/session.py"), job], {
       env: { PATH: process.env["PATH"], TERM: "xterm", NO_COLOR: "1", AIGW_HOME: home },
       stdio: ["ignore", "pipe", "inherit"],

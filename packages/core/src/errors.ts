@@ -45,4 +45,4 @@ export const isAigwError = (error: unknown, ...codes: ErrorCode[]): error is Aig
 
 /** True for every code that says the store cannot be used now: the callers that hold on and retry ask this. */
 export const isStoreFault = (error: unknown): error is AigwError =>
-  error instanceof AigwError && error.code.startsWith("store_");
+  error instanceof AigwError && (error.code.startsWith("store_") || error.code === "insecure_permissions");

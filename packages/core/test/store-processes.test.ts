@@ -8,7 +8,7 @@ import { sqliteFixture } from "./store-support/sqlite-fixture.ts";
 const APPEND_CHILD = join(import.meta.dirname, "store-support", "append-child.ts");
 const WRITERS = 8;
 const EACH = 25;
-const KILLS = 20;
+const KILLS = Number(process.env["AIGW_TEST_ROUNDS"] ?? 6);
 
 /** `<rev> <name>` lines, without a last one cut off. */
 const acknowledged = (out: string): ReadonlyMap<number, string> =>

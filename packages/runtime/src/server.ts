@@ -91,9 +91,12 @@ export const listen = async (options: ListenOptions): Promise<GatewayServer> => 
     // http.Server.close() destroys connections without a request, also those whose first request is on its way.
     await delay(FIRST_REQUEST_MS);
     const closed = new Promise<void>((done) => server.close(() => done()));
+    // Node closes those that are idle now, and leaves open those whose answer ends later.
+    const idle = setInterval(() => server.closeIdleConnections(), 100);
     if (!(await endsWithin(closed, drainMs))) cutOpenCalls();
     if (!(await endsWithin(closed, LAST_WORDS_MS))) server.closeAllConnections();
     await closed;
+    clearInterval(idle);
   };
   return {
     url: urlOf(tls === undefined ? "http" : "https", server.address() as AddressInfo),

@@ -10,7 +10,8 @@ import type { Io, StopSignal } from "../../src/io.ts";
 import type { Prompter } from "../../src/prompter.ts";
 import { run } from "../../src/run.ts";
 
-export const MAIN: string = resolve(import.meta.dirname, "../../src/main.ts");
+/** What Node runs the built command line with. */
+export const AIGW: readonly string[] = ["--conditions=aigw-built", resolve(import.meta.dirname, "../../dist/main.js")];
 
 /** A home that does not exist yet, in a folder that is gone after the test. */
 export const temporaryHome = (t: Pick<TestContext, "after">): string => {
@@ -125,7 +126,7 @@ export const start = (
   argv: readonly string[],
   options: Pick<RunOptions, "env" | "stdin"> = {},
 ): Started => {
-  const child = spawn(process.execPath, [MAIN, ...argv], {
+  const child = spawn(process.execPath, [...AIGW, ...argv], {
     env: { PATH: process.env["PATH"], HOME: join(home, ".."), AIGW_HOME: home, ...options.env },
     stdio: [options.stdin === undefined ? "ignore" : "pipe", "pipe", "pipe"],
     timeout: PROCESS_TIMEOUT_MS,

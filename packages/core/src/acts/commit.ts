@@ -39,7 +39,8 @@ export const commit = async <T>(deps: ActDeps, decide: () => Promise<Decision<T>
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const rev = await deps.store.control.head();
     const { draft, result } = await decide();
-    if (draft === undefined) return { result, rev, changed: false };
+    // Not `rev`: what made it unnecessary may have come in between.
+    if (draft === undefined) return { result, rev: await deps.store.control.head(), changed: false };
     const change = await appendUnlessRaced(deps, rev, draft);
     if (change !== undefined) return { result, rev: change.rev, changed: true };
   }

@@ -40,9 +40,19 @@ export const rotateSecretWithGrace = async (
     const after = publish(before, fresh, deps.clock.now());
     return { draft: { action: "secret.publish", subject: kid, after }, result: undefined };
   });
-  const receipt = await awaitGateways(deps, published.rev, timeoutMs);
+  try {
+    await confirmed(deps, published.rev, timeoutMs);
+    return await activated(deps, fresh, graceMs);
+  } catch (error) {
+    // Best effort: with the store away it stays published, which lets nobody in, and is retired by the next rotation.
+    await takeBack(deps, kid).catch(() => undefined);
+    throw error;
+  }
+};
+
+const confirmed = async (deps: ActDeps, rev: number, timeoutMs: number | undefined): Promise<void> => {
+  const receipt = await awaitGateways(deps, rev, timeoutMs);
   if (!receipt.complete) {
-    await takeBack(deps, kid);
     const silent = receipt.gateways.filter((gateway) => gateway.appliedAfterMs === undefined);
     const names = silent.map((gateway) => `${gateway.address} (${gateway.id})`);
     throw new AigwError(
@@ -51,6 +61,10 @@ export const rotateSecretWithGrace = async (
       { details: { gateways: silent.map((gateway) => gateway.id) } },
     );
   }
+};
+
+const activated = (deps: ActDeps, fresh: SigningKey, graceMs: number): Promise<Committed<RotationResult>> => {
+  const { kid } = fresh;
   return commit(deps, async () => {
     const before = await deps.store.control.keyring();
     if (before.find((key) => key.kid === kid)?.status !== "published") throw raced();
@@ -64,7 +78,7 @@ export const rotateSecretWithGrace = async (
 const ABANDONED_MS = 10_000;
 
 const refuseIfUnderWay = (keyring: Keyring, now: number): void => {
-  if (keyring.some((key) => key.status === "published" && now - key.createdAt < ABANDONED_MS)) throw raced();
+  if (keyring.some((key) => key.status === "published" && Math.abs(now - key.createdAt) < ABANDONED_MS)) throw raced();
 };
 
 const raced = (): AigwError =>

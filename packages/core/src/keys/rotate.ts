@@ -33,14 +33,15 @@ export const withdraw = (keyring: Keyring, kid: string, now: number): Keyring =>
   keyring.map((key) => (key.kid === kid ? retire(key, now) : key));
 
 const retire = (key: SigningKey, now: number): SigningKey => {
-  if (key.status === "retired") return key;
   const { sealedSecret: _dropped, verifyUntil: _ended, ...rest } = key;
-  return { ...rest, status: "retired", retiredAt: now };
+  return { ...rest, status: "retired", retiredAt: key.retiredAt ?? now };
 };
 
 const retireOverdue = (keyring: Keyring, now: number): Keyring =>
   keyring.map((key) =>
-    key.status === "retiring" && key.verifyUntil !== undefined && key.verifyUntil <= now ? retire(key, now) : key,
+    key.status === "retiring" && key.verifyUntil !== undefined && key.verifyUntil <= now
+      ? { ...retire(key, now), verifyUntil: key.verifyUntil }
+      : key,
   );
 
 const prune = (keyring: Keyring): Keyring => {

@@ -5,6 +5,7 @@ import {
   nextFreeAt,
   oldestFreeAt,
   type PermitWindow,
+  type Spent,
   settle,
   spend,
 } from "./permit-window.ts";
@@ -32,7 +33,7 @@ export interface Holding {
   leaseLastUse: number;
   leaseUntil: number;
   /** Admitted while the store was away; written with the next permit. */
-  unsaved: readonly number[];
+  unsaved: readonly Spent[];
   refusedUntil: number;
   /** Somebody else may have given permits back since it was read. */
   outdated: boolean;
@@ -73,12 +74,12 @@ export const currentWindow = (holding: Holding, now: number, { holder, windowMs 
     const used = holding.leaseUsed > 0 ? ([holding.leaseLastUse, holding.leaseUsed] as const) : undefined;
     window = giveBack(window, holder, used);
   }
-  for (const at of holding.unsaved) window = spend(window, at, 1);
+  for (const [at, count] of holding.unsaved) window = spend(window, at, count);
   return settle(window, now, windowMs);
 };
 
 export const admitted = (holding: Holding, now: number, { windowMs }: Terms): Permit => {
-  const used = counted(holding.window) - holding.leaseLeft + holding.unsaved.length;
+  const used = counted(holding.window) - holding.leaseLeft + holding.unsaved.reduce((sum, [, count]) => sum + count, 0);
   const freeAt = oldestFreeAt(holding.window, windowMs) ?? now + windowMs;
   return {
     admitted: true,

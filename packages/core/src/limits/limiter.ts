@@ -42,6 +42,8 @@ export class Limiter {
   readonly #holdings = new Map<string, Holding>();
   #storeAway = false;
   #storeAwayUntil = 0;
+  /** One key finds out for all when the lock is free: every try blocks the thread for the busy timeout. */
+  #lockFree: Promise<void> | undefined;
 
   constructor(options: LimiterOptions) {
     this.#options = options;
@@ -81,8 +83,9 @@ export class Limiter {
     if (holding === undefined) return;
     if (holding.turn !== undefined) return this.#inTurn(holding, () => this.refund(key, permit));
     holding.refusedUntil = 0;
-    if (holding.unsaved.includes(permit.at)) {
-      holding.unsaved = holding.unsaved.toSpliced(holding.unsaved.indexOf(permit.at), 1);
+    const unsaved = holding.unsaved.findIndex(([at]) => at === permit.at);
+    if (unsaved >= 0) {
+      holding.unsaved = holding.unsaved.toSpliced(unsaved, 1);
       return;
     }
     const window = unspend(currentWindow(holding, this.#options.store.steadyNow(), this.#options), permit.at);
@@ -140,7 +143,7 @@ export class Limiter {
     const free = holding.limit - counted(window);
     if (free <= 0) return this.#refuse(holding, window, now);
     const admitHere = (): Permit => {
-      holding.unsaved = [...holding.unsaved, now];
+      holding.unsaved = withUnsaved(holding, now, this.#options.windowMs);
       return admitted(holding, now, this.#options);
     };
     if (this.#storeAwayUntil > now) return admitHere();
@@ -237,10 +240,17 @@ export class Limiter {
     };
     let answer: MaybePromise<A>;
     try {
-      answer = call();
+      answer = this.#lockFree === undefined ? call() : this.#lockFree.then(call);
     } catch (error) {
       if (this.#storeAway || !isAigwError(error, "store_locked")) return fault(error);
-      answer = this.#waitForLock(call);
+      const waiting = this.#waitForLock(call);
+      answer = waiting;
+      this.#lockFree = waiting
+        .then(() => undefined)
+        .finally(() => {
+          this.#lockFree = undefined;
+        });
+      this.#lockFree.catch(() => undefined);
     }
     if (!(answer instanceof Promise)) return done(answer);
     const turn = answer.finally(() => {
@@ -267,3 +277,17 @@ export class Limiter {
     return then();
   }
 }
+
+const UNSAVED_STEP_MS = 1_000;
+
+/**
+ * One more permit that could not be written. Those of one second count together, as of the last of them: an outage
+ * costs a client with a large limit a minute's 60 entries, not one for each of its calls.
+ */
+const withUnsaved = ({ unsaved, limit }: Holding, now: number, windowMs: number): Holding["unsaved"] => {
+  const counting = unsaved.filter(([at]) => now - at < windowMs);
+  const last = counting.at(-1);
+  const step = (at: number): number => Math.floor(at / UNSAVED_STEP_MS);
+  if (limit <= SINGLE_PERMIT_LIMIT || last === undefined || step(last[0]) !== step(now)) return [...counting, [now, 1]];
+  return [...counting.slice(0, -1), [now, last[1] + 1]];
+};

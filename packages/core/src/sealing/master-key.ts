@@ -28,7 +28,17 @@ export const parseMasterKey = (text: string, source: string): Uint8Array => {
  */
 export const readMasterKeyFile = (path: string): Uint8Array => {
   assertPrivate(path, "file");
-  return parseMasterKey(readFileSync(path, "utf8"), path);
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new AigwError(
+      "insecure_permissions",
+      `${path} cannot be read by this user. It must be a file of this user's, with mode 600.`,
+      { cause, details: { path } },
+    );
+  }
+  return parseMasterKey(text, path);
 };
 
 /**

@@ -25,7 +25,8 @@ export const parseUpstreamUrl = (value: string): string => {
   return url.href.replace(/\/+$/, "");
 };
 
-const redactUserInfo = (value: string): string => value.replace(/\/\/[^/@]*@/, "//…@");
+/** Up to the last `@`: a password that was not percent-encoded may hold any character. */
+const redactUserInfo = (value: string): string => value.replace(/^([a-z]+:)?.*@/is, "$1//…@");
 
 /** `500ms`, `60s`, `5m`, `1h` → milliseconds, from 100 ms to 24 h. */
 export const parseDuration = (what: string, value: string): number => {
@@ -56,7 +57,8 @@ const RESERVED = new Set([
 
 /** An RFC 9110 field name that a service may set. */
 export const parseHeaderName = (value: string): string => {
-  const lower = value.toLowerCase();
+  // `X_Client_ID` is the same variable to a CGI or WSGI server.
+  const lower = value.toLowerCase().replaceAll("_", "-");
   if (/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$/.test(value) && !RESERVED.has(lower) && !lower.startsWith("x-forwarded-")) {
     return value;
   }

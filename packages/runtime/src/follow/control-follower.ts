@@ -1,4 +1,6 @@
+import { setTimeout as delay } from "node:timers/promises";
 import {
+  AigwError,
   type Change,
   type Client,
   type Clock,
@@ -25,6 +27,8 @@ const POLL_MS = 50;
 const PAGE = 1_000;
 /** A request that comes later than this after the last look (the process was suspended) looks itself first. */
 const LOOK_AGAIN_MS = 500;
+/** An engine that does not answer counts as away; less than LOOK_AGAIN_MS, so that requests need not wait for it. */
+const LOOK_TIMEOUT_MS = 300;
 
 export interface FollowerOptions {
   readonly control: ControlStore;
@@ -51,6 +55,12 @@ export class ControlFollower {
   #freshAt = Number.NEGATIVE_INFINITY;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #looking: Promise<void> | undefined;
+  /** The look after the one under way. */
+  #nextLook: Promise<void> | undefined;
+  /** Everything up to it is in force: opened, and what it forbids cut. */
+  #appliedRev = 0;
+  /** A change could not be opened, so the state is neither the old nor the new one. */
+  #torn = false;
   #faulty = false;
   #timer: NodeJS.Timeout | undefined;
 
@@ -61,7 +71,7 @@ export class ControlFollower {
   /** @throws AigwError when the state cannot be loaded: a gateway never starts blind */
   async start(): Promise<void> {
     await this.#load();
-    this.#timer = setInterval(() => void this.refresh(), POLL_MS);
+    this.#timer = setInterval(() => void (this.#looking ?? this.#look()), POLL_MS);
   }
 
   stop(): void {
@@ -69,7 +79,7 @@ export class ControlFollower {
   }
 
   get rev(): number {
-    return this.#state.rev;
+    return this.#appliedRev;
   }
 
   clientById(id: string): Client | undefined {
@@ -82,6 +92,11 @@ export class ControlFollower {
 
   key(kid: string): OpenedKey | undefined {
     return this.#keys.get(kid);
+  }
+
+  /** Whether this key ended by itself, after its grace: what it opened may go on, unlike after a rotation at once. */
+  ranOut(kid: string): boolean {
+    return this.#state.keyring.some((key) => key.kid === kid && key.verifyUntil !== undefined);
   }
 
   signingKey(): OpenedKey | undefined {
@@ -119,22 +134,31 @@ export class ControlFollower {
 
   /**
    * Looks at the log now instead of at the next poll: for a login, and before a token of somebody new is refused, so that
-   * an act that is done is in force for whoever comes next. Callers at the same time share one look.
+   * an act that is done is in force for whoever comes next. A look under way may have read the log before that act, so
+   * its callers share the next one.
    */
   refresh(): Promise<void> {
-    this.#looking ??= this.#catchUp().finally(() => {
+    if (this.#looking === undefined) return this.#look();
+    this.#nextLook ??= this.#looking.then(() => {
+      this.#nextLook = undefined;
+      return this.#looking ?? this.#look();
+    });
+    return this.#nextLook;
+  }
+
+  #look(): Promise<void> {
+    this.#looking = this.#catchUp().finally(() => {
       this.#looking = undefined;
     });
     return this.#looking;
   }
 
   async #catchUp(): Promise<void> {
-    this.#lookedAt = this.#options.clock.monotonic();
+    const asked = this.#options.clock.monotonic();
     try {
-      const asked = this.#lookedAt;
-      const head = await this.#options.control.head();
+      const head = await inTime(this.#options.control.head());
       // A log that went back is another log: somebody put a backup in its place.
-      if (head < this.#state.rev) await this.#load();
+      if (head < this.#state.rev || this.#torn) await this.#load();
       else if (head > this.#state.rev) await this.#applyUpTo(head);
       this.#freshAt = asked;
       if (this.#faulty) this.#options.onRecovered();
@@ -142,8 +166,13 @@ export class ControlFollower {
     } catch (error) {
       if (!this.#faulty) this.#options.onFault(error);
       this.#faulty = true;
-      if (!isStoreFault(error)) this.#freshAt = Number.NEGATIVE_INFINITY;
+      if (!isStoreFault(error)) {
+        this.#freshAt = Number.NEGATIVE_INFINITY;
+        this.#torn = true;
+      }
     }
+    // Only now: a process that was stopped and continued must not take a look that has just begun for a recent one.
+    this.#lookedAt = asked;
   }
 
   async #applyUpTo(head: number): Promise<void> {
@@ -155,6 +184,12 @@ export class ControlFollower {
         this.#open(change);
       }
     }
+    this.#applied();
+  }
+
+  #applied(): void {
+    this.#appliedRev = this.#state.rev;
+    this.#torn = false;
     this.#options.onApplied();
   }
 
@@ -166,7 +201,7 @@ export class ControlFollower {
     for (const name of this.#state.services.keys()) this.#openService(name);
     this.#freshAt = asked;
     this.#lookedAt = asked;
-    this.#options.onApplied();
+    this.#applied();
   }
 
   #open(change: Change): void {
@@ -199,3 +234,17 @@ export class ControlFollower {
     });
   }
 }
+
+const inTime = async <T>(answer: MaybePromise<T>): Promise<T> => {
+  if (!(answer instanceof Promise)) return answer;
+  const timeout = new AbortController();
+  const late = delay(LOOK_TIMEOUT_MS, undefined, { signal: timeout.signal }).then(() => {
+    throw new AigwError("store_unavailable", "The store does not answer.");
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    late.catch(() => undefined);
+    timeout.abort();
+  }
+};

@@ -27,6 +27,9 @@ export class InstanceReporter {
   #timer: NodeJS.Timeout | undefined;
   #retry: NodeJS.Timeout | undefined;
   #faulty = false;
+  #sending: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
+  #retired = false;
 
   constructor(options: ReporterOptions) {
     this.#options = options;
@@ -46,8 +49,26 @@ export class InstanceReporter {
     this.#requests += 1;
   }
 
-  async report(): Promise<void> {
+  /** One after the other: an older report that arrives later would take an acknowledgement back. */
+  report(): Promise<void> {
+    if (this.#sending === undefined) return this.#begin();
+    this.#next ??= this.#sending.then(() => {
+      this.#next = undefined;
+      return this.#sending ?? this.#begin();
+    });
+    return this.#next;
+  }
+
+  #begin(): Promise<void> {
+    this.#sending = this.#send().finally(() => {
+      this.#sending = undefined;
+    });
+    return this.#sending;
+  }
+
+  async #send(): Promise<void> {
     clearTimeout(this.#retry);
+    if (this.#retired) return;
     try {
       await this.#options.traffic.reportInstance({
         ...this.#options.identity,
@@ -66,7 +87,9 @@ export class InstanceReporter {
 
   /** The gateway ends: nobody is to wait for it any more. */
   async retire(): Promise<void> {
+    this.#retired = true;
     clearInterval(this.#timer);
+    await this.#sending;
     clearTimeout(this.#retry);
     try {
       await this.#options.traffic.retireInstance(this.#options.identity.id);

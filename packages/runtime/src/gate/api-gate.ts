@@ -117,7 +117,13 @@ export class ApiGate {
 
   #limit(request: Request, who: Admitted): void {
     const permit = this.#deps.limiter.acquire(who.client.id, limitOf(who.client));
-    this.#next(request, permit, (granted) => this.#forward(request, who, granted));
+    this.#next(request, permit, (granted) => {
+      // While it waited, it may have been revoked, or the service removed or taken from it.
+      const now = permit instanceof Promise ? this.#deps.authenticator.judge(who.claims) : who;
+      const mayStill = now.kind === "ok" && mayCall(now.client, request.service);
+      if (mayStill && this.#deps.follower.upstream(request.service) !== undefined) this.#forward(request, now, granted);
+      else this.#permit(request, now);
+    });
   }
 
   #forward(request: Request, who: Admitted, permit: Permit): void {

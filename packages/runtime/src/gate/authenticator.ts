@@ -44,7 +44,10 @@ export class Authenticator {
     if (client === undefined) return INVALID;
     const key = follower.key(claims.kid);
     const now = this.#options.tokenNow();
-    const alive = key !== undefined && verifies(key.record, now) && claims.expiresAt * 1000 > now;
+    const alive =
+      key !== undefined &&
+      verifies(key.record, Math.min(now, this.#options.wallNow())) &&
+      claims.expiresAt * 1000 > now;
     if (alive && client.epoch === claims.epoch && this.standing(client) === "active") {
       return { kind: "ok", client, claims };
     }

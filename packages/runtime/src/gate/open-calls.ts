@@ -53,7 +53,7 @@ export class OpenCalls {
       client !== undefined &&
       client.epoch === claims.epoch &&
       this.#authenticator.standing(client) === "active" &&
-      this.#follower.key(claims.kid) !== undefined &&
+      (this.#follower.key(claims.kid) !== undefined || this.#follower.ranOut(claims.kid)) &&
       mayCall(client, service)
     );
   }

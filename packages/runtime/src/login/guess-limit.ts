@@ -22,6 +22,7 @@ export interface Attempt {
  */
 export class GuessLimit {
   readonly #limiter: Limiter;
+  readonly #turns = new Map<string, Promise<unknown>>();
 
   constructor(store: TrafficStore, holder: string) {
     this.#limiter = new Limiter({ store, holder, windowMs: WINDOW_MS, bundles: false });
@@ -30,8 +31,11 @@ export class GuessLimit {
   /** @returns the attempt, or for how many milliseconds to wait */
   async attempt(username: string, remoteAddress: string): Promise<Attempt | { readonly waitMs: number }> {
     const source = sourceOf(remoteAddress);
-    const accountKey = `login:${digest(`${source} ${username}`)}`;
+    const accountKey = accountKeyOf(username, remoteAddress);
     const sourceKey = `login-source:${source}`;
+    // Looked at first: a source that is over its bound costs no write, whatever names it tries.
+    const already = await this.#limiter.peek(sourceKey, PER_SOURCE);
+    if (already.remaining === 0) return { waitMs: already.resetMs };
     const account = await this.#limiter.acquire(accountKey, PER_ACCOUNT_AND_SOURCE);
     if (!account.admitted) return { waitMs: account.resetMs };
     const bySource = await this.#limiter.acquire(sourceKey, PER_SOURCE);
@@ -40,6 +44,21 @@ export class GuessLimit {
       return { waitMs: bySource.resetMs };
     }
     return { forgive: () => this.#forgive([accountKey, account], [sourceKey, bySource]) };
+  }
+
+  /**
+   * Attempts at one account from one source one after the other: a right password that is still being checked must not
+   * count against the next one. Few are longer than a hash.
+   */
+  async inTurn<T>({ username, remoteAddress }: Attempted, work: () => Promise<T>): Promise<T> {
+    const key = accountKeyOf(username, remoteAddress);
+    const mine = Promise.resolve(this.#turns.get(key)).then(work, work);
+    this.#turns.set(key, mine);
+    try {
+      return await mine;
+    } finally {
+      if (this.#turns.get(key) === mine) this.#turns.delete(key);
+    }
   }
 
   prune(): void {
@@ -57,6 +76,14 @@ export class GuessLimit {
     }
   }
 }
+
+interface Attempted {
+  readonly username: string;
+  readonly remoteAddress: string;
+}
+
+const accountKeyOf = (username: string, remoteAddress: string): string =>
+  `login:${digest(`${sourceOf(remoteAddress)} ${username}`)}`;
 
 /** A name of any length and content becomes a key of fixed size. */
 const digest = (text: string): string => createHash("sha256").update(text).digest("base64url").slice(0, 22);

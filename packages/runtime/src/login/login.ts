@@ -34,7 +34,12 @@ export class Login {
     this.#deps = deps;
   }
 
-  async attempt({ username, password }: Credentials, remoteAddress: string): Promise<LoginResult> {
+  attempt(credentials: Credentials, remoteAddress: string): Promise<LoginResult> {
+    const { username } = credentials;
+    return this.#deps.guessLimit.inTurn({ username, remoteAddress }, () => this.#attempt(credentials, remoteAddress));
+  }
+
+  async #attempt({ username, password }: Credentials, remoteAddress: string): Promise<LoginResult> {
     const { follower, guessLimit, hashSlots } = this.#deps;
     await follower.refresh();
     if (!(await follower.isFresh())) return { kind: "unavailable" };

@@ -1,6 +1,9 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { TokenIssue, TrafficStore, UsageEvent } from "@aigw/core";
 
 const FLUSH_MS = 50;
+/** At the end somebody else may hold the lock; what is not stored then is lost. */
+const LAST_FLUSH_MS = 5_000;
 const BATCH = 500;
 /** After a fault: a store that is locked costs the thread its busy timeout at every try. */
 const RETRY_MS = 500;
@@ -72,7 +75,12 @@ export class UsageRecorder {
   async close(): Promise<number> {
     clearInterval(this.#timer);
     await this.#flushing;
+    const end = performance.now() + LAST_FLUSH_MS;
     await this.flush();
+    while (this.#events.length > 0 && performance.now() < end) {
+      await delay(FLUSH_MS);
+      await this.flush();
+    }
     const lost = this.#events.length;
     this.#dropped += lost;
     this.#events = [];
@@ -88,7 +96,7 @@ export class UsageRecorder {
         this.#events = this.#events.slice(batch.length);
       }
       if (this.#issues.length > 0) {
-        const issues = this.#issues;
+        const issues = [...this.#issues];
         await this.#options.traffic.recordTokens(issues);
         this.#issues = this.#issues.slice(issues.length);
       }

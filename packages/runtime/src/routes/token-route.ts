@@ -6,6 +6,8 @@ import type { Login, LoginResult } from "../login/login.ts";
 import { secondsUntil } from "../seconds.ts";
 
 const MAX_BODY_BYTES = 8192;
+/** As for the header: who dribbles holds a connection for so long at most. */
+const BODY_TIMEOUT_MS = 15_000;
 
 /** RFC 6749 §5.1 and §5.2: neither a token nor a refusal may be kept by a cache. */
 const NO_STORE = { "Cache-Control": "no-store", Pragma: "no-cache" };
@@ -80,10 +82,19 @@ const readBody = async (incoming: IncomingMessage): Promise<Buffer | undefined> 
   if (declaresTooMuch(incoming)) return undefined;
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > MAX_BODY_BYTES) return undefined;
-    chunks.push(chunk);
+  const { socket } = incoming;
+  const timer = setTimeout(() => socket.destroy(), BODY_TIMEOUT_MS);
+  try {
+    for await (const chunk of incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > MAX_BODY_BYTES) return undefined;
+      chunks.push(chunk);
+    }
+  } catch {
+    // The client has left: nobody reads the refusal that an empty body leads to, and it is no fault of ours to log.
+    return Buffer.alloc(0);
+  } finally {
+    clearTimeout(timer);
   }
   return Buffer.concat(chunks);
 };

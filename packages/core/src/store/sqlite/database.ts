@@ -201,7 +201,7 @@ export class Database {
   }
 
   isInPlace(): boolean {
-    const found = statSync(this.path, { throwIfNoEntry: false });
+    const found = statOf(this.path);
     return found !== undefined && found.ino === this.#file.ino && found.dev === this.#file.dev;
   }
 
