@@ -85,7 +85,7 @@ describe("kill -9 of the gateway", () => {
         assert.deepEqual(without(found, sent), [], "events of calls that were never made");
       });
     }
-    assert.ok(mustBeThere.size > 1_000, `${mustBeThere.size} events`);
+    assert.ok(mustBeThere.size > 200, `${mustBeThere.size} events`);
     starts.sort((a, b) => a - b);
     const median = starts[starts.length >> 1] ?? 0;
     assert.ok(median < READY_WITHIN_MS, `ready after ${starts.map(Math.round).join()} ms`);

@@ -35,16 +35,16 @@ test("a BMP that would cost a gigabyte is 413", async (t) => {
 });
 
 test("a picture that takes too long is given up, and the next one is read", { timeout: 60_000 }, async (t) => {
-  const url = await start(t, { readMs: 1_500 });
+  const url = await start(t, { readMs: 3_000 });
   const started = performance.now();
   const [slow, next] = await Promise.all([post(url, SLOW), sleep(200).then(() => post(url, ORDER))]);
-  assert.deepEqual([slow.status, slow.error], [422, "the image could not be read within 1.5 s"]);
+  assert.deepEqual([slow.status, slow.error], [422, "the image could not be read within 3 s"]);
   assert.deepEqual([next.status, next.text], [200, "Order 4711 is ready"]);
-  assert.ok(performance.now() - started < 10_000);
+  assert.ok(performance.now() - started < 30_000);
 });
 
 test("when every place is taken the next caller is told to come again", { timeout: 60_000 }, async (t) => {
-  const url = await start(t, { places: 1, readMs: 1_500 });
+  const url = await start(t, { places: 1, readMs: 3_000 });
   const slow = post(url, SLOW);
   await sleep(300);
   const refused = await post(url, ORDER);
@@ -65,7 +65,7 @@ test("nobody waits for longer than the bound", { timeout: 60_000 }, async (t) =>
 });
 
 test("a caller who leaves gives the place back", { timeout: 60_000 }, async (t) => {
-  const url = await start(t, { places: 2, readMs: 1_500 });
+  const url = await start(t, { places: 2, readMs: 3_000 });
   const slow = post(url, SLOW);
   await sleep(300);
   const gone = fetch(url, { method: "POST", body: ORDER, signal: AbortSignal.timeout(200) });
