@@ -77,7 +77,7 @@ const tests = only.length > 0 ? only : patterns.flatMap((pattern) => globSync(pa
 if (tests.length === 0) throw new Error("no tests found");
 run("tests", process.execPath, [
   "--test",
-  "--test-concurrency=3",
+  "--test-concurrency=4",
   "--test-timeout=120000",
   "--test-reporter=dot",
   ...tests,
