@@ -10,10 +10,12 @@ import {
   parseLimit,
   parseLine,
   parseServiceList,
+  parseUpstreamUrl,
   verifyPassword,
 } from "@aigw/core";
 import { hash } from "@node-rs/argon2";
 import { generatePassword, parseChosenPassword, SAFE_SYMBOLS } from "../src/clients/password.ts";
+import { parseSetting } from "../src/config/settings.ts";
 
 const refused = (value: () => unknown): void => {
   assert.throws(value, (error) => error instanceof AigwError && error.code === "invalid_value");
@@ -118,5 +120,18 @@ describe("client fields", () => {
     assert.deepEqual(parseServiceList("ocr, chat,ocr"), ["chat", "ocr"]);
     assert.equal(parseServiceList("all"), undefined);
     for (const bad of ["", "ocr,", "OCR", "all,ocr"]) refused(() => parseServiceList(bad));
+  });
+});
+
+describe("a password typed into a URL", () => {
+  it("is not repeated by the error that refuses it", () => {
+    for (const url of ["http://user:pa@SECRET@host", "http://user:pa/SECRET@host", "http:user:SECRET@host"]) {
+      for (const parse of [parseUpstreamUrl, (value: string): string => parseSetting("public-url", value)]) {
+        assert.throws(
+          () => parse(url),
+          (error) => error instanceof AigwError && !error.message.includes("SECRET"),
+        );
+      }
+    }
   });
 });

@@ -3,6 +3,7 @@ import { parseEmail, parseLine } from "../clients/parse-client.ts";
 import { AigwError } from "../errors.ts";
 import type { Sealer } from "../sealing/sealer.ts";
 import { parseDuration } from "../services/parse-service.ts";
+import { redactUserInfo } from "./redact-user-info.ts";
 import { parseSmtpPassword, parseSmtpTls, parseSmtpUrl, smtpUrlWithoutPassword } from "./smtp.ts";
 
 /** A stored setting: how it is checked, what it is for, which environment variable overrides it. */
@@ -170,7 +171,7 @@ const parseHttpUrl = (what: string, value: string): string => {
   }
   throw new AigwError(
     "invalid_value",
-    `${what} '${value}' is not valid: use an http:// or https:// URL without user, query or fragment.`,
+    `${what} '${redactUserInfo(value)}' is not valid: use an http:// or https:// URL without user, query or fragment.`,
   );
 };
 

@@ -1,3 +1,4 @@
+import { redactUserInfo } from "../config/redact-user-info.ts";
 import { AigwError } from "../errors.ts";
 
 /** 1 to 32 of `a-z 0-9 -`, starting with a letter or digit: it is a path segment of every call. */
@@ -26,7 +27,6 @@ export const parseUpstreamUrl = (value: string): string => {
 };
 
 /** Up to the last `@`: a password that was not percent-encoded may hold any character. */
-const redactUserInfo = (value: string): string => value.replace(/^([a-z]+:)?.*@/is, "$1//…@");
 
 /** `500ms`, `60s`, `5m`, `1h` → milliseconds, from 100 ms to 24 h. */
 export const parseDuration = (what: string, value: string): number => {
