@@ -1,12 +1,15 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { TokenIssue, TrafficStore, UsageEvent } from "@aigw/core";
 
-const FLUSH_MS = 50;
+const FLUSH_MS = 25;
 /** At the end somebody else may hold the lock; what is not stored then is lost. */
 const LAST_FLUSH_MS = 5_000;
 const BATCH = 500;
-/** After a fault: a store that is locked costs the thread its busy timeout at every try. */
-const RETRY_MS = 500;
+/**
+ * A store that is locked costs the thread its busy timeout at every try, so the tries become rarer, up to this. The
+ * first are soon: somebody else's short write must not hold events back for longer than a kill may cost.
+ */
+const LONGEST_RETRY_MS = 500;
 /** While the store cannot take events, so many are held; about 5 MB. */
 export const HELD_EVENTS = 10_000;
 
@@ -29,6 +32,7 @@ export class UsageRecorder {
   #dropped = 0;
   #faulty = false;
   #retryAt = 0;
+  #faults = 0;
   #flushing: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -103,10 +107,12 @@ export class UsageRecorder {
       this.#options.onFlushed?.(performance.now() - started);
       if (this.#faulty) this.#options.onRecovered(this.#dropped);
       this.#faulty = false;
+      this.#faults = 0;
     } catch (error) {
       if (!this.#faulty) this.#options.onFault(error, this.#events.length);
       this.#faulty = true;
-      this.#retryAt = performance.now() + RETRY_MS;
+      this.#faults += 1;
+      this.#retryAt = performance.now() + Math.min(LONGEST_RETRY_MS, FLUSH_MS * 2 ** (this.#faults - 2));
     }
   }
 }
