@@ -165,6 +165,16 @@ describe("POST /auth/token", () => {
     assert.equal(answers.filter(({ status }) => status === 429).length, 20);
   });
 
+  it("lets twenty right logins at once of one client in: none of them is a guess", async (t) => {
+    const gateway = await startTestGateway(t);
+    const { password } = await gateway.add("john");
+    const answers = await Promise.all(Array.from({ length: 20 }, () => login(gateway.url, "john", password)));
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      answers.map(() => 200),
+    );
+  });
+
   it("a stock OAuth 2 client gets a token and uses it", async (t) => {
     const echo = await startEcho(t);
     const gateway = await startTestGateway(t, { services: { echo: echo.url } });
