@@ -1,0 +1,57 @@
+/**
+ * `pnpm bench [--quick] [row …]`: measures the whole table or the rows named, and writes RESULTS.md. With `--quick`
+ * rounds are few and short, and nothing is written: to see in a minute whether a change helped.
+ */
+import { spawnSync } from "node:child_process";
+import { resolve } from "node:path";
+import { lines, save } from "./report.ts";
+import { throughput } from "./rows/throughput.ts";
+import { BENCH, missing } from "./support/machine.ts";
+import { stopAll } from "./support/processes.ts";
+import type { Effort, Row } from "./support/row.ts";
+
+const ROWS: readonly Row[] = [throughput];
+
+const say = (line: string): void => {
+  process.stdout.write(`${line}\n`);
+};
+
+const THOROUGH: Effort = { say: (line) => say(`   ${line}`), rounds: 7, seconds: 6 };
+const QUICK: Effort = { ...THOROUGH, rounds: 3, seconds: 2 };
+
+const main = async (args: readonly string[]): Promise<number> => {
+  const quick = args.includes("--quick");
+  const names = args.filter((arg) => arg !== "--quick");
+  const known = ROWS.map((row) => row.name);
+  const unknown = names.filter((name) => !known.includes(name));
+  if (unknown.length > 0) {
+    say(`There is no row '${unknown.join("', '")}'. Rows: ${known.join(", ")}.`);
+    return 2;
+  }
+  const chosen = ROWS.filter((row) => names.length === 0 || names.includes(row.name));
+  const lacking = missing([...new Set(chosen.flatMap((row) => row.tools))]);
+  if (lacking.length > 0) {
+    for (const line of lacking) say(line);
+    say("Nothing was measured: without them the figures would compare something else.");
+    return 1;
+  }
+  const built = spawnSync(resolve(BENCH, "../node_modules/.bin/tsc"), ["-b"], {
+    cwd: resolve(BENCH, ".."),
+    stdio: "inherit",
+  });
+  if (built.status !== 0) return 1;
+  for (const row of chosen) {
+    say(`── ${row.name}`);
+    try {
+      const figures = await row.measure(quick ? QUICK : THOROUGH);
+      for (const line of lines(figures)) say(line);
+      if (!quick) save(row.name, figures, known);
+    } finally {
+      await stopAll();
+    }
+  }
+  return 0;
+};
+
+process.on("SIGINT", () => process.exit(130));
+process.exit(await main(process.argv.slice(2)));

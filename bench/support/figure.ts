@@ -1,0 +1,34 @@
+/** What a figure has to reach: the bar must be, the goal is wanted. */
+export interface Target {
+  readonly bar: number;
+  readonly goal: number;
+  /** A ratio of throughputs is to be high, a latency low. */
+  readonly better: "higher" | "lower";
+}
+
+export interface Figure {
+  /** A line of the table, such as `throughput, governed, one process, against bare`. */
+  readonly what: string;
+  readonly value: number;
+  readonly unit: "×" | "ms" | "MiB" | "%" | "";
+  /** Smallest and largest of the rounds that `value` is the median of. */
+  readonly spread?: readonly [number, number];
+  /** Absent: told for its own sake. */
+  readonly target?: Target;
+  /** What it was computed from, such as `9,800 of 11,900 requests/s`. */
+  readonly from: string;
+}
+
+export type Verdict = "goal" | "bar" | "missed" | "";
+
+export const verdictOf = ({ value, target }: Figure): Verdict => {
+  if (target === undefined) return "";
+  const reaches = (bound: number): boolean => (target.better === "higher" ? value >= bound : value <= bound);
+  return reaches(target.goal) ? "goal" : reaches(target.bar) ? "bar" : "missed";
+};
+
+export const atLeast = (bar: number, goal: number): Target => ({ bar, goal, better: "higher" });
+export const atMost = (bar: number, goal: number): Target => ({ bar, goal, better: "lower" });
+
+export const number = (value: number): string =>
+  value.toLocaleString("en", { maximumFractionDigits: Math.abs(value) < 10 ? 2 : Math.abs(value) < 100 ? 1 : 0 });

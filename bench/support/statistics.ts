@@ -1,0 +1,22 @@
+/** @param share 0…1. Nearest rank, so that the answer is a value that occurred. */
+export const quantile = (values: readonly number[], share: number): number => {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
+};
+
+/** The mean of the two middle ones for an even count. */
+export const median = (values: readonly number[]): number => {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length / 2;
+  const upper = sorted[Math.floor(middle)] ?? Number.NaN;
+  return Number.isInteger(middle) ? ((sorted[middle - 1] ?? Number.NaN) + upper) / 2 : upper;
+};
+
+export const spreadOf = (values: readonly number[]): readonly [number, number] => [
+  Math.min(...values),
+  Math.max(...values),
+];
+
+/** Each round's own ratio: what the machine does to a round, it does to both. */
+export const ratios = (ours: readonly number[], peers: readonly number[]): number[] =>
+  ours.map((value, round) => value / (peers[round] ?? Number.NaN));
