@@ -1,7 +1,10 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { HttpBindings } from "@hono/node-server";
 
-/** What every Hono handler finds in `c.env`: Node's own request and response, past the guard. */
-export interface GatewayBindings extends HttpBindings {
+/** Node's own request and response, past the guard. */
+export interface GatewayRequest {
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
   /** The request target in origin form, byte for byte. */
   readonly target: string;
   readonly requestId: string;
@@ -9,6 +12,7 @@ export interface GatewayBindings extends HttpBindings {
   readonly expectsContinue: boolean;
 }
 
+/** What every Hono handler finds in `c.env`. */
 export interface GatewayEnv {
-  Bindings: GatewayBindings;
+  Bindings: GatewayRequest & HttpBindings;
 }

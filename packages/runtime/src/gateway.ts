@@ -17,6 +17,7 @@ import { realmOf } from "@aigw/core/tokens";
 import { createApp } from "./app.ts";
 import { ControlFollower } from "./follow/control-follower.ts";
 import { InstanceReporter } from "./follow/instance-reporter.ts";
+import type { ApiCall } from "./gate/api-call.ts";
 import { ApiGate } from "./gate/api-gate.ts";
 import { Authenticator } from "./gate/authenticator.ts";
 import { OpenCalls } from "./gate/open-calls.ts";
@@ -111,7 +112,8 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   const tokenNow = steadyWallClock(clock);
   const realm = realmOf(store.control.storeId);
   const authenticator = new Authenticator({ follower, realm, tokenNow, wallNow: () => clock.now() });
-  const openCalls = new OpenCalls(follower, authenticator);
+  const proxy = new ReverseProxy<ApiCall>({ clock: () => clock.monotonic() });
+  const openCalls = new OpenCalls(proxy, follower, authenticator);
   const recorder = new UsageRecorder({
     traffic: store.traffic,
     onFault: (error, held) => storeFault("record_usage", `record usage, ${held} events held`)(error),
@@ -135,7 +137,6 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     stats.strangers.add(code);
     strangers.count(code);
   };
-  const proxy = new ReverseProxy({ clock: () => clock.monotonic() });
 
   const onError = (error: unknown, requestId: string): void => {
     log.error({ requestId, error: errorNameOf(error) }, "request failed");
@@ -168,7 +169,6 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     authenticator,
     limiter,
     proxy,
-    openCalls,
     meter,
     scheme: options.tls === undefined ? "http" : "https",
     onStranger,

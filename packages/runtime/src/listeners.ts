@@ -1,7 +1,5 @@
 import { isAigwError } from "@aigw/core";
-import type { Hono } from "hono";
-import { createAdminApp } from "./app.ts";
-import type { GatewayEnv } from "./gateway-env.ts";
+import { createAdminApp, type Handler } from "./app.ts";
 import type { ProblemCode } from "./http-errors.ts";
 import type { Logger } from "./log.ts";
 import type { MetricSources } from "./metrics/metrics.ts";
@@ -20,7 +18,7 @@ export interface ListenersOptions {
   readonly tls: CertificateFiles | undefined;
   /** Where `/metrics` is; nowhere without it. */
   readonly adminAddress: Address | undefined;
-  readonly app: Hono<GatewayEnv>;
+  readonly app: Handler;
   readonly metrics: Omit<MetricSources, "certificateExpiresAt">;
   readonly isDraining: () => boolean;
   readonly onMalformed: (code: ProblemCode) => void;

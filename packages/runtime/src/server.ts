@@ -4,20 +4,19 @@ import { type AddressInfo, Server as NetServer } from "node:net";
 import { setImmediate as afterPoll, setTimeout as delay } from "node:timers/promises";
 import type { SecureContextOptions, TLSSocket } from "node:tls";
 import { AigwError } from "@aigw/core";
-import { getRequestListener } from "@hono/node-server";
-import type { Hono } from "hono";
-import type { GatewayBindings, GatewayEnv } from "./gateway-env.ts";
+import type { Handler } from "./app.ts";
 import { attachGuard } from "./guard/attach-guard.ts";
 import { pathProblem } from "./guard/path-problem.ts";
 import { SERVER_OPTIONS, TLS_OPTIONS } from "./guard/server-options.ts";
 import type { ProblemCode } from "./http-errors.ts";
-import { drainAfterAnswer, refuse } from "./proxy/lingering-close.ts";
+import { refuse } from "./proxy/lingering-close.ts";
 import { requestIdOf } from "./request-id.ts";
 
 export interface ListenOptions {
   readonly host: string;
   readonly port: number;
-  readonly app: Hono<GatewayEnv>;
+  /** Gets what passed the guard. */
+  readonly app: Handler;
   /** From then on every answer closes its connection. */
   readonly isDraining: () => boolean;
   /** The guard refused a request. */
@@ -47,16 +46,11 @@ export interface CloseOptions {
 /** Answers that end a connection get so long to leave it. */
 const LAST_WORDS_MS = 500;
 
-/** guard ▶ Hono. @throws AigwError `failed` when the address cannot be bound */
+/** guard ▶ app. @throws AigwError `failed` when the address cannot be bound */
 export const listen = async (options: ListenOptions): Promise<GatewayServer> => {
   const { app, isDraining, onMalformed, tls } = options;
   const tlsServer = tls === undefined ? undefined : secureServer(tls);
   const server = tlsServer ?? createServer(SERVER_OPTIONS);
-  const bindings = new WeakMap<IncomingMessage, GatewayBindings>();
-  const serve = getRequestListener(
-    (request, env) => app.fetch(request, bindings.get(env.incoming as IncomingMessage)),
-    { overrideGlobalObjects: false, autoCleanupIncoming: false },
-  );
 
   const handle = (incoming: IncomingMessage, outgoing: ServerResponse, expectsContinue: boolean): void => {
     if (isDraining()) outgoing.shouldKeepAlive = false;
@@ -69,9 +63,7 @@ export const listen = async (options: ListenOptions): Promise<GatewayServer> => 
       refuse(incoming, outgoing, { code: "invalid_path", detail, requestId });
       return;
     }
-    if (!target.startsWith("/api/")) drainAfterAnswer(incoming, outgoing);
-    bindings.set(incoming, { incoming, outgoing, target, requestId, expectsContinue });
-    void serve(incoming, outgoing);
+    app({ incoming, outgoing, target, requestId, expectsContinue });
   };
   attachGuard(server, {
     handle,

@@ -2,9 +2,15 @@ import { type Client, type ClientStanding, standingOf, verifies } from "@aigw/co
 import { type TokenClaims, TokenMemory, type TokenRealm, verifyToken } from "@aigw/core/tokens";
 import type { ControlFollower } from "../follow/control-follower.ts";
 
+export interface Admitted {
+  readonly kind: "ok";
+  readonly client: Client;
+  readonly claims: TokenClaims;
+}
+
 /** Expected outcomes are values. `client` on a refusal: whose token it was, as far as it was genuine. */
 export type Authentication =
-  | { readonly kind: "ok"; readonly client: Client; readonly claims: TokenClaims }
+  | Admitted
   | { readonly kind: "missing" }
   | { readonly kind: "invalid"; readonly client?: Client };
 

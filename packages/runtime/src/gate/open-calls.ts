@@ -1,15 +1,8 @@
 import { mayCall } from "@aigw/core";
-import type { TokenClaims } from "@aigw/core/tokens";
 import type { ControlFollower } from "../follow/control-follower.ts";
-import type { Exchange } from "../proxy/call.ts";
+import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
+import type { ApiCall } from "./api-call.ts";
 import type { Authenticator } from "./authenticator.ts";
-
-/** A forwarded call under way, and by what right. */
-export interface OpenCall {
-  readonly claims: TokenClaims;
-  readonly service: string;
-  exchange: Exchange | undefined;
-}
 
 /**
  * The calls under way. A stream must not outlive the right it was opened by: after every change, and as clients expire,
@@ -17,37 +10,30 @@ export interface OpenCall {
  * expiry does not end a transfer that began in time.
  */
 export class OpenCalls {
-  readonly #calls = new Set<OpenCall>();
+  readonly #proxy: ReverseProxy<ApiCall>;
   readonly #follower: ControlFollower;
   readonly #authenticator: Authenticator;
 
-  constructor(follower: ControlFollower, authenticator: Authenticator) {
+  constructor(proxy: ReverseProxy<ApiCall>, follower: ControlFollower, authenticator: Authenticator) {
+    this.#proxy = proxy;
     this.#follower = follower;
     this.#authenticator = authenticator;
   }
 
   get size(): number {
-    return this.#calls.size;
-  }
-
-  add(call: OpenCall): void {
-    this.#calls.add(call);
-  }
-
-  delete(call: OpenCall): void {
-    this.#calls.delete(call);
+    return this.#proxy.open;
   }
 
   /** O(calls under way). */
   cutRevoked(): void {
-    for (const call of this.#calls) if (!this.#mayGoOn(call)) call.exchange?.cut("revoked");
+    this.#proxy.cutUnless((call) => this.#mayGoOn(call), "revoked");
   }
 
   cutAll(): void {
-    for (const call of this.#calls) call.exchange?.cut("incomplete");
+    this.#proxy.cutUnless(() => false, "incomplete");
   }
 
-  #mayGoOn({ claims, service }: OpenCall): boolean {
+  #mayGoOn({ claims, service }: ApiCall): boolean {
     const client = this.#follower.clientById(claims.clientId);
     return (
       client !== undefined &&

@@ -4,8 +4,9 @@ import type { UsageRecorder } from "./usage-recorder.ts";
 
 /** A request whose usage is being measured. */
 export interface Metered {
-  readonly at: number;
-  readonly start: number;
+  /** Set by {@link CallMeter.begin}: wall clock and monotonic milliseconds. */
+  at: number;
+  start: number;
   readonly method: string;
   readonly path: string;
   readonly service: string;
@@ -49,9 +50,10 @@ export class CallMeter {
     this.#stats = options.stats;
   }
 
-  begin(method: string, path: string, service: string, requestId: string): Metered {
+  begin(metered: Metered): void {
     this.#onRequest();
-    return { at: this.#clock.now(), start: this.#clock.monotonic(), method, path, service, requestId };
+    metered.at = this.#clock.now();
+    metered.start = this.#clock.monotonic();
   }
 
   end(metered: Metered, client: string, ended: Ended): void {

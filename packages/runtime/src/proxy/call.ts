@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Outcome } from "@aigw/core";
+import type { Placed } from "./dense-list.ts";
 
 /**
  * Where a service's calls go. Prepare one object per version of a service and hand the same one to every call: what
@@ -33,7 +34,7 @@ export interface Call {
   /** The request said `Expect: 100-continue` and no 100 was sent yet. */
   readonly expectsContinue: boolean;
   /** Called exactly once, when the answer has ended in whatever way; for a complete one, when it was handed to the OS. */
-  readonly onEnd: (result: CallResult) => void;
+  onEnd(result: CallResult): void;
 }
 
 export interface CallResult {
@@ -59,13 +60,14 @@ export interface Exchange {
 }
 
 /** What keeps the open exchanges and their time. */
-export interface ExchangeOwner {
+export interface ExchangeOwner<C extends Call> {
   /** Monotonic, milliseconds. */
   readonly clock: () => number;
-  ended(exchange: TimedExchange): void;
+  ended(exchange: TimedExchange<C>): void;
 }
 
-export interface TimedExchange extends Exchange {
+export interface TimedExchange<C extends Call> extends Exchange, Placed {
+  readonly call: C;
   /** Called every 100 ms, to end what has taken too long. */
   checkTime(now: number): void;
 }

@@ -1,5 +1,6 @@
 import type { Call, Exchange, ExchangeOwner, TimedExchange, Upstream } from "./call.ts";
 import { ConnectionPool } from "./connection-pool.ts";
+import { DenseList } from "./dense-list.ts";
 import { Route } from "./route.ts";
 import { UpstreamExchange } from "./upstream-exchange.ts";
 
@@ -11,9 +12,9 @@ export interface ReverseProxyOptions {
 }
 
 /** Forwards calls to their upstreams and streams the answers back. */
-export class ReverseProxy implements ExchangeOwner {
+export class ReverseProxy<C extends Call = Call> implements ExchangeOwner<C> {
   readonly clock: () => number;
-  readonly #open = new Set<TimedExchange>();
+  readonly #open = new DenseList<TimedExchange<C>>();
   readonly #pools = new Map<string, ConnectionPool>();
   readonly #routes = new WeakMap<Upstream, Route>();
   readonly #sweeper: NodeJS.Timeout;
@@ -29,28 +30,33 @@ export class ReverseProxy implements ExchangeOwner {
     return this.#open.size;
   }
 
-  forward(call: Call): Exchange {
+  forward(call: C): Exchange {
     const exchange = new UpstreamExchange(call, this.#routeOf(call.upstream), this);
     this.#open.add(exchange);
     exchange.start();
     return exchange;
   }
 
-  ended(exchange: TimedExchange): void {
+  ended(exchange: TimedExchange<C>): void {
     this.#open.delete(exchange);
+  }
+
+  /** Cuts the calls that `judge` says no to; O(calls under way). */
+  cutUnless(judge: (call: C) => boolean, outcome: "revoked" | "incomplete"): void {
+    for (const exchange of this.#open.items()) if (!judge(exchange.call)) exchange.cut(outcome);
   }
 
   /** Breaks off what is still under way and closes every connection to the upstreams. */
   async close(): Promise<void> {
     clearInterval(this.#sweeper);
-    for (const exchange of this.#open) exchange.cut("incomplete");
+    this.cutUnless(() => false, "incomplete");
     await Promise.all(Array.from(this.#pools.values(), (pool) => pool.close()));
     this.#pools.clear();
   }
 
   #sweep(): void {
     const now = this.clock();
-    for (const exchange of this.#open) exchange.checkTime(now);
+    for (const exchange of this.#open.items()) exchange.checkTime(now);
   }
 
   #routeOf(upstream: Upstream): Route {

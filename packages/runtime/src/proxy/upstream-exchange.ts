@@ -27,10 +27,11 @@ const WHOLE_BODY = 16 * 1024;
 const BROKEN_OFF = new Error("exchange broken off");
 
 /** One call under way, and undici's handler for it: one object, so that a call costs no closures to speak of. */
-export class UpstreamExchange implements TimedExchange, Dispatcher.DispatchHandler {
-  readonly #call: Call;
+export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Dispatcher.DispatchHandler {
+  place = 0;
+  readonly call: C;
   readonly #route: Route;
-  readonly #owner: ExchangeOwner;
+  readonly #owner: ExchangeOwner<C>;
   #state: typeof WAITING | typeof STREAMING | typeof ANSWERED | typeof ENDED = WAITING;
   #connection: Connection | undefined;
   #controller: Dispatcher.DispatchController | undefined;
@@ -47,15 +48,15 @@ export class UpstreamExchange implements TimedExchange, Dispatcher.DispatchHandl
   #bytesIn = 0;
   #bytesOut = 0;
 
-  constructor(call: Call, route: Route, owner: ExchangeOwner) {
-    this.#call = call;
+  constructor(call: C, route: Route, owner: ExchangeOwner<C>) {
+    this.call = call;
     this.#route = route;
     this.#owner = owner;
     this.#lastByteAt = owner.clock();
   }
 
   start(): void {
-    const { incoming, outgoing, expectsContinue } = this.#call;
+    const { incoming, outgoing, expectsContinue } = this.call;
     outgoing.on("close", () => this.#clientClosed());
     // The client left before its call was forwarded; nobody will say so again, and the next sweep ends the call.
     if (incoming.socket.destroyed) return;
@@ -76,7 +77,7 @@ export class UpstreamExchange implements TimedExchange, Dispatcher.DispatchHandl
 
   #dispatchSmall(declared: number): void {
     if (this.#state !== WAITING) return;
-    const { incoming } = this.#call;
+    const { incoming } = this.call;
     const whole: Buffer | null = incoming.readableLength === declared ? incoming.read(declared) : null;
     if (whole === null) {
       this.#dispatchStream();
@@ -87,12 +88,12 @@ export class UpstreamExchange implements TimedExchange, Dispatcher.DispatchHandl
   }
 
   #dispatchStream(): void {
-    this.#upload = new UploadBody(this.#call.incoming);
+    this.#upload = new UploadBody(this.call.incoming);
     this.#dispatch(this.#upload);
   }
 
   #dispatch(body: Buffer | UploadBody | null): void {
-    const { incoming, rest } = this.#call;
+    const { incoming, rest } = this.call;
     const now = this.#owner.clock();
     this.#dispatchedAt = now;
     this.#lastByteAt = now;
@@ -100,16 +101,16 @@ export class UpstreamExchange implements TimedExchange, Dispatcher.DispatchHandl
     this.#connection ??= this.#route.pool.take();
     const { method = "GET" } = incoming;
     const path = this.#route.target(rest);
-    const headers = requestFields(this.#call, this.#route.service);
+    const headers = requestFields(this.call, this.#route.service);
     this.#connection.client.dispatch({ method, path, headers, body, blocking: false }, this);
   }
 
   cut(outcome: "revoked" | "incomplete"): void {
     if (this.#state === ENDED) return;
     this.#abortUpstream();
-    const { incoming, outgoing, requestId, responseFields } = this.#call;
+    const { incoming, outgoing, requestId, responseFields } = this.call;
     if (outcome === "incomplete" || outgoing.headersSent) {
-      destroyClient(this.#call.outgoing, this.#contentLength >= 0);
+      destroyClient(this.call.outgoing, this.#contentLength >= 0);
       this.#end(outcome);
       return;
     }
@@ -120,7 +121,7 @@ export class UpstreamExchange implements TimedExchange, Dispatcher.DispatchHandl
   }
 
   checkTime(now: number): void {
-    const { incoming, upstream } = this.#call;
+    const { incoming, upstream } = this.call;
     if (incoming.socket.destroyed) {
       // A pipelined request whose turn has not come is not told when its connection closes.
       this.#clientClosed();
@@ -170,7 +171,7 @@ export class UpstreamExchange implements TimedExchange, Dispatcher.DispatchHandl
     this.#lastByteAt = now;
     this.#contentLength = head.contentLength;
     if (status >= 500) this.#outcome = "upstream_error";
-    sendHead(this.#call, status, statusText, head.fields, this.#upload?.complete === false);
+    sendHead(this.call, status, statusText, head.fields, this.#upload?.complete === false);
     this.#state = STREAMING;
     // Node keeps the head back for the first body bytes; when they do not come with it, it has to go alone.
     process.nextTick(flushHead, this);
@@ -178,12 +179,12 @@ export class UpstreamExchange implements TimedExchange, Dispatcher.DispatchHandl
 
   /** Sends the response head if nothing of the body has taken it along. */
   flushHead(): void {
-    if (this.#state === STREAMING && this.#bytesOut === 0) this.#call.outgoing.flushHeaders();
+    if (this.#state === STREAMING && this.#bytesOut === 0) this.call.outgoing.flushHeaders();
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#state !== STREAMING) return;
-    const { outgoing } = this.#call;
+    const { outgoing } = this.call;
     this.#lastByteAt = this.#owner.clock();
     this.#bytesOut += chunk.length;
     if (this.#bytesOut === this.#contentLength) {
@@ -213,7 +214,7 @@ export class UpstreamExchange implements TimedExchange, Dispatcher.DispatchHandl
       this.#breakOff();
       return;
     }
-    const { outgoing } = this.#call;
+    const { outgoing } = this.call;
     const raw = controller.rawTrailers;
     if (Array.isArray(raw) && raw.length > 0 && outgoing.chunkedEncoding) outgoing.addTrailers(trailerFields(raw));
     this.#state = ANSWERED;
@@ -244,7 +245,7 @@ export class UpstreamExchange implements TimedExchange, Dispatcher.DispatchHandl
   /** Answers with the gateway's own 500, 502 or 504. */
   #fail({ code, detail }: UpstreamFailure, outcome: Outcome): void {
     this.#abortUpstream();
-    const { incoming, outgoing, requestId, responseFields } = this.#call;
+    const { incoming, outgoing, requestId, responseFields } = this.call;
     const problem: Problem = { code, detail, requestId };
     this.#answered(outcome, problem);
     refuse(incoming, outgoing, problem, responseFields);
@@ -254,13 +255,13 @@ export class UpstreamExchange implements TimedExchange, Dispatcher.DispatchHandl
     this.#state = ANSWERED;
     this.#outcome = outcome;
     this.#lastByteAt = this.#owner.clock();
-    if (this.#call.incoming.method !== "HEAD") this.#bytesOut = Buffer.byteLength(problemBody(problem));
+    if (this.call.incoming.method !== "HEAD") this.#bytesOut = Buffer.byteLength(problemBody(problem));
   }
 
   /** The rest of the response will not come: the client must see that. */
   #breakOff(): void {
     this.#abortUpstream();
-    destroyClient(this.#call.outgoing, this.#contentLength >= 0);
+    destroyClient(this.call.outgoing, this.#contentLength >= 0);
     this.#end("incomplete");
   }
 
@@ -275,17 +276,17 @@ export class UpstreamExchange implements TimedExchange, Dispatcher.DispatchHandl
 
   #clientClosed(): void {
     if (this.#state === ENDED) return;
-    const { outgoing } = this.#call;
+    const { outgoing } = this.call;
     const complete = this.#state === ANSWERED && outgoing.writableFinished;
     this.#abortUpstream();
     this.#end(complete || this.#outcome === "revoked" || this.#outcome === "timeout" ? this.#outcome : "aborted");
   }
 
   #end(outcome: Outcome): void {
-    const { outgoing, onEnd } = this.#call;
+    const { outgoing } = this.call;
     this.#state = ENDED;
     this.#owner.ended(this);
-    onEnd({
+    this.call.onEnd({
       outcome,
       status: outgoing.headersSent ? outgoing.statusCode : 0,
       bytesIn: this.#upload?.received ?? this.#bytesIn,
@@ -296,4 +297,4 @@ export class UpstreamExchange implements TimedExchange, Dispatcher.DispatchHandl
   }
 }
 
-const flushHead = (exchange: UpstreamExchange): void => exchange.flushHead();
+const flushHead = (exchange: UpstreamExchange<Call>): void => exchange.flushHead();
