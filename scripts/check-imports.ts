@@ -30,7 +30,6 @@ const KEEPERS: readonly (readonly [name: string, importer: RegExp])[] = [
   ["nodemailer", /^packages\/cli\/src\/mail\/nodemailer\.ts$/],
   ["csv-parse", /^packages\/cli\/src\/commands\/onboard\/people\.ts$/],
   ["commander", /^packages\/cli\/src\//],
-  ["undici", /^packages\/runtime\/src\/proxy\//],
   ["pino", /^packages\/runtime\/src\/log\.ts$/],
   ["prom-client", /^packages\/runtime\/src\/metrics\//],
   ["@aigw/runtime", /^packages\/cli\/src\/commands\/(serve|demo)(\.ts|\/)/],
@@ -60,7 +59,7 @@ const checkOne = (entry: Import): void => {
     complain(entry, "go through the package's exports");
   if (
     packageOf(from) === "core" &&
-    /^(@aigw\/|node:(http|https|net|tls|readline|child_process)$|hono|undici)/.test(to)
+    /^(@aigw\/|node:(http|https|net|tls|readline|child_process)$|hono)/.test(to)
   ) {
     complain(entry, "core knows no HTTP, no terminal and no other package");
   }

@@ -206,7 +206,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     log,
   }).catch(async (error: unknown) => {
     follower.stop();
-    await proxy.close();
+    proxy.close();
     throw error;
   });
   const { url, adminUrl, reloadCertificate } = listeners;
@@ -243,7 +243,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     clearInterval(sweep);
     clearInterval(prune);
     follower.stop();
-    await proxy.close();
+    proxy.close();
     await limiter.close();
     await guessLimit.close();
     await keeper?.close();

@@ -63,8 +63,8 @@ describe("the request that the upstream gets", () => {
     assert.doesNotMatch(peer.received, /evil|666|x-hop/i);
     assert.deepEqual(linesOf(peer.received), [
       "GET / HTTP/1.1",
-      `host: ${upstream.origin.slice(7)}`,
-      "connection: keep-alive",
+      `Host: ${upstream.origin.slice(7)}`,
+      "Connection: keep-alive",
       "X-Client-ID: alice",
       "X-Request-ID: req-1",
       "Via: 1.1 aigw",
@@ -103,7 +103,7 @@ describe("the request that the upstream gets", () => {
     const text = "POST / HTTP/1.1\r\nHost: a\r\nConnection: close, content-length\r\nContent-Length: 3\r\n\r\nabc";
     assert.equal((await exchange(t, gw.port, text)).status, 200);
     const peer = await upstream.connections.next("a connection");
-    assert.match(peer.received, /\r\ncontent-length: 3\r\n\r\nabc$/);
+    assert.match(peer.received, /\r\ncontent-length: 3\r\n\r\nabc$/i);
   });
 
   for (const [what, text, end] of [
@@ -115,7 +115,7 @@ describe("the request that the upstream gets", () => {
       `${get("/", "Content-Length: 3\r\n").replace("GET", "DELETE")}abc`,
       /content-length: 3\r\n\r\nabc$/i,
     ],
-    ["empty POST", get("/", "Content-Length: 0\r\n").replace("GET", "POST"), /\r\ncontent-length: 0\r\n\r\n$/],
+    ["empty POST", get("/", "Content-Length: 0\r\n").replace("GET", "POST"), /\r\ncontent-length: 0\r\n\r\n$/i],
   ] as const) {
     test(`the body of ${what}`, async (t) => {
       const upstream = await scriptedUpstream(t, answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
@@ -137,7 +137,7 @@ describe("the request that the upstream gets", () => {
     );
     const peer = await upstream.connections.next("a connection");
     await peer.has("abc");
-    assert.match(peer.received, /\r\ntransfer-encoding: chunked\r\n/);
+    assert.match(peer.received, /\r\ntransfer-encoding: chunked\r\n/i);
     assert.doesNotMatch(peer.received, /content-length/i);
     client.send("4\r\ndefg\r\n0\r\n\r\n");
     await peer.has("4\r\ndefg\r\n0\r\n\r\n");
@@ -154,7 +154,7 @@ describe("the request that the upstream gets", () => {
     await peer.has("abcde");
     client.send("fghij");
     await peer.has("fghij");
-    assert.match(peer.received, /\r\ncontent-length: 10\r\n\r\nabcdefghij$/);
+    assert.match(peer.received, /\r\ncontent-length: 10\r\n\r\nabcdefghij$/i);
   });
 });
 

@@ -1,9 +1,6 @@
-import { type ServerResponse, STATUS_CODES } from "node:http";
+import type { ServerResponse } from "node:http";
 import type { Call } from "./call.ts";
 import { lingerOnClose } from "./lingering-close.ts";
-
-/** What Node accepts as a reason phrase. undici reads it as UTF-8, so that other bytes may be beyond Latin-1. */
-const REASON = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /**
  * Starts the answer.
@@ -11,7 +8,7 @@ const REASON = /^[\t\x20-\x7e\x80-\xff]*$/;
  * @param last the upload is still running. The upstream answers early and may never read the rest, so this answer has
  *   to be the connection's last.
  */
-export const sendHead = (call: Call, status: number, statusText: string, fields: string[], last: boolean): void => {
+export const sendHead = (call: Call, status: number, reason: string, fields: string[], last: boolean): void => {
   const { incoming, outgoing, requestId, responseFields } = call;
   fields.push("X-Request-ID", requestId);
   for (const part of responseFields) fields.push(part);
@@ -19,7 +16,7 @@ export const sendHead = (call: Call, status: number, statusText: string, fields:
     fields.push("Connection", "close");
     lingerOnClose(incoming);
   }
-  outgoing.writeHead(status, REASON.test(statusText) ? statusText : (STATUS_CODES[status] ?? ""), fields);
+  outgoing.writeHead(status, reason, fields);
 };
 
 /** Breaks the transfer off so that the client can tell that it is not complete. */

@@ -32,10 +32,10 @@ export const normalFieldName = (name: string): string => name.toLowerCase().repl
 
 /** Judges field names, and remembers the verdict by the exact spelling: a look-up costs less than a lower-case copy. */
 export class FieldNames {
-  readonly #judge: (normal: string, name: string) => Fate;
+  readonly #judge: (normal: string) => Fate;
   readonly #known = new Map<string, FieldName>();
 
-  constructor(judge: (normal: string, name: string) => Fate) {
+  constructor(judge: (normal: string) => Fate) {
     this.#judge = judge;
   }
 
@@ -43,7 +43,7 @@ export class FieldNames {
     const known = this.#known.get(name);
     if (known !== undefined) return known;
     const normal = normalFieldName(name);
-    const field = { normal, fate: this.#judge(normal, name) };
+    const field = { normal, fate: this.#judge(normal) };
     if (this.#known.size < MAX_REMEMBERED) this.#known.set(name, field);
     return field;
   }

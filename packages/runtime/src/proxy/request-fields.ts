@@ -24,12 +24,12 @@ const DROPPED = new Set([
   "forwarded",
 ]);
 
-const names = new FieldNames((normal, name) => {
+const names = new FieldNames((normal) => {
   if (normal === "connection") return CONNECTION;
   if (normal === "via") return VIA;
   if (DROPPED.has(normal) || normal.startsWith("x-forwarded-")) return DROP;
-  // `Content_Length` is not ours to set, but a server that reads it as the length frames the body differently.
-  return normal === "content-length" && name.includes("_") ? DROP : KEEP;
+  // Also `Content_Length`: a server that reads it as the length would frame the body differently.
+  return normal === "content-length" ? DROP : KEEP;
 });
 
 /** The service's own fields, as they are put into every request. */
@@ -92,8 +92,11 @@ export const requestFields = (call: Call, service: ServiceFields): string[] => {
     "X-Forwarded-Proto",
     call.scheme,
   );
-  const host = call.incoming.headers.host;
+  const { host, "content-length": length, "transfer-encoding": coding } = call.incoming.headers;
   if (host !== undefined) fields.push("X-Forwarded-Host", host);
+  // After what `Connection` removes: a client must not be able to change where its body ends.
+  if (coding !== undefined) fields.push("Transfer-Encoding", "chunked");
+  else if (length !== undefined) fields.push("Content-Length", length);
   for (const part of service.flat) fields.push(part);
   return fields;
 };

@@ -20,56 +20,29 @@ const names = new FieldNames((normal) => {
   return DROPPED.has(normal) || normal.startsWith("x-ratelimit-") ? DROP : KEEP;
 });
 
-export interface ResponseHead {
-  /** Name, value, name, value … */
-  fields: string[];
-  /** −1 when the upstream did not say. */
-  readonly contentLength: number;
-  /** False when the content has a transfer coding that would be lost on the way. */
-  readonly valid: boolean;
-}
-
-type Raw = readonly (Buffer | string)[];
-
-/** Fields travel as Latin-1, so that bytes above 127 come out as they went in. */
-const text = (part: Buffer | string | undefined): string =>
-  typeof part === "string" ? part : (part?.toString("latin1") ?? "");
-
 /** The upstream's response fields without those of its connection and those that are the gateway's to say. */
-export const responseHead = (raw: Raw, status: number): ResponseHead => {
-  let fields: string[] = [];
+export const responseFields = (raw: readonly string[], status: number): string[] => {
+  const fields: string[] = [];
   let connection = "";
-  let contentLength = -1;
-  let valid = true;
   for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = text(raw[i]);
+    const name = raw[i] ?? "";
+    const value = raw[i + 1] ?? "";
     const { fate, normal } = names.of(name);
-    if (fate === DROP) continue;
-    const value = text(raw[i + 1]);
-    if (fate === KEEP) {
-      fields.push(name, value);
-    } else if (fate === CONNECTION) {
-      if (namesFields(value)) connection += `,${value}`;
-    } else if (normal === "transfer-encoding") {
-      // `gzip, chunked` would reach the client as gzip bytes that nothing announces.
-      if (value.toLowerCase() !== "chunked") valid = false;
-    } else if (status !== 204) {
-      // RFC 9110 §8.6 forbids Content-Length in a 204; a client that believes it waits for content.
-      contentLength = Number(value);
-      fields.push(name, value);
-    }
+    if (fate === KEEP) fields.push(name, value);
+    else if (fate === CONNECTION && namesFields(value)) connection += `,${value}`;
+    // RFC 9110 §8.6 forbids Content-Length in a 204; a client that believes it waits for content.
+    else if (fate === FRAMING && normal === "content-length" && status !== 204) fields.push(name, value);
   }
-  if (connection !== "") fields = withoutNamed(fields, connection);
-  return { fields, contentLength, valid };
+  return connection === "" ? fields : withoutNamed(fields, connection);
 };
 
 /** @returns trailer fields as pairs, for `addTrailers` */
-export const trailerFields = (raw: Raw): [string, string][] => {
+export const trailerFields = (raw: readonly string[]): [string, string][] => {
   const fields: [string, string][] = [];
   for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = text(raw[i]);
+    const name = raw[i] ?? "";
     const field = names.of(name);
-    if (field.fate === KEEP && !NEVER_IN_TRAILERS.has(field.normal)) fields.push([name, text(raw[i + 1])]);
+    if (field.fate === KEEP && !NEVER_IN_TRAILERS.has(field.normal)) fields.push([name, raw[i + 1] ?? ""]);
   }
   return fields;
 };

@@ -11,6 +11,6 @@ const RETRIED: ReadonlySet<string | undefined> = new Set(["GET", "HEAD", "OPTION
 export const isRetried = (method: string | undefined): boolean => RETRIED.has(method);
 
 /** The connection was closed, as opposed to refused, not found or misused. */
-const CLOSED: ReadonlySet<string> = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"]);
+const CLOSED: ReadonlySet<string> = new Set(["UPSTREAM_CLOSED", "ECONNRESET", "EPIPE"]);
 
 export const isClosedConnection = (error: Error): boolean => CLOSED.has(codeOf(error));

@@ -1,7 +1,7 @@
 import type { Call, Exchange, ExchangeOwner, TimedExchange, Upstream } from "./call.ts";
-import { ConnectionPool } from "./connection-pool.ts";
 import { DenseList } from "./dense-list.ts";
 import { Route } from "./route.ts";
+import { ConnectionPool } from "./upstream/connection-pool.ts";
 import { UpstreamExchange } from "./upstream-exchange.ts";
 
 const SWEEP_MS = 100;
@@ -47,16 +47,17 @@ export class ReverseProxy<C extends Call = Call> implements ExchangeOwner<C> {
   }
 
   /** Breaks off what is still under way and closes every connection to the upstreams. */
-  async close(): Promise<void> {
+  close(): void {
     clearInterval(this.#sweeper);
     this.cutUnless(() => false, "incomplete");
-    await Promise.all(Array.from(this.#pools.values(), (pool) => pool.close()));
+    for (const pool of this.#pools.values()) pool.close();
     this.#pools.clear();
   }
 
   #sweep(): void {
     const now = this.clock();
     for (const exchange of this.#open.items()) exchange.checkTime(now);
+    for (const pool of this.#pools.values()) pool.sweep(now);
   }
 
   #routeOf(upstream: Upstream): Route {
@@ -64,7 +65,7 @@ export class ReverseProxy<C extends Call = Call> implements ExchangeOwner<C> {
     if (known !== undefined) return known;
     let pool = this.#pools.get(upstream.origin);
     if (pool === undefined) {
-      pool = new ConnectionPool(upstream.origin);
+      pool = new ConnectionPool(upstream.origin, this.clock);
       this.#pools.set(upstream.origin, pool);
     }
     const route = new Route(upstream, pool);

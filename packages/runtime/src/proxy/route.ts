@@ -1,6 +1,6 @@
 import type { Upstream } from "./call.ts";
-import type { ConnectionPool } from "./connection-pool.ts";
 import { ServiceFields } from "./request-fields.ts";
+import type { ConnectionPool } from "./upstream/connection-pool.ts";
 
 /** What is derived from an upstream once, and not per request. */
 export class Route {

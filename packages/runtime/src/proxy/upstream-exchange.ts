@@ -1,15 +1,14 @@
-import type { Dispatcher } from "undici";
 import { type Problem, problemBody } from "../http-errors.ts";
 import type { Call, CallResult, ExchangeOwner, TimedExchange } from "./call.ts";
 import { destroyClient, sendHead } from "./client-side.ts";
-import type { Connection } from "./connection.ts";
 import { refuse, refuseAndClose } from "./lingering-close.ts";
 import { requestFields } from "./request-fields.ts";
-import { responseHead, trailerFields } from "./response-fields.ts";
+import { responseFields, trailerFields } from "./response-fields.ts";
 import { isClosedConnection, isRetried } from "./retry.ts";
 import type { Route } from "./route.ts";
-import { UploadBody } from "./upload-body.ts";
-import { INVALID, TIMED_OUT, type UpstreamFailure, upstreamFailure } from "./upstream-failure.ts";
+import type { Connection, ResponseHandler } from "./upstream/connection.ts";
+import type { ResponseHead } from "./upstream/response-head.ts";
+import { TIMED_OUT, type UpstreamFailure, upstreamFailure } from "./upstream-failure.ts";
 
 type Outcome = CallResult["outcome"];
 
@@ -23,19 +22,20 @@ const ENDED = 3;
 
 /** A body that has arrived whole when the call starts goes out in one write with the head. */
 const WHOLE_BODY = 16 * 1024;
-/** One for all: an error object of its own would cost a stack trace for each client that leaves. */
-const BROKEN_OFF = new Error("exchange broken off");
+/** Content up to this size that comes in one piece goes to the client in one string with the head, and so in one write. */
+const ONE_WRITE = 8 * 1024;
 
-/** One call under way, and undici's handler for it: one object, so that a call costs no closures to speak of. */
-export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Dispatcher.DispatchHandler {
+/** One call under way, and what its connection tells: one object, so that a call costs no closures to speak of. */
+export class UpstreamExchange<C extends Call> implements TimedExchange<C>, ResponseHandler {
   place = 0;
   readonly call: C;
   readonly #route: Route;
   readonly #owner: ExchangeOwner<C>;
   #state: typeof WAITING | typeof STREAMING | typeof ANSWERED | typeof ENDED = WAITING;
   #connection: Connection | undefined;
-  #controller: Dispatcher.DispatchController | undefined;
-  #upload: UploadBody | undefined;
+  /** The request's content comes piece by piece, and is complete; neither for one that is sent whole. */
+  #streamsUp = false;
+  #uploaded = false;
   #mayRetry = false;
   #outcome: Outcome = "ok";
   #error: Error | undefined;
@@ -88,21 +88,58 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Dispa
   }
 
   #dispatchStream(): void {
-    this.#upload = new UploadBody(this.call.incoming);
-    this.#dispatch(this.#upload);
+    this.#streamsUp = true;
+    this.#dispatch(undefined);
   }
 
-  #dispatch(body: Buffer | UploadBody | null): void {
-    const { incoming, rest } = this.call;
+  /** @param content whole; null: none; undefined: it streams */
+  #dispatch(content: Buffer | null | undefined): void {
+    const { pool } = this.#route;
     const now = this.#owner.clock();
     this.#dispatchedAt = now;
     this.#lastByteAt = now;
-    if (body !== this.#upload) this.#requestSentAt = now;
-    this.#connection ??= this.#route.pool.take();
-    const { method = "GET" } = incoming;
-    const path = this.#route.target(rest);
-    const headers = requestFields(this.call, this.#route.service);
-    this.#connection.client.dispatch({ method, path, headers, body, blocking: false }, this);
+    if (content !== undefined) this.#requestSentAt = now;
+    if (!pool.mayBeStale(now)) this.#send(content, pool.take());
+    else
+      setImmediate(() => {
+        if (this.#state === WAITING) this.#send(content, pool.take());
+      });
+  }
+
+  #send(content: Buffer | null | undefined, connection: Connection): void {
+    this.#connection = connection;
+    const { method = "GET" } = this.call.incoming;
+    connection.request(
+      method,
+      this.#route.target(this.call.rest),
+      requestFields(this.call, this.#route.service),
+      content,
+      this,
+    );
+    if (content === undefined) this.#pump();
+  }
+
+  /** Passes the request's content on as it comes; what comes when nobody wants it any more is thrown away. */
+  #pump(): void {
+    const { incoming } = this.call;
+    const chunked = incoming.headers["transfer-encoding"] !== undefined;
+    incoming.on("data", (chunk: Buffer) => {
+      this.#bytesIn += chunk.length;
+      if (this.#connection === undefined) return;
+      this.#lastByteAt = this.#owner.clock();
+      if (!this.#connection.write(chunk, chunked)) incoming.pause();
+    });
+    // When the client breaks off there is no `end`, and so the upstream never sees a complete body.
+    incoming.on("end", () => {
+      this.#uploaded = true;
+      this.#connection?.endContent(chunked);
+      this.#requestSentAt = this.#owner.clock();
+    });
+  }
+
+  onDrain(): void {
+    this.#lastByteAt = this.#owner.clock();
+    if (this.#streamsUp) this.call.incoming.resume();
   }
 
   cut(outcome: "revoked" | "incomplete"): void {
@@ -138,95 +175,55 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Dispa
     }
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller;
-    if (this.#connection === undefined) controller.abort(BROKEN_OFF);
-    else this.#connection.requestStarts();
-  }
-
-  onBodySent(): void {
-    this.#lastByteAt = this.#owner.clock();
-  }
-
-  onRequestSent(): void {
-    if (this.#upload === undefined) return;
-    this.#upload.sent = true;
-    this.#requestSentAt = this.#owner.clock();
-  }
-
-  onResponseStart(
-    controller: Dispatcher.DispatchController,
-    status: number,
-    _headers: unknown,
-    statusText: string = "",
-  ): void {
-    if (this.#state !== WAITING || (status < 200 && status !== 101)) return;
+  onHead({ status, reason, fields }: ResponseHead, contentLength: number): void {
     const now = this.#owner.clock();
-    const head = responseHead(Array.isArray(controller.rawHeaders) ? controller.rawHeaders : [], status);
-    if (status === 101 || !head.valid) {
-      this.#fail(INVALID, "upstream_error");
-      return;
-    }
     this.#upstreamMs = now - this.#dispatchedAt;
     this.#lastByteAt = now;
-    this.#contentLength = head.contentLength;
+    this.#contentLength = contentLength;
     if (status >= 500) this.#outcome = "upstream_error";
-    sendHead(this.call, status, statusText, head.fields, this.#upload?.complete === false);
+    sendHead(this.call, status, reason, responseFields(fields, status), this.#streamsUp && !this.#uploaded);
     this.#state = STREAMING;
-    // Node keeps the head back for the first body bytes; when they do not come with it, it has to go alone.
-    process.nextTick(flushHead, this);
   }
 
-  /** Sends the response head if nothing of the body has taken it along. */
-  flushHead(): void {
-    if (this.#state === STREAMING && this.#bytesOut === 0) this.call.outgoing.flushHeaders();
-  }
-
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#state !== STREAMING) return;
+  onContent(bytes: Buffer): void {
     const { outgoing } = this.call;
     this.#lastByteAt = this.#owner.clock();
-    this.#bytesOut += chunk.length;
-    if (this.#bytesOut === this.#contentLength) {
-      // The end in the same write: the client need not wait for the upstream's parser to say so.
+    const isWhole = this.#bytesOut === 0 && bytes.length === this.#contentLength;
+    this.#bytesOut += bytes.length;
+    if (isWhole && bytes.length <= ONE_WRITE) {
       this.#state = ANSWERED;
-      outgoing.end(chunk);
-    } else if (!outgoing.write(chunk) && !controller.paused) {
-      controller.pause();
+      outgoing.end(bytes.toString("latin1"), "latin1");
+    } else if (this.#bytesOut === this.#contentLength) {
+      // The end in the same write: the client need not wait for it.
+      this.#state = ANSWERED;
+      outgoing.end(Buffer.from(bytes));
+    } else if (!outgoing.write(Buffer.from(bytes))) {
+      this.#connection?.pause();
       outgoing.once("drain", () => {
         this.#lastByteAt = this.#owner.clock();
-        controller.resume();
+        this.#connection?.resume();
       });
     }
   }
 
-  onResponseEnd(controller: Dispatcher.DispatchController): void {
-    const connection = this.#connection;
+  onReadEnd(): void {
+    // Node keeps the head back for the first bytes of content; when they do not come with it, it has to go alone.
+    if (this.#state === STREAMING && this.#bytesOut === 0) this.call.outgoing.flushHeaders();
+  }
+
+  onEnd(trailers: readonly string[]): void {
     this.#connection = undefined;
-    if (connection === undefined) return;
-    if (connection.failed || this.#upload?.sent === false) connection.destroy();
-    else {
-      connection.responseEnded();
-      this.#route.pool.giveBack(connection);
-    }
     if (this.#state !== STREAMING) return;
-    if (connection.failed) {
-      this.#breakOff();
-      return;
-    }
     const { outgoing } = this.call;
-    const raw = controller.rawTrailers;
-    if (Array.isArray(raw) && raw.length > 0 && outgoing.chunkedEncoding) outgoing.addTrailers(trailerFields(raw));
+    if (trailers.length > 0 && outgoing.chunkedEncoding) outgoing.addTrailers(trailerFields(trailers));
     this.#state = ANSWERED;
     outgoing.end();
   }
 
-  onResponseError(_controller: unknown, error: Error): void {
+  onError(error: Error): void {
     const connection = this.#connection;
     if (connection === undefined || this.#state === ENDED) return;
     this.#connection = undefined;
-    connection.destroy();
-    this.#upload?.destroy();
     if (this.#state === ANSWERED) return;
     this.#error = error;
     if (this.#state === STREAMING) {
@@ -235,8 +232,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Dispa
       // See retry.ts. On a new connection, so that it cannot happen again.
       this.#mayRetry = false;
       this.#error = undefined;
-      this.#connection = this.#route.pool.open();
-      this.#dispatch(null);
+      this.#send(null, this.#route.pool.open());
     } else {
       this.#fail(upstreamFailure(error, connection.sawBytes), "upstream_error");
     }
@@ -266,12 +262,8 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Dispa
   }
 
   #abortUpstream(): void {
-    const connection = this.#connection;
-    // First, because undici reports the abort to this handler before it returns.
+    this.#connection?.destroy();
     this.#connection = undefined;
-    if (connection !== undefined) this.#controller?.abort(BROKEN_OFF);
-    connection?.destroy();
-    this.#upload?.destroy();
   }
 
   #clientClosed(): void {
@@ -289,12 +281,10 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Dispa
     this.call.onEnd({
       outcome,
       status: outgoing.headersSent ? outgoing.statusCode : 0,
-      bytesIn: this.#upload?.received ?? this.#bytesIn,
+      bytesIn: this.#bytesIn,
       bytesOut: this.#bytesOut,
       ...(this.#upstreamMs >= 0 && { upstreamMs: this.#upstreamMs }),
       ...(this.#error && { error: this.#error }),
     });
   }
 }
-
-const flushHead = (exchange: UpstreamExchange<Call>): void => exchange.flushHead();

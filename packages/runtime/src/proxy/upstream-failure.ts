@@ -1,10 +1,7 @@
 import type { ProblemCode } from "../http-errors.ts";
 
 export interface UpstreamFailure {
-  readonly code: Extract<
-    ProblemCode,
-    "upstream_unreachable" | "upstream_invalid" | "upstream_timeout" | "internal_error"
-  >;
+  readonly code: Extract<ProblemCode, "upstream_unreachable" | "upstream_invalid" | "upstream_timeout">;
   /** For the client's eyes. */
   readonly detail: string;
 }
@@ -21,12 +18,8 @@ export const TIMED_OUT: UpstreamFailure = {
   code: "upstream_timeout",
   detail: "The service did not answer in time.",
 };
-const NOT_SENT: UpstreamFailure = {
-  code: "internal_error",
-  detail: "The request could not be passed on.",
-};
 
-/** The `code` of Node's and undici's errors; the classes are not told apart across their versions. */
+/** The `code` of Node's errors and ours. */
 export const codeOf = (error: Error): string => ("code" in error && typeof error.code === "string" ? error.code : "");
 
 /**
@@ -34,7 +27,5 @@ export const codeOf = (error: Error): string => ("code" in error && typeof error
  * @param sawBytes the upstream had begun to answer
  */
 export const upstreamFailure = (error: Error, sawBytes: boolean): UpstreamFailure => {
-  const code = codeOf(error);
-  if (code === "UND_ERR_INVALID_ARG" || code === "UND_ERR_NOT_SUPPORTED") return NOT_SENT;
-  return sawBytes || code.startsWith("HPE_") || code === "UND_ERR_HEADERS_OVERFLOW" ? INVALID : UNREACHABLE;
+  return sawBytes || codeOf(error) === "UPSTREAM_INVALID" ? INVALID : UNREACHABLE;
 };

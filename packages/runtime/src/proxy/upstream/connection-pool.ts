@@ -1,0 +1,67 @@
+import { Connection, type ConnectionOwner } from "./connection.ts";
+import { Connector } from "./connector.ts";
+
+/** Beyond this many, connections are closed after use: a peak is not kept for ever. */
+const MAX_IDLE = 512;
+/** Shorter than the common servers' 5 s and more: whoever closes an idle connection, it should be us. */
+const IDLE_MS = 4_000;
+/** What an upstream says of its own patience is cut by so much, for the way there. */
+const MARGIN_MS = 2_000;
+/** A connection that rested longer may have been closed meanwhile, and the news not read yet. */
+const SURE_MS = 20;
+
+/**
+ * The connections to one origin. The last one used is the first to be used again, so that those a peak left behind
+ * fall idle and close; taking and giving back cost the same with ten connections as with ten thousand.
+ */
+export class ConnectionPool implements ConnectionOwner {
+  readonly #connector: Connector;
+  readonly #clock: () => number;
+  /** Ascending by the end of their last use. */
+  readonly #idle: Connection[] = [];
+
+  constructor(origin: string, clock: () => number) {
+    this.#connector = new Connector(origin);
+    this.#clock = clock;
+  }
+
+  /**
+   * Whether the one that {@link take} would give may be closed already: a turn of the event loop later everybody knows.
+   * A request on it would fail, and most must not be sent twice.
+   */
+  mayBeStale(now: number): boolean {
+    const next = this.#idle.at(-1);
+    return next !== undefined && now - next.idleSince > SURE_MS;
+  }
+
+  take(): Connection {
+    return this.#idle.pop() ?? this.open();
+  }
+
+  /** A connection that was never used. */
+  open(): Connection {
+    return new Connection(this.#connector, this);
+  }
+
+  release(connection: Connection, keepAliveMs: number): void {
+    const now = this.#clock();
+    connection.idleSince = now;
+    connection.idleUntil = now + Math.min(IDLE_MS, keepAliveMs - MARGIN_MS);
+    if (this.#idle.length < MAX_IDLE && connection.idleUntil > now) this.#idle.push(connection);
+    else connection.destroy();
+  }
+
+  closed(connection: Connection): void {
+    const at = this.#idle.indexOf(connection);
+    if (at >= 0) this.#idle.splice(at, 1);
+  }
+
+  /** Closes those that have rested for too long. */
+  sweep(now: number): void {
+    for (const connection of this.#idle.filter(({ idleUntil }) => idleUntil <= now)) connection.destroy();
+  }
+
+  close(): void {
+    for (const connection of this.#idle.splice(0)) connection.destroy();
+  }
+}

@@ -1,0 +1,174 @@
+import type { Socket } from "node:net";
+import type { Connector } from "./connector.ts";
+import { ResponseParser, type ResponseSink } from "./response-parser.ts";
+import { UpstreamError } from "./upstream-error.ts";
+
+/** Whom one exchange on a connection is told to. */
+export interface ResponseHandler extends ResponseSink {
+  /** Everything that has arrived so far was passed on. */
+  onReadEnd(): void;
+  /** The response is complete; the connection is not this handler's any more. */
+  onEnd(trailers: readonly string[]): void;
+  /** It will not be complete; the connection is closed. */
+  onError(error: Error): void;
+  /** More of the request's content can be written. */
+  onDrain(): void;
+}
+
+export interface ConnectionOwner {
+  /** It served its exchange and can serve another one for so long, milliseconds. */
+  release(connection: Connection, keepAliveMs: number): void;
+  /** It was closed. */
+  closed(connection: Connection): void;
+}
+
+/** Request content up to this size goes out in one write with the head. */
+const ONE_WRITE = 8 * 1024;
+
+/** One connection to an upstream, for one exchange at a time. */
+export class Connection {
+  /** A byte of a response to the present request was read. */
+  sawBytes = false;
+  /** Set by the pool while the connection is idle: since and until when, by its clock. */
+  idleSince = 0;
+  idleUntil = 0;
+  readonly #owner: ConnectionOwner;
+  readonly #socket: Socket;
+  readonly #parser = new ResponseParser();
+  readonly #prefix: string;
+  #handler: ResponseHandler | undefined;
+  #served = 0;
+  /** The whole request was written. */
+  #sent = true;
+  #closed = false;
+  #paused = false;
+
+  constructor(connector: Connector, owner: ConnectionOwner) {
+    this.#owner = owner;
+    this.#prefix = ` HTTP/1.1\r\nHost: ${connector.authority}\r\nConnection: keep-alive\r\n`;
+    this.#socket = connector.open((bytes) => this.#read(bytes));
+    this.#socket.on("drain", () => this.#handler?.onDrain());
+    this.#socket.on("end", () => this.#ended());
+    this.#socket.on("error", (error) => this.#fail(error));
+    this.#socket.on("close", () => this.#fail(new UpstreamError("UPSTREAM_CLOSED")));
+  }
+
+  /** Whether it has served before, so that the upstream may have closed it while it was idle. */
+  get reused(): boolean {
+    return this.#served > 0;
+  }
+
+  /**
+   * Sends a request.
+   * @param fields name, value, name, value …, valid; without Host and those of the connection
+   * @param content whole; undefined when {@link write} brings it
+   */
+  request(
+    method: string,
+    target: string,
+    fields: readonly string[],
+    content: Buffer | undefined | null,
+    handler: ResponseHandler,
+  ): void {
+    let head = `${method} ${target}${this.#prefix}`;
+    for (let i = 0; i + 1 < fields.length; i += 2) head += `${fields[i]}: ${fields[i + 1]}\r\n`;
+    this.#handler = handler;
+    this.sawBytes = false;
+    this.#parser.start(method, handler);
+    this.#sent = content !== undefined;
+    head += "\r\n";
+    if (content === undefined || content === null) this.#socket.write(head, "latin1");
+    // One string is one system call, without a vector; as Latin-1 its bytes are those of the content.
+    else if (content.length <= ONE_WRITE) this.#socket.write(head + content.toString("latin1"), "latin1");
+    else {
+      this.#socket.cork();
+      this.#socket.write(head, "latin1");
+      this.#socket.write(content);
+      this.#socket.uncork();
+    }
+  }
+
+  /** A part of the request's content. @returns false: wait for `onDrain` */
+  write(chunk: Buffer, chunked: boolean): boolean {
+    if (!chunked) return this.#socket.write(chunk);
+    this.#socket.cork();
+    this.#socket.write(`${chunk.length.toString(16)}\r\n`, "latin1");
+    this.#socket.write(chunk);
+    const more = this.#socket.write("\r\n", "latin1");
+    this.#socket.uncork();
+    return more;
+  }
+
+  /** The request's content is complete. */
+  endContent(chunked: boolean): void {
+    this.#sent = true;
+    if (chunked) this.#socket.write("0\r\n\r\n", "latin1");
+  }
+
+  /** Reads no more for now: somebody behind does not keep pace. */
+  pause(): void {
+    this.#paused = true;
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#socket.resume();
+  }
+
+  /** Closes the socket at once, also one that is still being opened. Its handler hears nothing more. */
+  destroy(): void {
+    this.#handler = undefined;
+    this.#parser.stop();
+    this.#close();
+  }
+
+  #close(): void {
+    this.#socket.destroy();
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#owner.closed(this);
+  }
+
+  /** @returns whether to go on reading */
+  #read(bytes: Buffer): boolean {
+    if (this.#closed) return false;
+    const handler = this.#handler;
+    this.sawBytes = true;
+    const valid = this.#parser.read(bytes);
+    // It may have broken the exchange off meanwhile.
+    if (handler === undefined || handler !== this.#handler) {
+      this.#close();
+      return false;
+    }
+    if (!this.#parser.busy) {
+      // Bytes behind the end are nobody's answer: what was complete is passed on, and the connection not used again.
+      this.#complete(handler, valid);
+    } else if (!valid) {
+      this.#fail(new UpstreamError("UPSTREAM_INVALID"));
+    } else handler.onReadEnd();
+    return !this.#paused && !this.#closed;
+  }
+
+  #complete(handler: ResponseHandler, clean: boolean): void {
+    this.#handler = undefined;
+    this.#served += 1;
+    if (this.#paused) this.resume();
+    const keepAliveMs = clean && this.#sent ? this.#parser.keepAliveMs : 0;
+    handler.onEnd(this.#parser.trailers);
+    if (keepAliveMs > 0 && !this.#closed) this.#owner.release(this, keepAliveMs);
+    else this.#close();
+  }
+
+  #ended(): void {
+    const handler = this.#handler;
+    if (handler !== undefined && this.#parser.end()) this.#complete(handler, false);
+    else this.#fail(new UpstreamError("UPSTREAM_CLOSED"));
+  }
+
+  #fail(error: Error): void {
+    const handler = this.#handler;
+    this.destroy();
+    handler?.onError(error);
+  }
+}

@@ -1,0 +1,154 @@
+import { ChunkedContent } from "./chunked-content.ts";
+import { type Framing, framingOf, mayBecomeHead, parseHead, type ResponseHead } from "./response-head.ts";
+
+/** Whom a response is told to, piece by piece. It may call {@link ResponseParser.stop} at any time. */
+export interface ResponseSink {
+  /** Of the final response; interim ones are taken out. @param contentLength −1 when the upstream does not say */
+  onHead(head: ResponseHead, contentLength: number): void;
+  /** @param bytes are overwritten after the call */
+  onContent(bytes: Buffer): void;
+}
+
+/** The response is not valid HTTP/1.x, or not one to the request. */
+const INVALID = -1;
+/** Node's own limit for requests. */
+const MAX_HEAD = 16 * 1024;
+const HEAD_END = "\r\n\r\n";
+
+const NONE = 0;
+const HEAD = 1;
+const LENGTH = 2;
+const CHUNKED = 3;
+const UNTIL_CLOSE = 4;
+
+/**
+ * Reads the responses of one connection, one at a time (RFC 9112). Strict: where two readers could disagree about where
+ * a response ends, it is refused, because the next client on this connection would get the difference.
+ */
+export class ResponseParser {
+  #state: typeof NONE | typeof HEAD | typeof LENGTH | typeof CHUNKED | typeof UNTIL_CLOSE = NONE;
+  #sink: ResponseSink | undefined;
+  #isHead = false;
+  /** The beginning of a head whose end has not arrived. */
+  #held: Buffer | undefined;
+  #left = 0;
+  #framing: Framing | undefined;
+  #chunked: ChunkedContent | undefined;
+  #trailers: readonly string[] = [];
+
+  /** A request was sent; what comes now is its response. */
+  start(method: string, sink: ResponseSink): void {
+    this.#state = HEAD;
+    this.#sink = sink;
+    this.#isHead = method === "HEAD";
+    this.#framing = undefined;
+    this.#trailers = [];
+  }
+
+  /** Nothing more is wanted. */
+  stop(): void {
+    this.#state = NONE;
+    this.#sink = undefined;
+  }
+
+  /** A response was asked for and is not complete. */
+  get busy(): boolean {
+    return this.#state !== NONE;
+  }
+
+  /** Of the last complete response: what came after its content; name, value, name, value … */
+  get trailers(): readonly string[] {
+    return this.#trailers;
+  }
+
+  /** How long the connection may be kept after the last complete response, milliseconds; 0: not at all. */
+  get keepAliveMs(): number {
+    return this.#framing?.persistent === true ? this.#framing.keepAliveMs : 0;
+  }
+
+  /** @returns false when they are not what may come now */
+  read(bytes: Buffer): boolean {
+    for (let at = 0; at < bytes.length; ) {
+      const state = this.#state;
+      if (state === NONE) return false;
+      if (state === HEAD) at = this.#head(bytes, at);
+      else if (state === CHUNKED) at = this.#chunks(bytes, at);
+      else at = this.#content(bytes, at);
+      if (at === INVALID) return false;
+    }
+    return true;
+  }
+
+  /** The upstream has sent its last byte. @returns whether that completes the response */
+  end(): boolean {
+    if (this.#state !== UNTIL_CLOSE) return false;
+    this.#state = NONE;
+    return true;
+  }
+
+  #head(bytes: Buffer, at: number): number {
+    const all = this.#held === undefined ? bytes : Buffer.concat([this.#held, bytes.subarray(at)]);
+    const start = this.#held === undefined ? at : 0;
+    const end = all.indexOf(HEAD_END, start, "latin1");
+    if (end < 0) {
+      this.#held = Buffer.from(all.subarray(start));
+      const valid = this.#held.length <= MAX_HEAD && mayBecomeHead(this.#held.toString("latin1"));
+      return valid ? bytes.length : INVALID;
+    }
+    this.#held = undefined;
+    const head = end - start > MAX_HEAD ? undefined : parseHead(all.toString("latin1", start, end + 2));
+    if (head === undefined || !this.#begin(head)) return INVALID;
+    return bytes.length - (all.length - end - HEAD_END.length);
+  }
+
+  #begin(head: ResponseHead): boolean {
+    const { status, minor } = head;
+    // Nobody asked for another protocol; other interim responses a client must be able to ignore (RFC 9110 §15.2).
+    if (status < 200) return status !== 101 && minor === 1;
+    const framing = framingOf(head);
+    if (framing === undefined) return false;
+    this.#framing = framing;
+    const empty = this.#isHead || status === 204 || status === 304 || framing.length === 0;
+    if (empty) this.#state = NONE;
+    else if (framing.chunked) {
+      this.#chunked = new ChunkedContent();
+      this.#state = CHUNKED;
+    } else if (framing.length > 0) {
+      this.#left = framing.length;
+      this.#state = LENGTH;
+    } else {
+      this.#framing = { ...framing, persistent: false };
+      this.#state = UNTIL_CLOSE;
+    }
+    this.#sink?.onHead(head, framing.length);
+    return true;
+  }
+
+  #content(bytes: Buffer, at: number): number {
+    const length = bytes.length - at;
+    const taken = this.#state === UNTIL_CLOSE ? length : Math.min(length, this.#left);
+    if (this.#state === LENGTH) {
+      this.#left -= taken;
+      if (this.#left === 0) this.#state = NONE;
+    }
+    this.#sink?.onContent(taken === bytes.length ? bytes : bytes.subarray(at, at + taken));
+    return at + taken;
+  }
+
+  #chunks(bytes: Buffer, at: number): number {
+    const chunked = this.#chunked;
+    if (chunked === undefined) return INVALID;
+    const next = chunked.read(bytes, at, this);
+    if (chunked.trailers !== undefined && this.#state === CHUNKED) {
+      this.#trailers = chunked.trailers;
+      this.#state = NONE;
+    }
+    return next;
+  }
+
+  /** For {@link ChunkedContent}. @returns false when nothing more is wanted */
+  onChunkData(bytes: Buffer): boolean {
+    this.#sink?.onContent(bytes);
+    return this.#state === CHUNKED;
+  }
+}
