@@ -57,10 +57,7 @@ const checkOne = (entry: Import): void => {
   }
   if (to.startsWith("packages/") && packageOf(to) !== packageOf(from))
     complain(entry, "go through the package's exports");
-  if (
-    packageOf(from) === "core" &&
-    /^(@aigw\/|node:(http|https|net|tls|readline|child_process)$|hono)/.test(to)
-  ) {
+  if (packageOf(from) === "core" && /^(@aigw\/|node:(http|https|net|tls|readline|child_process)$|hono)/.test(to)) {
     complain(entry, "core knows no HTTP, no terminal and no other package");
   }
   if (packageOf(from) === "runtime" && to === "@aigw/cli")
