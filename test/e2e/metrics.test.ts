@@ -144,7 +144,7 @@ describe("/metrics", () => {
     const docs = readFileSync(resolve(import.meta.dirname, "../../docs/serving.md"), "utf8");
     const described = [...docs.matchAll(/^\| `(aigw_\w+)` \| (\w+) \|/gm)]
       .map(([, name, type]) => `${name} ${type}`)
-      .filter((line) => !line.startsWith("aigw_tls_"));
+      .filter((line) => !/^aigw_(tls_|worker)/.test(line));
     assert.deepEqual(described.sort(), own.sort());
   });
 });

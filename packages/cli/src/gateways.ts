@@ -1,4 +1,4 @@
-import { AigwError, awaitGateways, isStoreFault, type Receipt } from "@aigw/core";
+import { AigwError, awaitGateways, gatewayName, isStoreFault, type Receipt } from "@aigw/core";
 import { Interrupted } from "./cli-error.ts";
 import type { Context } from "./context.ts";
 import type { Home } from "./home.ts";
@@ -64,7 +64,8 @@ const sentence = ({ gateways }: Receipt): string => {
 const notApplied = ({ gateways }: Receipt, done: string): AigwError => {
   const silent = gateways.filter((gateway) => gateway.appliedAfterMs === undefined);
   const names = silent.map(
-    ({ id, address, lastSeenAgoMs }) => `${address} (${id}, last seen ${(lastSeenAgoMs / 1000).toFixed(1)} s ago)`,
+    (gateway) =>
+      `${gatewayName(gateway)} (${gateway.id}, last seen ${(gateway.lastSeenAgoMs / 1000).toFixed(1)} s ago)`,
   );
   return new AigwError(
     "not_applied",

@@ -26,7 +26,7 @@ export interface HomeLocation {
 /** An admin at a terminal waits this long for another command's lock. */
 const BUSY_TIMEOUT_MS = 5_000;
 /** A gateway's requests must not stand still while a command writes. */
-const GATEWAY_BUSY_TIMEOUT_MS = 50;
+export const GATEWAY_BUSY_TIMEOUT_MS = 50;
 
 export const locateHome = ({ io, env, globals }: Context): HomeLocation => ({
   home: resolveHome(env, globals.home === undefined || globals.home === "" ? undefined : resolve(io.cwd, globals.home)),

@@ -3,7 +3,7 @@ import { AigwError, isAigwError } from "@aigw/core";
 /** Why a gateway cannot listen, in words; any other error as it is. */
 export const listenError = (error: unknown, host: string, port: number): unknown => {
   if (isAigwError(error)) return error;
-  const reason = REASONS[codeOf(error) ?? ""];
+  const reason = REASONS[systemCodeOf(error) ?? ""];
   if (reason === undefined) return error;
   return new AigwError("failed", `Cannot listen on ${host}:${port}: ${reason(port)}`, { cause: error });
 };
@@ -17,7 +17,8 @@ const REASONS: Readonly<Record<string, (port: number) => string>> = {
   EAI_AGAIN: () => "the host's name cannot be looked up. Give an address with --host.",
 };
 
-const codeOf = (error: unknown): string | undefined => {
+/** The system's code in an error or in what caused it, such as `EADDRINUSE`. */
+export const systemCodeOf = (error: unknown): string | undefined => {
   for (let at = error; at instanceof Error; at = at.cause) {
     if ("code" in at && typeof at.code === "string") return at.code;
   }

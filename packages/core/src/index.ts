@@ -3,6 +3,7 @@ export { type AddServiceInput, addService, type HeaderInput } from "./acts/add-s
 export { awaitGateways, type GatewayReceipt, INSTANCE_GONE_MS, type Receipt } from "./acts/await-gateways.ts";
 export type { ActDeps, Committed } from "./acts/commit.ts";
 export { findClient, findService } from "./acts/find.ts";
+export { byGatewayName, gatewayName } from "./acts/gateway-name.ts";
 export { type CredentialsRequest, issueCredentials } from "./acts/issue-credentials.ts";
 export { previewRotation, type RotationPreview } from "./acts/preview-rotation.ts";
 export { recordProof } from "./acts/record-proof.ts";

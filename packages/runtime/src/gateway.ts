@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import {
   type ActDeps,
   type Clock,
@@ -21,6 +22,7 @@ import type { ApiCall } from "./gate/api-call.ts";
 import { ApiGate } from "./gate/api-gate.ts";
 import { Authenticator } from "./gate/authenticator.ts";
 import { OpenCalls } from "./gate/open-calls.ts";
+import { type GatewayWorker, HAND_OUT_MS } from "./gateway-worker.ts";
 import { ClientDocs } from "./guide/client-docs.ts";
 import type { ProblemCode } from "./http-errors.ts";
 import { openListeners } from "./listeners.ts";
@@ -33,6 +35,7 @@ import { GatewayStats, type StoreOperation } from "./metering/gateway-stats.ts";
 import { StrangerLog } from "./metering/stranger-log.ts";
 import { UsageKeeper } from "./metering/usage-keeper.ts";
 import { UsageRecorder } from "./metering/usage-recorder.ts";
+import type { MetricFamily } from "./metrics/metric-family.ts";
 import { ReverseProxy } from "./proxy/reverse-proxy.ts";
 import type { CertificateFiles } from "./tls/certificate.ts";
 
@@ -54,6 +57,8 @@ export interface GatewayOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly version: string;
   readonly pid: number;
+  /** Set when several processes share the address. */
+  readonly worker?: GatewayWorker;
   /** How long known clients are served while the store cannot be read, milliseconds. */
   readonly maxStaleMs: number;
   /** How long open transfers may take to end on {@link Gateway.close}, milliseconds. */
@@ -70,8 +75,13 @@ export interface Gateway {
   readonly instanceId: string;
   /** Looks at the certificate's files now instead of within a second. */
   reloadCertificate(): Promise<void>;
-  /** Drains: not ready any more, calls under way end, usage is stored. The store stays open: it is the caller's. */
-  close(): Promise<void>;
+  /** What `/metrics` would show, for another process that shows it. */
+  metricFamilies(): Promise<readonly MetricFamily[]>;
+  /**
+   * Drains: not ready any more, calls under way end, usage is stored. The store stays open: it is the caller's.
+   * With `atOnce` calls under way are cut, also when it is draining already.
+   */
+  close(options?: { readonly atOnce?: boolean }): Promise<void>;
 }
 
 /** How often expired clients' transfers are looked for. */
@@ -84,7 +94,9 @@ const LAME_DUCK_MS = 500;
 export const startGateway = async (options: GatewayOptions): Promise<Gateway> => {
   const { store, sealer, clock = systemClock } = options;
   const instanceId = randomId("gw-", 8);
-  const log = createLogger(options.log, { instance: instanceId });
+  const { worker } = options;
+  const isFirst = worker === undefined || worker.number === 1;
+  const log = createLogger(options.log, { instance: instanceId, ...(worker && { worker: worker.number }) });
   const storeFault =
     (operation: StoreOperation, what: string = operation) =>
     (error: unknown) => {
@@ -122,10 +134,11 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   });
   const { storeUrl, env = {} } = options;
   const keeper =
-    storeUrl === undefined
+    storeUrl === undefined || !isFirst
       ? undefined
       : new UsageKeeper({
           storeUrl,
+          gateways: worker?.of ?? 1,
           before: () => pruneTime(effectiveSetting("usage-days", follower.settings, env).value, clock.now()),
           onKept: (pruned) => pruned > 0 && log.info({ pruned }, "old usage pruned"),
           onFault: storeFault("prune", "sum up and prune usage"),
@@ -213,7 +226,14 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   const reporter = new InstanceReporter({
     traffic: store.traffic,
     clock,
-    identity: { id: instanceId, address: url, pid: options.pid, version: options.version },
+    identity: {
+      id: instanceId,
+      address: url,
+      hostname: hostname(),
+      ...(worker && { worker: worker.number }),
+      pid: options.pid,
+      version: options.version,
+    },
     current: () => ({
       state: state === "ready" && follower.isFresh() === false ? "stale" : state,
       appliedRev: follower.rev,
@@ -230,16 +250,20 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   const prune = setInterval(() => {
     limiter.prune();
     guessLimit.prune();
-    void pruneStore(store).catch(storeFault("prune"));
+    if (isFirst) void pruneStore(store).catch(storeFault("prune"));
   }, PRUNE_MS);
   log.info({ url, adminUrl, version: options.version, rev: follower.rev }, "gateway started");
 
-  const close = async (): Promise<void> => {
+  const end = async (atOnce: boolean): Promise<void> => {
     state = "draining";
     log.info({ openCalls: openCalls.size }, "draining");
     await reporter.report();
     const cutOpenCalls = (): void => openCalls.cutAll();
-    await listeners.close({ lameDuckMs: LAME_DUCK_MS, drainMs: options.drainMs, cutOpenCalls });
+    await listeners.close({
+      lameDuckMs: atOnce ? 0 : LAME_DUCK_MS + (worker ? HAND_OUT_MS : 0),
+      drainMs: atOnce ? 0 : options.drainMs,
+      cutOpenCalls,
+    });
     clearInterval(sweep);
     clearInterval(prune);
     follower.stop();
@@ -253,12 +277,17 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     await listeners.closeAdmin();
     log.info({ dropped }, "gateway stopped");
   };
-  return { url, adminUrl, instanceId, reloadCertificate, close };
+  let ended: Promise<void> | undefined;
+  const close: Gateway["close"] = ({ atOnce = false } = {}) => {
+    if (ended !== undefined && atOnce) openCalls.cutAll();
+    ended ??= end(atOnce);
+    return ended;
+  };
+  const metricFamilies = async (): Promise<readonly MetricFamily[]> => (await listeners.loadMetrics()).families();
+  return { url, adminUrl, instanceId, reloadCertificate, metricFamilies, close };
 };
 
-const pruneStore = async (store: Store): Promise<void> => {
-  await store.traffic.prunePermitWindows(store.traffic.steadyNow());
-};
+const pruneStore = async ({ traffic }: Store): Promise<void> => traffic.prunePermitWindows(traffic.steadyNow());
 
 /** Store faults are ours, worded without secrets; anything else only by its kind. */
 const reasonOf = (error: unknown): string => (isStoreFault(error) ? error.message : errorNameOf(error));

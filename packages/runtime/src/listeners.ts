@@ -1,9 +1,10 @@
 import { isAigwError } from "@aigw/core";
-import { createAdminApp, type Handler } from "./app.ts";
+import type { Handler } from "./app.ts";
 import type { ProblemCode } from "./http-errors.ts";
 import type { Logger } from "./log.ts";
-import type { MetricSources } from "./metrics/metrics.ts";
-import { type CloseOptions, type GatewayServer, type ListenOptions, listen } from "./server.ts";
+import type { MetricSources, OwnMetrics } from "./metrics/metrics.ts";
+import { startMetricsServer } from "./metrics-server.ts";
+import { type CloseOptions, type ListenOptions, listen } from "./server.ts";
 import type { CertificateFiles } from "./tls/certificate.ts";
 import { CertificateWatch } from "./tls/certificate-watch.ts";
 
@@ -30,6 +31,8 @@ export interface ListenersOptions {
 export interface Listeners {
   readonly url: string;
   readonly adminUrl: string | undefined;
+  /** For whoever shows them elsewhere. */
+  loadMetrics(): Promise<OwnMetrics>;
   reloadCertificate(): Promise<void>;
   /** The public address; the other one shows the rest of the gateway's end. */
   close(options: CloseOptions): Promise<void>;
@@ -52,10 +55,17 @@ export const openListeners = async (options: ListenersOptions): Promise<Listener
         log.error({ reason }, "certificate not renewed: the old one stays");
       },
     }));
-  const admin = await openAdmin(options.adminAddress, onError, {
-    ...metrics,
-    certificateExpiresAt: certificate && (() => certificate.current.expiresAt),
-  });
+  let ownMetrics: Promise<OwnMetrics> | undefined;
+  // A gateway that nobody scrapes does not load the library.
+  const loadMetrics = (): Promise<OwnMetrics> => {
+    ownMetrics ??= import("./metrics/metrics.ts").then(({ createMetrics }) =>
+      createMetrics({ ...metrics, certificateExpiresAt: certificate && (() => certificate.current.expiresAt) }),
+    );
+    return ownMetrics;
+  };
+  const admin =
+    options.adminAddress &&
+    (await startMetricsServer({ ...options.adminAddress, metrics: await loadMetrics(), onError }));
   const publicOptions: ListenOptions = {
     ...options.address,
     app: options.app,
@@ -63,8 +73,7 @@ export const openListeners = async (options: ListenersOptions): Promise<Listener
     onMalformed: options.onMalformed,
     ...(certificate && { tls: { context: certificate.current.context, onFailure: () => metrics.stats.tlsFailures++ } }),
   };
-  const closeAdmin = async (): Promise<void> =>
-    admin?.close({ lameDuckMs: 0, drainMs: 0, cutOpenCalls: () => undefined });
+  const closeAdmin = async (): Promise<void> => admin?.close();
   const server = await listen(publicOptions).catch(async (error: unknown) => {
     await closeAdmin();
     throw error;
@@ -73,6 +82,7 @@ export const openListeners = async (options: ListenersOptions): Promise<Listener
   return {
     url: server.url,
     adminUrl: admin?.url,
+    loadMetrics,
     reloadCertificate: async () => certificate?.check(),
     close: async (closeOptions) => {
       await server.close(closeOptions);
@@ -80,21 +90,4 @@ export const openListeners = async (options: ListenersOptions): Promise<Listener
     },
     closeAdmin,
   };
-};
-
-const openAdmin = async (
-  address: Address | undefined,
-  onError: ListenersOptions["onError"],
-  sources: MetricSources,
-): Promise<GatewayServer | undefined> => {
-  if (address === undefined) return undefined;
-  // A gateway that nobody scrapes does not load the library.
-  const { createMetrics } = await import("./metrics/metrics.ts");
-  return listen({
-    ...address,
-    flags: { host: "--admin-host", port: "--admin-port" },
-    app: createAdminApp({ metrics: createMetrics(sources), onError }),
-    isDraining: () => false,
-    onMalformed: () => undefined,
-  });
 };

@@ -7,5 +7,5 @@ export type { Logger };
  * values in it, so there is nothing to redact.
  * @param write takes one line, `\n` included
  */
-export const createLogger = (write: (line: string) => void, base: Record<string, string>): Logger =>
+export const createLogger = (write: (line: string) => void, base: Record<string, string | number>): Logger =>
   pino({ base, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (level) => ({ level }) } }, { write });

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { parseDuration } from "@aigw/core";
-import type { Gateway, GatewayOptions } from "@aigw/runtime";
+import type { GatewayOptions } from "@aigw/runtime";
 import type { Command } from "commander";
 import { UsageError } from "../cli-error.ts";
 import { describe } from "../command.ts";
@@ -9,13 +9,15 @@ import { flag } from "../flag.ts";
 import { type Home, openHomeForGateway } from "../home.ts";
 import { listenError } from "../listen-error.ts";
 import { writeMessage } from "../output/write.ts";
-import { parsePort } from "../parse-value.ts";
+import { parseCount, parsePort } from "../parse-value.ts";
 import { settingsInForce } from "../settings.ts";
 import { readVersion } from "../version.ts";
 
 export interface ServeOptions {
   readonly host: string;
   readonly port: number;
+  /** Processes that share the address. */
+  readonly workers: number;
   /** Milliseconds for which known clients keep working when the store cannot be read. */
   readonly maxStale: number;
   /** Milliseconds that calls under way are given at the end. */
@@ -35,11 +37,13 @@ export const command = (ctx: Context): Command =>
       "aigw serve --host 0.0.0.0 --port 443 --tls-cert fullchain.pem --tls-key privkey.pem",
       "for the network, in https; renewed files are taken up without a restart",
     ],
+    ["aigw serve --workers 4", "as four processes behind one address, for a machine with as many cores"],
     ["aigw serve --admin-port 9464", "with metrics for Prometheus on http://127.0.0.1:9464/metrics"],
     ["aigw serve --port 0 -q", "on any free port; prints the URL once it is ready"],
   ])
     .option("--host <address>", "where to listen", "127.0.0.1")
     .option("--port <number>", "0 takes any free one", flag("--port", parsePort), 8080)
+    .option("--workers <number>", "processes that share the address", flag("--workers", parseWorkers), 1)
     .option("--tls-cert <file>", "speak https with this certificate (PEM, with its intermediates)")
     .option("--tls-key <file>", "the certificate's private key (PEM, without a passphrase)")
     .option(
@@ -56,6 +60,10 @@ export const command = (ctx: Context): Command =>
     )
     .option("--drain <duration>", "how long calls under way may take at the end", durationFlag("--drain"), 30_000)
     .action((options: ServeOptions) => run(options, ctx));
+
+const MOST_WORKERS = 256;
+
+const parseWorkers = (value: string): number => parseCount("number", value, 1, MOST_WORKERS);
 
 const durationFlag = (name: string): ((value: string) => number) =>
   flag(name, (value) => parseDuration(name.slice(2), value));
@@ -103,10 +111,17 @@ const serveUntil = async (
   home: Home,
 ): Promise<void> => {
   const { stderr } = ctx.io;
-  const { host, port, tls, admin } = options;
+  const { host, port, tls, admin, workers } = options;
   const version = readVersion();
   // A value in the environment that is not valid is to be named before anything listens.
   settingsInForce(ctx, await home.store.control.settings());
+  if (workers > 1) {
+    const { serveWorkers } = await import("../workers/serve-workers.ts");
+    const { maxStale: maxStaleMs, drain: drainMs } = options;
+    const onReload = (reload: () => void): (() => void) => reloadOnRequest(ctx, reload);
+    const listening = { host, port, ...(tls && { tls }), ...(admin && { admin }) };
+    return serveWorkers({ ...listening, workers, version, maxStaleMs, drainMs, stopped, onReload }, ctx, home);
+  }
   const { startGateway } = await import("@aigw/runtime");
   const gateway = await startGateway({
     store: home.store,
@@ -126,7 +141,7 @@ const serveUntil = async (
   }).catch((error: unknown) => {
     throw listenError(error, host, port);
   });
-  const forgetReload = reloadOnRequest(ctx, gateway);
+  const forgetReload = reloadOnRequest(ctx, () => void gateway.reloadCertificate());
   try {
     if (stderr.isTTY === true) {
       await writeMessage(stderr, `aigw ${version} is listening on ${gateway.url}. Press Ctrl-C to stop it.\n`);
@@ -151,9 +166,9 @@ const serveUntil = async (
 };
 
 /** At a terminal SIGHUP says that the terminal is gone, and ends the process as usual. */
-const reloadOnRequest = ({ io }: Context, gateway: Gateway): (() => void) => {
+const reloadOnRequest = ({ io }: Context, reload: () => void): (() => void) => {
   if (io.stdin.isTTY === true || io.onReload === undefined) return () => undefined;
-  return io.onReload(() => void gateway.reloadCertificate());
+  return io.onReload(reload);
 };
 
 const stopRequest = (ctx: Context): { readonly requested: Promise<void>; readonly forget: () => void } => {

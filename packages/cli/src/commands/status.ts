@@ -1,4 +1,4 @@
-import { INSTANCE_GONE_MS, parseStoreUrl, type SeenInstance, standingOf } from "@aigw/core";
+import { byGatewayName, INSTANCE_GONE_MS, parseStoreUrl, type SeenInstance, standingOf } from "@aigw/core";
 import type { Command } from "commander";
 import { describe } from "../command.ts";
 import type { Context } from "../context.ts";
@@ -19,7 +19,7 @@ export const run = (ctx: Context): Promise<void> =>
     const revision = await store.control.head();
     const clients = await store.control.clients();
     const services = await store.control.services();
-    const gateways = await store.traffic.instances(INSTANCE_GONE_MS);
+    const gateways = [...(await store.traffic.instances(INSTANCE_GONE_MS))].sort(byGatewayName);
     const active = clients.filter((client) => standingOf(client, clock.now()) === "active").length;
     const { engine } = parseStoreUrl(storeUrl);
     await ctx.out.answer({
@@ -31,7 +31,7 @@ export const run = (ctx: Context): Promise<void> =>
         services: services.length,
         gateways: gateways.map(gatewayJson),
       }),
-      quiet: () => gateways.map((gateway) => gateway.address),
+      quiet: () => [...new Set(gateways.map(({ address }) => address))],
       text: async (view) => {
         const facts = renderFields(view, [
           ["Home", path],
@@ -42,8 +42,9 @@ export const run = (ctx: Context): Promise<void> =>
           ["Gateways", gateways.length === 0 ? "none is running; start one: aigw serve" : String(gateways.length)],
         ]);
         if (gateways.length === 0) return facts;
-        const rows = gateways.map((gateway) => row(view, gateway, revision));
-        return `${facts}\n\n${await renderTable(view, COLUMNS, rows)}`;
+        const workers = gateways.some(({ worker }) => worker !== undefined);
+        const rows = gateways.map((gateway) => row(view, gateway, revision, workers));
+        return `${facts}\n\n${await renderTable(view, columns(workers), rows)}`;
       },
     });
   });
@@ -51,6 +52,8 @@ export const run = (ctx: Context): Promise<void> =>
 const gatewayJson = (gateway: SeenInstance): Readonly<Record<string, unknown>> => ({
   id: gateway.id,
   address: gateway.address,
+  hostname: gateway.hostname ?? null,
+  worker: gateway.worker ?? null,
   pid: gateway.pid,
   version: gateway.version,
   startedAt: rfc3339(gateway.startedAt),
@@ -61,8 +64,10 @@ const gatewayJson = (gateway: SeenInstance): Readonly<Record<string, unknown>> =
   lastSeenAgoMs: gateway.lastSeenAgoMs,
 });
 
-const COLUMNS: readonly Column[] = [
+/** @param workers whether some of the gateways are workers */
+const columns = (workers: boolean): readonly Column[] => [
   { title: "Gateway" },
+  ...(workers ? [{ title: "Worker", align: "right" } as const] : []),
   { title: "State" },
   { title: "Applied", align: "right" },
   { title: "Req/s", align: "right" },
@@ -75,8 +80,9 @@ const COLUMNS: readonly Column[] = [
 
 const STATES: Readonly<Record<SeenInstance["state"], Tone>> = { ready: "green", stale: "red", draining: "yellow" };
 
-const row = (view: View, gateway: SeenInstance, revision: number): readonly Cell[] => [
+const row = (view: View, gateway: SeenInstance, revision: number, workers: boolean): readonly Cell[] => [
   gateway.address,
+  ...(workers ? [String(gateway.worker ?? "")] : []),
   { text: gateway.state, tone: STATES[gateway.state] },
   gateway.appliedRev >= revision
     ? `${gateway.appliedRev}`

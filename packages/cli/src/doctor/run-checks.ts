@@ -13,7 +13,8 @@ export const runChecks = async (
   const found = await Promise.all(Object.entries(checks).map(([about, check]) => runCheck(about, check, timeoutMs)));
   const seen = new Set<string>();
   return found.flat().filter((finding) => {
-    const key = `${finding.code} ${finding.message}`;
+    // Several checks may meet the same fault; several gateways may be in the same state.
+    const key = `${finding.code} ${finding.message} ${finding.code.startsWith("gateway_") ? finding.about : ""}`;
     if (seen.has(key)) return false;
     seen.add(key);
     return true;

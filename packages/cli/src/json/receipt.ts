@@ -5,6 +5,8 @@ export interface ReceiptJson {
   readonly gateways: readonly {
     readonly id: string;
     readonly address: string;
+    /** Its number among the processes that share the address; absent when it has it alone. */
+    readonly worker?: number;
     /** Null when it was not seen to apply the revision. */
     readonly appliedAfterMs: number | null;
   }[];
@@ -13,9 +15,10 @@ export interface ReceiptJson {
 
 export const receiptJson = ({ rev, gateways, complete }: Receipt): ReceiptJson => ({
   rev,
-  gateways: gateways.map(({ id, address, appliedAfterMs }) => ({
+  gateways: gateways.map(({ id, address, worker, appliedAfterMs }) => ({
     id,
     address,
+    ...(worker !== undefined && { worker }),
     appliedAfterMs: appliedAfterMs ?? null,
   })),
   complete,

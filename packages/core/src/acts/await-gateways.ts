@@ -1,11 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { SeenInstance } from "../store/store.ts";
+import type { Instance, SeenInstance } from "../store/store.ts";
 import type { ActDeps } from "./commit.ts";
 
 /** What one running gateway did about a change. */
 export interface GatewayReceipt {
   readonly id: string;
   readonly address: string;
+  /** See {@link Instance.worker}. */
+  readonly worker?: number;
   /** From the call until the gateway was seen to have applied it, milliseconds; absent when it did not answer. */
   readonly appliedAfterMs?: number;
   readonly lastSeenAgoMs: number;
@@ -40,9 +42,10 @@ export const awaitGateways = async (
     const waited = deps.clock.monotonic() - start;
     const running = withoutSuperseded(await deps.store.traffic.instances(INSTANCE_GONE_MS));
     const pending: GatewayReceipt[] = [];
-    for (const { id, address, lastSeenAgoMs, appliedRev } of running) {
-      if (appliedRev < rev) pending.push({ id, address, lastSeenAgoMs });
-      else if (!applied.has(id)) applied.set(id, { id, address, lastSeenAgoMs, appliedAfterMs: Math.round(waited) });
+    for (const { id, address, worker, lastSeenAgoMs, appliedRev } of running) {
+      const gateway = { id, address, ...(worker !== undefined && { worker }), lastSeenAgoMs };
+      if (appliedRev < rev) pending.push(gateway);
+      else if (!applied.has(id)) applied.set(id, { ...gateway, appliedAfterMs: Math.round(waited) });
     }
     if (pending.length === 0 || waited >= timeoutMs) {
       return { rev, gateways: [...applied.values(), ...pending], complete: pending.length === 0 };
@@ -56,5 +59,11 @@ const withoutSuperseded = (instances: readonly SeenInstance[]): readonly SeenIns
   instances.filter(
     (old) =>
       old.lastSeenAgoMs < HEARTBEAT_MISSED_MS ||
-      !instances.some((other) => other.address === old.address && other.startedAt > old.startedAt),
+      !instances.some((other) => other.startedAt > old.startedAt && takesThePlaceOf(other, old)),
   );
+
+/** An address of a machine belongs to one gateway at a time; its workers share it, each under its own number. */
+const takesThePlaceOf = (other: Instance, old: Instance): boolean =>
+  other.address === old.address &&
+  other.hostname === old.hostname &&
+  (other.worker === old.worker || other.worker === undefined || old.worker === undefined);

@@ -4,6 +4,7 @@ import { activate, publish, rotateAtOnce, withdraw } from "../keys/rotate.ts";
 import { activeKey, type Keyring, type SigningKey } from "../keys/signing-key.ts";
 import { awaitGateways } from "./await-gateways.ts";
 import { type ActDeps, type Committed, commit } from "./commit.ts";
+import { gatewayName } from "./gateway-name.ts";
 
 export interface RotationResult {
   /** The key that signs now. */
@@ -54,7 +55,7 @@ const confirmed = async (deps: ActDeps, rev: number, timeoutMs: number | undefin
   const receipt = await awaitGateways(deps, rev, timeoutMs);
   if (!receipt.complete) {
     const silent = receipt.gateways.filter((gateway) => gateway.appliedAfterMs === undefined);
-    const names = silent.map((gateway) => `${gateway.address} (${gateway.id})`);
+    const names = silent.map((gateway) => `${gatewayName(gateway)} (${gateway.id})`);
     throw new AigwError(
       "not_applied",
       `The secret was not rotated: ${names.join(", ")} did not confirm the new key. Check that gateway, or rotate without --grace.`,

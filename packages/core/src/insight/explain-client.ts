@@ -1,3 +1,4 @@
+import { gatewayName } from "../acts/gateway-name.ts";
 import { type Client, standingOf } from "../clients/client.ts";
 import { verifies } from "../keys/signing-key.ts";
 import type { ClientFacts, ServiceStatus } from "./client-facts.ts";
@@ -72,7 +73,7 @@ const gateways = ({ gateways: seen }: ClientFacts): readonly ClientFinding[] => 
   if (seen.length === 0) {
     return [{ code: "no_gateway", severity: "blocked", message: "No gateway is running.", command: "aigw serve" }];
   }
-  const stale = seen.filter(({ state }) => state === "stale").map(({ address }) => address);
+  const stale = seen.filter(({ state }) => state === "stale").map(gatewayName);
   if (stale.length === 0) return [];
   return [
     {

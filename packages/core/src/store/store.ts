@@ -59,6 +59,10 @@ export interface Instance {
   readonly id: string;
   /** Where it listens, such as `http://127.0.0.1:8080`. */
   readonly address: string;
+  /** The machine's name: on two of them 0.0.0.0:8080 are two addresses. Absent in older records. */
+  readonly hostname?: string;
+  /** Its number, from 1, when it is one of several processes that share the address. */
+  readonly worker?: number;
   readonly pid: number;
   readonly version: string;
   /** Wall clock, milliseconds since the epoch. */

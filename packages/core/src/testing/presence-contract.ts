@@ -11,7 +11,7 @@ export const presenceContract = (withStore: WithStore): void => {
     it(
       "are seen by others until they fall silent",
       withStore(async ({ one, two, clock }) => {
-        const a = anInstance({ id: "i_a", appliedRev: 3 });
+        const a = anInstance({ id: "i_a", hostname: "one", worker: 2, appliedRev: 3 });
         const b = anInstance({ id: "i_b", state: "draining" });
         await one.traffic.reportInstance(a);
         clock.advance(400);

@@ -8,7 +8,7 @@ const RATE_SECONDS = 10;
 export interface ReporterOptions {
   readonly traffic: TrafficStore;
   readonly clock: Clock;
-  readonly identity: Pick<Instance, "id" | "address" | "pid" | "version">;
+  readonly identity: Pick<Instance, "id" | "address" | "hostname" | "worker" | "pid" | "version">;
   /** What changes, asked for at every report. */
   readonly current: () => Pick<Instance, "state" | "appliedRev" | "droppedUsage">;
   readonly onFault: (error: unknown) => void;

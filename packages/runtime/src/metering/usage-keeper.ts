@@ -4,6 +4,8 @@ import type { KeeperJob, KeeperReport } from "./usage-keeper-thread.ts";
 
 export interface UsageKeeperOptions {
   readonly storeUrl: string;
+  /** How many gateways get about as many calls as the one that it is told of, that one included; 1 unless given. */
+  readonly gateways?: number;
   /** Calls before it are to go, milliseconds since the epoch; undefined: none. */
   readonly before: () => number | undefined;
   readonly onKept: (pruned: number) => void;
@@ -40,7 +42,8 @@ export class UsageKeeper {
   start(): void {
     this.#nextAt = performance.now() + FIRST_MS * (1 + Math.random());
     this.#timer = setInterval(() => {
-      if (this.#calls >= ENOUGH_CALLS || performance.now() >= this.#nextAt) void this.keep();
+      if (this.#calls * (this.#options.gateways ?? 1) >= ENOUGH_CALLS || performance.now() >= this.#nextAt)
+        void this.keep();
     }, LOOK_MS);
     this.#timer.unref();
   }

@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import { STATUS_CLASSES } from "../metering/call-stats.ts";
 import type { GatewayStats } from "../metering/gateway-stats.ts";
+import type { MetricFamily } from "./metric-family.ts";
 import { ReadHistogram } from "./read-histogram.ts";
 
 /** What a scrape reads. */
@@ -24,15 +25,25 @@ export interface Metrics {
   text(): Promise<string>;
 }
 
+/** Metrics of this process, which can also be handed to another one. */
+export interface OwnMetrics extends Metrics {
+  families(): Promise<readonly MetricFamily[]>;
+}
+
 type Sample = readonly [labels: Record<string, string>, value: number];
 
 /** Nothing is registered or labelled while calls run: each metric reads the gateway's own counters when it is scraped. */
-export const createMetrics = (sources: MetricSources): Metrics => {
+export const createMetrics = (sources: MetricSources): OwnMetrics => {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   addServiceMetrics(registry, sources);
   addGatewayMetrics(registry, sources);
-  return { contentType: registry.contentType, text: () => registry.metrics() };
+  return {
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+    // The library's declaration leaves out how a value is named and joined with others.
+    families: async () => (await registry.getMetricsAsJSON()) as unknown as readonly MetricFamily[],
+  };
 };
 
 const addServiceMetrics = (registry: Registry, { stats }: MetricSources): void => {
@@ -91,21 +102,36 @@ const addGatewayMetrics = (registry: Registry, sources: MetricSources): void => 
   gauge(registry, "aigw_info", "1, with version and instance", ["version", "instance"], () => [
     [{ version: sources.version, instance: sources.instanceId }, 1],
   ]);
-  gauge(registry, "aigw_ready", "1 while /ready says so", [], () => [[{}, sources.isReady() ? 1 : 0]]);
+  gauge(registry, "aigw_ready", "1 while /ready says so", [], () => [[{}, sources.isReady() ? 1 : 0]], "min");
   gauge(registry, "aigw_open_calls", "Calls under way", [], () => [[{}, sources.openCalls()]]);
-  gauge(registry, "aigw_store_staleness_seconds", "Since the change log was last read", [], () => [
-    [{}, sources.staleMs() / 1000],
-  ]);
-  gauge(registry, "aigw_applied_revision", "The latest admin change in force here", [], () => [
-    [{}, sources.appliedRev()],
-  ]);
+  gauge(
+    registry,
+    "aigw_store_staleness_seconds",
+    "Since the change log was last read",
+    [],
+    () => [[{}, sources.staleMs() / 1000]],
+    "max",
+  );
+  gauge(
+    registry,
+    "aigw_applied_revision",
+    "The latest admin change in force here",
+    [],
+    () => [[{}, sources.appliedRev()]],
+    "min",
+  );
   gauge(registry, "aigw_usage_held", "Usage events waiting to be stored", [], () => [[{}, sources.usage().held]]);
   const { certificateExpiresAt } = sources;
   if (certificateExpiresAt === undefined) return;
   counter(registry, "aigw_tls_failures_total", "Connections that failed in TLS", [], () => [[{}, stats.tlsFailures]]);
-  gauge(registry, "aigw_tls_certificate_expiry_timestamp_seconds", "When the certificate in use ends", [], () => [
-    [{}, certificateExpiresAt() / 1000],
-  ]);
+  gauge(
+    registry,
+    "aigw_tls_certificate_expiry_timestamp_seconds",
+    "When the certificate in use ends",
+    [],
+    () => [[{}, certificateExpiresAt() / 1000]],
+    "min",
+  );
 };
 
 const counter = (
@@ -127,17 +153,20 @@ const counter = (
   });
 };
 
+/** @param aggregator how the values of several workers become one */
 const gauge = (
   registry: Registry,
   name: string,
   help: string,
   labelNames: readonly string[],
   read: () => readonly Sample[],
+  aggregator: "sum" | "min" | "max" = "sum",
 ): void => {
   const metric: Gauge = new Gauge({
     name,
     help,
     labelNames,
+    aggregator,
     registers: [registry],
     collect: () => {
       metric.reset();

@@ -1,13 +1,8 @@
 import { Histogram as PromHistogram, type Registry } from "prom-client";
 import type { Histogram } from "../metering/histogram.ts";
+import type { MetricFamily, MetricSample } from "./metric-family.ts";
 
 type Series = readonly [labels: Record<string, string>, histogram: Histogram];
-
-interface Value {
-  readonly labels: Record<string, string | number>;
-  readonly value: number;
-  readonly metricName: string;
-}
 
 /**
  * A histogram that was counted elsewhere. prom-client has no way to set one's buckets, only to observe value by value,
@@ -24,15 +19,20 @@ export class ReadHistogram extends PromHistogram {
   }
 
   /** What the registry calls for the text format. */
-  async getForPromString(): Promise<object> {
+  async getForPromString(): Promise<MetricFamily> {
     const values = this.#read().flatMap((series) => valuesOf(this.#meta.name, series));
     return { ...this.#meta, type: "histogram", values, aggregator: "sum" };
   }
+
+  /** What it calls for the values; the library's own declaration of them is for the bounds only. */
+  override get(): ReturnType<PromHistogram["get"]> {
+    return this.getForPromString() as unknown as ReturnType<PromHistogram["get"]>;
+  }
 }
 
-const valuesOf = (name: string, [labels, { bounds, counts, sum }]: Series): Value[] => {
+const valuesOf = (name: string, [labels, { bounds, counts, sum }]: Series): MetricSample[] => {
   let total = 0;
-  const buckets = counts.map((count, index): Value => {
+  const buckets = counts.map((count, index): MetricSample => {
     total += count;
     return { labels: { ...labels, le: bounds[index] ?? "+Inf" }, value: total, metricName: `${name}_bucket` };
   });

@@ -75,7 +75,7 @@ const impactOf = (preview: RotationPreview | undefined, grace: number | undefine
   const { clientsWithLiveTokens: clients, gateways } = preview;
   const more = clients.length > NAMES_SHOWN ? ` and ${clients.length - NAMES_SHOWN} more` : "";
   const names = clients.length === 0 ? "" : `: ${clients.slice(0, NAMES_SHOWN).join(", ")}${more}`;
-  const running = gateways.length === 0 ? "" : `: ${gateways.map((gateway) => gateway.address).join(", ")}`;
+  const running = gateways.length === 0 ? "" : `: ${[...new Set(gateways.map(({ address }) => address))].join(", ")}`;
   return `${fate} ${count(clients.length, "client holds", "clients hold")} a live token${names}. ${count(gateways.length, "gateway is", "gateways are")} running${running}.`;
 };
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { type HomeExamination, INSTANCE_GONE_MS, type SeenInstance } from "@aigw/core";
+import { byGatewayName, gatewayName, type HomeExamination, INSTANCE_GONE_MS, type SeenInstance } from "@aigw/core";
 import type { Finding } from "../finding.ts";
 
 /** Gateways report every second; one that missed two reports is busy, suspended or dead. */
@@ -22,13 +22,16 @@ export const judgeGateways = (gateways: readonly SeenInstance[], head: number): 
   if (gateways.length === 0) {
     return [{ code: "gateway_none", about: "gateway", message: "No gateway is running.", fix: "aigw serve" }];
   }
-  return gateways.flatMap((gateway) => judge(gateway, head));
+  return gateways.toSorted(byGatewayName).flatMap((gateway) => judge(gateway, head));
 };
 
 const judge = (gateway: SeenInstance, head: number): readonly Finding[] => {
-  const { address, id, pid, state, appliedRev, droppedUsage, lastSeenAgoMs, version } = gateway;
-  const about = `gateway ${address}`;
-  const restart = `stop process ${pid}, then start it again: aigw serve`;
+  const { id, pid, state, appliedRev, droppedUsage, lastSeenAgoMs, version } = gateway;
+  const about = `gateway ${gatewayName(gateway)}`;
+  const restart =
+    gateway.worker === undefined
+      ? `stop process ${pid}, then start it again: aigw serve`
+      : `kill -9 ${pid}; another worker takes its place by itself`;
   const findings: Finding[] = [];
   if (lastSeenAgoMs >= SILENT_MS) {
     findings.push({

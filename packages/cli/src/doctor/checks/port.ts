@@ -45,10 +45,11 @@ export const judgePort = ({ host, port }: Address, problem: string | undefined, 
 
 const gatewayPorts = async (store: HomeExamination["store"]): Promise<readonly number[]> => {
   const seen = (await store?.traffic.instances(INSTANCE_GONE_MS)) ?? [];
-  return seen.map(({ address }) => {
+  const ports = seen.map(({ address }) => {
     const { port, protocol } = new URL(address);
     return Number(port || (protocol === "https:" ? 443 : 80));
   });
+  return [...new Set(ports)];
 };
 
 /** Holds the port for an instant. @returns the system's code for why not */

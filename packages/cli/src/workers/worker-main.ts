@@ -1,0 +1,15 @@
+// The process of one worker: what `aigw serve --workers` forks.
+import cluster from "node:cluster";
+import module from "node:module";
+
+// Ctrl-C and a service manager's SIGTERM go to all processes of the group. Only the primary answers them, and tells the
+// workers what to do.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
+// Whoever reads the log may be gone; a worker is not to end by that.
+process.stderr.on("error", () => {});
+// Node would end a worker on the spot when its primary is gone: usage not stored, calls broken off.
+if (cluster.worker) cluster.worker.exitedAfterDisconnect = true;
+
+module.enableCompileCache();
+const { runWorker } = await import("./run-worker.ts");
+process.exit(await runWorker());

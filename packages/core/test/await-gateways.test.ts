@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { awaitGateways } from "../src/acts/await-gateways.ts";
+import type { Instance } from "../src/store/store.ts";
+import { anInstance } from "../src/testing/index.ts";
+import { sqliteFixture } from "./store-support/sqlite-fixture.ts";
+
+/** Longer than two heartbeats, and not yet gone. */
+const SILENT_MS = 3_000;
+
+/** @returns the ids that a receipt names, when `dead` fell silent and `alive` came after it */
+const receiptOf = async (dead: Partial<Instance>, alive: Partial<Instance>): Promise<readonly string[]> => {
+  const { open, clock } = sqliteFixture();
+  const store = open();
+  const { startedAt } = anInstance();
+  store.traffic.reportInstance(anInstance({ ...dead, id: "dead", startedAt }));
+  clock.advance(SILENT_MS);
+  store.traffic.reportInstance(anInstance({ ...alive, id: "alive", startedAt: startedAt + 1 }));
+  const { gateways } = await awaitGateways({ store, clock }, 1, 0);
+  await store.close();
+  return gateways.map(({ id }) => id);
+};
+
+describe("a receipt", () => {
+  const here = { hostname: "one", address: "http://0.0.0.0:8080" };
+
+  it("does not wait for a dead gateway whose place is taken", async () => {
+    assert.deepEqual(await receiptOf(here, here), ["alive"]);
+    assert.deepEqual(await receiptOf({ ...here, worker: 2 }, { ...here, worker: 2 }), ["alive"]);
+    assert.deepEqual(await receiptOf({}, {}), ["alive"], "records without a machine");
+  });
+
+  it("does not wait for the workers of a gateway that runs as one process now, nor the other way round", async () => {
+    assert.deepEqual(await receiptOf({ ...here, worker: 2 }, here), ["alive"]);
+    assert.deepEqual(await receiptOf(here, { ...here, worker: 1 }), ["alive"]);
+  });
+
+  it("waits for another worker, another machine, another address", async () => {
+    const both = ["alive", "dead"];
+    assert.deepEqual((await receiptOf({ ...here, worker: 1 }, { ...here, worker: 2 })).toSorted(), both);
+    assert.deepEqual((await receiptOf(here, { ...here, hostname: "two" })).toSorted(), both);
+    assert.deepEqual((await receiptOf(here, { ...here, address: "http://0.0.0.0:8081" })).toSorted(), both);
+  });
+
+  it("names the worker", async () => {
+    const { open, clock } = sqliteFixture();
+    const store = open();
+    store.traffic.reportInstance(anInstance({ ...here, id: "w", worker: 3, appliedRev: 1 }));
+    const { gateways, complete } = await awaitGateways({ store, clock }, 1, 0);
+    await store.close();
+    assert.equal(complete, true);
+    assert.deepEqual(gateways, [{ id: "w", address: here.address, worker: 3, lastSeenAgoMs: 0, appliedAfterMs: 0 }]);
+  });
+});
