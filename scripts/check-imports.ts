@@ -60,6 +60,9 @@ const checkOne = (entry: Import): void => {
   if (packageOf(from) === "core" && /^(@aigw\/|node:(http|https|net|tls|readline|child_process)$|hono)/.test(to)) {
     complain(entry, "core knows no HTTP, no terminal and no other package");
   }
+  if (to === "@aigw/core" && /^(cli|runtime)$/.test(packageOf(from)) && !entry.typeOnly) {
+    complain(entry, "take the part that is needed, such as @aigw/core/errors: loading all of it takes 70 ms");
+  }
   if (packageOf(from) === "runtime" && to === "@aigw/cli")
     complain(entry, "the runtime does not know the command line");
   if (/^packages\/runtime\/src\/proxy\//.test(from)) {

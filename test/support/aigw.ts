@@ -39,6 +39,8 @@ export const cleanEnv = (home: string, extra: Record<string, string> = {}): Node
   HOME: join(home, ".."),
   TMPDIR: tmpdir(),
   AIGW_HOME: home,
+  // Each test has a home of its own; what is compiled is the same for all.
+  ...(process.env["NODE_COMPILE_CACHE"] && { NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] }),
   ...extra,
 });
 

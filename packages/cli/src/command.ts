@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import type { Context } from "./context.ts";
 
 /** A command line and what it does. */
 export type Example = readonly [line: string, does: string];
@@ -12,10 +13,29 @@ export const describe = (name: string, about: string, examples: readonly Example
   return new Command(name).description(about).addHelpText("before", `Examples:\n${lines.join("\n")}\n`);
 };
 
-/** `aigw client`: its verbs, and help when none is given. */
-export const noun = (name: string, about: string, examples: readonly Example[], verbs: readonly Command[]): Command => {
+/** By name, in the order in which help lists them; loaded on demand. */
+export type Verbs = Readonly<Record<string, () => Promise<{ command(ctx: Context): Command }>>>;
+
+export interface Noun {
+  readonly name: string;
+  readonly about: string;
+  readonly examples: readonly Example[];
+  readonly verbs: Verbs;
+}
+
+/** `aigw client`: its verbs, and help when none is given. Of several verbs only the one on the command line is loaded. */
+export const noun = async (
+  ctx: Context,
+  argv: readonly string[],
+  { name, about, examples, verbs }: Noun,
+): Promise<Command> => {
   const command = describe(name, about, examples);
-  for (const verb of verbs) command.addCommand(verb);
+  // What follows the noun at once is its verb. Anything else, such as an option, leaves that to the parser.
+  const next = argv[argv.indexOf(name) + 1] ?? "";
+  const named = Object.entries(verbs).filter(([verb]) => verb === next);
+  const wanted = named.length > 0 ? named : Object.entries(verbs);
+  const loaded = await Promise.all(wanted.map(([, load]) => load()));
+  for (const { command: declare } of loaded) command.addCommand(declare(ctx));
   return command;
 };
 

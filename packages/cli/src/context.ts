@@ -1,6 +1,7 @@
-import { type Clock, systemClock } from "@aigw/core";
+import type { ControlStore } from "@aigw/core";
+import { type Clock, systemClock } from "@aigw/core/clock";
 import type { Globals } from "./globals.ts";
-import { type Home, type HomeMode, openHomeFor } from "./home.ts";
+import { type Home, type HomeMode, openControlFor, openHomeFor } from "./home.ts";
 import type { Io } from "./io.ts";
 import { createOutput, type Output } from "./output/output.ts";
 import type { Prompter } from "./prompter.ts";
@@ -18,6 +19,8 @@ export interface Context {
   readonly interactive: boolean;
   /** Opens the home, hands it over and closes it, whatever happens. */
   withHome<T>(mode: HomeMode, work: (home: Home) => Promise<T>): Promise<T>;
+  /** The same of an existing home, for commands that read only what admins have set. */
+  withControl<T>(work: (control: ControlStore) => Promise<T>): Promise<T>;
 }
 
 /** @param globals asked for after parsing only */
@@ -28,7 +31,9 @@ export const createContext = (io: Io, globals: () => Globals): Context => {
     io,
     clock,
     env: io.env,
-    prompter: io.prompter,
+    get prompter() {
+      return io.prompter;
+    },
     get globals() {
       return globals();
     },
@@ -47,6 +52,14 @@ export const createContext = (io: Io, globals: () => Globals): Context => {
         return await work(home);
       } finally {
         await home.store.close();
+      }
+    },
+    async withControl(work) {
+      const store = await openControlFor(ctx);
+      try {
+        return await work(store.control);
+      } finally {
+        await store.close();
       }
     },
   };

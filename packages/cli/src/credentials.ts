@@ -1,4 +1,5 @@
-import { AigwError, type Client, type ClientWithPassword } from "@aigw/core";
+import type { Client, ClientWithPassword } from "@aigw/core";
+import { AigwError } from "@aigw/core/errors";
 import { BrokenPipe } from "./cli-error.ts";
 import type { Context } from "./context.ts";
 import { clientJson } from "./json/client.ts";

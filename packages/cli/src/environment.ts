@@ -1,4 +1,4 @@
-import { SETTING_KEYS, SETTINGS } from "@aigw/core";
+import { SETTING_KEYS, SETTINGS } from "@aigw/core/config";
 
 export interface EnvironmentVariable {
   readonly name: string;
@@ -20,6 +20,7 @@ export const ENVIRONMENT: readonly EnvironmentVariable[] = [
   { name: "AIGW_DEBUG", about: "1 shows the stack of an internal error" },
   { name: "XDG_DATA_HOME", about: "aigw in it is the home, when AIGW_HOME is not set" },
   { name: "HOME", about: ".local/share/aigw in it is the home, when neither of these is set" },
+  { name: "XDG_CACHE_HOME", about: "aigw in it, else .cache/aigw in HOME, keeps compiled code for the next start" },
   { name: "NO_COLOR", about: "anything: no colour" },
   { name: "FORCE_COLOR", about: "anything but 0 or false: colour without a terminal too" },
   { name: "TERM", about: "dumb: no colour" },

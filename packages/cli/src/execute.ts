@@ -6,7 +6,7 @@ import { HELP_LAYOUT } from "./help-layout.ts";
 import type { Io } from "./io.ts";
 import { writeData, writeMessage } from "./output/write.ts";
 import { createProgram } from "./program.ts";
-import { reportError } from "./report-error.ts";
+import type { reportError } from "./report-error.ts";
 
 /** Parses the command line, runs the command, reports what went wrong. */
 export const execute = async (argv: readonly string[], io: Io): Promise<ExitCode> => {
@@ -22,9 +22,13 @@ export const execute = async (argv: readonly string[], io: Io): Promise<ExitCode
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return showHelp(help.out, io, guessed);
     if (help.err !== "" && !guessed.json) await writeMessage(io.stderr, help.err);
-    return reportError(error, io, guessed);
+    return report(error, io, guessed);
   }
 };
+
+/** Loaded when something went wrong. */
+const report = async (...failed: Parameters<typeof reportError>): Promise<ExitCode> =>
+  (await import("./report-error.ts")).reportError(...failed);
 
 const UNPARSED: Globals = { input: true, color: true };
 
@@ -60,6 +64,6 @@ const showHelp = async (text: string, io: Io, guessed: Pick<Globals, "json" | "c
     await writeData(io.stdout, text);
     return 0;
   } catch (error) {
-    return reportError(error, io, guessed);
+    return report(error, io, guessed);
   }
 };

@@ -1,4 +1,4 @@
-import { AigwError, isAigwError } from "@aigw/core";
+import { AigwError, isAigwError } from "@aigw/core/errors";
 
 /** Lets the error of a refused value name the flag or variable that it came from. */
 export const naming = <T>(source: string, parse: () => T): T => {

@@ -1,4 +1,5 @@
-import { AigwError, awaitGateways, gatewayName, isStoreFault, type Receipt } from "@aigw/core";
+import { awaitGateways, gatewayName, type Receipt } from "@aigw/core/acts";
+import { AigwError, isStoreFault } from "@aigw/core/errors";
 import { Interrupted } from "./cli-error.ts";
 import type { Context } from "./context.ts";
 import type { Home } from "./home.ts";

@@ -1,6 +1,8 @@
 import { hostname, userInfo } from "node:os";
 import { resolve } from "node:path";
-import { type ActDeps, AigwError, initHome, inspectHome, type OpenedStore, openHome, resolveHome } from "@aigw/core";
+import type { ActDeps, OpenedControl, OpenedStore } from "@aigw/core";
+import { AigwError } from "@aigw/core/errors";
+import { initHome, inspectHome, openHome, openHomeControl, resolveHome } from "@aigw/core/home";
 import type { Context } from "./context.ts";
 import { naming } from "./flag.ts";
 import type { Io } from "./io.ts";
@@ -51,6 +53,12 @@ export const openHomeFor = async (
     return { store, sealer, clock, actor, path: home, storeUrl, onStop: ctx.io.onStop };
   });
 };
+
+export const openControlFor = (ctx: Context): Promise<OpenedControl> =>
+  namingStore(ctx, async () => {
+    const { clock } = ctx;
+    return (await openHomeControl({ ...locateHome(ctx), clock, busyTimeoutMs: BUSY_TIMEOUT_MS })).store;
+  });
 
 export const openHomeForGateway = (ctx: Context): Promise<Home> =>
   openHomeFor(ctx, "initialise", GATEWAY_BUSY_TIMEOUT_MS);

@@ -1,4 +1,4 @@
-import { AigwError, isAigwError } from "@aigw/core";
+import { AigwError, isAigwError } from "@aigw/core/errors";
 
 /** Why a gateway cannot listen, in words; any other error as it is. */
 export const listenError = (error: unknown, host: string, port: number): unknown => {

@@ -1,4 +1,5 @@
-import { AigwError, parseDuration } from "@aigw/core";
+import { AigwError } from "@aigw/core/errors";
+import { parseDuration } from "@aigw/core/services";
 
 const invalid = (what: string, value: string, allowed: string): AigwError =>
   new AigwError("invalid_value", `${what} '${value}' is not valid: ${allowed}.`);

@@ -1,19 +1,26 @@
 import type { Io } from "./io.ts";
-import { terminalPrompter } from "./prompter.ts";
+import { type Prompter, terminalPrompter } from "./prompter.ts";
 import { processSignals } from "./signals.ts";
 
-/** The real world. Loads nothing of the core, so that `--version` does not. */
+/** The real world. Loads nothing of the core, so that `--version` does not; Node makes each stream when it is asked for. */
 export const processIo = (): Io => {
-  // Whoever writes is told of a closed pipe by the write itself; unhandled, the event would end the process with a stack.
-  process.stdout.on("error", () => {});
-  process.stderr.on("error", () => {});
+  let prompter: Prompter | undefined;
   return {
-    stdin: process.stdin,
-    stdout: process.stdout,
-    stderr: process.stderr,
+    get stdin() {
+      return process.stdin;
+    },
+    get stdout() {
+      return unbroken(process.stdout);
+    },
+    get stderr() {
+      return unbroken(process.stderr);
+    },
+    get prompter() {
+      prompter ??= terminalPrompter(process.stdin, unbroken(process.stderr));
+      return prompter;
+    },
     env: process.env,
     cwd: process.cwd(),
-    prompter: terminalPrompter(process.stdin, process.stderr),
     onStop: processSignals(),
     onReload: (listener) => {
       process.on("SIGHUP", listener);
@@ -21,3 +28,9 @@ export const processIo = (): Io => {
     },
   };
 };
+
+const ignore = (): void => undefined;
+
+/** Whoever writes is told of a closed pipe by the write itself; unhandled, the event would end the process with a stack. */
+const unbroken = (stream: NodeJS.WriteStream): NodeJS.WriteStream =>
+  stream.listeners("error").includes(ignore) ? stream : stream.on("error", ignore);

@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, CommanderError } from "commander";
 import { describe } from "./command.ts";
 import type { Context } from "./context.ts";
 import { addGlobalOptions, guessGlobals } from "./globals.ts";
@@ -8,7 +8,7 @@ interface Entry {
   readonly name: string;
   readonly about: string;
   /** A command's code is loaded only when the command line names it. */
-  readonly load: () => Promise<{ command(ctx: Context): Command }>;
+  readonly load: () => Promise<{ command(ctx: Context, argv: readonly string[]): Command | Promise<Command> }>;
 }
 
 const ENTRIES: readonly Entry[] = [
@@ -74,14 +74,23 @@ export const createProgram = async (ctx: Context, argv: readonly string[]): Prom
     ["aigw onboard john --email", "print the e-mail with john's credentials"],
     ["aigw serve", "run the gateway"],
   ]);
-  const version = readVersion();
   addGlobalOptions(program)
-    .version(guessGlobals(argv).json ? JSON.stringify({ version }) : version, "-V, --version")
+    .option("-V, --version", "output the version number")
+    .on("option:version", () => showVersion(program, argv))
     .helpCommand(false);
-  for (const { name, about, load } of ENTRIES) {
+  // Most command lines start with a command: then it is that one, and the others need not stand beside it.
+  const first = ENTRIES.filter(({ name }) => name === argv[0] && name !== "help");
+  for (const { name, about, load } of first.length > 0 ? first : ENTRIES) {
     const named = argv.includes(name) ? await load() : undefined;
-    const command = named?.command(ctx) ?? describe(name, about, [[`aigw ${name} --help`, "more"]]);
+    const command = (await named?.command(ctx, argv)) ?? describe(name, about, [[`aigw ${name} --help`, "more"]]);
     program.addCommand(command.summary(about));
   }
   return program;
+};
+
+/** As commander does it, but the version is read only then. */
+const showVersion = (program: Command, argv: readonly string[]): never => {
+  const version = readVersion();
+  program.configureOutput().writeOut?.(`${guessGlobals(argv).json ? JSON.stringify({ version }) : version}\n`);
+  throw new CommanderError(0, "commander.version", version);
 };

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { isAigwError } from "@aigw/core";
+import { isAigwError } from "@aigw/core/errors";
 import { CommanderError } from "commander";
 import { BrokenPipe, Interrupted, UsageError } from "./cli-error.ts";
 import { type CliErrorCode, EXIT_CODES, type ExitCode } from "./exit-codes.ts";

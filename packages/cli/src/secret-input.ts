@@ -1,4 +1,4 @@
-import { AigwError } from "@aigw/core";
+import { AigwError } from "@aigw/core/errors";
 import { UsageError } from "./cli-error.ts";
 import type { Context } from "./context.ts";
 import type { InputStream } from "./io.ts";

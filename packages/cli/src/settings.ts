@@ -5,7 +5,7 @@ import {
   SETTING_KEYS,
   SETTINGS,
   type SettingKey,
-} from "@aigw/core";
+} from "@aigw/core/config";
 import type { Context } from "./context.ts";
 import { naming } from "./flag.ts";
 

@@ -13,7 +13,7 @@ import { tokenRoute } from "./routes/token-route.ts";
 export interface AppDeps {
   readonly login: Login;
   readonly apiGate: ApiGate;
-  readonly docs: { readonly guide: PublicDocument; readonly openApi: PublicDocument };
+  readonly docs: () => Promise<{ readonly guide: PublicDocument; readonly openApi: PublicDocument }>;
   readonly isReady: () => boolean | Promise<boolean>;
   readonly onLogin: (result: "ok" | TokenErrorCode) => void;
   readonly onError: (error: unknown, requestId: string) => void;
@@ -39,11 +39,11 @@ export const createApp = ({ login, apiGate, docs, isReady, onLogin, onError }: A
   );
   app.get(
     "/guide",
-    documentRoute(() => docs.guide),
+    documentRoute(async () => (await docs()).guide),
   );
   app.get(
     "/openapi.json",
-    documentRoute(() => docs.openApi),
+    documentRoute(async () => (await docs()).openApi),
   );
   refuseOthers(app, onError, "There is nothing at this address. Calls go to /api/<service>; see /guide.", {
     "/auth/token": "POST",

@@ -1,20 +1,13 @@
 import { hostname } from "node:os";
-import {
-  type ActDeps,
-  type Clock,
-  effectiveSetting,
-  isStoreFault,
-  LIMIT_WINDOW_MS,
-  Limiter,
-  pruneTime,
-  randomId,
-  rehashPassword,
-  type Sealer,
-  type Store,
-  steadyWallClock,
-  systemClock,
-} from "@aigw/core";
+import type { ActDeps, Sealer, Store } from "@aigw/core";
+import { LIMIT_WINDOW_MS } from "@aigw/core/clients";
+import { type Clock, steadyWallClock, systemClock } from "@aigw/core/clock";
+import { effectiveSetting } from "@aigw/core/config";
+import { isStoreFault } from "@aigw/core/errors";
+import { Limiter } from "@aigw/core/limits";
+import { randomId } from "@aigw/core/random-id";
 import { realmOf } from "@aigw/core/tokens";
+import { pruneTime } from "@aigw/core/usage";
 import { createApp } from "./app.ts";
 import { ControlFollower } from "./follow/control-follower.ts";
 import { InstanceReporter } from "./follow/instance-reporter.ts";
@@ -23,7 +16,7 @@ import { ApiGate } from "./gate/api-gate.ts";
 import { Authenticator } from "./gate/authenticator.ts";
 import { OpenCalls } from "./gate/open-calls.ts";
 import { type GatewayWorker, HAND_OUT_MS } from "./gateway-worker.ts";
-import { ClientDocs } from "./guide/client-docs.ts";
+import type { ClientDocs } from "./guide/client-docs.ts";
 import type { ProblemCode } from "./http-errors.ts";
 import { openListeners } from "./listeners.ts";
 import { createLogger } from "./log.ts";
@@ -164,7 +157,9 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     tokenNow,
     noteToken: (issue) => recorder.noteToken(issue),
     onWeakHash: (client, password) => {
-      rehashPassword(acts, client.name, client.passwordHash, password).catch(storeFault("rehash"));
+      import("@aigw/core/acts")
+        .then(({ rehashPassword }) => rehashPassword(acts, client.name, client.passwordHash, password))
+        .catch(storeFault("rehash"));
     },
   });
   const meter = new CallMeter({
@@ -187,11 +182,17 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     onStranger,
     onError,
   });
-  const docs = new ClientDocs({ follower, env, ownUrl: () => listeners.url });
+  // Loaded when somebody reads them: a fifth of our own code.
+  let docs: ClientDocs | undefined;
+  const loadDocs = async (): Promise<ClientDocs> => {
+    const { ClientDocs } = await import("./guide/client-docs.ts");
+    docs ??= new ClientDocs({ follower, env, ownUrl: () => listeners.url });
+    return docs;
+  };
   const app = createApp({
     login,
     apiGate,
-    docs,
+    docs: async () => docs ?? loadDocs(),
     onLogin: (result) => stats.logins.add(result),
     isReady: async () => state === "ready" && (await follower.isFresh()),
     onError,

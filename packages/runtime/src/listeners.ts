@@ -1,4 +1,4 @@
-import { isAigwError } from "@aigw/core";
+import { isAigwError } from "@aigw/core/errors";
 import type { Handler } from "./app.ts";
 import type { ProblemCode } from "./http-errors.ts";
 import type { Logger } from "./log.ts";
@@ -6,7 +6,6 @@ import type { MetricSources, OwnMetrics } from "./metrics/metrics.ts";
 import { startMetricsServer } from "./metrics-server.ts";
 import { type CloseOptions, type ListenOptions, listen } from "./server.ts";
 import type { CertificateFiles } from "./tls/certificate.ts";
-import { CertificateWatch } from "./tls/certificate-watch.ts";
 
 interface Address {
   readonly host: string;
@@ -44,7 +43,9 @@ export const openListeners = async (options: ListenersOptions): Promise<Listener
   const { tls, log, onError, metrics } = options;
   const certificate =
     tls &&
-    (await CertificateWatch.open({
+    (await (
+      await import("./tls/certificate-watch.ts")
+    ).CertificateWatch.open({
       files: tls,
       onRenewed: ({ context, expiresAt }) => {
         server.setSecureContext(context);

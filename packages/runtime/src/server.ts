@@ -3,7 +3,7 @@ import { createServer as createTlsServer, type Server as TlsServer } from "node:
 import { type AddressInfo, Server as NetServer } from "node:net";
 import { setImmediate as afterPoll, setTimeout as delay } from "node:timers/promises";
 import type { SecureContextOptions, TLSSocket } from "node:tls";
-import { AigwError } from "@aigw/core";
+import { AigwError } from "@aigw/core/errors";
 import type { Handler } from "./app.ts";
 import { attachGuard } from "./guard/attach-guard.ts";
 import { pathProblem } from "./guard/path-problem.ts";

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
-import { type BackupFacts, masterKeyPath } from "@aigw/core";
+import type { BackupFacts } from "@aigw/core";
+import { masterKeyPath } from "@aigw/core/home";
 import type { Command } from "commander";
 import { need } from "../ask.ts";
 import { Interrupted } from "../cli-error.ts";

@@ -1,4 +1,4 @@
-import { AigwError } from "@aigw/core";
+import { AigwError } from "@aigw/core/errors";
 import type { Command } from "commander";
 import { need } from "../ask.ts";
 import { describe } from "../command.ts";

@@ -1,4 +1,5 @@
-import { AigwError, examineHome } from "@aigw/core";
+import { AigwError } from "@aigw/core/errors";
+import { examineHome } from "@aigw/core/home";
 import type { Command } from "commander";
 import { describe } from "../command.ts";
 import type { Context } from "../context.ts";

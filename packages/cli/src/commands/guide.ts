@@ -1,4 +1,4 @@
-import { createGuide, guideFacts, renderGuideMarkdown } from "@aigw/core";
+import { createGuide, guideFacts, renderGuideMarkdown } from "@aigw/core/onboarding";
 import type { Command } from "commander";
 import { describe } from "../command.ts";
 import type { Context } from "../context.ts";
@@ -17,9 +17,9 @@ export const command = (ctx: Context): Command =>
   ).action(() => run(ctx));
 
 export const run = (ctx: Context): Promise<void> =>
-  ctx.withHome("existing", async ({ store }) => {
-    const settings = settingsInForce(ctx, await store.control.settings());
-    const services = await store.control.services();
+  ctx.withControl(async (control) => {
+    const settings = settingsInForce(ctx, await control.settings());
+    const services = await control.services();
     const facts = guideFacts(
       services.map((service) => service.name),
       settings,

@@ -1,4 +1,6 @@
-import { initHome, inspectHome, SETTINGS, type SettingKey, setSetting } from "@aigw/core";
+import { setSetting } from "@aigw/core/acts";
+import { SETTINGS, type SettingKey } from "@aigw/core/config";
+import { initHome, inspectHome } from "@aigw/core/home";
 import type { Command } from "commander";
 import { offer } from "../ask.ts";
 import { describe } from "../command.ts";

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { masterKeyPath, restoreHome } from "@aigw/core";
+import { masterKeyPath, restoreHome } from "@aigw/core/home";
 import type { Command } from "commander";
 import { need } from "../ask.ts";
 import { describe } from "../command.ts";

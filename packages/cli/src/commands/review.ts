@@ -1,4 +1,4 @@
-import { type ReviewFinding, readReviewFacts, reviewClients, type When } from "@aigw/core";
+import { type ReviewFinding, readReviewFacts, reviewClients, type When } from "@aigw/core/insight";
 import type { Command } from "commander";
 import { describe } from "../command.ts";
 import type { Context } from "../context.ts";

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { parseDuration } from "@aigw/core";
+import { parseDuration } from "@aigw/core/services";
 import type { GatewayOptions } from "@aigw/runtime";
 import type { Command } from "commander";
 import { UsageError } from "../cli-error.ts";

@@ -1,4 +1,6 @@
-import { byGatewayName, INSTANCE_GONE_MS, parseStoreUrl, type SeenInstance, standingOf } from "@aigw/core";
+import { byGatewayName, INSTANCE_GONE_MS } from "@aigw/core/acts";
+import { standingOf } from "@aigw/core/clients";
+import { parseStoreUrl, type SeenInstance } from "@aigw/core/store";
 import type { Command } from "commander";
 import { describe } from "../command.ts";
 import type { Context } from "../context.ts";

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { INSTANCE_GONE_MS, type TrafficStore } from "@aigw/core";
+import type { TrafficStore } from "@aigw/core";
+import { INSTANCE_GONE_MS } from "@aigw/core/acts";
 import type { Command } from "commander";
 import { Interrupted, UsageError } from "../cli-error.ts";
 import { describe } from "../command.ts";

@@ -1,14 +1,13 @@
+import { AigwError } from "@aigw/core/errors";
 import {
-  AigwError,
   type ClientFinding,
-  DAY_MS,
   explainClient,
   explainRequest,
   type RequestFinding,
   readClientFacts,
-  type UsageEvent,
   type When,
-} from "@aigw/core";
+} from "@aigw/core/insight";
+import { DAY_MS, type UsageEvent } from "@aigw/core/usage";
 import type { Command } from "commander";
 import { need } from "../ask.ts";
 import { describe } from "../command.ts";

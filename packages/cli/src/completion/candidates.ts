@@ -16,7 +16,7 @@ export const candidatesFor = async (
     case "candidates":
       return wanted.candidates;
     case "settings": {
-      const { SETTING_KEYS, SETTINGS } = await import("@aigw/core");
+      const { SETTING_KEYS, SETTINGS } = await import("@aigw/core/config");
       return SETTING_KEYS.filter((key) => key.startsWith(wanted.prefix)).map((key) => ({
         value: key,
         about: SETTINGS[key].about,
@@ -24,7 +24,7 @@ export const candidatesFor = async (
     }
     case "clients":
     case "services": {
-      const { peekNames } = await import("@aigw/core");
+      const { peekNames } = await import("@aigw/core/store");
       const names = await peekNames(await storeUrl(), wanted.prefix, MOST);
       return names[wanted.kind].filter(isPlain).map((name) => ({ value: wanted.before + name }));
     }

@@ -30,7 +30,7 @@ const answer = async ([shell = "", ...given]: readonly string[], io: Io): Promis
   const ctx = createContext(io, () => globalsIn(texts, io));
   const program = await createProgram(ctx, texts.slice(0, -1));
   const storeUrl = async (): Promise<string> => {
-    const [{ locateHome }, { defaultStoreUrl }] = await Promise.all([import("../home.ts"), import("@aigw/core")]);
+    const [{ locateHome }, { defaultStoreUrl }] = await Promise.all([import("../home.ts"), import("@aigw/core/home")]);
     const location = locateHome(ctx);
     return location.storeUrl ?? defaultStoreUrl(location.home);
   };

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { AigwError } from "@aigw/core";
+import { AigwError } from "@aigw/core/errors";
 
 export interface Finished {
   readonly code: number;

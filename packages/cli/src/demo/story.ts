@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { AigwError } from "@aigw/core";
+import { AigwError } from "@aigw/core/errors";
 import { Interrupted } from "../cli-error.ts";
 import type { Context } from "../context.ts";
 import { stepsIn, TOKEN_PLACE } from "../quick-start/commands.ts";

@@ -1,4 +1,5 @@
-import { defaultStoreUrl, type HomeExamination, masterKeyPath, parseStoreUrl } from "@aigw/core";
+import { defaultStoreUrl, type HomeExamination, masterKeyPath } from "@aigw/core/home";
+import { parseStoreUrl } from "@aigw/core/store";
 import type { Context } from "../context.ts";
 import type { HomeLocation } from "../home.ts";
 import { settingsInForce } from "../settings.ts";

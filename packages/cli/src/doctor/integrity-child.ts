@@ -1,5 +1,7 @@
 import { text } from "node:stream/consumers";
-import { isAigwError, openStore, systemClock } from "@aigw/core";
+import { systemClock } from "@aigw/core/clock";
+import { isAigwError } from "@aigw/core/errors";
+import { openStore } from "@aigw/core/store";
 import type { IntegrityReport } from "./checks/integrity.ts";
 
 /** A process of its own: reading a large database takes long, cannot be interrupted, and would stop every other check. */

@@ -1,4 +1,4 @@
-import { isAigwError } from "@aigw/core";
+import { isAigwError } from "@aigw/core/errors";
 import type { Check, Finding } from "./finding.ts";
 import { storeFix } from "./store-fix.ts";
 

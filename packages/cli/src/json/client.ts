@@ -1,4 +1,4 @@
-import { type Client, type ClientStanding, limitOf, standingOf } from "@aigw/core";
+import { type Client, type ClientStanding, limitOf, standingOf } from "@aigw/core/clients";
 import { rfc3339 } from "../output/time.ts";
 
 /** A client as scripts see it: every field always there, and never a hash. */

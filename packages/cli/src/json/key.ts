@@ -1,4 +1,4 @@
-import { type SigningKey, verifies } from "@aigw/core";
+import { type SigningKey, verifies } from "@aigw/core/keys";
 import { rfc3339 } from "../output/time.ts";
 
 /** A signing key as scripts see it: never its secret. */

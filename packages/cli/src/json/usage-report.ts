@@ -1,4 +1,4 @@
-import { latencyOf, type UsageTally } from "@aigw/core";
+import { latencyOf, type UsageTally } from "@aigw/core/usage";
 
 /** The figures of a report's row as scripts see them. `ok` + `errors` + `limited` + `denied` + `aborted` = `requests`. */
 export interface TallyJson {

@@ -1,6 +1,7 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { AigwError, randomId } from "@aigw/core";
+import { AigwError } from "@aigw/core/errors";
+import { randomId } from "@aigw/core/random-id";
 
 /** A place for a message on disk, taken before the password that will stand in it exists. */
 export interface MessageFile {

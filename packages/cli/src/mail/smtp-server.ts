@@ -1,14 +1,14 @@
+import type { Sealer } from "@aigw/core";
 import {
-  AigwError,
   type EffectiveSetting,
   openSetting,
-  parseDuration,
   parseSmtpTls,
-  type Sealer,
   type SettingKey,
   smtpAddress,
   smtpPasswordIn,
-} from "@aigw/core";
+} from "@aigw/core/config";
+import { AigwError } from "@aigw/core/errors";
+import { parseDuration } from "@aigw/core/services";
 import type { Context } from "../context.ts";
 
 /** A mail server with all that is needed to use it. */

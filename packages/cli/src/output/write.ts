@@ -1,4 +1,4 @@
-import { AigwError } from "@aigw/core";
+import { AigwError } from "@aigw/core/errors";
 import { BrokenPipe } from "../cli-error.ts";
 import type { OutputStream } from "../io.ts";
 

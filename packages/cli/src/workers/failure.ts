@@ -1,4 +1,4 @@
-import { AigwError, isAigwError } from "@aigw/core";
+import { AigwError, isAigwError } from "@aigw/core/errors";
 import { systemCodeOf } from "../listen-error.ts";
 import type { Failure } from "./messages.ts";
 

@@ -1,4 +1,5 @@
-import { type OpenedHome, openHome, systemClock } from "@aigw/core";
+import { systemClock } from "@aigw/core/clock";
+import { type OpenedHome, openHome } from "@aigw/core/home";
 import { type Gateway, startGateway } from "@aigw/runtime";
 import { GATEWAY_BUSY_TIMEOUT_MS } from "../home.ts";
 import { listenError } from "../listen-error.ts";

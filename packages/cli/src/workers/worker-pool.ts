@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { AigwError, isStoreFault, type TrafficStore } from "@aigw/core";
+import type { TrafficStore } from "@aigw/core";
+import { AigwError, isStoreFault } from "@aigw/core/errors";
 import type { WorkerMetrics } from "@aigw/runtime/workers";
 import { systemCodeOf } from "../listen-error.ts";
 import { HandedConnections } from "./handed-connections.ts";

@@ -1,6 +1,6 @@
 import cluster, { type Worker } from "node:cluster";
 import { setTimeout as delay } from "node:timers/promises";
-import { AigwError } from "@aigw/core";
+import { AigwError } from "@aigw/core/errors";
 import type { MetricFamily } from "@aigw/runtime/workers";
 import { errorOf } from "./failure.ts";
 import type { HandedConnections } from "./handed-connections.ts";

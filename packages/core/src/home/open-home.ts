@@ -3,7 +3,13 @@ import type { Clock } from "../clock.ts";
 import { AigwError } from "../errors.ts";
 import { assertPrivate, parseMasterKey, readMasterKeyFile } from "../sealing/master-key.ts";
 import { createSealer, type Sealer, verifyKeyCheck } from "../sealing/sealer.ts";
-import { type OpenedStore, openStore } from "../store/open-store.ts";
+import {
+  type OpenedControl,
+  type OpenedStore,
+  type OpenStoreOptions,
+  openControl,
+  openStore,
+} from "../store/open-store.ts";
 import { defaultStoreUrl, masterKeyPath, pendingPath } from "./home-paths.ts";
 import { type HomeLocation, inspectHome } from "./inspect-home.ts";
 
@@ -13,8 +19,8 @@ export interface OpenHomeOptions extends HomeLocation {
   readonly busyTimeoutMs?: number | undefined;
 }
 
-export interface OpenedHome {
-  readonly store: OpenedStore;
+export interface OpenedHome<S extends OpenedControl = OpenedStore> {
+  readonly store: S;
   readonly sealer: Sealer;
   readonly home: string;
   readonly storeUrl: string;
@@ -25,7 +31,16 @@ export interface OpenedHome {
  * @throws AigwError `home_not_initialised`, `home_incomplete`, `insecure_permissions`, `master_key_missing`,
  * `master_key_invalid`, `master_key_wrong`, `invalid_value`, `store_*`
  */
-export const openHome = async (options: OpenHomeOptions): Promise<OpenedHome> => {
+export const openHome = (options: OpenHomeOptions): Promise<OpenedHome> => openWith(openStore, options);
+
+/** {@link openHome} for what admins have set alone, without usage, permits and instances. */
+export const openHomeControl = (options: OpenHomeOptions): Promise<OpenedHome<OpenedControl>> =>
+  openWith(openControl, options);
+
+const openWith = async <S extends OpenedControl>(
+  open: (url: string, options: OpenStoreOptions) => Promise<S>,
+  options: OpenHomeOptions,
+): Promise<OpenedHome<S>> => {
   const { home, masterKey } = options;
   if (inspectHome(options) === "empty") {
     throw new AigwError("home_not_initialised", `${home} is not initialised. Run: aigw init`);
@@ -35,7 +50,7 @@ export const openHome = async (options: OpenHomeOptions): Promise<OpenedHome> =>
   const key = masterKey ? parseMasterKey(masterKey, "AIGW_MASTER_KEY") : readMasterKeyFile(masterKeyPath(home));
   const sealer = createSealer(key);
   const storeUrl = options.storeUrl ?? defaultStoreUrl(home);
-  const store = await openStore(storeUrl, options);
+  const store = await open(storeUrl, options);
   try {
     verifyKeyCheck(sealer, store.keyCheck);
     // Left by an initialisation killed in its last step; with it, a database lost later would count as not yet made.

@@ -2,10 +2,10 @@ import { resolve } from "node:path";
 import type { Clock } from "../clock.ts";
 import { AigwError } from "../errors.ts";
 import type { BackupFacts, BackupOptions, RestoreOptions, StoreInspection } from "./maintenance.ts";
-import type { StoreSeed } from "./sqlite/sqlite-store.ts";
+import type { StoreSeed } from "./sqlite/create-sqlite-store.ts";
 import type { MaybePromise, Store } from "./store.ts";
 
-export type { StoreSeed } from "./sqlite/sqlite-store.ts";
+export type { StoreSeed } from "./sqlite/create-sqlite-store.ts";
 
 /** A store URL, taken apart. */
 export interface StoreLocation {
@@ -72,13 +72,24 @@ export const openStore = async (url: string, options: OpenStoreOptions): Promise
   return new SqliteStore(path, { clock, busyTimeoutMs });
 };
 
+/** The part of a store that admins write: all that many commands read, and a third of the code to load. */
+export type OpenedControl = Pick<OpenedStore, "keyCheck" | "control" | "close">;
+
+/** {@link openStore} without usage, permits and instances. */
+export const openControl = async (url: string, options: OpenStoreOptions): Promise<OpenedControl> => {
+  const { path } = parseStoreUrl(url);
+  const { SqliteControl } = await import("./sqlite/control.ts");
+  const control = SqliteControl.open(path, options.busyTimeoutMs ?? DEFAULT_BUSY_TIMEOUT_MS);
+  return { control, keyCheck: control.keyCheck, close: async () => control.database.close() };
+};
+
 /**
  * Creates a store, complete or not at all, never over an existing one.
  * @returns false when there is one already; it is left as it is
  */
 export const createStore = async (url: string, seed: StoreSeed): Promise<boolean> => {
   const { path } = parseStoreUrl(url);
-  const { createSqliteStore } = await import("./sqlite/sqlite-store.ts");
+  const { createSqliteStore } = await import("./sqlite/create-sqlite-store.ts");
   return createSqliteStore(path, seed);
 };
 

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { SignJWT } from "jose";
+import { SignJWT } from "jose/jwt/sign";
 import type { Client } from "../clients/client.ts";
 import { TOKEN_LIFETIME_S, type TokenRealm, type VerifyingKey } from "./token.ts";
 

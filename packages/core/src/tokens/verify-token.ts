@@ -1,4 +1,4 @@
-import { compactVerify } from "jose";
+import { compactVerify } from "jose/jws/compact/verify";
 import {
   LIFETIME_LEEWAY_S,
   MAX_TOKEN_LENGTH,

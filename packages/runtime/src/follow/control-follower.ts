@@ -1,20 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
-import {
-  AigwError,
-  type Change,
-  type Client,
-  type Clock,
-  type ControlState,
-  type ControlStore,
-  emptyControlState,
-  fold,
-  isStoreFault,
-  type MaybePromise,
-  openHeaders,
-  openSigningKey,
-  type Sealer,
-  type SigningKey,
-} from "@aigw/core";
+import type { Client, Clock, ControlStore, MaybePromise, Sealer } from "@aigw/core";
+import { type Change, type ControlState, emptyControlState, fold } from "@aigw/core/changes";
+import { AigwError, isStoreFault } from "@aigw/core/errors";
+import { openSigningKey, type SigningKey } from "@aigw/core/keys";
+import { openHeaders } from "@aigw/core/services";
 import type { VerifyingKey } from "@aigw/core/tokens";
 import type { Upstream } from "../proxy/call.ts";
 

@@ -1,4 +1,5 @@
-import { LIMIT_WINDOW_MS, type Permit } from "@aigw/core";
+import type { Permit } from "@aigw/core";
+import { LIMIT_WINDOW_MS } from "@aigw/core/clients";
 import { secondsUntil } from "../seconds.ts";
 
 const WINDOW_S = LIMIT_WINDOW_MS / 1000;

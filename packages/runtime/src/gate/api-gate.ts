@@ -1,4 +1,5 @@
-import { type Client, type Limiter, limitOf, type MaybePromise, mayCall, type Outcome, type Permit } from "@aigw/core";
+import type { Limiter, MaybePromise, Outcome, Permit } from "@aigw/core";
+import { type Client, limitOf, mayCall } from "@aigw/core/clients";
 import type { ControlFollower } from "../follow/control-follower.ts";
 import type { GatewayRequest } from "../gateway-env.ts";
 import { PROBLEMS, type ProblemCode, problemBody } from "../http-errors.ts";

@@ -1,4 +1,5 @@
-import { type Client, type ClientStanding, standingOf, verifies } from "@aigw/core";
+import { type Client, type ClientStanding, standingOf } from "@aigw/core/clients";
+import { verifies } from "@aigw/core/keys";
 import { type TokenClaims, TokenMemory, type TokenRealm, verifyToken } from "@aigw/core/tokens";
 import type { ControlFollower } from "../follow/control-follower.ts";
 

@@ -1,4 +1,4 @@
-import { mayCall } from "@aigw/core";
+import { mayCall } from "@aigw/core/clients";
 import type { ControlFollower } from "../follow/control-follower.ts";
 import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
 import type { ApiCall } from "./api-call.ts";

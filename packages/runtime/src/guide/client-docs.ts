@@ -1,4 +1,4 @@
-import { effectiveSettings, type GuideFacts, guideFacts } from "@aigw/core";
+import { effectiveSettings, type GuideFacts, guideFacts } from "@aigw/core/onboarding";
 import type { ControlFollower } from "../follow/control-follower.ts";
 import { openApiDocument } from "../openapi/document.ts";
 import { type PublicDocument, publicDocument } from "../routes/document-route.ts";

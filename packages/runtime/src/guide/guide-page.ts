@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { createGuide, type GuideFacts } from "@aigw/core";
+import { createGuide, type GuideFacts } from "@aigw/core/onboarding";
 import { escapeHtml, renderGuideHtml } from "./guide-html.ts";
 import { GUIDE_SCRIPT } from "./guide-script.ts";
 import { GUIDE_STYLE } from "./guide-style.ts";

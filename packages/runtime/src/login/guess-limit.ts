@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { isIPv6 } from "node:net";
-import { Limiter, type MaybePromise, type Permit, type TrafficStore } from "@aigw/core";
+import type { MaybePromise, TrafficStore } from "@aigw/core";
+import { Limiter, type Permit } from "@aigw/core/limits";
 
 /** The window of the guessing bounds, milliseconds. */
 const WINDOW_MS = 300_000;

@@ -1,4 +1,6 @@
-import { type Client, hashPassword, needsRehash, randomId, type TokenIssue, verifyPassword } from "@aigw/core";
+import type { Client, TokenIssue } from "@aigw/core";
+import { hashPassword, needsRehash, verifyPassword } from "@aigw/core/passwords";
+import { randomId } from "@aigw/core/random-id";
 import { issueToken, type TokenRealm } from "@aigw/core/tokens";
 import type { ControlFollower } from "../follow/control-follower.ts";
 import type { Authenticator } from "../gate/authenticator.ts";

@@ -1,4 +1,4 @@
-import { OUTCOMES, type Outcome } from "@aigw/core";
+import { OUTCOMES, type Outcome } from "@aigw/core/usage";
 import { CALL_BOUNDS, Histogram } from "./histogram.ts";
 
 /** By the first digit of the status; `none`: the client had gone before there was one. */

@@ -1,6 +1,9 @@
 // The thread of UsageKeeper.
 import { parentPort, workerData } from "node:worker_threads";
-import { type ErrorCode, isStoreFault, keepUsage, openStore, systemClock } from "@aigw/core";
+import { systemClock } from "@aigw/core/clock";
+import { type ErrorCode, isStoreFault } from "@aigw/core/errors";
+import { openStore } from "@aigw/core/store";
+import { keepUsage } from "@aigw/core/usage";
 
 export interface KeeperJob {
   readonly storeUrl: string;

@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import { AigwError } from "@aigw/core";
+import { AigwError } from "@aigw/core/errors";
 import type { KeeperJob, KeeperReport } from "./usage-keeper-thread.ts";
 
 export interface UsageKeeperOptions {

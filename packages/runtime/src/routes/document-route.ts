@@ -17,9 +17,9 @@ export const publicDocument = (body: string, fields: Readonly<Record<string, str
 
 /** `no-cache`: kept, but asked about each time, because the next change of a setting or service is in it at once. */
 export const documentRoute =
-  (current: () => PublicDocument): Handler<GatewayEnv> =>
-  (c) => {
-    const { body, etag, fields } = current();
+  (current: () => Promise<PublicDocument>): Handler<GatewayEnv> =>
+  async (c) => {
+    const { body, etag, fields } = await current();
     const headers = { ...fields, ETag: etag, "Cache-Control": "no-cache" };
     return matches(c.req.header("If-None-Match"), etag) ? c.body(null, 304, headers) : c.body(body, 200, headers);
   };

@@ -1,7 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createSecureContext, type SecureContextOptions } from "node:tls";
-import { AigwError } from "@aigw/core";
+import { AigwError } from "@aigw/core/errors";
 
 /** PEM files. */
 export interface CertificateFiles {

@@ -1,4 +1,5 @@
-import { type Change, type Client, limitOf, type Service } from "@aigw/core";
+import type { Change, Service } from "@aigw/core";
+import { type Client, limitOf } from "@aigw/core/clients";
 import { formatDuration, rfc3339 } from "../../output/time.ts";
 
 /** What may be told of a subject, by name. */

@@ -1,15 +1,16 @@
 import type { Command } from "commander";
 import { noun } from "../../command.ts";
 import type { Context } from "../../context.ts";
-import * as list from "./list.ts";
 
-export const command = (ctx: Context): Command =>
-  noun(
-    "audit",
-    "Who changed what, and when.",
-    [
+export const command = (ctx: Context, argv: readonly string[]): Promise<Command> =>
+  noun(ctx, argv, {
+    name: "audit",
+    about: "Who changed what, and when.",
+    examples: [
       ["aigw audit list", "the last 50 changes"],
       ["aigw audit list --subject john", "what was done to john"],
     ],
-    [list.command(ctx)],
-  );
+    verbs: {
+      list: () => import("./list.ts"),
+    },
+  });

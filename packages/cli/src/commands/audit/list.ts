@@ -29,9 +29,9 @@ export const command = (ctx: Context): Command =>
     .action((options: ListOptions) => run(options, ctx));
 
 export const run = ({ lines, subject }: ListOptions, ctx: Context): Promise<void> =>
-  ctx.withHome("existing", async ({ store }) => {
-    const changes = await store.control.latestChanges({ limit: lines, ...(subject === undefined ? {} : { subject }) });
-    const before = await predecessors(store.control, changes);
+  ctx.withControl(async (control) => {
+    const changes = await control.latestChanges({ limit: lines, ...(subject === undefined ? {} : { subject }) });
+    const before = await predecessors(control, changes);
     const entries = changes.map((change) => ({
       rev: change.rev,
       at: change.at,

@@ -1,4 +1,5 @@
-import { type Change, type Keyring, SETTINGS } from "@aigw/core";
+import type { Change, Keyring } from "@aigw/core";
+import { SETTINGS } from "@aigw/core/config";
 import { rfc3339 } from "../../output/time.ts";
 import { type Facts, factsOf } from "./facts.ts";
 

@@ -1,4 +1,5 @@
-import { type AddClientInput, addClient, parseClientName } from "@aigw/core";
+import { type AddClientInput, addClient } from "@aigw/core/acts";
+import { parseClientName } from "@aigw/core/clients";
 import type { Command } from "commander";
 import { need } from "../../ask.ts";
 import { describe } from "../../command.ts";

@@ -1,4 +1,5 @@
-import { type Clock, parseEmail, parseExpiry, parseLimit, parseLine, parseServiceList } from "@aigw/core";
+import type { Clock } from "@aigw/core";
+import { parseEmail, parseExpiry, parseLimit, parseLine, parseServiceList } from "@aigw/core/clients";
 import type { Command } from "commander";
 import { flag } from "../../flag.ts";
 

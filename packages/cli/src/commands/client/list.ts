@@ -1,4 +1,4 @@
-import { type Client, limitOf, standingOf } from "@aigw/core";
+import { type Client, limitOf, standingOf } from "@aigw/core/clients";
 import type { Command } from "commander";
 import { describe } from "../../command.ts";
 import type { Context } from "../../context.ts";
@@ -16,10 +16,10 @@ export const command = (ctx: Context): Command =>
   ]).action(() => run(ctx));
 
 export const run = (ctx: Context): Promise<void> =>
-  ctx.withHome("existing", async ({ store, clock }) => {
-    const clients = await store.control.clients();
+  ctx.withControl(async (control) => {
+    const clients = await control.clients();
     await ctx.out.answer({
-      json: () => ({ clients: clients.map((client) => clientJson(client, clock.now())) }),
+      json: () => ({ clients: clients.map((client) => clientJson(client, ctx.clock.now())) }),
       quiet: () => clients.map((client) => client.name),
       text: (view) =>
         clients.length === 0

@@ -1,4 +1,5 @@
-import { findClient, setPassword, standingOf } from "@aigw/core";
+import { findClient, setPassword } from "@aigw/core/acts";
+import { standingOf } from "@aigw/core/clients";
 import type { Command } from "commander";
 import { confirmed } from "../../ask.ts";
 import { describe } from "../../command.ts";

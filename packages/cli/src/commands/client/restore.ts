@@ -1,4 +1,5 @@
-import { restoreClient, standingOf } from "@aigw/core";
+import { restoreClient } from "@aigw/core/acts";
+import { standingOf } from "@aigw/core/clients";
 import type { Command } from "commander";
 import { describe } from "../../command.ts";
 import type { Context } from "../../context.ts";

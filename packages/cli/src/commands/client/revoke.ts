@@ -1,4 +1,4 @@
-import { findClient, revokeClient } from "@aigw/core";
+import { findClient, revokeClient } from "@aigw/core/acts";
 import type { Command } from "commander";
 import { confirmed } from "../../ask.ts";
 import { describe } from "../../command.ts";

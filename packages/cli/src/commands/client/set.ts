@@ -1,4 +1,4 @@
-import { type ClientPatch, setClient } from "@aigw/core";
+import { type ClientPatch, setClient } from "@aigw/core/acts";
 import type { Command } from "commander";
 import { UsageError } from "../../cli-error.ts";
 import { describe } from "../../command.ts";

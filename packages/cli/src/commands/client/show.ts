@@ -1,4 +1,5 @@
-import { type Client, findClient, limitOf, standingOf } from "@aigw/core";
+import { findClient } from "@aigw/core/acts";
+import { type Client, limitOf, standingOf } from "@aigw/core/clients";
 import type { Command } from "commander";
 import { describe } from "../../command.ts";
 import type { Context } from "../../context.ts";
@@ -18,10 +19,10 @@ export const command = (ctx: Context): Command =>
     .action(async (given: string | undefined) => run({ name: await existingName(ctx, given, "show") }, ctx));
 
 export const run = ({ name }: { readonly name: string }, ctx: Context): Promise<void> =>
-  ctx.withHome("existing", async ({ store, clock }) => {
-    const client = await findClient(store.control, name);
+  ctx.withControl(async (control) => {
+    const client = await findClient(control, name);
     await ctx.out.answer({
-      json: () => ({ client: clientJson(client, clock.now()) }),
+      json: () => ({ client: clientJson(client, ctx.clock.now()) }),
       quiet: () => client.name,
       text: (view) => renderFields(view, fieldsOf(view, client)),
     });

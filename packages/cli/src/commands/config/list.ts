@@ -1,4 +1,4 @@
-import { SETTING_KEYS, SETTINGS, type SettingSource } from "@aigw/core";
+import { SETTING_KEYS, SETTINGS, type SettingSource } from "@aigw/core/config";
 import type { Command } from "commander";
 import { describe } from "../../command.ts";
 import type { Context } from "../../context.ts";
@@ -12,8 +12,8 @@ export const command = (ctx: Context): Command =>
   ]).action(() => run(ctx));
 
 export const run = (ctx: Context): Promise<void> =>
-  ctx.withHome("existing", async ({ store }) => {
-    const inForce = settingsInForce(ctx, await store.control.settings());
+  ctx.withControl(async (control) => {
+    const inForce = settingsInForce(ctx, await control.settings());
     const settings = SETTING_KEYS.map((key) => ({
       key,
       // Not even the sealed form of a secret is shown; that there is one, `source` says.

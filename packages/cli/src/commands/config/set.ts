@@ -1,4 +1,5 @@
-import { SETTINGS, type SettingKey, setSetting } from "@aigw/core";
+import { setSetting } from "@aigw/core/acts";
+import { SETTINGS, type SettingKey } from "@aigw/core/config";
 import type { Command } from "commander";
 import { need } from "../../ask.ts";
 import { UsageError } from "../../cli-error.ts";

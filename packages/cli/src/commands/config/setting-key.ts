@@ -1,4 +1,4 @@
-import { parseSettingKey, SETTING_KEYS, type SettingKey } from "@aigw/core";
+import { parseSettingKey, SETTING_KEYS, type SettingKey } from "@aigw/core/config";
 import { need } from "../../ask.ts";
 import type { Context } from "../../context.ts";
 

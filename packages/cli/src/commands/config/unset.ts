@@ -1,4 +1,5 @@
-import { type SettingKey, unsetSetting } from "@aigw/core";
+import type { SettingKey } from "@aigw/core";
+import { unsetSetting } from "@aigw/core/acts";
 import type { Command } from "commander";
 import { describe } from "../../command.ts";
 import type { Context } from "../../context.ts";

@@ -1,4 +1,4 @@
-import { parseClientName, parseEmail } from "@aigw/core";
+import { parseClientName, parseEmail } from "@aigw/core/clients";
 import type { Command } from "commander";
 import { need } from "../../ask.ts";
 import { UsageError } from "../../cli-error.ts";

@@ -1,4 +1,5 @@
-import { addClient, type Client, type ClientWithPassword, setPassword, standingOf } from "@aigw/core";
+import { addClient, type ClientWithPassword, setPassword } from "@aigw/core/acts";
+import { type Client, standingOf } from "@aigw/core/clients";
 import { confirmed } from "../../ask.ts";
 import type { Context } from "../../context.ts";
 import type { Home } from "../../home.ts";

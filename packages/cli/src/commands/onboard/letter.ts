@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { type EffectiveSetting, openSetting, type SettingKey } from "@aigw/core/config";
+import { AigwError } from "@aigw/core/errors";
 import {
-  AigwError,
-  type EffectiveSetting,
   type EmailTemplate,
   type Forbidden,
   leakIn,
@@ -11,14 +11,11 @@ import {
   namesStandingIn,
   type OnboardingEmail,
   type OnboardingFacts,
-  openHeaders,
-  openSetting,
   parseTemplate,
   renderOnboardingEmail,
   renderTemplate,
-  type Service,
-  type SettingKey,
-} from "@aigw/core";
+} from "@aigw/core/onboarding";
+import { openHeaders, type Service } from "@aigw/core/services";
 import { confirmed } from "../../ask.ts";
 import type { Context } from "../../context.ts";
 import { naming } from "../../flag.ts";

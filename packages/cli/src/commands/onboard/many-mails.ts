@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { type Client, isAigwError, type OnboardingFacts } from "@aigw/core";
+import type { Client, OnboardingFacts } from "@aigw/core";
+import { isAigwError } from "@aigw/core/errors";
 import type { Context } from "../../context.ts";
 import type { Home } from "../../home.ts";
 import { reserveMessageFile } from "../../mail/message-file.ts";

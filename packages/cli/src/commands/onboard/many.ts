@@ -1,13 +1,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import {
-  AigwError,
-  type CredentialsRequest,
-  issueCredentials,
-  limitOf,
-  onboardingFacts,
-  type Service,
-} from "@aigw/core";
+import type { Service } from "@aigw/core";
+import { type CredentialsRequest, issueCredentials } from "@aigw/core/acts";
+import { limitOf } from "@aigw/core/clients";
+import { AigwError } from "@aigw/core/errors";
+import { onboardingFacts } from "@aigw/core/onboarding";
 import { Interrupted } from "../../cli-error.ts";
 import type { Context } from "../../context.ts";
 import type { Home } from "../../home.ts";

@@ -1,12 +1,7 @@
 import { resolve } from "node:path";
-import {
-  AigwError,
-  limitOf,
-  type OnboardingEmail,
-  type OnboardingFacts,
-  onboardingFacts,
-  parseEmail,
-} from "@aigw/core";
+import { limitOf, parseEmail } from "@aigw/core/clients";
+import { AigwError } from "@aigw/core/errors";
+import { type OnboardingEmail, type OnboardingFacts, onboardingFacts } from "@aigw/core/onboarding";
 import { need } from "../../ask.ts";
 import { Interrupted } from "../../cli-error.ts";
 import type { Context } from "../../context.ts";

@@ -1,13 +1,5 @@
-import {
-  AigwError,
-  isAigwError,
-  parseClientName,
-  parseEmail,
-  parseExpiry,
-  parseLimit,
-  parseLine,
-  parseServiceList,
-} from "@aigw/core";
+import { parseClientName, parseEmail, parseExpiry, parseLimit, parseLine, parseServiceList } from "@aigw/core/clients";
+import { AigwError, isAigwError } from "@aigw/core/errors";
 
 /** One row of a file of people, each cell checked. What was left empty is absent. */
 export interface Person {

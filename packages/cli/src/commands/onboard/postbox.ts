@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { isAigwError } from "@aigw/core";
+import { isAigwError } from "@aigw/core/errors";
 import type { Home } from "../../home.ts";
 import { makePrivateFolder, reserveMessageFile } from "../../mail/message-file.ts";
 import { deliverMessage, INTERRUPTED } from "../../mail/nodemailer.ts";

@@ -1,14 +1,8 @@
-import {
-  AigwError,
-  type Client,
-  type EffectiveSetting,
-  isStoreFault,
-  limitOf,
-  type OnboardingFacts,
-  quickStart,
-  recordProof,
-  standingOf,
-} from "@aigw/core";
+import type { EffectiveSetting } from "@aigw/core";
+import { recordProof } from "@aigw/core/acts";
+import { type Client, limitOf, standingOf } from "@aigw/core/clients";
+import { AigwError, isStoreFault } from "@aigw/core/errors";
+import { type OnboardingFacts, quickStart } from "@aigw/core/onboarding";
 import type { Context } from "../../context.ts";
 import type { Home } from "../../home.ts";
 import { stepsIn } from "../../quick-start/commands.ts";

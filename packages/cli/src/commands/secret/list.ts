@@ -15,10 +15,10 @@ export const command = (ctx: Context): Command =>
   ]).action(() => run(ctx));
 
 export const run = (ctx: Context): Promise<void> =>
-  ctx.withHome("existing", async ({ store, clock }) => {
-    const keys = (await store.control.keyring()).toReversed();
+  ctx.withControl(async (control) => {
+    const keys = (await control.keyring()).toReversed();
     await ctx.out.answer({
-      json: () => ({ keys: keys.map((key) => keyJson(key, clock.now())) }),
+      json: () => ({ keys: keys.map((key) => keyJson(key, ctx.clock.now())) }),
       quiet: () => keys.map((key) => key.kid),
       text: (view) =>
         renderTable(

@@ -1,11 +1,6 @@
-import {
-  isStoreFault,
-  parseDuration,
-  previewRotation,
-  type RotationPreview,
-  rotateSecret,
-  rotateSecretWithGrace,
-} from "@aigw/core";
+import { previewRotation, type RotationPreview, rotateSecret, rotateSecretWithGrace } from "@aigw/core/acts";
+import { isStoreFault } from "@aigw/core/errors";
+import { parseDuration } from "@aigw/core/services";
 import type { Command } from "commander";
 import { confirmed } from "../../ask.ts";
 import { describe } from "../../command.ts";

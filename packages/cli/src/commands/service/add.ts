@@ -1,4 +1,5 @@
-import { type AddServiceInput, addService, parseServiceName, parseUpstreamUrl } from "@aigw/core";
+import { type AddServiceInput, addService } from "@aigw/core/acts";
+import { parseServiceName, parseUpstreamUrl } from "@aigw/core/services";
 import type { Command } from "commander";
 import { need } from "../../ask.ts";
 import { describe } from "../../command.ts";

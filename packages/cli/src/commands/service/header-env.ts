@@ -1,4 +1,5 @@
-import { AigwError, type HeaderInput } from "@aigw/core";
+import type { HeaderInput } from "@aigw/core";
+import { AigwError } from "@aigw/core/errors";
 import type { Io } from "../../io.ts";
 
 /**

@@ -14,8 +14,8 @@ export const command = (ctx: Context): Command =>
   ]).action(() => run(ctx));
 
 export const run = (ctx: Context): Promise<void> =>
-  ctx.withHome("existing", async ({ store }) => {
-    const services = await store.control.services();
+  ctx.withControl(async (control) => {
+    const services = await control.services();
     await ctx.out.answer({
       json: () => ({ services: services.map(serviceJson) }),
       quiet: () => services.map((service) => service.name),

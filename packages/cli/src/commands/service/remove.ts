@@ -1,4 +1,5 @@
-import { findService, mayCall, removeService } from "@aigw/core";
+import { findService, removeService } from "@aigw/core/acts";
+import { mayCall } from "@aigw/core/clients";
 import type { Command } from "commander";
 import { confirmed } from "../../ask.ts";
 import { describe } from "../../command.ts";

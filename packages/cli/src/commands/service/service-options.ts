@@ -1,4 +1,5 @@
-import { type HeaderInput, parseDuration } from "@aigw/core";
+import type { HeaderInput } from "@aigw/core";
+import { parseDuration } from "@aigw/core/services";
 import type { Command } from "commander";
 import { collect } from "../../command.ts";
 import type { Context } from "../../context.ts";

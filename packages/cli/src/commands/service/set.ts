@@ -1,4 +1,5 @@
-import { parseUpstreamUrl, type ServicePatch, setService } from "@aigw/core";
+import { type ServicePatch, setService } from "@aigw/core/acts";
+import { parseUpstreamUrl } from "@aigw/core/services";
 import type { Command } from "commander";
 import { UsageError } from "../../cli-error.ts";
 import { collect, describe } from "../../command.ts";

@@ -1,4 +1,5 @@
-import { findService, mayCall } from "@aigw/core";
+import { findService } from "@aigw/core/acts";
+import { mayCall } from "@aigw/core/clients";
 import type { Command } from "commander";
 import { describe } from "../../command.ts";
 import type { Context } from "../../context.ts";
@@ -17,9 +18,9 @@ export const command = (ctx: Context): Command =>
     .action(async (given: string | undefined) => run({ name: await existingName(ctx, given, "show") }, ctx));
 
 export const run = ({ name }: { readonly name: string }, ctx: Context): Promise<void> =>
-  ctx.withHome("existing", async ({ store }) => {
-    const service = await findService(store.control, name);
-    const clients = await store.control.clients();
+  ctx.withControl(async (control) => {
+    const service = await findService(control, name);
+    const clients = await control.clients();
     const callers = clients.filter((client) => mayCall(client, name)).length;
     await ctx.out.answer({
       json: () => ({ service: serviceJson(service) }),

@@ -1,4 +1,5 @@
-import { AigwError, type UsageEvent, type UsageFilter } from "@aigw/core";
+import type { UsageEvent, UsageFilter } from "@aigw/core";
+import { AigwError } from "@aigw/core/errors";
 import type { Command } from "commander";
 import { describe } from "../../command.ts";
 import type { Context } from "../../context.ts";

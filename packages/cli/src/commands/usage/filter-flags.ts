@@ -1,4 +1,7 @@
-import { AigwError, parseClientName, parseServiceName, type UsageFilter } from "@aigw/core";
+import type { UsageFilter } from "@aigw/core";
+import { parseClientName } from "@aigw/core/clients";
+import { AigwError } from "@aigw/core/errors";
+import { parseServiceName } from "@aigw/core/services";
 import type { Command } from "commander";
 import type { Context } from "../../context.ts";
 import { flag } from "../../flag.ts";

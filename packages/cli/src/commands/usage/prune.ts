@@ -1,4 +1,5 @@
-import { AigwError, DAY_MS, keepUsage, pruneTime } from "@aigw/core";
+import { AigwError } from "@aigw/core/errors";
+import { DAY_MS, keepUsage, pruneTime } from "@aigw/core/usage";
 import type { Command } from "commander";
 import { confirmed } from "../../ask.ts";
 import { Interrupted, UsageError } from "../../cli-error.ts";

@@ -1,4 +1,4 @@
-import { DAY_MS, emptyTally, HOUR_MS, type UsageKey, type UsageReport, type UsageRow } from "@aigw/core";
+import { DAY_MS, emptyTally, HOUR_MS, type UsageKey, type UsageReport, type UsageRow } from "@aigw/core/usage";
 
 /** More than a report by hour of a year. */
 const MOST_GAPS = 10_000;

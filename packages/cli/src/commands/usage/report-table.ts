@@ -1,4 +1,4 @@
-import { latencyOf, type UsageKey, type UsageRow, type UsageTally } from "@aigw/core";
+import { latencyOf, type UsageKey, type UsageRow, type UsageTally } from "@aigw/core/usage";
 import { bar } from "../../output/bar.ts";
 import { grouped, humanBytes, humanMs } from "../../output/figures.ts";
 import { type Cell, type Column, renderTable } from "../../output/table.ts";

@@ -1,5 +1,5 @@
+import { AigwError } from "@aigw/core/errors";
 import {
-  AigwError,
   DAY_MS,
   sumTallies,
   USAGE_KEYS,
@@ -8,7 +8,7 @@ import {
   type UsageReport,
   type UsageRow,
   type UsageTally,
-} from "@aigw/core";
+} from "@aigw/core/usage";
 import type { Command } from "commander";
 import { UsageError } from "../../cli-error.ts";
 import { describe } from "../../command.ts";

@@ -1,5 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { parseClientName, parseServiceName, type TrafficStore, type UsageEvent, type UsageFilter } from "@aigw/core";
+import type { TrafficStore, UsageEvent, UsageFilter } from "@aigw/core";
+import { parseClientName } from "@aigw/core/clients";
+import { parseServiceName } from "@aigw/core/services";
 import type { Command } from "commander";
 import { Interrupted } from "../../cli-error.ts";
 import { describe } from "../../command.ts";

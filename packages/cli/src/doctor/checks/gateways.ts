@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { byGatewayName, gatewayName, type HomeExamination, INSTANCE_GONE_MS, type SeenInstance } from "@aigw/core";
+import type { HomeExamination, SeenInstance } from "@aigw/core";
+import { byGatewayName, gatewayName, INSTANCE_GONE_MS } from "@aigw/core/acts";
 import type { Finding } from "../finding.ts";
 
 /** Gateways report every second; one that missed two reports is busy, suspended or dead. */

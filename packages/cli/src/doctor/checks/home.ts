@@ -1,6 +1,7 @@
 import { accessSync, constants } from "node:fs";
 import { dirname } from "node:path";
-import { AigwError, type HomeExamination } from "@aigw/core";
+import type { HomeExamination } from "@aigw/core";
+import { AigwError } from "@aigw/core/errors";
 import { type Finding, quoted } from "../finding.ts";
 
 const about = "home";

@@ -1,5 +1,6 @@
 import { createServer } from "node:net";
-import { type HomeExamination, INSTANCE_GONE_MS } from "@aigw/core";
+import type { HomeExamination } from "@aigw/core";
+import { INSTANCE_GONE_MS } from "@aigw/core/acts";
 import type { Finding } from "../finding.ts";
 
 export interface Address {

@@ -1,4 +1,4 @@
-import { isPlainHttp } from "@aigw/core";
+import { isPlainHttp } from "@aigw/core/config";
 import type { Finding } from "../finding.ts";
 import { type ProbeResult, probe, reasonFor } from "../probe.ts";
 import { judgeCertificate, showCertificate } from "./certificate.ts";

@@ -1,6 +1,6 @@
 import { connect as connectTcp, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { type SmtpAddress, smtpAddress } from "@aigw/core";
+import { type SmtpAddress, smtpAddress } from "@aigw/core/config";
 import type { Finding } from "../finding.ts";
 import { reasonFor } from "../probe.ts";
 

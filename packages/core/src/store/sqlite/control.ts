@@ -7,7 +7,7 @@ import type { Keyring } from "../../keys/signing-key.ts";
 import type { Service } from "../../services/service.ts";
 import type { ControlStore } from "../store.ts";
 import { CONTROL_SCHEMA } from "./control-schema.ts";
-import type { Database } from "./database.ts";
+import { Database } from "./database.ts";
 import { assertSameVersion } from "./migrations.ts";
 import * as views from "./views.ts";
 
@@ -33,6 +33,17 @@ export class SqliteControl implements ControlStore {
     this.#db = db;
     this.storeId = readMeta(db, "store_id");
     this.keyCheck = readMeta(db, "key_check");
+  }
+
+  /** Opens a control database, which must exist. @throws AigwError `insecure_permissions`, `store_*` */
+  static open(path: string, busyTimeoutMs: number): SqliteControl {
+    const db = Database.open(path, CONTROL_SCHEMA, busyTimeoutMs);
+    try {
+      return new SqliteControl(db);
+    } catch (error) {
+      db.close();
+      throw error;
+    }
   }
 
   head(): number {
@@ -72,6 +83,11 @@ export class SqliteControl implements ControlStore {
     });
     if (draft.action === "client.remove") this.#forgetPurged();
     return change;
+  }
+
+  /** For upkeep only: everybody else goes through the methods. */
+  get database(): Database {
+    return this.#db;
   }
 
   snapshot(): ControlState {

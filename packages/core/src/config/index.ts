@@ -1,0 +1,13 @@
+export {
+  type EffectiveSetting,
+  effectiveSetting,
+  isPlainHttp,
+  openSetting,
+  parseSettingKey,
+  SETTING_DEFAULTS,
+  SETTING_KEYS,
+  SETTINGS,
+  type SettingKey,
+  type SettingSource,
+} from "./settings.ts";
+export { parseSmtpTls, type SmtpAddress, type SmtpTlsMode, smtpAddress, smtpPasswordIn } from "./smtp.ts";

@@ -1,0 +1,2 @@
+export type { Permit } from "./holding.ts";
+export { Limiter, type LimiterOptions } from "./limiter.ts";

@@ -1,0 +1,18 @@
+export { type OnboardingEmail, renderOnboardingEmail } from "./email.ts";
+export { effectiveSettings, type OnboardingFacts, onboardingFacts } from "./facts.ts";
+export { createGuide } from "./guide.ts";
+export { GUIDE_ERRORS, type GuideError } from "./guide-errors.ts";
+export { type GuideFacts, guideFacts } from "./guide-facts.ts";
+export { renderGuideMarkdown } from "./guide-markdown.ts";
+export type { Block, CodeLanguage, Guide, Inline, Section, Text } from "./guide-text.ts";
+export { htmlOf } from "./html.ts";
+export { type Forbidden, leakIn, namesStandingIn } from "./leak.ts";
+export { type QuickStart, quickStart } from "./quick-start.ts";
+export {
+  type EmailTemplate,
+  literalText,
+  MAX_TEMPLATE_BYTES,
+  PLACEHOLDERS,
+  parseTemplate,
+  renderTemplate,
+} from "./template.ts";

@@ -1,0 +1,3 @@
+export { openHeaders } from "./headers.ts";
+export { parseDuration, parseHeaderName, parseServiceName, parseUpstreamUrl } from "./parse-service.ts";
+export type { Service } from "./service.ts";

@@ -1,0 +1,22 @@
+export type { BackupFacts, BackupOptions, StoreFile, StoreInspection } from "./maintenance.ts";
+export {
+  type OpenedControl,
+  type OpenedStore,
+  type OpenStoreOptions,
+  openStore,
+  parseStoreUrl,
+  peekNames,
+  type StoredNames,
+} from "./open-store.ts";
+export type {
+  ControlStore,
+  Instance,
+  MaybePromise,
+  SeenInstance,
+  Store,
+  TokenIssue,
+  TrafficStore,
+  UsagePage,
+  UsageSlice,
+  UsageSpan,
+} from "./store.ts";

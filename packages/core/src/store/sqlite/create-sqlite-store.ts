@@ -1,0 +1,23 @@
+import type { ChangeDraft } from "../../changes/change.ts";
+import { appendChange } from "./control.ts";
+import { CONTROL_SCHEMA } from "./control-schema.ts";
+import { createDatabaseFile } from "./create-database-file.ts";
+
+/** What a new store starts with. */
+export interface StoreSeed {
+  readonly storeId: string;
+  /** See sealKeyCheck. */
+  readonly keyCheck: string;
+  /** Revisions 1, 2, … */
+  readonly changes: readonly ChangeDraft[];
+  /** Wall clock, milliseconds since the epoch. */
+  readonly at: number;
+  readonly actor: string;
+}
+
+/** @returns false when `path` exists already; then nothing was done */
+export const createSqliteStore = (path: string, seed: StoreSeed): boolean =>
+  createDatabaseFile(path, CONTROL_SCHEMA, (db) => {
+    db.run("INSERT INTO meta VALUES ('store_id', ?), ('key_check', ?)", seed.storeId, seed.keyCheck);
+    for (const [rev, draft] of seed.changes.entries()) appendChange(db, rev, draft, seed);
+  });

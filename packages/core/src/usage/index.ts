@@ -1,0 +1,15 @@
+export { type KeepUsageOptions, type KeptUsage, keepUsage, pruneTime } from "./keep-usage.ts";
+export { LATENCY_BOUNDS } from "./latency-buckets.ts";
+export { DAY_MS, HOUR_MS } from "./report-plan.ts";
+export { OUTCOMES, type Outcome, type UsageEvent, type UsageFilter } from "./usage-event.ts";
+export {
+  emptyTally,
+  latencyOf,
+  sumTallies,
+  USAGE_KEYS,
+  type UsageKey,
+  type UsageReport,
+  type UsageReportQuery,
+  type UsageRow,
+  type UsageTally,
+} from "./usage-report.ts";

@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { describe, it } from "node:test";
+import { promisify } from "node:util";
+import { AIGW, cleanEnv, temporaryHome } from "../support/aigw.ts";
+import { prepareHome } from "../support/prepared-home.ts";
+
+/** Names on stderr what was loaded, a URL a line. */
+const WATCH = `data:text/javascript,${encodeURIComponent(`
+  import { registerHooks } from "node:module";
+  const loaded = [];
+  registerHooks({ load: (url, context, next) => { loaded.push(url); return next(url, context); } });
+  process.on("exit", () => process.stderr.write(loaded.join("\\n")));
+`)}`;
+
+const loadedBy = async (home: string, args: readonly string[]): Promise<readonly string[]> => {
+  const { stderr } = await promisify(execFile)(process.execPath, ["--import", WATCH, ...AIGW, ...args], {
+    env: cleanEnv(home),
+    timeout: 30_000,
+  });
+  return stderr.split("\n");
+};
+
+const packagesOf = (urls: readonly string[]): readonly string[] => [
+  ...new Set(
+    urls.map((url) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1]).filter((name) => name !== undefined),
+  ),
+];
+
+describe("a command loads what it needs", () => {
+  it("aigw --version: a handful of files of the command line", async (t) => {
+    const loaded = await loadedBy(temporaryHome(t), ["--version"]);
+    assert.deepEqual(packagesOf(loaded), []);
+    assert.ok(loaded.length < 12, loaded.join("\n"));
+  });
+
+  it("aigw client list: no verb but list, nothing of usage, no package but commander", async (t) => {
+    const { home } = await prepareHome(t, { clients: { john: {} } });
+    const loaded = await loadedBy(home, ["client", "list"]);
+    assert.deepEqual(packagesOf(loaded), ["commander"]);
+    const forbidden =
+      /\/core\/dist\/(index|acts|onboarding|insight|usage|limits)\b|traffic|\/client\/(add|show|set)\.js/;
+    assert.deepEqual(
+      loaded.filter((url) => forbidden.test(url)),
+      [],
+    );
+    assert.ok(loaded.length < 80, `${loaded.length} modules`);
+  });
+});
