@@ -5,12 +5,13 @@
 import { spawnSync } from "node:child_process";
 import { resolve } from "node:path";
 import { lines, save } from "./report.ts";
+import { recording } from "./rows/recording.ts";
 import { throughput } from "./rows/throughput.ts";
 import { BENCH, missing } from "./support/machine.ts";
 import { stopAll } from "./support/processes.ts";
 import type { Effort, Row } from "./support/row.ts";
 
-const ROWS: readonly Row[] = [throughput];
+const ROWS: readonly Row[] = [throughput, recording];
 
 const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
