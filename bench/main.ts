@@ -7,11 +7,12 @@ import { resolve } from "node:path";
 import { lines, save } from "./report.ts";
 import { recording } from "./rows/recording.ts";
 import { throughput } from "./rows/throughput.ts";
+import { workers } from "./rows/workers.ts";
 import { BENCH, missing } from "./support/machine.ts";
 import { stopAll } from "./support/processes.ts";
 import type { Effort, Row } from "./support/row.ts";
 
-const ROWS: readonly Row[] = [throughput, recording];
+const ROWS: readonly Row[] = [throughput, recording, workers];
 
 const say = (line: string): void => {
   process.stdout.write(`${line}\n`);

@@ -3,7 +3,13 @@
  * `node gateway-of-parts.ts <home> main|thread|off`. Prints its URL.
  */
 import { Worker } from "node:worker_threads";
-import { openHome, type Store, systemClock, type TrafficStore, type UsageEvent } from "../../packages/core/src/index.ts";
+import {
+  openHome,
+  type Store,
+  systemClock,
+  type TrafficStore,
+  type UsageEvent,
+} from "../../packages/core/src/index.ts";
 import { startGateway } from "../../packages/runtime/src/index.ts";
 
 export type Recording = "main" | "thread" | "off";

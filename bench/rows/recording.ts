@@ -38,7 +38,11 @@ export const recording: Row = {
     });
     const p99s = (way: Way): number[] => samples[way].map((load) => load.p99Ms);
     return [
-      { what: "recording usage: throughput with it on against off", ...against("main", "off"), target: atLeast(0.95, 0.99) },
+      {
+        what: "recording usage: throughput with it on against off",
+        ...against("main", "off"),
+        target: atLeast(0.95, 0.99),
+      },
       { what: "recording usage: throughput in a thread against off", ...against("thread", "off") },
       {
         what: "recording usage: p99 on the main thread against in a thread",

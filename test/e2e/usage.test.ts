@@ -47,7 +47,11 @@ const setUp = async (t: TestContext) => {
     clients: { john: { ...UNLIMITED, services: ["live", "hasty", "dead"] }, jane: { limit: 1 } },
   });
   await aigwJson(home, ["service", "set", "hasty", "--timeout", "200ms"]);
-  const { url } = await startGatewayProcess(t, home);
+  const { url, child } = await startGatewayProcess(t, home);
+  let log = "";
+  child.stderr?.on("data", (text: string) => {
+    log += text;
+  });
   const tokens: Record<string, string> = {};
   for (const name of ["john", "jane"]) tokens[name] = await tokenFor(url, name, passwords[name] ?? "");
   const headersOf = (id: string, client: string): Record<string, string> => ({
@@ -61,7 +65,7 @@ const setUp = async (t: TestContext) => {
     assert.equal(code, 0, stderr);
     return stdout.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line) as EventJson]));
   };
-  return { home, url, call, tail, headersOf };
+  return { home, url, call, tail, headersOf, log: () => log };
 };
 
 const openStream = (url: string, headers: Record<string, string>): Promise<IncomingMessage> =>
@@ -86,7 +90,7 @@ const abortUpload = async (url: string, headers: Record<string, string>): Promis
 
 describe("usage", () => {
   it("records every outcome: bytes, status, latency, path without the query; tail filters and ends quietly", async (t) => {
-    const { home, url, call, tail, headersOf } = await setUp(t);
+    const { home, url, call, tail, headersOf, log } = await setUp(t);
     const arrived: { line: string; at: number }[] = [];
     const follow = spawnAigw(home, ["usage", "tail", "-f", "-n", "0", "--json"]);
     t.after(() => follow.child.kill("SIGKILL"));
@@ -126,6 +130,11 @@ describe("usage", () => {
     await aigwJson(home, ["client", "revoke", "john", "--yes"]);
     await refused("denied-401", "live/x");
     await shown("denied-401");
+
+    const failure = /.*"requestId":"unreachable".*/.exec(log())?.[0] ?? "";
+    assert.match(failure, /"level":"warn".*"service":"dead","code":"ECONNREFUSED","msg":"upstream failed"/);
+    assert.doesNotMatch(log(), new RegExp(new URL(REFUSED).host), "nobody's address");
+    assert.doesNotMatch(log(), /"requestId":"(?:ok|aborted|timeout|upstream-500)"/, "no other call");
 
     const events = new Map((await tail("-n", "100")).map((event) => [event.requestId, event]));
     const is = (id: string, outcome: string, status: number, path: string, bytesIn: number, bytesOut: number): void => {

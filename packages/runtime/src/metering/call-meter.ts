@@ -20,6 +20,8 @@ export interface Ended {
   readonly upstreamMs?: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
+  /** Why the upstream failed, for the log only. */
+  readonly error?: Error;
 }
 
 /** A path longer than this is cut in the record: it is a client's to choose, and the log's to hold. */
@@ -31,6 +33,8 @@ export interface CallMeterOptions {
   readonly stats: CallStats;
   readonly instanceId: string;
   readonly onRequest: () => void;
+  /** Why a call was answered with 502 or broken off by the upstream. */
+  readonly onUpstreamFailure: (call: Pick<Metered, "requestId" | "service">, error: Error) => void;
 }
 
 /** Turns requests into usage events. */
@@ -39,6 +43,7 @@ export class CallMeter {
   readonly #recorder: UsageRecorder;
   readonly #instanceId: string;
   readonly #onRequest: () => void;
+  readonly #onUpstreamFailure: CallMeterOptions["onUpstreamFailure"];
   readonly #stats: CallStats;
   #count = 0;
 
@@ -47,6 +52,7 @@ export class CallMeter {
     this.#recorder = options.recorder;
     this.#instanceId = options.instanceId;
     this.#onRequest = options.onRequest;
+    this.#onUpstreamFailure = options.onUpstreamFailure;
     this.#stats = options.stats;
   }
 
@@ -58,6 +64,7 @@ export class CallMeter {
 
   end(metered: Metered, client: string, ended: Ended): void {
     this.#count += 1;
+    if (ended.error !== undefined) this.#onUpstreamFailure(metered, ended.error);
     const { at, start, method, path, service, requestId } = metered;
     const latencyMs = round(this.#clock.monotonic() - start);
     this.#stats.of(service).record(ended.outcome, ended.status, latencyMs, ended.upstreamMs);
