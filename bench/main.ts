@@ -5,14 +5,36 @@
 import { spawnSync } from "node:child_process";
 import { resolve } from "node:path";
 import { lines, save } from "./report.ts";
+import { clients } from "./rows/clients.ts";
+import { growth } from "./rows/growth.ts";
+import { latency } from "./rows/latency.ts";
+import { logins } from "./rows/logins.ts";
 import { recording } from "./rows/recording.ts";
+import { report } from "./rows/report.ts";
+import { startup } from "./rows/startup.ts";
+import { streams } from "./rows/streams.ts";
+import { tail } from "./rows/tail.ts";
 import { throughput } from "./rows/throughput.ts";
+import { transfer } from "./rows/transfer.ts";
 import { workers } from "./rows/workers.ts";
 import { BENCH, missing } from "./support/machine.ts";
 import { stopAll } from "./support/processes.ts";
 import type { Effort, Row } from "./support/row.ts";
 
-const ROWS: readonly Row[] = [throughput, recording, workers];
+const ROWS: readonly Row[] = [
+  throughput,
+  latency,
+  workers,
+  streams,
+  transfer,
+  growth,
+  startup,
+  report,
+  tail,
+  recording,
+  clients,
+  logins,
+];
 
 const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
@@ -55,5 +77,10 @@ const main = async (args: readonly string[]): Promise<number> => {
   return 0;
 };
 
-process.on("SIGINT", () => process.exit(130));
+for (const [signal, code] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+  ["SIGHUP", 129],
+] as const)
+  process.on(signal, () => process.exit(code));
 process.exit(await main(process.argv.slice(2)));

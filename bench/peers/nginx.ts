@@ -14,7 +14,7 @@ export const startNginx = async (): Promise<Pinned & { readonly url: string }> =
   const file = join(folder, "nginx.conf");
   writeFileSync(
     file,
-    `worker_processes 1; daemon off; pid ${folder}/nginx.pid; error_log stderr crit;
+    `master_process off; daemon off; pid ${folder}/nginx.pid; error_log stderr crit;
      events { worker_connections 4096; }
      http {
        access_log off; keepalive_requests 100000000; keepalive_timeout 65s;

@@ -57,8 +57,10 @@ export const startGateway = async (
   home: string,
   args: readonly string[] = [],
   core = GATEWAY_CORE,
+  nodeFlags: readonly string[] = [],
 ): Promise<Gateway> => {
-  const pinned = startPinned(core, process.execPath, [...AIGW, "serve", "--port", "0", "-q", ...args], cleanEnv(home));
+  const all = [...nodeFlags, ...AIGW, "serve", "--port", "0", "-q", ...args];
+  const pinned = startPinned(core, process.execPath, all, cleanEnv(home));
   const url = await until("the gateway's URL", () => /^http\S+(?=\n)/.exec(pinned.stdout())?.[0]);
   return { ...pinned, url };
 };

@@ -29,14 +29,17 @@ export const startPinned = (
   command: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv = process.env,
-): Pinned => {
-  const child = spawn("taskset", ["-c", core, command, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+): Pinned =>
+  adopt(spawn("taskset", ["-c", core, command, ...args], { env, stdio: ["ignore", "pipe", "pipe"] }), command);
+
+/** Ends with the bench, whatever happens. @param name for the message when it ends by itself */
+export const adopt = (child: ChildProcess, name: string): Pinned => {
   let stdout = "";
   let stderr = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => {
     stdout += text;
   });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
     stderr = (stderr + text).slice(-4_000);
   });
   let stopping = false;
@@ -44,7 +47,7 @@ export const startPinned = (
     // Not "close": a child of its own may hold the pipes open.
     child.on("exit", (code, signal) => {
       running.delete(pinned);
-      if (!stopping) process.stderr.write(`${command} ended by itself (${code ?? signal}): ${stderr}\n`);
+      if (!stopping) process.stderr.write(`${name} ended by itself (${code ?? signal}): ${stderr}\n`);
       done();
     });
   });

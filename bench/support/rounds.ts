@@ -28,3 +28,12 @@ export const ratioOf = (
   const each = ratios(ours, peers);
   return { value: median(each), spread: spreadOf(each) };
 };
+
+/** The median of the rounds' differences, and how far they spread. */
+export const differenceOf = (
+  ours: readonly number[],
+  theirs: readonly number[],
+): { readonly value: number; readonly spread: readonly [number, number] } => {
+  const each = ours.map((value, round) => value - (theirs[round] ?? Number.NaN));
+  return { value: median(each), spread: spreadOf(each) };
+};

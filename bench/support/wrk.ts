@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryFolder } from "./home.ts";
+import { BODY } from "./lean-client.ts";
 import { LOAD_CORE } from "./processes.ts";
 
 export interface Load {
@@ -9,9 +10,6 @@ export interface Load {
   readonly p50Ms: number;
   readonly p99Ms: number;
 }
-
-/** 190 bytes of JSON, such as a chat call's. */
-const BODY = JSON.stringify({ model: "x", messages: [{ role: "user", content: "a".repeat(139) }] });
 
 /** @param tokens sent in turn. @param fields further header fields. @returns the script's path */
 export const postScript = (tokens: readonly string[], fields: Readonly<Record<string, string>> = {}): string => {

@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { effectiveSetting, parseSetting } from "../src/config/settings.ts";
 import { isAigwError } from "../src/errors.ts";
+import type { Database } from "../src/store/sqlite/database.ts";
 import { anEvent } from "../src/testing/index.ts";
 import { keepUsage, pruneTime } from "../src/usage/keep-usage.ts";
 import { bucketOf, LATENCY_BOUNDS, LATENCY_BUCKETS, quantile } from "../src/usage/latency-buckets.ts";
 import { DAY_MS, HOUR_MS, planReport, type Range } from "../src/usage/report-plan.ts";
+import { sumTallies, type UsageKey } from "../src/usage/usage-report.ts";
 import { sqliteFixture } from "./store-support/sqlite-fixture.ts";
 
 const DAY = Date.UTC(2027, 0, 10);
@@ -93,6 +95,74 @@ describe("the plan of a report", () => {
         }
       }
     }
+  });
+});
+
+describe("the sums of all clients together", () => {
+  const filled = () => {
+    const { open } = sqliteFixture();
+    const store = open();
+    const more = (from: number): void => {
+      store.traffic.recordUsage(
+        Array.from({ length: 500 }, (_, n) =>
+          anEvent({
+            at: DAY + ((from + n) % 60) * HOUR_MS,
+            client: `client-${(from + n) % 7}`,
+            service: `service-${n % 3}`,
+            status: n % 5 === 0 ? 502 : 200,
+            latencyMs: n,
+            outcome: n % 5 === 0 ? "upstream_error" : "ok",
+          }),
+        ),
+      );
+      while (store.traffic.foldUsage(100).more);
+    };
+    more(0);
+    return { store, open, more, db: store.traffic.database() };
+  };
+  /** Once as it is, once put together from what it is by client. */
+  const assertSameByClient = (store: ReturnType<typeof filled>["store"]): void => {
+    for (const by of [["hour"], ["day", "status"], ["service"], []] as const) {
+      const sums = (keys: readonly UsageKey[]): unknown => {
+        const { rows } = store.traffic.usageReport({ by: keys, filter: {} });
+        const groups = Map.groupBy(rows, ({ key }) => key.slice(0, by.length).join(" "));
+        return [...groups].map(([name, group]) => [name, sumTallies(group.map(({ tally }) => tally))]).toSorted();
+      };
+      assert.deepEqual(sums(by), sums([...by, "client"]));
+    }
+  };
+  const inTotals = (db: Database): number =>
+    db.get<{ requests: number | null }>("SELECT sum(requests) AS requests FROM usage_totals")?.requests ?? 0;
+
+  it("are what the clients' sums come to, and go with the hours", async () => {
+    const { store, db } = filled();
+    assert.equal(inTotals(db), 500);
+    assertSameByClient(store);
+    while (store.traffic.pruneUsage(DAY + DAY_MS, 10).more);
+    assert.equal(inTotals(db), 500 - (20 * 9 + 4 * 8));
+    assert.equal(store.traffic.usageReport({ by: [], filter: {} }).rows[0]?.tally.requests, 500);
+    assertSameByClient(store);
+    await store.close();
+  });
+
+  it("are made for a store that had none", async () => {
+    const { store, open, db } = filled();
+    db.exec("DROP TABLE usage_totals; DELETE FROM meta WHERE key = 'usage_totals'; PRAGMA user_version = 1");
+    await store.close();
+    const again = open();
+    assert.equal(inTotals(again.traffic.database()), 500);
+    assertSameByClient(again);
+    await again.close();
+  });
+
+  it("are not asked once an older version has counted without them", async () => {
+    const { store, more, db } = filled();
+    db.exec("DELETE FROM usage_totals; UPDATE meta SET value = value - 10 WHERE key = 'usage_totals'");
+    assertSameByClient(store);
+    more(500);
+    assert.equal(inTotals(db), 0);
+    assertSameByClient(store);
+    await store.close();
   });
 });
 

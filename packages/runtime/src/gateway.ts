@@ -9,6 +9,7 @@ import { randomId } from "@aigw/core/random-id";
 import { realmOf } from "@aigw/core/tokens";
 import { pruneTime } from "@aigw/core/usage";
 import { createApp } from "./app.ts";
+import { boundMemory } from "./bound-memory.ts";
 import { ControlFollower } from "./follow/control-follower.ts";
 import { InstanceReporter } from "./follow/instance-reporter.ts";
 import type { ApiCall } from "./gate/api-call.ts";
@@ -86,6 +87,7 @@ const LAME_DUCK_MS = 500;
 
 /** @throws AigwError when the store cannot be read, or the address cannot be bound */
 export const startGateway = async (options: GatewayOptions): Promise<Gateway> => {
+  boundMemory();
   const { store, sealer, clock = systemClock } = options;
   const instanceId = randomId("gw-", 8);
   const { worker } = options;

@@ -1,5 +1,5 @@
 import type { Schema } from "./migrations.ts";
-import { ROLLUPS, rollupTable } from "./usage-rollup.ts";
+import { fillTotals, ROLLUPS, rollupTable } from "./usage-rollup.ts";
 
 /**
  * `aigw.usage.db`: busy data. Every request pays for every index, so there are only those that grow at their end: the
@@ -57,5 +57,7 @@ export const TRAFFIC_SCHEMA: Schema = {
        PRIMARY KEY (client_id, kid)
      ) STRICT, WITHOUT ROWID;
      CREATE INDEX token_issues_by_end ON token_issues (expires_at);`,
+    `${rollupTable(ROLLUPS.totals)}
+     ${fillTotals()}`,
   ],
 };

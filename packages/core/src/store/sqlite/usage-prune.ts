@@ -25,12 +25,16 @@ export const pruneUsage = (db: Database, before: number, limit: number): UsageSl
       limit,
     );
     if (events === limit) return { events, more: true };
-    const hours = db.run(
-      `DELETE FROM ${ROLLUPS.hours} WHERE (period, client, service, status, outcome) IN
-         (SELECT period, client, service, status, outcome FROM ${ROLLUPS.hours} WHERE period < ? LIMIT ?)`,
-      cut / HOUR_MS,
-      limit,
-    );
-    return { events, more: hours === limit };
+    const totals = deleteHours(db, ROLLUPS.totals, cut, limit);
+    if (totals === limit) return { events, more: true };
+    return { events, more: deleteHours(db, ROLLUPS.hours, cut, limit) === limit };
   });
 };
+
+const deleteHours = (db: Database, table: string, before: number, limit: number): number =>
+  db.run(
+    `DELETE FROM ${table} WHERE (period, client, service, status, outcome) IN
+       (SELECT period, client, service, status, outcome FROM ${table} WHERE period < ? LIMIT ?)`,
+    before / HOUR_MS,
+    limit,
+  );

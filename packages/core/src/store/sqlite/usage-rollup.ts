@@ -4,8 +4,11 @@ import { HOUR_MS } from "../../usage/report-plan.ts";
 import type { UsageSlice } from "../store.ts";
 import type { Database } from "./database.ts";
 
-/** The tables that events are counted into, and how many of each one's periods make a day. */
-export const ROLLUPS = { hours: "usage_hours", days: "usage_days" } as const;
+/**
+ * The tables that events are counted into. `totals` has hours too, of all clients together (`client` is empty): a report
+ * that asks for no client would otherwise read a hundred times as much.
+ */
+export const ROLLUPS = { hours: "usage_hours", days: "usage_days", totals: "usage_totals" } as const;
 
 const COUNTS: readonly string[] = ["requests", "bytes_in", "bytes_out", "latency_ms"];
 export const BUCKET_COLUMNS: readonly string[] = Array.from({ length: LATENCY_BUCKETS }, (_, index) => `l${index}`);
@@ -28,6 +31,13 @@ export const rollupTable = (name: string): string =>
      PRIMARY KEY (${KEY})
    ) STRICT, WITHOUT ROWID;`;
 
+/** Fills {@link ROLLUPS}.totals from the hours that are there, and says up to where it is right. */
+export const fillTotals = (): string =>
+  `INSERT INTO ${ROLLUPS.totals}
+     SELECT period, '', service, status, outcome, max(last_at), ${[...COUNTS, ...BUCKET_COLUMNS].map((column) => `sum(${column})`).join(", ")}
+     FROM ${ROLLUPS.hours} GROUP BY period, service, status, outcome;
+   INSERT INTO meta SELECT 'usage_totals', value FROM meta WHERE key = 'usage_folded';`;
+
 interface RawCall {
   readonly seq: number;
   readonly at: number;
@@ -47,12 +57,21 @@ interface Group {
   readonly sums: number[];
 }
 
-/** Bounds how long the write lock is held: 10 to 20 µs for each of these and for its day. */
+/** Bounds how long the write lock is held: 10 to 20 µs for each of these and for its day, and for the few totals. */
 const MOST_GROUPS = 100;
 
 /** The last `seq` that is counted in the rollups; 0 for none. */
-export const foldedSeq = (db: Database): number =>
-  db.get<{ value: number }>("SELECT value FROM meta WHERE key = 'usage_folded'")?.value ?? 0;
+export const foldedSeq = (db: Database): number => readSeq(db, "usage_folded");
+
+/** False once a version that does not know the totals has folded: they lack what it counted, and are left alone. */
+export const hasTotals = (db: Database): boolean => readSeq(db, "usage_totals") === foldedSeq(db);
+
+const readSeq = (db: Database, key: "usage_folded" | "usage_totals"): number =>
+  db.get<{ value: number }>("SELECT value FROM meta WHERE key = ?", key)?.value ?? 0;
+
+const writeSeq = (db: Database, key: "usage_folded" | "usage_totals", seq: number): void => {
+  db.run("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", key, seq);
+};
 
 /**
  * Counts the next events, in the order they were stored, into hours and days. Sums are made before the write lock is
@@ -69,16 +88,18 @@ export const foldUsage = (db: Database, limit: number): UsageSlice => {
   const { hours, taken } = sumUp(calls);
   const last = calls[taken - 1];
   if (last === undefined) return { events: 0, more: false };
-  const days = toDays(hours);
+  const days = regrouped(hours, ([hour, ...rest]) => [Math.floor(hour / 24), ...rest]);
+  const totals = regrouped(hours, ([hour, , ...rest]) => [hour, "", ...rest]);
   db.immediate(() => {
     // Another process took the same events up meanwhile.
     if (foldedSeq(db) !== from) return;
     for (const group of hours) db.run(UPSERTS.hours, ...valuesOf(group));
     for (const group of days) db.run(UPSERTS.days, ...valuesOf(group));
-    db.run(
-      "INSERT INTO meta VALUES ('usage_folded', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-      last.seq,
-    );
+    if (hasTotals(db)) {
+      for (const group of totals) db.run(UPSERTS.totals, ...valuesOf(group));
+      writeSeq(db, "usage_totals", last.seq);
+    }
+    writeSeq(db, "usage_folded", last.seq);
   });
   return { events: taken, more: taken < calls.length || calls.length === limit };
 };
@@ -99,11 +120,10 @@ const sumUp = (calls: readonly RawCall[]): { readonly hours: readonly Group[]; r
   return { hours: [...groups.values()], taken };
 };
 
-const toDays = (hours: readonly Group[]): Iterable<Group> => {
+const regrouped = (hours: readonly Group[], keyOf: (key: Group["key"]) => Group["key"]): Iterable<Group> => {
   const groups = new Map<string, Group>();
   for (const { key, lastAt, sums } of hours) {
-    const [hour, ...rest] = key;
-    const group = groupAt(groups, [Math.floor(hour / 24), ...rest]);
+    const group = groupAt(groups, keyOf(key));
     group.lastAt = Math.max(group.lastAt, lastAt);
     add(group.sums, sums);
   }
@@ -134,4 +154,4 @@ const upsert = (table: string): string => {
       ${sums.map((column) => `${column} = ${column} + excluded.${column}`).join(", ")}`;
 };
 
-const UPSERTS = { hours: upsert(ROLLUPS.hours), days: upsert(ROLLUPS.days) };
+const UPSERTS = { hours: upsert(ROLLUPS.hours), days: upsert(ROLLUPS.days), totals: upsert(ROLLUPS.totals) };

@@ -12,7 +12,7 @@ import {
   type UsageRow,
 } from "../../usage/usage-report.ts";
 import type { Database } from "./database.ts";
-import { BUCKET_COLUMNS, foldedSeq, ROLLUPS } from "./usage-rollup.ts";
+import { BUCKET_COLUMNS, foldedSeq, hasTotals, ROLLUPS } from "./usage-rollup.ts";
 
 /** A row of sums; `k0`, `k1` … are its key. */
 interface Counted {
@@ -36,10 +36,17 @@ export const reportUsage = (db: Database, query: UsageReportQuery): UsageReport 
   db.reading(() => {
     const { filter, until = Number.POSITIVE_INFINITY } = query;
     const { by } = query;
-    const plan = planReport({ by, since: filter.since ?? 0, until, prunedBefore: prunedBefore(db) });
+    const pruned = prunedBefore(db);
+    const plan = planReport({ by, since: filter.since ?? 0, until, prunedBefore: pruned });
     const rows = new Map<string, UsageRow>();
-    for (const range of plan.days) addRollups(db, rows, ROLLUPS.days, 1, range, query);
-    for (const range of plan.hours) addRollups(db, rows, ROLLUPS.hours, 24, range, query);
+    const total = !by.includes("client") && filter.client === undefined && hasTotals(db);
+    for (const { from, to } of plan.days) {
+      // The totals are pruned with the hours.
+      if (total && from * DAY_MS >= pruned)
+        addRollups(db, rows, ROLLUPS.totals, 24, { from: from * 24, to: to * 24 }, query);
+      else addRollups(db, rows, ROLLUPS.days, 1, { from, to }, query);
+    }
+    for (const range of plan.hours) addRollups(db, rows, total ? ROLLUPS.totals : ROLLUPS.hours, 24, range, query);
     const folded = foldedSeq(db);
     // The plus keeps the planner off the one index or the other: edges are found by time, the rest by order.
     for (const { from, to } of plan.raw)
