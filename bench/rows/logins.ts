@@ -31,7 +31,7 @@ export const logins: Row = {
       const [latencies] = await Promise.all([calls(), burst(gateway.url, others)]);
       return latencies;
     };
-    const samples = await interleave({ alone: calls, during }, Math.max(rounds, 5), calls);
+    const samples = await interleave({ alone: calls, during }, 2 * rounds + 1, calls);
     const p99s = (which: keyof typeof samples): number[] => samples[which].map(({ p99 }) => p99);
     say(
       `max ${number(median(samples.during.map(({ max }) => max)))} ms during, ${number(median(samples.alone.map(({ max }) => max)))} ms alone`,

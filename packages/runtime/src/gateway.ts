@@ -9,7 +9,8 @@ import { randomId } from "@aigw/core/random-id";
 import { realmOf } from "@aigw/core/tokens";
 import { pruneTime } from "@aigw/core/usage";
 import { createApp } from "./app.ts";
-import { boundMemory } from "./bound-memory.ts";
+import { boundMemory, releaseAfterLoading } from "./bound-memory.ts";
+import { errorNameOf, reasonOf } from "./fault-reason.ts";
 import { ControlFollower } from "./follow/control-follower.ts";
 import { InstanceReporter } from "./follow/instance-reporter.ts";
 import type { ApiCall } from "./gate/api-call.ts";
@@ -204,6 +205,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   });
 
   await follower.start();
+  releaseAfterLoading(follower.clientCount);
   const listeners = await openListeners({
     address: { host: options.host, port: options.port },
     tls: options.tls,
@@ -294,8 +296,3 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
 };
 
 const pruneStore = async ({ traffic }: Store): Promise<void> => traffic.prunePermitWindows(traffic.steadyNow());
-
-/** Store faults are ours, worded without secrets; anything else only by its kind. */
-const reasonOf = (error: unknown): string => (isStoreFault(error) ? error.message : errorNameOf(error));
-
-const errorNameOf = (error: unknown): string => (error instanceof Error ? error.name : typeof error);

@@ -71,6 +71,10 @@ export class ControlFollower {
     return this.#appliedRev;
   }
 
+  get clientCount(): number {
+    return this.#state.clientsById.size;
+  }
+
   clientById(id: string): Client | undefined {
     return this.#state.clientsById.get(id);
   }

@@ -1,7 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { TokenIssue, TrafficStore, UsageEvent } from "@aigw/core";
 
-const FLUSH_MS = 25;
+const LOOK_MS = 25;
+/** With one look more, the most that a kill may cost; a store that is busy for a moment has as much again to take them. */
+const LONGEST_HELD_MS = 60;
+/** Stored at once: writing many takes long enough for calls to notice. */
+const ENOUGH_EVENTS = 100;
 /** At the end somebody else may hold the lock; what is not stored then is lost. */
 const LAST_FLUSH_MS = 5_000;
 const BATCH = 500;
@@ -32,6 +36,8 @@ export class UsageRecorder {
   #dropped = 0;
   #faulty = false;
   #retryAt = 0;
+  /** Since when something waits to be stored; Infinity: nothing does. */
+  #heldSince = Number.POSITIVE_INFINITY;
   #faults = 0;
   #flushing: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -42,9 +48,9 @@ export class UsageRecorder {
 
   start(): void {
     this.#timer = setInterval(() => {
-      const waiting = this.#events.length > 0 || this.#issues.length > 0;
-      if (waiting && performance.now() >= this.#retryAt) void this.flush();
-    }, FLUSH_MS);
+      const now = performance.now();
+      if (now >= this.#retryAt && now - this.#heldSince >= LONGEST_HELD_MS) void this.flush();
+    }, LOOK_MS);
   }
 
   /** Events that could neither be stored nor held. */
@@ -58,13 +64,24 @@ export class UsageRecorder {
   }
 
   record(event: UsageEvent): void {
-    if (this.#events.length >= HELD_EVENTS) this.#dropped += 1;
-    else this.#events.push(event);
+    if (this.#events.length >= HELD_EVENTS) {
+      this.#dropped += 1;
+      return;
+    }
+    const held = this.#events.push(event);
+    this.#hold();
+    // After the calls that came in with this one.
+    if (held === ENOUGH_EVENTS && !this.#faulty) setImmediate(() => void this.flush());
   }
 
   /** Best known by who asks before a rotation: an issue that cannot be stored is forgotten with the process. */
   noteToken(issue: TokenIssue): void {
     if (this.#issues.length < HELD_EVENTS) this.#issues.push(issue);
+    this.#hold();
+  }
+
+  #hold(): void {
+    if (this.#heldSince === Number.POSITIVE_INFINITY) this.#heldSince = performance.now();
   }
 
   /** Stores everything gathered so far, as far as the store takes it. */
@@ -82,7 +99,7 @@ export class UsageRecorder {
     const end = performance.now() + LAST_FLUSH_MS;
     await this.flush();
     while (this.#events.length > 0 && performance.now() < end) {
-      await delay(FLUSH_MS);
+      await delay(LOOK_MS);
       await this.flush();
     }
     const lost = this.#events.length;
@@ -104,6 +121,9 @@ export class UsageRecorder {
         await this.#options.traffic.recordTokens(issues);
         this.#issues = this.#issues.slice(issues.length);
       }
+      this.#heldSince = Number.POSITIVE_INFINITY;
+      // What came meanwhile, with a store that takes its time.
+      if (this.held > 0 || this.#issues.length > 0) this.#hold();
       this.#options.onFlushed?.(performance.now() - started);
       if (this.#faulty) this.#options.onRecovered(this.#dropped);
       this.#faulty = false;
@@ -112,7 +132,7 @@ export class UsageRecorder {
       if (!this.#faulty) this.#options.onFault(error, this.#events.length);
       this.#faulty = true;
       this.#faults += 1;
-      this.#retryAt = performance.now() + Math.min(LONGEST_RETRY_MS, FLUSH_MS * 2 ** (this.#faults - 2));
+      this.#retryAt = performance.now() + Math.min(LONGEST_RETRY_MS, LOOK_MS * 2 ** (this.#faults - 2));
     }
   }
 }
