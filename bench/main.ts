@@ -64,17 +64,22 @@ const main = async (args: readonly string[]): Promise<number> => {
     stdio: "inherit",
   });
   if (built.status !== 0) return 1;
+  let failed = false;
   for (const row of chosen) {
     say(`── ${row.name}`);
     try {
       const figures = await row.measure(quick ? QUICK : THOROUGH);
       for (const line of lines(figures)) say(line);
       if (!quick) save(row.name, figures, known);
+    } catch (error) {
+      // Its old figures stay in the report, with their date; the other rows are measured all the same.
+      failed = true;
+      say(`   ${row.name} failed: ${error instanceof Error ? error.message : String(error)}`);
     } finally {
       await stopAll();
     }
   }
-  return 0;
+  return failed ? 1 : 0;
 };
 
 for (const [signal, code] of [

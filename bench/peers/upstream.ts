@@ -26,8 +26,11 @@ const short: Handler = (_incoming, outgoing, query) => {
     () => {
       outgoing.writeHead(200, EVENT_STREAM);
       outgoing.write(event(0, { thought: now() - askedAt }));
-      setTimeout(() => outgoing.write(event(1)), 20);
-      setTimeout(() => outgoing.end(event(2)), 40);
+      // One after the other: timers of different lengths may change their order when the loop has stood still.
+      setTimeout(() => {
+        outgoing.write(event(1));
+        setTimeout(() => outgoing.end(event(2)), 20);
+      }, 20);
     },
     Number(query.get("wait")),
   );
