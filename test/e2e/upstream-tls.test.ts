@@ -19,7 +19,7 @@ const startService = async (t: TestContext) => {
     const chunks: Buffer[] = [];
     incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
     incoming.on("end", () => {
-      if (incoming.url === "/last") outgoing.setHeader("Connection", "close");
+      if (incoming.url === "/base/last") outgoing.setHeader("Connection", "close");
       outgoing.end(Buffer.concat([Buffer.from(`${incoming.method} ${incoming.url} `), ...chunks]));
     });
   });
@@ -27,6 +27,7 @@ const startService = async (t: TestContext) => {
     connections += 1;
     if (socket.isSessionReused()) resumed += 1;
   });
+
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   t.after(() => {

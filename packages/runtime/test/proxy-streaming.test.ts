@@ -94,6 +94,24 @@ describe("back-pressure", () => {
     assert.equal((await gw.results.next("the result")).outcome, "aborted");
   });
 
+  test("thousands of small chunks in one read wait for the client once", async (t) => {
+    const chunks = "1\r\nx\r\n".repeat(5_000);
+    const upstream = await scriptedUpstream(
+      t,
+      answering(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}0\r\n\r\n`),
+    );
+    const gw = await gateway(t, upstream.origin);
+    const warnings: Error[] = [];
+    const note = (warning: Error): number => warnings.push(warning);
+    process.on("warning", note);
+    t.after(() => process.off("warning", note));
+    // The second answer has to wait for the first, and so its client takes nothing for now.
+    const client = await dial(t, gw.port, get("/").replace("Connection: close\r\n", "") + get("/"));
+    await client.over();
+    assert.equal(client.received.split("x").length - 1, 10_000);
+    assert.deepEqual(warnings, []);
+  });
+
   test("an upstream that does not read holds the client", async (t) => {
     const upstream = await scriptedUpstream(t, (peer) => void peer.socket.pause());
     const gw = await gateway(t, upstream.origin, { idleTimeoutMs: 60_000, timeoutMs: 60_000 });

@@ -41,9 +41,14 @@ export class ApiGate {
   handle(request: GatewayRequest): void {
     const { scheme, meter, follower } = this.#deps;
     const call = new ApiCall(request, scheme, meter);
-    const fresh = follower.isFresh();
-    if (fresh instanceof Promise) this.#later(call, fresh, (is) => this.#authenticate(call, is));
-    else this.#authenticate(call, fresh);
+    try {
+      const fresh = follower.isFresh();
+      if (fresh instanceof Promise) this.#later(call, fresh, (is) => this.#authenticate(call, is));
+      else this.#authenticate(call, fresh);
+    } catch (error) {
+      // Node's own listener is above: what is thrown into it ends the process, and with it everybody's calls.
+      this.#fail(call, error);
+    }
   }
 
   #authenticate(call: ApiCall, fresh: boolean): void {

@@ -98,7 +98,7 @@ export class UsageRecorder {
     await this.#flushing;
     const end = performance.now() + LAST_FLUSH_MS;
     await this.flush();
-    while (this.#events.length > 0 && performance.now() < end) {
+    while ((this.#events.length > 0 || this.#issues.length > 0) && performance.now() < end) {
       await delay(LOOK_MS);
       await this.flush();
     }
@@ -111,10 +111,12 @@ export class UsageRecorder {
   async #store(): Promise<void> {
     const started = performance.now();
     try {
-      while (this.#events.length > 0) {
-        const batch = this.#events.slice(0, BATCH);
+      // Those that are there now: with a store that takes its time, others come as fast.
+      for (let left = this.#events.length; left > 0; ) {
+        const batch = this.#events.slice(0, Math.min(BATCH, left));
         await this.#options.traffic.recordUsage(batch);
         this.#events = this.#events.slice(batch.length);
+        left -= batch.length;
       }
       if (this.#issues.length > 0) {
         const issues = [...this.#issues];

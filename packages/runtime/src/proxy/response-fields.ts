@@ -22,8 +22,9 @@ const names = new FieldNames((normal) => {
 
 /** The upstream's response fields without those of its connection and those that are the gateway's to say. */
 export const responseFields = (raw: readonly string[], status: number): string[] => {
-  const fields: string[] = [];
+  let fields: string[] = [];
   let connection = "";
+  let length: string | undefined;
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i] ?? "";
     const value = raw[i + 1] ?? "";
@@ -31,9 +32,12 @@ export const responseFields = (raw: readonly string[], status: number): string[]
     if (fate === KEEP) fields.push(name, value);
     else if (fate === CONNECTION && namesFields(value)) connection += `,${value}`;
     // RFC 9110 §8.6 forbids Content-Length in a 204; a client that believes it waits for content.
-    else if (fate === FRAMING && normal === "content-length" && status !== 204) fields.push(name, value);
+    else if (fate === FRAMING && normal === "content-length" && status !== 204) length = value;
   }
-  return connection === "" ? fields : withoutNamed(fields, connection);
+  if (connection !== "") fields = withoutNamed(fields, connection);
+  // After what `Connection` removes: the client must be able to tell where the content ends.
+  if (length !== undefined) fields.push("Content-Length", length);
+  return fields;
 };
 
 /** @returns trailer fields as pairs, for `addTrailers` */

@@ -45,6 +45,8 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
   #lastByteAt = 0;
   #upstreamMs = -1;
   #contentLength = -1;
+  /** The client does not keep pace, and the connection waits for it. */
+  #held = false;
   #bytesIn = 0;
   #bytesOut = 0;
 
@@ -197,9 +199,12 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
       // The end in the same write: the client need not wait for it.
       this.#state = ANSWERED;
       outgoing.end(Buffer.from(bytes));
-    } else if (!outgoing.write(Buffer.from(bytes))) {
+    } else if (!outgoing.write(Buffer.from(bytes)) && !this.#held) {
+      // One read may hold thousands of small chunks: one of them waits for all.
+      this.#held = true;
       this.#connection?.pause();
       outgoing.once("drain", () => {
+        this.#held = false;
         this.#lastByteAt = this.#owner.clock();
         this.#connection?.resume();
       });
@@ -212,7 +217,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
   }
 
   onEnd(trailers: readonly string[]): void {
-    this.#connection = undefined;
+    this.#leave();
     if (this.#state !== STREAMING) return;
     const { outgoing } = this.call;
     if (trailers.length > 0 && outgoing.chunkedEncoding) outgoing.addTrailers(trailerFields(trailers));
@@ -263,7 +268,13 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
 
   #abortUpstream(): void {
     this.#connection?.destroy();
+    this.#leave();
+  }
+
+  #leave(): void {
     this.#connection = undefined;
+    // What is left of the upload is thrown away: a client may want to be rid of it before it reads the answer.
+    if (this.#streamsUp && !this.#uploaded) this.call.incoming.resume();
   }
 
   #clientClosed(): void {

@@ -9,6 +9,8 @@ const IDLE_MS = 4_000;
 const MARGIN_MS = 2_000;
 /** A connection that rested longer may have been closed meanwhile, and the news not read yet. */
 const SURE_MS = 20;
+/** Some upstreams limit the requests of a connection, or end, without a word: all of theirs are looked at first. */
+const HASTY_MS = 60_000;
 
 /**
  * The connections to one origin. The last one used is the first to be used again, so that those a peak left behind
@@ -19,6 +21,8 @@ export class ConnectionPool implements ConnectionOwner {
   readonly #clock: () => number;
   /** Ascending by the end of their last use. */
   readonly #idle: Connection[] = [];
+  /** This upstream has closed a connection right behind an answer, without announcing it: it may do so again until then. */
+  #hastyUntil = 0;
 
   constructor(origin: string, clock: () => number) {
     this.#connector = new Connector(origin);
@@ -31,7 +35,7 @@ export class ConnectionPool implements ConnectionOwner {
    */
   mayBeStale(now: number): boolean {
     const next = this.#idle.at(-1);
-    return next !== undefined && now - next.idleSince > SURE_MS;
+    return next !== undefined && (now < this.#hastyUntil || now - next.idleSince > SURE_MS);
   }
 
   take(): Connection {
@@ -53,7 +57,10 @@ export class ConnectionPool implements ConnectionOwner {
 
   closed(connection: Connection): void {
     const at = this.#idle.indexOf(connection);
-    if (at >= 0) this.#idle.splice(at, 1);
+    if (at < 0) return;
+    this.#idle.splice(at, 1);
+    const now = this.#clock();
+    if (now - connection.idleSince <= SURE_MS) this.#hastyUntil = now + HASTY_MS;
   }
 
   /** Closes those that have rested for too long. */

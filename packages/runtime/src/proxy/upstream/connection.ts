@@ -154,7 +154,9 @@ export class Connection {
     this.#handler = undefined;
     this.#served += 1;
     if (this.#paused) this.resume();
-    const keepAliveMs = clean && this.#sent ? this.#parser.keepAliveMs : 0;
+    // An upstream that answered without reading the whole request might never read the next one behind it.
+    const isIdle = clean && this.#sent && this.#socket.writableLength === 0;
+    const keepAliveMs = isIdle ? this.#parser.keepAliveMs : 0;
     handler.onEnd(this.#parser.trailers);
     if (keepAliveMs > 0 && !this.#closed) this.#owner.release(this, keepAliveMs);
     else this.#close();
