@@ -64,11 +64,26 @@ export class LeanClient {
     this.#sockets.add(socket);
     socket.on("data", (chunk) => this.#received(slot, chunk));
     socket.on("error", (error) => this.#onError(error));
-    socket.on("close", () => this.#onError(new Error("a connection was closed")));
+    socket.on("close", () => {
+      if (slot.done === undefined) this.#forget(slot);
+      else this.#onError(new Error("a connection was closed"));
+    });
     return slot;
   }
 
+  /** A server may end a connection that has had no request for long, with or without a word. */
+  #forget(slot: Slot): void {
+    this.#sockets.delete(slot.socket);
+    const at = this.#idle.indexOf(slot);
+    if (at >= 0) this.#idle.splice(at, 1);
+    slot.socket.destroy();
+  }
+
   #received(slot: Slot, chunk: Buffer): void {
+    if (slot.done === undefined) {
+      this.#forget(slot);
+      return;
+    }
     const bytes = slot.pending === undefined ? chunk : Buffer.concat([slot.pending, chunk]);
     const headEnd = bytes.indexOf(HEAD_END);
     const head = headEnd === -1 ? undefined : bytes.toString("latin1", 0, headEnd);
