@@ -95,20 +95,29 @@ describe("back-pressure", () => {
   });
 
   test("thousands of small chunks in one read wait for the client once", async (t) => {
-    const chunks = "1\r\nx\r\n".repeat(5_000);
-    const upstream = await scriptedUpstream(
-      t,
-      answering(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}0\r\n\r\n`),
-    );
+    const chunks = "10\r\n0123456789abcdef\r\n".repeat(20_000);
+    const small = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    const answers: Readonly<Record<string, string>> = {
+      "/large": `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}0\r\n\r\n`,
+      "/small": small,
+    };
+    const upstream = await scriptedUpstream(t, (peer) => {
+      peer.socket.once("data", (head: Buffer) => peer.send(answers[head.toString().split(" ")[1] ?? ""] ?? ""));
+    });
     const gw = await gateway(t, upstream.origin);
     const warnings: Error[] = [];
     const note = (warning: Error): number => warnings.push(warning);
     process.on("warning", note);
     t.after(() => process.off("warning", note));
-    // The second answer has to wait for the first, and so its client takes nothing for now.
-    const client = await dial(t, gw.port, get("/").replace("Connection: close\r\n", "") + get("/"));
+    // The large answer has to wait for the one before it, and so its client takes nothing of it for now.
+    const client = await dial(t, gw.port, get("/held").replace("Connection: close\r\n", "") + get("/large"));
+    const first = await upstream.connections.next("the first request");
+    await (await upstream.connections.next("the second request")).has("/large");
+    assert.match((await exchange(t, gw.port, get("/small"))).body, /ok/);
+    first.send(small);
     await client.over();
-    assert.equal(client.received.split("x").length - 1, 10_000);
+    const content = client.received.replace(/\r\n[0-9a-f]{1,4}\r\n/g, "");
+    assert.equal(content.split("0123456789abcdef").length - 1, 20_000);
     assert.deepEqual(warnings, []);
   });
 

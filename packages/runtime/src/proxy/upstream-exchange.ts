@@ -110,14 +110,9 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
 
   #send(content: Buffer | null | undefined, connection: Connection): void {
     this.#connection = connection;
-    const { method = "GET" } = this.call.incoming;
-    connection.request(
-      method,
-      this.#route.target(this.call.rest),
-      requestFields(this.call, this.#route.service),
-      content,
-      this,
-    );
+    const { incoming, rest } = this.call;
+    const fields = requestFields(this.call, this.#route.service);
+    connection.request(incoming.method ?? "GET", this.#route.target(rest), fields, content, this);
     if (content === undefined) this.#pump();
   }
 
@@ -149,7 +144,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     this.#abortUpstream();
     const { incoming, outgoing, requestId, responseFields } = this.call;
     if (outcome === "incomplete" || outgoing.headersSent) {
-      destroyClient(this.call.outgoing, this.#contentLength >= 0);
+      destroyClient(outgoing, this.#contentLength >= 0);
       this.#end(outcome);
       return;
     }
@@ -243,7 +238,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     }
   }
 
-  /** Answers with the gateway's own 500, 502 or 504. */
+  /** Answers with the gateway's own 502 or 504. */
   #fail({ code, detail }: UpstreamFailure, outcome: Outcome): void {
     this.#abortUpstream();
     const { incoming, outgoing, requestId, responseFields } = this.call;
