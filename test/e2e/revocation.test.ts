@@ -92,6 +92,13 @@ const ENDINGS: Readonly<Record<string, readonly string[]>> = {
   "secret rotate": ["secret", "rotate", "--yes"],
 };
 
+/** Of the client's calls that are stored by now: a gateway stores them in batches, soon after they ended. */
+const outcomesOf = async (home: string, client: string): Promise<readonly string[]> => {
+  const { stdout } = await aigw(home, ["usage", "tail", "-n", "100", "--client", client, "--json"]);
+  const lines = stdout.trim().split("\n");
+  return lines.filter((line) => line !== "").map((line) => (JSON.parse(line) as { outcome: string }).outcome);
+};
+
 describe("every way of ending a client's right", () => {
   const cleanUps: (() => unknown)[] = [];
   let shared: Awaited<ReturnType<typeof setUp>>;
@@ -137,11 +144,11 @@ describe("every way of ending a client's right", () => {
         assert.equal(status, what.includes("services") ? 403 : 401);
       }
       assert.equal(upstream.seen.length, before, "nothing is served afterwards");
-      const events = (await aigw(home, ["usage", "tail", "-n", "100", "--client", name, "--json"])).stdout
-        .trim()
-        .split("\n");
-      const outcomes = events.map((line) => (JSON.parse(line) as { outcome: string }).outcome);
-      assert.equal(outcomes.filter((outcome) => outcome === "revoked").length, 4, outcomes.join());
+      const cut = await until("the usage of the four cut calls", async () => {
+        const outcomes = await outcomesOf(home, name);
+        return outcomes.filter((outcome) => outcome === "revoked").length >= 4 && outcomes;
+      });
+      assert.equal(cut.filter((outcome) => outcome === "revoked").length, 4, cut.join());
     });
   }
 });
