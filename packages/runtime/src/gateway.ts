@@ -32,7 +32,7 @@ import { UsageKeeper } from "./metering/usage-keeper.ts";
 import { UsageRecorder } from "./metering/usage-recorder.ts";
 import type { MetricFamily } from "./metrics/metric-family.ts";
 import { ReverseProxy } from "./proxy/reverse-proxy.ts";
-import { codeOf } from "./proxy/upstream-failure.ts";
+import { systemCodeOf } from "./proxy/upstream-failure.ts";
 import type { CertificateFiles } from "./tls/certificate.ts";
 
 export interface GatewayOptions {
@@ -171,8 +171,8 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     recorder,
     stats: stats.calls,
     instanceId,
-    onUpstreamFailure: ({ requestId, service }, error) =>
-      log.warn({ requestId, service, code: codeOf(error) || error.name }, "upstream failed"),
+    onFault: ({ requestId, service }, reason, error) =>
+      log.warn({ requestId, service, reason, ...(error && { code: systemCodeOf(error) }) }, "upstream failed"),
     onRequest: () => {
       reporter.countRequest();
       keeper?.countCall();

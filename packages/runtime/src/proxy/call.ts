@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Outcome } from "@aigw/core";
+import type { Fault } from "@aigw/core/services";
 import type { Placed } from "./dense-list.ts";
 
 /**
@@ -46,7 +47,9 @@ export interface CallResult {
   /** Body bytes received from and handed to the client, the gateway's own error bodies included. */
   readonly bytesIn: number;
   readonly bytesOut: number;
-  /** Why the upstream failed, for the log only: it may name hosts. */
+  /** Why there was no whole answer; absent when there was one, or when the upstream is not the reason. */
+  readonly fault?: Fault;
+  /** For the log only: it may name hosts. */
   readonly error?: Error;
 }
 

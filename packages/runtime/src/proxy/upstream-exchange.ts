@@ -1,3 +1,4 @@
+import type { Fault } from "@aigw/core/services";
 import { type Problem, problemBody } from "../http-errors.ts";
 import type { Call, CallResult, ExchangeOwner, TimedExchange } from "./call.ts";
 import { destroyClient, sendHead } from "./client-side.ts";
@@ -8,7 +9,7 @@ import { isClosedConnection, isRetried } from "./retry.ts";
 import type { Route } from "./route.ts";
 import type { Connection, ResponseHandler } from "./upstream/connection.ts";
 import type { ResponseHead } from "./upstream/response-head.ts";
-import { TIMED_OUT, type UpstreamFailure, upstreamFailure } from "./upstream-failure.ts";
+import { failureOf, faultOf, TIMED_OUT, type UpstreamFailure } from "./upstream-failure.ts";
 
 type Outcome = CallResult["outcome"];
 
@@ -38,6 +39,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
   #uploaded = false;
   #mayRetry = false;
   #outcome: Outcome = "ok";
+  #fault: Fault | undefined;
   #error: Error | undefined;
   #dispatchedAt = 0;
   /** When the upstream had the whole request; it has `timeoutMs` from then. Infinity while a body is being sent. */
@@ -163,12 +165,13 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     }
     const idle = now - this.#lastByteAt >= upstream.idleTimeoutMs;
     if (this.#state !== WAITING) {
-      if (idle) this.#breakOff();
+      if (idle) this.#breakOff("answer_stalled");
     } else if (
       now - this.#requestSentAt >= upstream.timeoutMs ||
       (idle && this.#requestSentAt === Number.POSITIVE_INFINITY)
     ) {
-      this.#fail(TIMED_OUT, "timeout");
+      const stalled = this.#requestSentAt === Number.POSITIVE_INFINITY ? "upload_stalled" : "answer_timeout";
+      this.#fail(this.#connection?.opening === true ? "connect_timeout" : stalled, "timeout", TIMED_OUT);
     }
   }
 
@@ -226,20 +229,24 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     this.#connection = undefined;
     if (this.#state === ANSWERED) return;
     this.#error = error;
-    if (this.#state === STREAMING) {
-      this.#breakOff();
-    } else if (this.#mayRetry && connection.reused && !connection.sawBytes && isClosedConnection(error)) {
+    const { reused, sawBytes } = connection;
+    const streaming = this.#state === STREAMING;
+    const fault = faultOf(error, { streaming, contentLength: this.#contentLength, reused, sawBytes });
+    if (streaming) {
+      this.#breakOff(fault);
+    } else if (this.#mayRetry && reused && !sawBytes && isClosedConnection(error)) {
       // See retry.ts. On a new connection, so that it cannot happen again.
       this.#mayRetry = false;
       this.#error = undefined;
       this.#send(null, this.#route.pool.open());
     } else {
-      this.#fail(upstreamFailure(error, connection.sawBytes), "upstream_error");
+      this.#fail(fault, "upstream_error");
     }
   }
 
   /** Answers with the gateway's own 502 or 504. */
-  #fail({ code, detail }: UpstreamFailure, outcome: Outcome): void {
+  #fail(fault: Fault, outcome: Outcome, { code, detail }: UpstreamFailure = failureOf(fault)): void {
+    this.#fault = fault;
     this.#abortUpstream();
     const { incoming, outgoing, requestId, responseFields } = this.call;
     const problem: Problem = { code, detail, requestId };
@@ -255,7 +262,8 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
   }
 
   /** The rest of the response will not come: the client must see that. */
-  #breakOff(): void {
+  #breakOff(fault: Fault): void {
+    this.#fault = fault;
     this.#abortUpstream();
     destroyClient(this.call.outgoing, this.#contentLength >= 0);
     this.#end("incomplete");
@@ -290,6 +298,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
       bytesIn: this.#bytesIn,
       bytesOut: this.#bytesOut,
       ...(this.#upstreamMs >= 0 && { upstreamMs: this.#upstreamMs }),
+      ...(this.#fault && { fault: this.#fault }),
       ...(this.#error && { error: this.#error }),
     });
   }

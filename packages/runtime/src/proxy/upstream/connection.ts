@@ -1,5 +1,5 @@
-import type { Socket } from "node:net";
 import type { Connector } from "./connector.ts";
+import type { UpstreamSocket } from "./opening.ts";
 import { ResponseParser, type ResponseSink } from "./response-parser.ts";
 import { UpstreamError } from "./upstream-error.ts";
 
@@ -33,7 +33,7 @@ export class Connection {
   idleSince = 0;
   idleUntil = 0;
   readonly #owner: ConnectionOwner;
-  readonly #socket: Socket;
+  #socket: UpstreamSocket;
   readonly #parser = new ResponseParser();
   readonly #prefix: string;
   #handler: ResponseHandler | undefined;
@@ -46,16 +46,26 @@ export class Connection {
   constructor(connector: Connector, owner: ConnectionOwner) {
     this.#owner = owner;
     this.#prefix = ` HTTP/1.1\r\nHost: ${connector.authority}\r\nConnection: keep-alive\r\n`;
-    this.#socket = connector.open((bytes) => this.#read(bytes));
+    this.#socket = connector.open(
+      (bytes) => this.#read(bytes),
+      (socket) => {
+        this.#socket = socket;
+      },
+    );
     this.#socket.on("drain", () => this.#handler?.onDrain());
     this.#socket.on("end", () => this.#ended());
     this.#socket.on("error", (error) => this.#fail(error));
-    this.#socket.on("close", () => this.#fail(new UpstreamError("UPSTREAM_CLOSED")));
+    this.#socket.on("close", () => this.#fail(new UpstreamError("UPSTREAM_CLOSED", "closed")));
   }
 
   /** Whether it has served before, so that the upstream may have closed it while it was idle. */
   get reused(): boolean {
     return this.#served > 0;
+  }
+
+  /** Nobody has taken the connection yet. */
+  get opening(): boolean {
+    return this.#socket.connecting;
   }
 
   /**
@@ -145,7 +155,7 @@ export class Connection {
       // Bytes behind the end are nobody's answer: what was complete is passed on, and the connection not used again.
       this.#complete(handler, valid);
     } else if (!valid) {
-      this.#fail(new UpstreamError("UPSTREAM_INVALID"));
+      this.#fail(new UpstreamError("UPSTREAM_INVALID", this.#parser.fault));
     } else handler.onReadEnd();
     return !this.#paused && !this.#closed;
   }
@@ -165,7 +175,7 @@ export class Connection {
   #ended(): void {
     const handler = this.#handler;
     if (handler !== undefined && this.#parser.end()) this.#complete(handler, false);
-    else this.#fail(new UpstreamError("UPSTREAM_CLOSED"));
+    else this.#fail(new UpstreamError("UPSTREAM_CLOSED", "closed"));
   }
 
   #fail(error: Error): void {
