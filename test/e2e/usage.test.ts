@@ -132,7 +132,10 @@ describe("usage", () => {
     await shown("denied-401");
 
     const failure = /.*"requestId":"unreachable".*/.exec(log())?.[0] ?? "";
-    assert.match(failure, /"level":"warn".*"service":"dead","code":"ECONNREFUSED","msg":"upstream failed"/);
+    assert.match(
+      failure,
+      /"level":"warn".*"service":"dead","reason":"refused","code":"ECONNREFUSED","msg":"upstream failed"/,
+    );
     assert.doesNotMatch(log(), new RegExp(new URL(REFUSED).host), "nobody's address");
     assert.doesNotMatch(log(), /"requestId":"(?:ok|aborted|timeout|upstream-500)"/, "no other call");
 

@@ -1,4 +1,5 @@
 import { type Client, standingOf } from "../clients/client.ts";
+import { faultWords } from "../services/fault.ts";
 import type { Outcome, UsageEvent } from "../usage/usage-event.ts";
 import type { Finding } from "./finding.ts";
 
@@ -7,7 +8,8 @@ export type RequestFindingCode =
   | `request_${Exclude<Outcome, "denied">}`
   | "request_token_refused"
   | "request_not_allowed"
-  | "request_unknown_service";
+  | "request_unknown_service"
+  | "request_no_room";
 
 export type RequestFinding = Finding<RequestFindingCode>;
 
@@ -15,6 +17,10 @@ export type RequestFinding = Finding<RequestFindingCode>;
 export const explainRequest = (event: UsageEvent, client: Client | undefined, now: number): RequestFinding => {
   const { service, status, outcome } = event;
   const took = `${Math.round(event.latencyMs)} ms`;
+  // One of a later version has no words here.
+  const words = faultWords(event.reason ?? "");
+  const because = words === undefined ? "" : `: ${words.what}`;
+  const remedy = words === undefined ? "" : ` ${words.remedy}`;
   const show = { command: `aigw service show ${service}` };
   switch (outcome) {
     case "ok":
@@ -32,25 +38,22 @@ export const explainRequest = (event: UsageEvent, client: Client | undefined, no
     case "upstream_error": {
       const message =
         event.upstreamMs === undefined
-          ? `The gateway could not get an answer from ${service} (not reachable, or not HTTP) and answered ${status}.`
+          ? `The gateway got no answer from ${service} and sent ${status}${because}.${remedy}`
           : `${service} itself answered ${status} after ${Math.round(event.upstreamMs)} ms; the gateway passed it on. Its own log knows why.`;
       return { code: "request_upstream_error", severity: "blocked", message, ...show };
     }
     case "timeout": {
-      const message = `${service} did not answer in time; the gateway gave up after ${took} with ${status}.`;
-      return {
-        code: "request_timeout",
-        severity: "blocked",
-        message,
-        command: `aigw service set ${service} --timeout 300s`,
-      };
+      const message = `${service} did not answer in time; the gateway gave up after ${took} with ${status}${because}.${remedy}`;
+      const more = { command: `aigw service set ${service} --timeout 300s` };
+      const isSlow = event.reason === undefined || event.reason === "answer_timeout";
+      return { code: "request_timeout", severity: "blocked", message, ...(isSlow ? more : show) };
     }
     case "aborted": {
       const message = `The client left after ${took}, ${event.bytesOut === 0 ? "before anything was sent to it" : `with ${event.bytesOut} bytes sent to it`}. Often a timeout of its own.`;
       return { code: "request_aborted", severity: "warning", message };
     }
     case "incomplete": {
-      const message = `${service} broke off in the middle of its answer after ${took}: the client got ${event.bytesOut} bytes and a broken transfer.`;
+      const message = `${service} broke off in the middle of its answer after ${took}${because}. The client got ${event.bytesOut} bytes and a broken transfer.${remedy}`;
       return { code: "request_incomplete", severity: "blocked", message, ...show };
     }
     case "revoked": {
@@ -67,6 +70,11 @@ export const explainRequest = (event: UsageEvent, client: Client | undefined, no
 
 const denied = (event: UsageEvent, client: Client | undefined, now: number): RequestFinding => {
   const { service, status } = event;
+  const words = faultWords(event.reason ?? "");
+  if (words !== undefined) {
+    const message = `The gateway refused it with ${status} and did not call ${service}: ${words.what}. ${words.remedy}`;
+    return { code: "request_no_room", severity: "blocked", message, command: "aigw doctor" };
+  }
   if (status === 403) {
     const message = `${event.client} was not allowed to call ${service}.`;
     const names = [...(client?.services ?? []), service].join(",");

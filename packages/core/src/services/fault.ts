@@ -75,7 +75,7 @@ const MEND = "Mend the service, or put a proxy in front of it that writes valid 
 export const FAULTS: Readonly<Record<Fault, FaultWords>> = {
   refused: {
     kind: "unreachable",
-    what: "its host refused the connection: nothing listens on that port",
+    what: "its host refused the connection, so nothing listens on that port",
     remedy: "Start the service, or correct the port of its URL.",
   },
   name_not_found: {
@@ -85,7 +85,7 @@ export const FAULTS: Readonly<Record<Fault, FaultWords>> = {
   },
   name_lookup_failed: {
     kind: "unreachable",
-    what: "the name of its host could not be looked up: no name server answered",
+    what: "the name of its host could not be looked up, because no name server answered",
     remedy: "Look at the name servers of the gateway's machine (/etc/resolv.conf).",
   },
   no_route: {
@@ -150,7 +150,7 @@ export const FAULTS: Readonly<Record<Fault, FaultWords>> = {
   },
   certificate_unacceptable: {
     kind: "untrusted",
-    what: "its certificate is not acceptable: wrong purpose, signature or key, or revoked",
+    what: "its certificate is not acceptable (wrong purpose, signature or key, or revoked)",
     remedy: "Have it issued anew, for a TLS server; the gateway's log has OpenSSL's code for it.",
   },
   certificate_wanted: {
@@ -160,7 +160,7 @@ export const FAULTS: Readonly<Record<Fault, FaultWords>> = {
   },
   tls_failed: {
     kind: "unreachable",
-    what: "the TLS handshake failed: no version or cipher in common, or it does not know the name in its URL",
+    what: "the TLS handshake failed (no version or cipher in common, a name it does not know, or a certificate wanted)",
     remedy: "Let the service offer TLS 1.2 or later under this name; the gateway's log has OpenSSL's code for it.",
   },
   tls_closed: {

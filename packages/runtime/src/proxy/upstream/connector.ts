@@ -18,6 +18,15 @@ export type OnRead = (bytes: Buffer) => boolean;
 /** The addresses of a host name, in the order of the system. Rejects with Node's error of a look-up. */
 export type Lookup = (name: string) => Promise<readonly Address[]>;
 
+export interface ConnectorOptions {
+  /** The system's unless given. */
+  readonly lookup?: Lookup;
+  /** How long a connection may take to open, milliseconds; 10 s unless given. */
+  readonly openTimeoutMs?: number;
+}
+
+export const OPEN_TIMEOUT_MS = 10_000;
+
 const systemLookup: Lookup = (name) => lookup(name, { all: true, order: "verbatim" });
 
 /** Opens connections to one origin. */
@@ -28,21 +37,23 @@ export class Connector {
   readonly #host: string;
   readonly #port: number;
   readonly #lookup: Lookup;
+  readonly #timeoutMs: number;
   /** So that TLS sessions are resumed across connections. */
   #session: Buffer | undefined;
 
   /** @param origin such as `https://ocr.internal:8443` */
-  constructor(origin: string, lookup: Lookup = systemLookup) {
+  constructor(origin: string, { lookup = systemLookup, openTimeoutMs = OPEN_TIMEOUT_MS }: ConnectorOptions = {}) {
     const { protocol, hostname, host, port } = new URL(origin);
     this.authority = host;
     this.#secure = protocol === "https:";
     this.#host = hostname.replace(/^\[|\]$/g, "");
     this.#port = port === "" ? (this.#secure ? 443 : 80) : Number(port);
     this.#lookup = lookup;
+    this.#timeoutMs = openTimeoutMs;
   }
 
   /**
-   * Writing may begin at once. The errors until it is open are `UpstreamError`s, 10 s without a connection among them.
+   * Writing may begin at once. The errors until it is open are `UpstreamError`s, a time-out among them.
    * @param adopt gets the socket itself as soon as it is open, to be used from then on
    */
   open(onRead: OnRead, adopt: (socket: Socket) => void): Opening {
@@ -52,6 +63,7 @@ export class Connector {
       connect: ({ address }) => this.#connect(address, onRead),
       secure: this.#secure ? (socket) => this.#startTls(socket, onRead) : undefined,
       adopt,
+      timeoutMs: this.#timeoutMs,
     });
   }
 

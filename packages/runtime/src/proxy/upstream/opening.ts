@@ -32,10 +32,10 @@ export interface OpeningSteps {
   readonly secure: ((socket: Socket) => TLSSocket) | undefined;
   /** Gets the socket, ready and with all listeners, before anything is written to it. */
   readonly adopt: (socket: Socket) => void;
+  /** For all of it: look-up, connection, handshake. */
+  readonly timeoutMs: number;
 }
 
-/** For all of it: look-up, connection, handshake. */
-const OPEN_TIMEOUT_MS = 10_000;
 /** RFC 8305 §8 */
 const ATTEMPT_DELAY_MS = 250;
 /** Node's own for sockets. */
@@ -63,7 +63,7 @@ export class Opening implements UpstreamSocket {
 
   constructor(steps: OpeningSteps) {
     this.#steps = steps;
-    this.#timeout = setTimeout(() => this.#timedOut(), OPEN_TIMEOUT_MS);
+    this.#timeout = setTimeout(() => this.#timedOut(), steps.timeoutMs);
     const { addresses } = steps;
     if (addresses instanceof Promise) {
       addresses.then(
@@ -105,7 +105,8 @@ export class Opening implements UpstreamSocket {
     if (this.#over) return;
     this.#phase = "connect";
     this.#left = [...addresses];
-    this.#attempt();
+    if (this.#left.length === 0) this.#fail(new UpstreamError("UPSTREAM_UNOPENED", "name_not_found"));
+    else this.#attempt();
   }
 
   #attempt(): void {
@@ -187,6 +188,6 @@ export class Opening implements UpstreamSocket {
 const mostTelling = (errors: readonly Error[]): Error => {
   const having = (...codes: readonly string[]): Error | undefined =>
     errors.find((error) => "code" in error && codes.includes(String(error.code)));
-  const [first = new UpstreamError("UPSTREAM_UNOPENED", "name_not_found")] = errors;
-  return having("EMFILE", "ENFILE", "ENOBUFS", "ENOMEM") ?? having("ECONNREFUSED") ?? having("ETIMEDOUT") ?? first;
+  const telling = having("EMFILE", "ENFILE", "ENOBUFS", "ENOMEM") ?? having("ECONNREFUSED") ?? having("ETIMEDOUT");
+  return telling ?? errors[0] ?? new UpstreamError("UPSTREAM_UNOPENED", "connection_failed");
 };
