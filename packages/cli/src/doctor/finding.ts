@@ -63,6 +63,7 @@ export const FINDINGS = {
   service_silent: "warn",
   service_unreachable: "fail",
   service_untrusted: "fail",
+  service_invalid: "fail",
   check_unfinished: "warn",
 } as const;
 

@@ -38,7 +38,7 @@ export const checkPublicUrl = async ({ value, isDefault }: PublicUrl, now: numbe
   ];
 };
 
-const ask = (url: string): Promise<ProbeResult> => probe(url, { timeoutMs: TIMEOUT_MS, verify: false });
+const ask = (url: string): Promise<ProbeResult> => probe(url, TIMEOUT_MS);
 
 const PLAIN_HTTP = (value: string): Finding => ({
   code: "public_url_plain_http",
