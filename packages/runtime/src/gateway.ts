@@ -26,13 +26,14 @@ import { GuessLimit } from "./login/guess-limit.ts";
 import { HashSlots } from "./login/hash-slots.ts";
 import { Login } from "./login/login.ts";
 import { CallMeter } from "./metering/call-meter.ts";
+import { faultLog } from "./metering/fault-log.ts";
 import { GatewayStats, type StoreOperation } from "./metering/gateway-stats.ts";
 import { StrangerLog } from "./metering/stranger-log.ts";
 import { UsageKeeper } from "./metering/usage-keeper.ts";
 import { UsageRecorder } from "./metering/usage-recorder.ts";
 import type { MetricFamily } from "./metrics/metric-family.ts";
+import { OpenFiles, openFilesLimit } from "./open-files.ts";
 import { ReverseProxy } from "./proxy/reverse-proxy.ts";
-import { systemCodeOf } from "./proxy/upstream-failure.ts";
 import type { CertificateFiles } from "./tls/certificate.ts";
 
 export interface GatewayOptions {
@@ -121,7 +122,8 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   const tokenNow = steadyWallClock(clock);
   const realm = realmOf(store.control.storeId);
   const authenticator = new Authenticator({ follower, realm, tokenNow, wallNow: () => clock.now() });
-  const proxy = new ReverseProxy<ApiCall>({ clock: () => clock.monotonic() });
+  const openFiles = new OpenFiles(openFilesLimit(), log);
+  const proxy = new ReverseProxy<ApiCall>({ clock: () => clock.monotonic(), openFiles });
   const openCalls = new OpenCalls(proxy, follower, authenticator);
   const recorder = new UsageRecorder({
     traffic: store.traffic,
@@ -171,8 +173,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     recorder,
     stats: stats.calls,
     instanceId,
-    onFault: ({ requestId, service }, reason, error) =>
-      log.warn({ requestId, service, reason, ...(error && { code: systemCodeOf(error) }) }, "upstream failed"),
+    onFault: faultLog(log, openFiles),
     onRequest: () => {
       reporter.countRequest();
       keeper?.countCall();
@@ -220,7 +221,9 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       staleMs: () => follower.staleMs,
       appliedRev: () => follower.rev,
       usage: () => recorder,
+      refusedForFiles: () => openFiles.refused,
     },
+    openFiles,
     isDraining: () => state === "draining",
     onMalformed: onStranger,
     onError,
@@ -246,9 +249,11 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       state: state === "ready" && follower.isFresh() === false ? "stale" : state,
       appliedRev: follower.rev,
       droppedUsage: recorder.dropped,
+      ...openFiles.report(),
     }),
     onFault: storeFault("report"),
   });
+  openFiles.measure();
   ready = true;
   recorder.start();
   keeper?.start();

@@ -11,7 +11,7 @@ import type { TestContext } from "node:test";
 import { attachGuard } from "../src/guard/attach-guard.ts";
 import { SERVER_OPTIONS } from "../src/guard/server-options.ts";
 import type { Call, CallResult, Exchange, Upstream } from "../src/proxy/call.ts";
-import { ReverseProxy } from "../src/proxy/reverse-proxy.ts";
+import { ReverseProxy, type ReverseProxyOptions } from "../src/proxy/reverse-proxy.ts";
 
 /** Every wait in these tests is bounded by this. */
 export const within = async <T>(promise: Promise<T>, what: string, ms = 5_000): Promise<T> => {
@@ -157,13 +157,15 @@ export interface TestGateway {
   readonly handled: IncomingMessage[];
 }
 
-export type GatewayOptions = Partial<Upstream> & Partial<Pick<Call, "responseFields" | "clientName">>;
+export type GatewayOptions = Partial<Upstream> &
+  Partial<Pick<Call, "responseFields" | "clientName">> &
+  Pick<ReverseProxyOptions, "openFiles">;
 
 /** A gateway without a gate: guard in front, everything forwarded to one upstream. */
 export const gateway = async (t: TestContext, origin: string, options: GatewayOptions = {}): Promise<TestGateway> => {
-  const { responseFields = [], clientName = "alice", ...of } = options;
+  const { responseFields = [], clientName = "alice", openFiles, ...of } = options;
   const upstream: Upstream = { origin, basePath: "", headers: [], timeoutMs: 5_000, idleTimeoutMs: 5_000, ...of };
-  const proxy = new ReverseProxy();
+  const proxy = new ReverseProxy(openFiles === undefined ? {} : { openFiles });
   const results = new Arrivals<CallResult>();
   const exchanges = new Arrivals<Exchange>();
   const handled: IncomingMessage[] = [];

@@ -38,6 +38,8 @@ export const FINDINGS = {
   gateway_behind: "fail",
   gateway_stale: "fail",
   gateway_dropped_usage: "warn",
+  gateway_out_of_files: "warn",
+  gateway_few_files: "warn",
   settings_invalid: "fail",
   public_url_set: "ok",
   public_url_default: "warn",

@@ -26,6 +26,8 @@ const FIGURES = 8;
 const BEFORE_SPARK = NAME + 6 * (FIGURES + 1) + 1;
 const WIDEST_SPARK = 60;
 
+const OUT = "out of file descriptors, see aigw doctor";
+
 /** Lines of at most the view's width: a summary, the services, the clients, as many as there is room for. */
 export const renderFrame = (view: View, facts: FrameFacts): readonly string[] => {
   const { snapshot, gateways, sort, height, keys } = facts;
@@ -33,9 +35,11 @@ export const renderFrame = (view: View, facts: FrameFacts): readonly string[] =>
   const time = new Date(snapshot.at).toISOString().slice(11, 19);
   const title = `aigw top  ${time} UTC  ${gateways.length === 0 ? "no gateway is running" : `${ready} of ${gateways.length} gateways ready`}  last 60 s`;
   const dropped = gateways.reduce((sum, { droppedUsage }) => sum + droppedUsage, 0);
+  const refused = gateways.reduce((sum, { openFiles }) => sum + (openFiles?.refused ?? 0), 0);
   const lines = [
     view.style.bold(cut(view, title)),
     ...(dropped === 0 ? [] : [view.style.red(cut(view, `${grouped(dropped)} calls could not be recorded`))]),
+    ...(refused === 0 ? [] : [view.style.red(cut(view, `${grouped(refused)} connections and calls refused: ${OUT}`))]),
     head(view, "", sort),
     row(view, snapshot.all),
     "",

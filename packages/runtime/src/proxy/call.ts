@@ -39,7 +39,11 @@ export interface Call {
 }
 
 export interface CallResult {
-  readonly outcome: Extract<Outcome, "ok" | "upstream_error" | "timeout" | "aborted" | "incomplete" | "revoked">;
+  /** `denied`: the gateway had no room for it. */
+  readonly outcome: Extract<
+    Outcome,
+    "ok" | "denied" | "upstream_error" | "timeout" | "aborted" | "incomplete" | "revoked"
+  >;
   /** Status sent to the client; 0 when it was gone before. */
   readonly status: number;
   /** From dispatch to the upstream's response headers, milliseconds. */

@@ -1,4 +1,4 @@
-import type { Fault } from "@aigw/core/services";
+import { FAULTS, type Fault } from "@aigw/core/services";
 import { type Problem, problemBody } from "../http-errors.ts";
 import type { Call, CallResult, ExchangeOwner, TimedExchange } from "./call.ts";
 import { destroyClient, sendHead } from "./client-side.ts";
@@ -240,7 +240,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
       this.#error = undefined;
       this.#send(null, this.#route.pool.open());
     } else {
-      this.#fail(fault, "upstream_error");
+      this.#fail(fault, FAULTS[fault].kind === "gateway" ? "denied" : "upstream_error");
     }
   }
 
@@ -251,7 +251,12 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     const { incoming, outgoing, requestId, responseFields } = this.call;
     const problem: Problem = { code, detail, requestId };
     this.#answered(outcome, problem);
-    refuse(incoming, outgoing, problem, responseFields);
+    refuse(
+      incoming,
+      outgoing,
+      problem,
+      code === "unavailable" ? [...responseFields, "Retry-After", "5"] : responseFields,
+    );
   }
 
   #answered(outcome: Outcome, problem: Problem): void {

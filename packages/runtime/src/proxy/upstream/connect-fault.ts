@@ -1,5 +1,5 @@
-import { closeSync, openSync } from "node:fs";
 import { networkInterfaces } from "node:os";
+import { isOutOfFiles } from "@aigw/core/files";
 import type { Fault } from "@aigw/core/services";
 
 /** By the `code` of Node's errors: the system's, those of name look-ups, OpenSSL's of certificates. */
@@ -60,15 +60,6 @@ export const connectFault = (error: Error, phase: "lookup" | "connect" | "tls", 
   const fault = socketFault(code);
   if (fault === "reset") return "tls_closed";
   return fault === "connection_failed" && untrusted ? "certificate_unacceptable" : fault;
-};
-
-const isOutOfFiles = (): boolean => {
-  try {
-    closeSync(openSync("/dev/null", "r"));
-    return false;
-  } catch (error) {
-    return error instanceof Error && "code" in error && (error.code === "EMFILE" || error.code === "ENFILE");
-  }
 };
 
 /** A machine without IPv6 says of every such address what it says when its ports are used up. */

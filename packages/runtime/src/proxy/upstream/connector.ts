@@ -1,7 +1,9 @@
 import { lookup } from "node:dns/promises";
 import { connect, isIP, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
+import type { OpenFiles } from "../../open-files.ts";
 import { type Address, Opening } from "./opening.ts";
+import { UpstreamError } from "./upstream-error.ts";
 
 /** Finds upstreams that vanished without a FIN. */
 const KEEP_ALIVE_MS = 60_000;
@@ -23,6 +25,8 @@ export interface ConnectorOptions {
   readonly lookup?: Lookup;
   /** How long a connection may take to open, milliseconds; 10 s unless given. */
   readonly openTimeoutMs?: number;
+  /** With it no connection is opened for which there is no file descriptor. */
+  readonly openFiles?: OpenFiles;
 }
 
 export const OPEN_TIMEOUT_MS = 10_000;
@@ -36,20 +40,18 @@ export class Connector {
   readonly #secure: boolean;
   readonly #host: string;
   readonly #port: number;
-  readonly #lookup: Lookup;
-  readonly #timeoutMs: number;
+  readonly #options: ConnectorOptions;
   /** So that TLS sessions are resumed across connections. */
   #session: Buffer | undefined;
 
   /** @param origin such as `https://ocr.internal:8443` */
-  constructor(origin: string, { lookup = systemLookup, openTimeoutMs = OPEN_TIMEOUT_MS }: ConnectorOptions = {}) {
+  constructor(origin: string, options: ConnectorOptions = {}) {
     const { protocol, hostname, host, port } = new URL(origin);
     this.authority = host;
     this.#secure = protocol === "https:";
     this.#host = hostname.replace(/^\[|\]$/g, "");
     this.#port = port === "" ? (this.#secure ? 443 : 80) : Number(port);
-    this.#lookup = lookup;
-    this.#timeoutMs = openTimeoutMs;
+    this.#options = options;
   }
 
   /**
@@ -57,14 +59,22 @@ export class Connector {
    * @param adopt gets the socket itself as soon as it is open, to be used from then on
    */
   open(onRead: OnRead, adopt: (socket: Socket) => void): Opening {
-    const family = isIP(this.#host);
     return new Opening({
-      addresses: family === 0 ? this.#lookup(this.#host).then(alternating) : [{ address: this.#host, family }],
+      addresses: this.#addresses(),
       connect: ({ address }) => this.#connect(address, onRead),
       secure: this.#secure ? (socket) => this.#startTls(socket, onRead) : undefined,
       adopt,
-      timeoutMs: this.#timeoutMs,
+      timeoutMs: this.#options.openTimeoutMs ?? OPEN_TIMEOUT_MS,
     });
+  }
+
+  #addresses(): readonly Address[] | Promise<readonly Address[]> {
+    const { openFiles, lookup = systemLookup } = this.#options;
+    if (openFiles?.mayOpen() === false) {
+      return Promise.reject(new UpstreamError("UPSTREAM_UNOPENED", "out_of_files"));
+    }
+    const family = isIP(this.#host);
+    return family === 0 ? lookup(this.#host).then(alternating) : [{ address: this.#host, family }];
   }
 
   #connect(host: string, onRead: OnRead): Socket {
