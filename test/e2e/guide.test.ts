@@ -15,9 +15,9 @@ import {
 import { PROBLEM_CODES, PROBLEMS } from "../../packages/runtime/src/http-errors.ts";
 import { TOKEN_ERROR_CODES, TOKEN_ERRORS } from "../../packages/runtime/src/login/credentials.ts";
 import { aigw, aigwJson, temporaryHome } from "../support/aigw.ts";
-import { reportNeed } from "../support/chromium.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { type Answer, send, startEcho } from "../support/http.ts";
+import { reportNeed } from "../support/needs.ts";
 import { until } from "../support/until.ts";
 
 const exec = promisify(execFile);
