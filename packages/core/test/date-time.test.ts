@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { type Instant, parseInstant, rfc3339 } from "../src/date-time.ts";
 import { AigwError } from "../src/errors.ts";
+import { formatManifest, parseManifest } from "../src/store/sqlite/backup/manifest.ts";
 
 const LAST = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 const parse = (value: string): Instant => parseInstant("time", value, "use a day");
@@ -88,6 +89,21 @@ describe("a day or date-time as people write it", () => {
       assert.doesNotMatch(refused(value), /no such/);
     }
   });
+});
+
+it("a backup's manifest with a day that does not exist is none", () => {
+  const part = { bytes: 1, sha256: "00" };
+  const facts = {
+    createdAt: Date.UTC(2026, 10, 30),
+    storeId: "s",
+    revision: 1,
+    clients: 0,
+    services: 0,
+    usageEvents: 0,
+  };
+  const text = formatManifest({ facts, files: { "aigw.db": part, "aigw.usage.db": part } });
+  assert.deepEqual(parseManifest(text, "file").facts, facts);
+  assert.throws(() => parseManifest(text.replace("2026-11-30", "2026-11-31"), "file"), /not a backup of aigw's/);
 });
 
 describe("a time as it is printed", () => {
