@@ -90,7 +90,7 @@ const statusesOf = (url: string, tokens: readonly string[]): Promise<readonly nu
       text += chunk;
     });
     socket.on("error", reject);
-    socket.on("close", () => settle([...text.matchAll(/^HTTP\/1\.1 (\d{3})/gm)].map(([, status]) => Number(status))));
+    socket.on("close", () => settle([...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status))));
     const requests = tokens.map(
       (token, index) =>
         `GET /api/echo/x HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer ${token}\r\n${index === tokens.length - 1 ? "Connection: close\r\n" : ""}\r\n`,
