@@ -6,6 +6,7 @@ import { appendFileSync } from "node:fs";
  */
 export const NEEDS = {
   browser: "The browser tests",
+  shell: "The guide's examples in curl and Python",
   python: "The tests with clients and services in Python",
   go: "The tests with clients in Go",
 } as const;
