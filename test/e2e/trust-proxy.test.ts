@@ -24,11 +24,8 @@ const by = (client: string): Fields => ({ "X-Forwarded-For": client });
 
 /** Twelve wrong guesses. @returns their statuses */
 const guess = async (url: string, fieldsOf: (attempt: number) => Fields, from?: string): Promise<readonly number[]> => {
-  const statuses: number[] = [];
-  for (let i = 0; i < 12; i += 1) {
-    statuses.push((await login(url, "john", `Guess-number-${i}`, fieldsOf(i), from)).status);
-  }
-  return statuses;
+  const all = Array.from({ length: 12 }, (_, i) => login(url, "john", `Guess-number-${i}`, fieldsOf(i), from));
+  return (await Promise.all(all)).map(({ status }) => status).sort();
 };
 
 const TEN_THEN_SLOW = [...Array<number>(10).fill(401), 429, 429];
@@ -228,54 +225,48 @@ describe("who is calling", () => {
 });
 
 describe("aigw serve --trust-proxy", { concurrency: 2 }, () => {
-  /** Whom the gateway takes a login by its proxy for: whether two clients have guesses of their own. */
-  const trusts = async (url: string, password: string): Promise<boolean> => {
-    await guess(url, () => by("203.0.113.7"));
-    assert.equal((await login(url, "john", password, by("203.0.113.7"))).status, 429);
-    return (await login(url, "john", password, by("198.51.100.1"))).status === 200;
-  };
-
-  it("comes before the environment, that before the store, and off is the default; doctor names the command", async (t) => {
-    const { home, passwords } = await prepareHome(t, { clients: { john: {} } });
-    const password = passwords["john"] ?? "";
-    const run = async (
-      args: readonly string[],
-      env: Record<string, string>,
-    ): Promise<[boolean, string | undefined]> => {
-      const gateway = await startGatewayProcess(t, home, args, env);
-      // What was guessed at the gateway before counts on: it is in the store.
-      const trusted = (await login(gateway.url, "john", password, by("203.0.113.99"))).status === 200;
-      const found = await untrustedFinding(home, !trusted);
-      gateway.child.kill("SIGTERM");
-      await gateway.done;
-      return [trusted, found?.fix ?? undefined];
+  it("comes before the environment, that before the store, and off is the default", async (t) => {
+    const home = temporaryHome(t);
+    /** How to mend it, when a login by a proxy at 127.0.0.1 is taken for the proxy's. */
+    const mends = async (options: { trustProxy?: string; env?: Record<string, string>; store?: string }) => {
+      const gateway = await startTestGateway(t, { home, ...options });
+      await login(gateway.url, "nobody", "x", by("203.0.113.7"));
+      if (options.store) await setSetting(gateway.deps, "trust-proxy", options.store);
+      return warnings(gateway).map(({ mend }) => mend);
     };
-    const first = await startGatewayProcess(t, home);
-    assert.equal(await trusts(first.url, password), false);
-    const finding = await untrustedFinding(home, true);
-    assert.deepEqual([finding?.level, finding?.about], ["warn", `gateway ${first.url}`]);
-    assert.match(finding?.message ?? "", /^127\.0\.0\.1 sends forwarded fields and is no trusted proxy/);
-    assert.equal(finding?.fix, "if it is your proxy: aigw config set trust-proxy 127.0.0.1; if not, nothing");
-    const set = await aigw(home, ["config", "set", "trust-proxy", "127.0.0.1"]);
-    assert.equal(set.stdout, "trust-proxy is 127.0.0.1 now.\n");
-    await until("no complaint", async () => (await untrustedFinding(home)) === undefined);
-    first.child.kill("SIGTERM");
-    await first.done;
-
-    assert.deepEqual(await run([], {}), [true, undefined]);
-    const [byEnv, fixOfEnv] = await run([], { AIGW_TRUST_PROXY: "10.0.0.1" });
-    assert.equal(byEnv, false);
-    assert.match(fixOfEnv ?? "", /: AIGW_TRUST_PROXY=10\.0\.0\.1,127\.0\.0\.1 aigw serve;/);
-    const [byFlag, fixOfFlag] = await run(["--trust-proxy", "off"], { AIGW_TRUST_PROXY: "127.0.0.1" });
-    assert.equal(byFlag, false);
-    assert.match(fixOfFlag ?? "", /: aigw serve --trust-proxy 127\.0\.0\.1;/);
-    assert.deepEqual(await run(["--trust-proxy", "loopback"], { AIGW_TRUST_PROXY: "off" }), [true, undefined]);
+    const env = (value: string) => ({ env: { AIGW_TRUST_PROXY: value } });
+    assert.deepEqual(await mends({ store: "127.0.0.1" }), ["aigw config set trust-proxy 127.0.0.1"]);
+    assert.deepEqual(await mends({}), []);
+    assert.deepEqual(await mends(env("10.0.0.1")), ["AIGW_TRUST_PROXY=10.0.0.1,127.0.0.1 aigw serve"]);
+    assert.deepEqual(await mends({ ...env("127.0.0.1"), trustProxy: "off" }), ["aigw serve --trust-proxy 127.0.0.1"]);
+    assert.deepEqual(await mends({ ...env("off"), trustProxy: "loopback" }), []);
   });
 
-  const untrustedFinding = async (home: string, wanted = false) => {
-    const look = async () => (await doctor(home)).findings.find(({ code }) => code === "gateway_untrusted_proxy");
-    return wanted ? until("doctor's finding", look) : look();
-  };
+  it("is what doctor asks for where a proxy in front is not trusted, and config set needs no restart", async (t) => {
+    const { home, passwords } = await prepareHome(t, { clients: { john: {} } });
+    const { url } = await startGatewayProcess(t, home);
+    const right = async (): Promise<number> =>
+      (await login(url, "john", passwords["john"] ?? "", by("198.51.100.1"))).status;
+    assert.deepEqual(await guess(url, () => by("203.0.113.7")), TEN_THEN_SLOW);
+    assert.equal(await right(), 429);
+    await until("the record", () =>
+      withHome(home, async ({ store }) => (await store.traffic.instances(60_000))[0]?.untrustedForwarders?.length),
+    );
+    const finding = (await doctor(home)).find("gateway_untrusted_proxy");
+    assert.deepEqual([finding.level, finding.about], ["warn", `gateway ${url}`]);
+    assert.match(finding.message, /^127\.0\.0\.1 sends forwarded fields and is no trusted proxy/);
+    assert.equal(finding.fix, "if it is your proxy: aigw config set trust-proxy 127.0.0.1; if not, nothing");
+    const set = await aigw(home, ["config", "set", "trust-proxy", "127.0.0.1"]);
+    assert.equal(set.stdout, "trust-proxy is 127.0.0.1 now.\n");
+    await until("the setting to be in force", async () => (await right()) === 200);
+  });
+
+  it("takes its value from the flag of the process", async (t) => {
+    const { home, passwords } = await prepareHome(t, { clients: { john: {} } });
+    const { url } = await startGatewayProcess(t, home, ["--trust-proxy", "loopback"], { AIGW_TRUST_PROXY: "off" });
+    assert.deepEqual(await guess(url, () => by("203.0.113.7")), TEN_THEN_SLOW);
+    assert.equal((await login(url, "john", passwords["john"] ?? "", by("198.51.100.1"))).status, 200);
+  });
 
   it("holds for every worker", async (t) => {
     const { home, passwords } = await prepareHome(t, { clients: { john: {} } });
