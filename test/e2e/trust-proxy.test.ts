@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { setSetting, unsetSetting } from "@aigw/core";
 import { aigw, startGatewayProcess, temporaryHome } from "../support/aigw.ts";
 import { doctor } from "../support/doctor.ts";
 import { JumpingClock, startTestGateway, type TestGateway } from "../support/gateway.ts";
-import { type Answer, bearer, send, startEcho } from "../support/http.ts";
+import { type Answer, bearer, send, sendRaw, startEcho } from "../support/http.ts";
 import { prepareHome, withHome } from "../support/prepared-home.ts";
 import { until } from "../support/until.ts";
 import { startWorkers } from "../support/workers.ts";
@@ -221,6 +222,25 @@ describe("who is calling", () => {
     clock.advance(1_000);
     await login(gateway.url, "john", john.password, by("198.51.100.1"));
     assert.equal(warnings(gateway).length, lines, "not again so soon");
+  });
+});
+
+describe("a client that is gone", () => {
+  it("is not called unknown: its call is not forwarded any more", async (t) => {
+    const echo = await startEcho(t);
+    const gateway = await startTestGateway(t, { services: { echo: echo.url } });
+    const authorization = `Authorization: Bearer ${await gateway.tokenFor("john", { limit: 10_000 })}`;
+    const request = `GET /api/echo HTTP/1.1\r\nHost: a\r\n${authorization}\r\n`;
+    for (let round = 0; round < 10; round += 1) {
+      assert.match(await sendRaw(gateway.url, `${request}Connection: close\r\n\r\n`), /^HTTP\/1\.1 200 /);
+      // The connection to the upstream has rested, so the next call looks at it for a turn before it is sent.
+      await delay(30);
+      // The parser fails behind the request, and the gateway may close the connection at once.
+      await sendRaw(gateway.url, `${request}Connection: close\r\n\r\n\0\r\n\r\n`);
+      await sendRaw(gateway.url, `${request}Content-Length: 1\r\n\r\nab\0\r\n\r\n`);
+    }
+    const told = echo.seen.map(({ rawHeaders }) => rawHeaders[rawHeaders.indexOf("X-Forwarded-For") + 1]);
+    assert.deepEqual(new Set(told), new Set(["127.0.0.1"]));
   });
 });
 
