@@ -100,9 +100,9 @@ const PARAMETER = /[ \t]*(?:([\w!#$%&'*+.^`|~-]+)=(?:([\w!#$%&'*+.^`|~:[\]-]*)|"
 const parseForwarded = (field: string): readonly Element[] | undefined => {
   const elements: Element[] = [];
   let element: Element = {};
-  const pattern = new RegExp(PARAMETER);
+  PARAMETER.lastIndex = 0;
   for (;;) {
-    const match = pattern.exec(field);
+    const match = PARAMETER.exec(field);
     if (match === null) return undefined;
     const [, name = "", token, quoted = "", end] = match;
     const key = name.toLowerCase();
