@@ -188,7 +188,6 @@ describe("behind a real proxy, with the lines of docs/serving.md", () => {
       const gateway = await startTestGateway(t, { trustProxy: "127.0.0.1", services: { echo: echo.url } });
       const john = await gateway.add("john");
       const url = await startProxy(t, name, program ?? "", gateway.url);
-      const { host } = new URL(url);
       const login = async (password: string, from: string, fields: Visit["fields"] = {}): Promise<number> => {
         const type = { "Content-Type": "application/x-www-form-urlencoded" };
         const body = new URLSearchParams({ username: "john", password }).toString();
@@ -211,7 +210,8 @@ describe("behind a real proxy, with the lines of docs/serving.md", () => {
       const { headers } = JSON.parse(answer.body) as { headers: Record<string, string> };
       assert.equal(headers["x-forwarded-for"], "127.0.0.5");
       assert.equal(headers["x-forwarded-proto"], "https");
-      assert.equal(headers["x-forwarded-host"], host);
+      // With or without the port, which nginx's $host leaves out.
+      assert.match(headers["x-forwarded-host"] ?? "", /^127\.0\.0\.1(:\d+)?$/);
       assert.doesNotMatch(answer.body, /evil|203\.0\.113/);
       assert.ok(!gateway.log.some((line) => line.includes('"peer"')), "nothing to complain of");
     });
