@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { setSetting, unsetSetting } from "@aigw/core";
@@ -7,7 +9,7 @@ import { doctor } from "../support/doctor.ts";
 import { JumpingClock, startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { type Answer, bearer, send, sendRaw, startEcho } from "../support/http.ts";
 import { prepareHome, withHome } from "../support/prepared-home.ts";
-import { until } from "../support/until.ts";
+import { until, within } from "../support/until.ts";
 import { startWorkers } from "../support/workers.ts";
 
 type Fields = Record<string, string | string[]>;
@@ -225,6 +227,15 @@ describe("who is calling", () => {
   });
 });
 
+/** A request that is followed by a reset at once. */
+const sendAndReset = async (url: string, text: string): Promise<void> => {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  await within("connecting", once(socket, "connect"));
+  await new Promise<void>((written) => socket.write(text, () => written()));
+  socket.resetAndDestroy();
+};
+
 describe("a client that is gone", () => {
   it("is not called unknown: its call is not forwarded any more", async (t) => {
     const echo = await startEcho(t);
@@ -238,6 +249,9 @@ describe("a client that is gone", () => {
       // The parser fails behind the request, and the gateway may close the connection at once.
       await sendRaw(gateway.url, `${request}Connection: close\r\n\r\n\0\r\n\r\n`);
     }
+    for (let round = 0; round < 10; round += 1) await sendAndReset(gateway.url, `${request}\r\n`);
+    // What came before has been dealt with when this is answered.
+    assert.match(await sendRaw(gateway.url, `${request}Connection: close\r\n\r\n`), /^HTTP\/1\.1 200 /);
     const told = echo.seen.map(({ rawHeaders }) => rawHeaders[rawHeaders.indexOf("X-Forwarded-For") + 1]);
     assert.deepEqual(new Set(told), new Set(["127.0.0.1"]));
   });

@@ -22,9 +22,7 @@ export class UntrustedForwarders {
   #lines = 0;
   #linesSince = Number.NEGATIVE_INFINITY;
 
-  /**
-   * @param say told of a peer when it is new, and again every ten minutes, 16 times in ten minutes at most
-   */
+  /** @param say told of a peer when it is new, and again every ten minutes; 16 times in ten minutes at most */
   constructor(clock: Pick<Clock, "monotonic">, say: (peer: string) => void) {
     this.#clock = clock;
     this.#say = say;
