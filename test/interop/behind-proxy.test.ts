@@ -7,9 +7,9 @@ import { delimiter, join, resolve } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { freePort } from "../../packages/cli/src/workers/free-port.ts";
 import { selfSigned } from "../support/certificate.ts";
-import { reportNeed } from "../support/chromium.ts";
 import { startTestGateway } from "../support/gateway.ts";
 import { bearer, startEcho } from "../support/http.ts";
+import { NEEDS, reportNeed } from "../support/needs.ts";
 import { until, within } from "../support/until.ts";
 
 /** The lines for a proxy as docs/serving.md has them. */
@@ -176,10 +176,9 @@ const spoofed = (attempt: number): Readonly<Record<string, string | string[]>> =
   "X-Forwarded-Host": "evil.example",
 });
 
-const WHAT = "The tests behind real proxies";
 const programs = Object.keys(PROXIES).map((name) => ({ name, program: find(name) }));
 const missing = programs.filter(({ program }) => program === undefined).map(({ name }) => name);
-if (missing.length > 0) reportNeed(WHAT, `${missing.join(", ")} not found`);
+if (missing.length > 0) reportNeed(NEEDS.proxies, `${missing.join(", ")} not found`);
 
 describe("behind a real proxy, with the lines of docs/serving.md", () => {
   for (const { name, program } of programs) {
@@ -218,6 +217,6 @@ describe("behind a real proxy, with the lines of docs/serving.md", () => {
   }
 
   it("is reported when it was not left out", () => {
-    if (missing.length === 0) reportNeed(WHAT, undefined);
+    if (missing.length === 0) reportNeed(NEEDS.proxies, undefined);
   });
 });
