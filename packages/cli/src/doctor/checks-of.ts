@@ -3,6 +3,7 @@ import { parseStoreUrl } from "@aigw/core/store";
 import type { Context } from "../context.ts";
 import type { HomeLocation } from "../home.ts";
 import { settingsInForce } from "../settings.ts";
+import { checkCache } from "./checks/cache.ts";
 import { checkClock } from "./checks/clock.ts";
 import { checkDisk } from "./checks/disk.ts";
 import { checkGateways } from "./checks/gateways.ts";
@@ -37,6 +38,7 @@ export const checksOf = (
     integrity: () => checkIntegrity(home, storeUrl),
     disk: () => checkDisk(database()),
     clock: () => checkClock(home, now),
+    cache: () => checkCache(ctx.env),
     port: () => checkPort(home, asked),
     gateway: () => checkGateways(home),
     "public URL": async () => {

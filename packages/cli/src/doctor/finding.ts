@@ -27,6 +27,7 @@ export const FINDINGS = {
   disk_full: "fail",
   clock_plausible: "ok",
   clock_implausible: "fail",
+  cache_distrusted: "warn",
   port_free: "ok",
   port_ours: "ok",
   port_taken: "fail",
