@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync } from "node:fs";
 import { kill, pid } from "node:process";
 import { AigwError } from "../errors.ts";
 import { randomId } from "../random-id.ts";
@@ -6,11 +6,12 @@ import { assertPrivate, formatMasterKey, parseMasterKey, readMasterKeyFile } fro
 import { createSealer, verifyKeyCheck } from "../sealing/sealer.ts";
 import type { BackupFacts } from "../store/maintenance.ts";
 import { parseStoreUrl, restoreStore } from "../store/open-store.ts";
-import { translateFsError } from "../store/sqlite/files/translate-fs-error.ts";
 import { usagePathOf } from "../store/sqlite/usage-path.ts";
 import { defaultStoreUrl, masterKeyPath, restorePendingPath } from "./home-paths.ts";
 import type { HomeLocation } from "./inspect-home.ts";
 import { writePrivateFile } from "./key-file.ts";
+import { makeFolder } from "./make-folder.ts";
+import { translateHomeError } from "./translate-home-error.ts";
 
 export interface RestoreHomeOptions extends HomeLocation {
   /** Absolute path of what a backup wrote. */
@@ -39,7 +40,7 @@ export const restoreHome = async (options: RestoreHomeOptions): Promise<Restored
   try {
     assertEmpty(home, path);
     if (!existsSync(home)) {
-      mkdirSync(home, { recursive: true, mode: 0o700 });
+      makeFolder(home);
       undo.push(() => removeIfEmpty(home));
     }
     assertPrivate(home, "folder");
@@ -59,7 +60,7 @@ export const restoreHome = async (options: RestoreHomeOptions): Promise<Restored
     return { facts, key: key.place };
   } catch (error) {
     for (const step of undo.reverse()) step();
-    throw translateFsError(error, home);
+    throw translateHomeError(error, home);
   }
 };
 
