@@ -60,7 +60,7 @@ const NEEDS_NO_HOME: readonly (readonly string[])[] = [
   ["--help"],
   ["help", "environment"],
   ["completion", "bash"],
-  ["__complete", "client", "show", ""],
+  ["__complete", "zsh", "client", "show", ""],
 ];
 
 describe("a user without a name and without HOME", { concurrency: 2 }, () => {
@@ -108,6 +108,16 @@ describe("a user without a name and without HOME", { concurrency: 2 }, () => {
       assert.match(stderr, / Or name another home: --home <dir>, or AIGW_HOME=<dir>\n$/);
     }
   });
+});
+
+test("a key file in a folder that is closed to this user", { skip: !IS_ROOT && "needs root" }, async (t) => {
+  const folder = folderFor(t);
+  const home = join(folder, "home");
+  assert.equal((await start(t, ["init"], { AIGW_HOME: home }).done).code, 0);
+  assert.equal((await start(t, ["backup", join(folder, "b.tar")], { AIGW_HOME: home }).done).code, 0);
+  const restore = ["restore-backup", join(folder, "b.tar"), "--master-key-file", "/root/some/key"];
+  const { code, stderr } = await start(t, restore, { AIGW_HOME: join(folder, "other") }).done;
+  assert.deepEqual([code, /^error: \/root\/some\/key cannot be read by this user/.test(stderr)], [4, true], stderr);
 });
 
 test("a working folder that was removed meanwhile", async (t) => {

@@ -9,6 +9,7 @@ export const FINDINGS = {
   node_outdated: "warn",
   node_unsupported: "fail",
   home_ready: "ok",
+  home_shared: "ok",
   home_empty: "fail",
   home_broken: "fail",
   home_loose: "fail",
