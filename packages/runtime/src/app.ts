@@ -8,11 +8,13 @@ import type { Login } from "./login/login.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import { documentRoute, type PublicDocument } from "./routes/document-route.ts";
 import { metricsRoute } from "./routes/metrics-route.ts";
+import { type GatewayProver, proofRoute } from "./routes/proof-route.ts";
 import { tokenRoute } from "./routes/token-route.ts";
 
 export interface AppDeps {
   readonly login: Login;
   readonly apiGate: ApiGate;
+  readonly prover: GatewayProver;
   readonly docs: () => Promise<{ readonly guide: PublicDocument; readonly openApi: PublicDocument }>;
   readonly isReady: () => boolean | Promise<boolean>;
   readonly onLogin: (result: "ok" | TokenErrorCode) => void;
@@ -27,12 +29,13 @@ export interface AdminAppDeps extends Pick<AppDeps, "onError"> {
 export type Handler = (request: GatewayRequest) => void;
 
 /** Every middleware and route, in the order in which they apply. The guard has judged the raw request before. */
-export const createApp = ({ login, apiGate, docs, isReady, onLogin, onError }: AppDeps): Handler => {
+export const createApp = ({ login, apiGate, prover, docs, isReady, onLogin, onError }: AppDeps): Handler => {
   const app = new Hono<GatewayEnv>();
   const others = honoHandler(app);
 
   app.use(requestIdOnAnswers);
   app.post("/auth/token", tokenRoute(login, onLogin));
+  app.get("/auth/proof", proofRoute(prover));
   app.get("/health", (c) => c.json({ status: "ok" }));
   app.get("/ready", async (c) =>
     (await isReady()) ? c.json({ status: "ready" }) : c.json({ status: "not ready" }, 503, { "Retry-After": "5" }),
@@ -47,6 +50,7 @@ export const createApp = ({ login, apiGate, docs, isReady, onLogin, onError }: A
   );
   refuseOthers(app, onError, "There is nothing at this address. Calls go to /api/<service>; see /guide.", {
     "/auth/token": "POST",
+    "/auth/proof": "GET, HEAD",
     "/health": "GET, HEAD",
     "/ready": "GET, HEAD",
     "/guide": "GET, HEAD",

@@ -33,6 +33,7 @@ import { UsageRecorder } from "./metering/usage-recorder.ts";
 import type { MetricFamily } from "./metrics/metric-family.ts";
 import { ReverseProxy } from "./proxy/reverse-proxy.ts";
 import { codeOf } from "./proxy/upstream-failure.ts";
+import { GatewayProver } from "./routes/proof-route.ts";
 import type { CertificateFiles } from "./tls/certificate.ts";
 
 export interface GatewayOptions {
@@ -188,6 +189,13 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     onStranger,
     onError,
   });
+  const prover = new GatewayProver({
+    sealer,
+    storeId: store.control.storeId,
+    follower,
+    env,
+    ownUrl: () => listeners.url,
+  });
   // Loaded when somebody reads them: a fifth of our own code.
   let docs: ClientDocs | undefined;
   const loadDocs = async (): Promise<ClientDocs> => {
@@ -198,6 +206,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   const app = createApp({
     login,
     apiGate,
+    prover,
     docs: async () => docs ?? loadDocs(),
     onLogin: (result) => stats.logins.add(result),
     isReady: async () => state === "ready" && (await follower.isFresh()),

@@ -1,6 +1,7 @@
 import { defaultStoreUrl, type HomeExamination, masterKeyPath } from "@aigw/core/home";
 import { parseStoreUrl } from "@aigw/core/store";
 import type { Context } from "../context.ts";
+import { identityOf } from "../gateway-proof.ts";
 import type { HomeLocation } from "../home.ts";
 import { settingsInForce } from "../settings.ts";
 import { checkCache } from "./checks/cache.ts";
@@ -43,7 +44,9 @@ export const checksOf = (
     gateway: () => checkGateways(home),
     "public URL": async () => {
       const { value = "", source } = (await settings)["public-url"];
-      return checkPublicUrl({ value, isDefault: source === "default" }, now);
+      const { sealer, store, keyProblem } = home;
+      const identity = sealer && store && keyProblem === undefined ? identityOf({ sealer, store }) : undefined;
+      return checkPublicUrl({ value, isDefault: source === "default" }, now, identity);
     },
     "mail server": async () => {
       const { "smtp-url": url, "smtp-tls": tls } = await settings;

@@ -44,7 +44,8 @@ export const examineHome = async (options: ExamineOptions): Promise<HomeExaminat
       ? undefined
       : await caught(() => verifyKeyCheck(sealer, store.keyCheck));
   const parts = await partsOf(home, storeUrl);
-  const group = parts.map(([path]) => groupWithAccess(path)).find((gid) => gid !== undefined);
+  const groups = await Promise.all(parts.map(([path]) => caught(() => groupWithAccess(path))));
+  const group = groups.find((gid) => typeof gid === "number");
   return {
     state,
     loose: await looseAmong(parts),
@@ -75,10 +76,12 @@ const partsOf = async (home: string, storeUrl: string): Promise<readonly Part[]>
 
 const looseAmong = async (parts: readonly Part[]): Promise<readonly AigwError[]> => {
   const found = await Promise.all(parts.map(([path, kind]) => caught(() => assertPrivate(path, kind))));
-  return found.filter(
-    (problem) => problem instanceof AigwError && problem.code === "insecure_permissions",
-  ) as AigwError[];
+  return found.filter(isLoose);
 };
+
+/** What this user cannot look at is another's, not loose. */
+const isLoose = (problem: unknown): problem is AigwError =>
+  problem instanceof AigwError && problem.code === "insecure_permissions" && problem.details["mode"] !== undefined;
 
 const namesIn = (folder: string): readonly string[] => {
   try {
