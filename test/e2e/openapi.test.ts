@@ -187,6 +187,7 @@ describe("GET /openapi.json", () => {
     for (const [query, status] of [
       [`?challenge=${"A".repeat(43)}`, 200],
       ["?challenge=short", 400],
+      [`?challenge=${"A".repeat(43)}&x=y`, 400],
       ["", 400],
     ] as const) {
       const answer = await send(proof + query);

@@ -8,7 +8,7 @@ import type { Login } from "./login/login.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import { documentRoute, type PublicDocument } from "./routes/document-route.ts";
 import { metricsRoute } from "./routes/metrics-route.ts";
-import { type GatewayProver, proofRoute } from "./routes/proof-route.ts";
+import { answerProof, type GatewayProver, refuseProof } from "./routes/proof-route.ts";
 import { tokenRoute } from "./routes/token-route.ts";
 
 export interface AppDeps {
@@ -35,7 +35,7 @@ export const createApp = ({ login, apiGate, prover, docs, isReady, onLogin, onEr
 
   app.use(requestIdOnAnswers);
   app.post("/auth/token", tokenRoute(login, onLogin));
-  app.get("/auth/proof", proofRoute(prover));
+  app.get("/auth/proof", refuseProof);
   app.get("/health", (c) => c.json({ status: "ok" }));
   app.get("/ready", async (c) =>
     (await isReady()) ? c.json({ status: "ready" }) : c.json({ status: "not ready" }, 503, { "Retry-After": "5" }),
@@ -58,7 +58,10 @@ export const createApp = ({ login, apiGate, prover, docs, isReady, onLogin, onEr
   });
 
   // On Node's own request and response: web streams cost five times as much, and the router a twentieth of a call.
-  return (request) => (request.target.startsWith("/api/") ? apiGate.handle(request) : others(request));
+  return (request) => {
+    if (request.target.startsWith("/api/")) apiGate.handle(request);
+    else if (!answerProof(prover, request)) others(request);
+  };
 };
 
 /** The same for the admin address. */

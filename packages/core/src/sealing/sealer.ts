@@ -1,4 +1,12 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from "node:crypto";
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  type KeyObject,
+  randomBytes,
+} from "node:crypto";
 import { AigwError } from "../errors.ts";
 
 /** What a sealed value is for. A value sealed for one purpose cannot be opened for another. */
@@ -22,11 +30,12 @@ const TAG_BYTES = 16;
 
 /** @param masterKey 32 bytes */
 export const createSealer = (masterKey: Uint8Array): Sealer => {
-  const keys = new Map<string, Buffer>();
-  const keyFor = (purpose: SealPurpose | MacPurpose, salt = ""): Buffer => {
+  const keys = new Map<string, KeyObject>();
+  const keyFor = (purpose: SealPurpose | MacPurpose, salt = ""): KeyObject => {
     const known = keys.get(`${purpose} ${salt}`);
     if (known) return known;
-    const key = Buffer.from(hkdfSync("sha256", masterKey, salt, `aigw/v1/${purpose}`, 32));
+    // As an object: Node makes one of plain bytes for every use, which takes five times as long as the HMAC.
+    const key = createSecretKey(Buffer.from(hkdfSync("sha256", masterKey, salt, `aigw/v1/${purpose}`, 32)));
     keys.set(`${purpose} ${salt}`, key);
     return key;
   };

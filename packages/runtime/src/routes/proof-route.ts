@@ -2,9 +2,10 @@ import { effectiveSetting } from "@aigw/core/config";
 import { type GatewayProof, isChallenge, proveGateway, type Sealer } from "@aigw/core/sealing";
 import type { Handler } from "hono";
 import type { ControlFollower } from "../follow/control-follower.ts";
-import type { GatewayEnv } from "../gateway-env.ts";
+import type { GatewayEnv, GatewayRequest } from "../gateway-env.ts";
 import { problemResponse } from "../http-errors.ts";
 import { ownPublicUrl } from "../own-url.ts";
+import { drainAfterAnswer } from "../proxy/lingering-close.ts";
 
 export interface GatewayProverOptions {
   readonly sealer: Sealer;
@@ -36,15 +37,42 @@ export class GatewayProver {
   }
 }
 
-/** `GET /auth/proof?challenge=…`: that this gateway belongs to the store of whoever asks, to whoever can tell. */
-export const proofRoute =
-  (prover: GatewayProver): Handler<GatewayEnv> =>
-  (c) => {
-    const challenge = c.req.query("challenge") ?? "";
-    if (!isChallenge(challenge)) {
-      const detail = "The query needs challenge=, 32 bytes at random in base64url.";
-      return problemResponse({ code: "invalid_request", detail, requestId: c.env.requestId });
-    }
-    const { nonce, publicUrl, proof } = prover.prove(challenge);
-    return c.json({ nonce, public_url: publicUrl, proof }, 200, { "Cache-Control": "no-store" });
-  };
+const PATH = "/auth/proof?challenge=";
+
+/**
+ * `GET /auth/proof?challenge=…`: that this gateway belongs to the store of whoever asks, to whoever can tell. On Node's
+ * own request and response, so that a stranger's question costs no more than the refusal of a call without a token.
+ * @returns false when it is no such question; then nothing was answered
+ */
+export const answerProof = (
+  prover: GatewayProver,
+  { incoming, outgoing, target, requestId }: GatewayRequest,
+): boolean => {
+  const { method } = incoming;
+  if (!target.startsWith(PATH) || (method !== "GET" && method !== "HEAD")) return false;
+  const challenge = target.slice(PATH.length);
+  if (!isChallenge(challenge)) return false;
+  const { nonce, publicUrl, proof } = prover.prove(challenge);
+  const body = JSON.stringify({ nonce, public_url: publicUrl, proof });
+  drainAfterAnswer(incoming, outgoing);
+  outgoing.writeHead(200, [
+    "Content-Type",
+    "application/json",
+    "Content-Length",
+    String(Buffer.byteLength(body)),
+    "Cache-Control",
+    "no-store",
+    "X-Request-ID",
+    requestId,
+  ]);
+  outgoing.end(body);
+  return true;
+};
+
+/** What is left of the address: questions that are none. */
+export const refuseProof: Handler<GatewayEnv> = (c) =>
+  problemResponse({
+    code: "invalid_request",
+    detail: "The query has to be ?challenge= with 32 bytes at random in base64url.",
+    requestId: c.env.requestId,
+  });
