@@ -38,8 +38,9 @@ export const findProver = async (
       `${seen.reason} Nothing was changed. Correct it: aigw config set public-url <url>; or skip this check with --no-verify.`,
     );
   }
-  const why = seen.kind === "silent" ? ` (${seen.reason})` : "";
-  await ctx.out.note(`No gateway answers at ${publicUrl}${why}: the quick start could not be tried.`);
+  await ctx.out.note(
+    `No gateway answers at ${publicUrl} (${seen.reason.replace(/\.$/, "")}): the quick start could not be tried.`,
+  );
   return undefined;
 };
 
