@@ -1,10 +1,13 @@
-import { lstatSync, mkdirSync, readdirSync, readlinkSync, type Stats, statSync } from "node:fs";
-import module from "node:module";
-import { isAbsolute, join } from "node:path";
+import type { Stats } from "node:fs";
+
+// Not imported: that reads every property of a built-in module, and so loads node:fs/promises for each `aigw --version`.
+const { lstatSync, mkdirSync, readdirSync, readlinkSync, statSync } = process.getBuiltinModule("node:fs");
+const { isAbsolute, join } = process.getBuiltinModule("node:path");
+const module = process.getBuiltinModule("node:module");
 
 /** Why a folder is not used: somebody else could put something into it, or has. */
 export interface Distrust {
-  /** The folder, link or file that it lies in, or is. */
+  /** The folder or link that it lies in, or is. */
   readonly path: string;
   readonly why: "owner" | "mode" | "kind";
 }
@@ -81,7 +84,7 @@ const lookAt = (path: string): "ours" | "absent" | Distrust => {
   }
 };
 
-/** A folder that is ours now may have been open once: what Node makes in it is a folder for each of its versions. */
+/** The folder itself, and those in it that Node makes for each of its versions. Their files would cost each start 3 ms. */
 const planting = (path: string): Distrust | undefined => {
   if (isWritableByOthers(statSync(path))) return { path, why: "mode" };
   for (const name of readdirSync(path)) {
@@ -90,8 +93,6 @@ const planting = (path: string): Distrust | undefined => {
     if (!isOurs(stat)) return { path: entry, why: "owner" };
     if (!stat.isDirectory()) return { path: entry, why: "kind" };
     if (isWritableByOthers(stat)) return { path: entry, why: "mode" };
-    const foreign = readdirSync(entry).find((file) => !isOurs(lstatSync(join(entry, file))));
-    if (foreign !== undefined) return { path: join(entry, foreign), why: "owner" };
   }
   return undefined;
 };
