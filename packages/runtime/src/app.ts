@@ -6,6 +6,7 @@ import { type ProblemCode, problemResponse } from "./http-errors.ts";
 import type { TokenErrorCode } from "./login/credentials.ts";
 import type { Login } from "./login/login.ts";
 import type { Metrics } from "./metrics/metrics.ts";
+import type { Callers } from "./peer/callers.ts";
 import { documentRoute, type PublicDocument } from "./routes/document-route.ts";
 import { metricsRoute } from "./routes/metrics-route.ts";
 import { answerProof, type GatewayProver, refuseProof } from "./routes/proof-route.ts";
@@ -13,6 +14,7 @@ import { tokenRoute } from "./routes/token-route.ts";
 
 export interface AppDeps {
   readonly login: Login;
+  readonly callers: Callers;
   readonly apiGate: ApiGate;
   readonly prover: GatewayProver;
   readonly docs: () => Promise<{ readonly guide: PublicDocument; readonly openApi: PublicDocument }>;
@@ -29,12 +31,13 @@ export interface AdminAppDeps extends Pick<AppDeps, "onError"> {
 export type Handler = (request: GatewayRequest) => void;
 
 /** Every middleware and route, in the order in which they apply. The guard has judged the raw request before. */
-export const createApp = ({ login, apiGate, prover, docs, isReady, onLogin, onError }: AppDeps): Handler => {
+export const createApp = (deps: AppDeps): Handler => {
+  const { login, callers, apiGate, prover, docs, isReady, onLogin, onError } = deps;
   const app = new Hono<GatewayEnv>();
   const others = honoHandler(app);
 
   app.use(requestIdOnAnswers);
-  app.post("/auth/token", tokenRoute(login, onLogin));
+  app.post("/auth/token", tokenRoute(login, callers, onLogin));
   app.get("/auth/proof", refuseProof);
   app.get("/health", (c) => c.json({ status: "ok" }));
   app.get("/ready", async (c) =>

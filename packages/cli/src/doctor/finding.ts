@@ -40,6 +40,7 @@ export const FINDINGS = {
   gateway_behind: "fail",
   gateway_stale: "fail",
   gateway_dropped_usage: "warn",
+  gateway_untrusted_proxy: "warn",
   settings_invalid: "fail",
   public_url_set: "ok",
   public_url_default: "warn",

@@ -36,16 +36,17 @@ export class Login {
     this.#deps = deps;
   }
 
-  attempt(credentials: Credentials, remoteAddress: string): Promise<LoginResult> {
+  /** @param source who tries, as `Callers.sourceOf` says it */
+  attempt(credentials: Credentials, source: string): Promise<LoginResult> {
     const { username } = credentials;
-    return this.#deps.guessLimit.inTurn({ username, remoteAddress }, () => this.#attempt(credentials, remoteAddress));
+    return this.#deps.guessLimit.inTurn({ username, source }, () => this.#attempt(credentials, source));
   }
 
-  async #attempt({ username, password }: Credentials, remoteAddress: string): Promise<LoginResult> {
+  async #attempt({ username, password }: Credentials, source: string): Promise<LoginResult> {
     const { follower, guessLimit, hashSlots } = this.#deps;
     await follower.refresh();
     if (!(await follower.isFresh())) return { kind: "unavailable" };
-    const attempt = await guessLimit.attempt(username, remoteAddress);
+    const attempt = await guessLimit.attempt({ username, source });
     if ("waitMs" in attempt) return { kind: "slow_down", waitMs: attempt.waitMs };
     const before = follower.clientByName(username);
     const hash = before?.passwordHash ?? (await this.#decoyHash);
