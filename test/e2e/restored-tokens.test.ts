@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { renameSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { revokeClient, rotateSecret, setPassword } from "@aigw/core";
@@ -6,6 +7,7 @@ import { aigw, aigwJson, temporaryHome } from "../support/aigw.ts";
 import { startTestGateway } from "../support/gateway.ts";
 import { bearer, login, send, startEcho, tokenFor } from "../support/http.ts";
 import { allChanges, assertSound, withHome } from "../support/prepared-home.ts";
+import { until } from "../support/until.ts";
 
 interface Restored {
   readonly home: string;
@@ -81,6 +83,34 @@ test("what has ended stays ended after a backup is restored", async (t) => {
   // Whoever was not ended gets in as ever.
   const again = await tokenFor(after.url, "mary", marys.password);
   assert.equal((await call(after.url, again)).status, 200);
+});
+
+test("a gateway that runs on over a restoration serves no ended token for longer than it may be stale", async (t) => {
+  const echo = await startEcho(t);
+  const running = await startTestGateway(t, { services: { ocr: echo.url }, maxStaleMs: 500 });
+  const { home, url, deps } = running;
+  const token = await running.tokenFor("john");
+  const call = () => send(`${url}/api/ocr`, { headers: bearer(token) });
+  const file = join(dirname(home), "backup.tar");
+  await aigw(home, ["backup", file]);
+  await revokeClient(deps, "john");
+  await until("the revocation", async () => (await call()).status === 401);
+  renameSync(home, `${home}.old`);
+  const restored = await aigw(home, ["restore-backup", file, "--master-key-file", `${home}.old/master.key`]);
+  assert.equal(restored.code, 0, restored.stderr);
+  const seen = new Set<number>();
+  await until("it to be stale", async () => {
+    const { status } = await call();
+    seen.add(status);
+    return status === 503;
+  });
+  assert.deepEqual(
+    [...seen].filter((status) => status !== 401 && status !== 503),
+    [],
+  );
+  // Started anew on what was restored, it knows the new key alone.
+  const after = await startTestGateway(t, { home });
+  assert.equal((await send(`${after.url}/api/ocr`, { headers: bearer(token) })).status, 401);
 });
 
 test("the command says what comes back, and what every client has to do", async (t) => {
