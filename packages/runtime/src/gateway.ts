@@ -34,6 +34,7 @@ import type { MetricFamily } from "./metrics/metric-family.ts";
 import { Callers } from "./peer/callers.ts";
 import { ReverseProxy } from "./proxy/reverse-proxy.ts";
 import { codeOf } from "./proxy/upstream-failure.ts";
+import { GatewayProver } from "./routes/proof-route.ts";
 import type { CertificateFiles } from "./tls/certificate.ts";
 
 export interface GatewayOptions {
@@ -193,6 +194,13 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     onStranger,
     onError,
   });
+  const prover = new GatewayProver({
+    sealer,
+    storeId: store.control.storeId,
+    follower,
+    env,
+    ownUrl: () => listeners.url,
+  });
   // Loaded when somebody reads them: a fifth of our own code.
   let docs: ClientDocs | undefined;
   const loadDocs = async (): Promise<ClientDocs> => {
@@ -204,6 +212,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     login,
     callers,
     apiGate,
+    prover,
     docs: async () => docs ?? loadDocs(),
     onLogin: (result) => stats.logins.add(result),
     isReady: async () => state === "ready" && (await follower.isFresh()),
