@@ -33,7 +33,9 @@ import { UsageKeeper } from "./metering/usage-keeper.ts";
 import { UsageRecorder } from "./metering/usage-recorder.ts";
 import type { MetricFamily } from "./metrics/metric-family.ts";
 import { OpenFiles, openFilesLimit } from "./open-files.ts";
+import { Callers } from "./peer/callers.ts";
 import { ReverseProxy } from "./proxy/reverse-proxy.ts";
+import { GatewayProver } from "./routes/proof-route.ts";
 import type { CertificateFiles } from "./tls/certificate.ts";
 
 export interface GatewayOptions {
@@ -50,6 +52,8 @@ export interface GatewayOptions {
   readonly tls?: CertificateFiles;
   /** Where `/metrics` is; nowhere without it. */
   readonly admin?: { readonly host: string; readonly port: number };
+  /** The setting `trust-proxy` of the command line, in its stored form: comes before the environment's. */
+  readonly trustProxy?: string;
   /** The environment's settings, which come before stored ones; see `SETTINGS`. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly version: string;
@@ -110,6 +114,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     clock,
     maxStaleMs: options.maxStaleMs,
     onApplied: () => {
+      callers.trust(follower.settings);
       if (!ready) return;
       authenticator.forgetDead();
       openCalls.cutRevoked();
@@ -132,6 +137,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     onFlushed: (ms) => stats.flushes.observe(ms),
   });
   const { storeUrl, env = {} } = options;
+  const callers = new Callers({ tls: options.tls !== undefined, flag: options.trustProxy, env, clock, log });
   const keeper =
     storeUrl === undefined || !isFirst
       ? undefined
@@ -185,9 +191,16 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     limiter,
     proxy,
     meter,
-    scheme: options.tls === undefined ? "http" : "https",
+    callers,
     onStranger,
     onError,
+  });
+  const prover = new GatewayProver({
+    sealer,
+    storeId: store.control.storeId,
+    follower,
+    env,
+    ownUrl: () => listeners.url,
   });
   // Loaded when somebody reads them: a fifth of our own code.
   let docs: ClientDocs | undefined;
@@ -198,7 +211,9 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   };
   const app = createApp({
     login,
+    callers,
     apiGate,
+    prover,
     docs: async () => docs ?? loadDocs(),
     onLogin: (result) => stats.logins.add(result),
     isReady: async () => state === "ready" && (await follower.isFresh()),
@@ -250,6 +265,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       appliedRev: follower.rev,
       droppedUsage: recorder.dropped,
       ...openFiles.report(),
+      untrustedForwarders: callers.untrustedForwarders(),
     }),
     onFault: storeFault("report"),
   });
