@@ -10,5 +10,8 @@ export const faultLog =
   ({ requestId, service }, reason: Fault, error) => {
     if (reason === "out_of_files") openFiles.countRefused();
     else if (FAULTS[reason].kind === "gateway") log.error({ requestId, reason }, "no room for a call");
-    else log.warn({ requestId, service, reason, ...(error && { code: systemCodeOf(error) }) }, "upstream failed");
+    else {
+      const code = error === undefined ? "" : systemCodeOf(error);
+      log.warn({ requestId, service, reason, ...(code !== "" && { code }) }, "upstream failed");
+    }
   };
