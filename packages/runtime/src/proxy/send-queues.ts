@@ -50,11 +50,12 @@ export class SendQueues {
         if (bytes !== "00000000") queues.set(ends, Number.parseInt(bytes, 16));
       }
       this.#bytes = queues;
-      this.#readAt = now;
-      this.#reading = false;
     } catch {
-      // Not Linux, or hidden: nobody needs to ask again.
+      // Not Linux, or hidden, or no descriptor left for the moment.
+      this.#bytes = undefined;
     }
+    this.#readAt = now;
+    this.#reading = false;
   }
 }
 
