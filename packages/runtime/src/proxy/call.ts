@@ -29,7 +29,10 @@ export interface Call {
   readonly rest: string;
   readonly requestId: string;
   readonly clientName: string;
+  /** Who is calling, as `X-Forwarded-For`, `-Proto` and `-Host` tell the upstream. */
+  readonly clientAddress: string;
   readonly scheme: "http" | "https";
+  readonly host: string | undefined;
   /** Set on the answer, also on the gateway's own 502 and 504: name, value, name, value … (X-Request-ID not among them). */
   readonly responseFields: readonly string[];
   /** The request said `Expect: 100-continue` and no 100 was sent yet. */

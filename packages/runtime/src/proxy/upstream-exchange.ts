@@ -86,7 +86,8 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     if (waitMs < 0) this.#send(content, pool.take());
     else {
       const send = (): void => {
-        if (this.#state === WAITING) this.#send(content, pool.take());
+        // A client that left meanwhile ends the call with the next sweep.
+        if (this.#state === WAITING && !this.call.incoming.socket.destroyed) this.#send(content, pool.take());
       };
       if (waitMs === 0) setImmediate(send);
       else setTimeout(send, waitMs);
