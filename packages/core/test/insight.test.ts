@@ -195,6 +195,18 @@ describe("what became of a request", () => {
     assert.match(explainRequest({ ...denied, status: 401 }, undefined, NOW).message, /john has been removed since\.$/);
   });
 
+  it("tells a client that left from one that stalled, and blames the service for neither", () => {
+    const { upstreamMs: _none, ...unanswered } = anEvent({ outcome: "aborted", bytesIn: 3, bytesOut: 0, status: 0 });
+    assert.match(explainRequest(unanswered, JOHN, NOW).message, /^The client left after .*before anything was sent/);
+    const stalled = explainRequest({ ...unanswered, status: 408, bytesOut: 200 }, JOHN, NOW);
+    assert.match(stalled.message, /^The client stopped sending .* and 3 bytes the gateway gave up with 408\. ocr was/);
+    assert.equal(stalled.severity, "warning");
+    const passedOn = { ...unanswered, status: 408, bytesOut: 200, upstreamMs: 7 };
+    for (const event of [passedOn, { ...passedOn, status: 200 }]) {
+      assert.match(explainRequest(event, JOHN, NOW).message, /^The client left, or stopped reading or sending, .* 200/);
+    }
+  });
+
   it("tells a service that failed from one that was not reached", () => {
     const { upstreamMs: _none, ...unreached } = anEvent({ outcome: "upstream_error", status: 502 });
     assert.match(explainRequest(unreached, JOHN, NOW).message, /got no answer from ocr and sent 502\.$/);
@@ -215,7 +227,10 @@ describe("what became of a request", () => {
     }
     assert.match(explainRequest({ ...unreached, reason: "of_a_later_version" }, JOHN, NOW).message, /sent 502\.$/);
     const broken = explainRequest(anEvent({ outcome: "incomplete", reason: "no_last_chunk", bytesOut: 7 }), JOHN, NOW);
-    assert.match(broken.message, /before the last chunk\. The client got 7 bytes and a broken transfer\. Its own log/);
+    assert.match(
+      broken.message,
+      /did not finish its answer: .* before the last chunk\. After .* 7 bytes and got a broken transfer\. Its own log/,
+    );
     const late = { ...unreached, outcome: "timeout", status: 504 } as const;
     assert.match(explainRequest({ ...late, reason: "answer_timeout" }, JOHN, NOW).command ?? "", /--timeout/);
     assert.doesNotMatch(explainRequest({ ...late, reason: "connect_timeout" }, JOHN, NOW).command ?? "", /--timeout/);

@@ -8,7 +8,7 @@ export type ProbeResult =
   /** `code`: the system's word for it, or OpenSSL's; may be empty. */
   | { readonly kind: "fault"; readonly fault: Fault; readonly code: string };
 
-const ALONE = { release: () => undefined, closed: () => undefined };
+const ALONE = { release: () => undefined, closed: () => undefined, sawSurplus: () => undefined };
 
 /**
  * A `HEAD` request to a service, without its API key, over a connection as the gateway would open it and read as the
@@ -25,15 +25,14 @@ export const probeService = async (url: string, timeoutMs: number): Promise<Prob
   };
   const timer = setTimeout(check, timeoutMs);
   connection.request("HEAD", pathname, ["User-Agent", "aigw-doctor", "Accept", "*/*"], null, {
+    onInterim: () => undefined,
     onHead: ({ status }) => resolve({ kind: "answer", status }),
     onContent: () => undefined,
     onReadEnd: () => undefined,
     onDrain: () => undefined,
     onEnd: () => undefined,
     onError: (error) => {
-      const { reused, sawBytes } = connection;
-      const fault = faultOf(error, { streaming: false, contentLength: -1, reused, sawBytes });
-      resolve({ kind: "fault", fault, code: systemCodeOf(error) });
+      resolve({ kind: "fault", fault: faultOf(error, connection, undefined), code: systemCodeOf(error) });
     },
   });
   const result = await promise;

@@ -82,6 +82,7 @@ const call = (origin: string, options: ConnectorOptions = {}, content: Buffer | 
   const connection = new Connection(new Connector(origin, { openTimeoutMs: 1_200, ...options }), {
     release: () => undefined,
     closed: () => undefined,
+    sawSurplus: () => undefined,
   });
   const answer = new Promise<Result>((settle) => {
     let status = 0;
@@ -89,13 +90,13 @@ const call = (origin: string, options: ConnectorOptions = {}, content: Buffer | 
       onHead: (head) => {
         status = head.status;
       },
+      onInterim: () => undefined,
       onContent: () => undefined,
       onReadEnd: () => undefined,
       onDrain: () => undefined,
       onEnd: () => settle({ status, ms: ms() }),
       onError: (error) => {
-        const { reused, sawBytes } = connection;
-        const fault = faultOf(error, { streaming: false, contentLength: -1, reused, sawBytes });
+        const fault = faultOf(error, connection, undefined);
         settle({ fault, code: systemCodeOf(error), ms: ms() });
       },
     });

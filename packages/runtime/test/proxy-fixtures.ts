@@ -159,13 +159,13 @@ export interface TestGateway {
 
 export type GatewayOptions = Partial<Upstream> &
   Partial<Pick<Call, "responseFields" | "clientName">> &
-  Pick<ReverseProxyOptions, "openFiles">;
+  Pick<ReverseProxyOptions, "openFiles" | "clock">;
 
 /** A gateway without a gate: guard in front, everything forwarded to one upstream. */
 export const gateway = async (t: TestContext, origin: string, options: GatewayOptions = {}): Promise<TestGateway> => {
-  const { responseFields = [], clientName = "alice", openFiles, ...of } = options;
+  const { responseFields = [], clientName = "alice", clock, openFiles, ...of } = options;
   const upstream: Upstream = { origin, basePath: "", headers: [], timeoutMs: 5_000, idleTimeoutMs: 5_000, ...of };
-  const proxy = new ReverseProxy(openFiles === undefined ? {} : { openFiles });
+  const proxy = new ReverseProxy({ ...(clock && { clock }), ...(openFiles && { openFiles }) });
   const results = new Arrivals<CallResult>();
   const exchanges = new Arrivals<Exchange>();
   const handled: IncomingMessage[] = [];

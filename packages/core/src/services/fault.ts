@@ -38,6 +38,7 @@ export type Fault =
   | "speaks_tls"
   | "http2_only"
   | "not_http"
+  | "leftover_bytes"
   | "bad_status_line"
   | "head_too_large"
   | "head_cut_short"
@@ -192,6 +193,11 @@ export const FAULTS: Readonly<Record<Fault, FaultWords>> = {
     kind: "invalid",
     what: "it does not speak HTTP",
     remedy: "Correct the port of its URL: something else listens there.",
+  },
+  leftover_bytes: {
+    kind: "invalid",
+    what: "what came was the rest of an earlier answer, longer than its length said",
+    remedy: "Mend the service: Content-Length counts bytes, and answers to HEAD, 204 and 304 have no content.",
   },
   bad_status_line: {
     kind: "invalid",

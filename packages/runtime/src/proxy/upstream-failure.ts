@@ -1,6 +1,7 @@
 import { FAULTS, type Fault, type FaultKind } from "@aigw/core/services";
 import type { ProblemCode } from "../http-errors.ts";
 import { socketFault } from "./upstream/connect-fault.ts";
+import type { Connection } from "./upstream/connection.ts";
 import { UpstreamError } from "./upstream/upstream-error.ts";
 
 export interface UpstreamFailure {
@@ -14,22 +15,23 @@ export const TIMED_OUT: UpstreamFailure = {
   detail: "The service did not answer in time.",
 };
 
-const UNREACHABLE: UpstreamFailure = {
-  code: "upstream_unreachable",
-  detail: "The service could not be reached or closed the connection before it answered.",
+const INVALID: UpstreamFailure = {
+  code: "upstream_invalid",
+  detail: "The service did not answer with valid HTTP.",
 };
 
 const FAILURES: Readonly<Record<FaultKind, UpstreamFailure>> = {
-  unreachable: UNREACHABLE,
-  broken: UNREACHABLE,
+  unreachable: {
+    code: "upstream_unreachable",
+    detail: "The service could not be reached or closed the connection before it answered.",
+  },
+  // When nothing of it has been passed on.
+  broken: INVALID,
   untrusted: {
     code: "upstream_unreachable",
     detail: "The service could not be reached: its certificate is not valid.",
   },
-  invalid: {
-    code: "upstream_invalid",
-    detail: "The service did not answer with valid HTTP.",
-  },
+  invalid: INVALID,
   late: TIMED_OUT,
   gateway: {
     code: "unavailable",
@@ -40,21 +42,16 @@ const FAILURES: Readonly<Record<FaultKind, UpstreamFailure>> = {
 /** What the client is told when there is no answer. */
 export const failureOf = (fault: Fault): UpstreamFailure => FAILURES[FAULTS[fault].kind];
 
-/** Where a call was when its connection failed. */
-export interface FailedCall {
-  /** Content was being passed on. @see contentLength −1: in chunks */
-  readonly streaming: boolean;
-  readonly contentLength: number;
-  /** The connection had served before. */
-  readonly reused: boolean;
-  /** Something of the answer had come. */
-  readonly sawBytes: boolean;
-}
-
-export const faultOf = (error: Error, { streaming, contentLength, reused, sawBytes }: FailedCall): Fault => {
+/** @param contentLength of the answer when it has begun, −1 when it comes in chunks; else undefined */
+export const faultOf = (
+  error: Error,
+  { reused, sawBytes, sawLeftovers }: Pick<Connection, "reused" | "sawBytes" | "sawLeftovers">,
+  contentLength: number | undefined,
+): Fault => {
+  if (sawLeftovers) return "leftover_bytes";
   const fault = error instanceof UpstreamError ? error.fault : socketFault(codeOf(error));
   if (fault !== "closed" && fault !== "reset") return fault;
-  if (!streaming) {
+  if (contentLength === undefined) {
     if (sawBytes) return "head_cut_short";
     return reused ? "kept_connection_closed" : fault;
   }

@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import type { Connector } from "./connector.ts";
 import type { UpstreamSocket } from "./opening.ts";
 import { ResponseParser, type ResponseSink } from "./response-parser.ts";
@@ -20,6 +21,8 @@ export interface ConnectionOwner {
   release(connection: Connection, keepAliveMs: number): void;
   /** It was closed. */
   closed(connection: Connection): void;
+  /** It got bytes that belong to no answer, between two of them, behind one or in place of one. */
+  sawSurplus(connection: Connection, bytes: Buffer): void;
 }
 
 /** Request content up to this size goes out in one write with the head. */
@@ -34,6 +37,7 @@ export class Connection {
   idleUntil = 0;
   readonly #owner: ConnectionOwner;
   #socket: UpstreamSocket;
+  #opened: Socket | undefined;
   readonly #parser = new ResponseParser();
   readonly #prefix: string;
   #handler: ResponseHandler | undefined;
@@ -50,6 +54,7 @@ export class Connection {
       (bytes) => this.#read(bytes),
       (socket) => {
         this.#socket = socket;
+        this.#opened = socket;
       },
     );
     this.#socket.on("drain", () => this.#handler?.onDrain());
@@ -65,7 +70,17 @@ export class Connection {
 
   /** Nobody has taken the connection yet. */
   get opening(): boolean {
-    return this.#socket.connecting;
+    return this.#opened === undefined;
+  }
+
+  /** For those who look at what the system holds of it; nobody else writes or reads. Undefined until it is open. */
+  get socket(): Socket | undefined {
+    return this.#opened;
+  }
+
+  /** What came instead of a response is the rest of an earlier answer: the upstream may not even have seen the request. */
+  get sawLeftovers(): boolean {
+    return this.reused && this.#parser.foreign;
   }
 
   /**
@@ -148,13 +163,17 @@ export class Connection {
     const valid = this.#parser.read(bytes);
     // It may have broken the exchange off meanwhile.
     if (handler === undefined || handler !== this.#handler) {
+      if (handler === undefined) this.#owner.sawSurplus(this, bytes);
       this.#close();
       return false;
     }
     if (!this.#parser.busy) {
       // Bytes behind the end are nobody's answer: what was complete is passed on, and the connection not used again.
+      // On one that is closed anyway they tell nothing: content behind an answer to HEAD is a common slip.
+      if (!valid && this.#parser.keepAliveMs > 0) this.#owner.sawSurplus(this, bytes);
       this.#complete(handler, valid);
     } else if (!valid) {
+      if (this.sawLeftovers) this.#owner.sawSurplus(this, bytes);
       this.#fail(new UpstreamError("UPSTREAM_INVALID", this.#parser.fault));
     } else handler.onReadEnd();
     return !this.#paused && !this.#closed;

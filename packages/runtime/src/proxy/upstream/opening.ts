@@ -11,7 +11,6 @@ export interface Address {
 
 /** What a connection does with its socket, also before there is one. */
 export interface UpstreamSocket {
-  readonly connecting: boolean;
   readonly writableLength: number;
   write(data: string | Buffer, encoding?: BufferEncoding): boolean;
   cork(): void;
@@ -47,7 +46,6 @@ const HIGH_WATER = 16 * 1024;
  * tried, and the first connection wins (RFC 8305 §5). Node's own way gives a slow one up after 250 ms for good.
  */
 export class Opening implements UpstreamSocket {
-  readonly connecting = true;
   writableLength = 0;
   readonly #steps: OpeningSteps;
   readonly #timeout: NodeJS.Timeout;
