@@ -71,6 +71,7 @@ describe("the request that the upstream gets", () => {
       "X-Forwarded-For: 127.0.0.1",
       "X-Forwarded-Proto: http",
       "X-Forwarded-Host: gw.example:80",
+      "X-Forwarded-Prefix: /api/svc",
       "X-Api-Key: ours",
       "",
       "",

@@ -162,7 +162,15 @@ export type GatewayOptions = Partial<Upstream> & Partial<Pick<Call, "responseFie
 /** A gateway without a gate: guard in front, everything forwarded to one upstream. */
 export const gateway = async (t: TestContext, origin: string, options: GatewayOptions = {}): Promise<TestGateway> => {
   const { responseFields = [], clientName = "alice", ...of } = options;
-  const upstream: Upstream = { origin, basePath: "", headers: [], timeoutMs: 5_000, idleTimeoutMs: 5_000, ...of };
+  const upstream: Upstream = {
+    origin,
+    basePath: "",
+    prefix: "/api/svc",
+    headers: [],
+    timeoutMs: 5_000,
+    idleTimeoutMs: 5_000,
+    ...of,
+  };
   const proxy = new ReverseProxy();
   const results = new Arrivals<CallResult>();
   const exchanges = new Arrivals<Exchange>();

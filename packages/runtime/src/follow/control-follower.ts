@@ -221,6 +221,7 @@ export class ControlFollower {
     this.#upstreams.set(name, {
       origin: url.origin,
       basePath: url.pathname.replace(/\/+$/, ""),
+      prefix: `/api/${name}`,
       headers: openHeaders(this.#options.sealer, service),
       timeoutMs: service.timeoutMs,
       idleTimeoutMs: service.idleTimeoutMs,

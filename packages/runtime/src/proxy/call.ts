@@ -11,6 +11,8 @@ export interface Upstream {
   readonly origin: string;
   /** Starts with `/` or is empty; no trailing slash. */
   readonly basePath: string;
+  /** What clients put in its place: `/api/ocr`. */
+  readonly prefix: string;
   /** The service's own fields (its API key), opened: name, value. They replace what the client sent. */
   readonly headers: readonly (readonly [string, string])[];
   /** From the end of the request to the response headers. */

@@ -94,6 +94,7 @@ export const requestFields = (call: Call, service: ServiceFields): string[] => {
   );
   const { host, "content-length": length, "transfer-encoding": coding } = call.incoming.headers;
   if (host !== undefined) fields.push("X-Forwarded-Host", host);
+  fields.push("X-Forwarded-Prefix", call.upstream.prefix);
   // After what `Connection` removes: a client must not be able to change where its body ends.
   if (coding !== undefined) fields.push("Transfer-Encoding", "chunked");
   else if (length !== undefined) fields.push("Content-Length", length);

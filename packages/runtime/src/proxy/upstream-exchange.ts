@@ -178,7 +178,8 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     this.#lastByteAt = now;
     this.#contentLength = contentLength;
     if (status >= 500) this.#outcome = "upstream_error";
-    sendHead(this.call, status, reason, responseFields(fields, status), this.#streamsUp && !this.#uploaded);
+    const kept = responseFields(fields, status, this.#route.address, this.call);
+    sendHead(this.call, status, reason, kept, this.#streamsUp && !this.#uploaded);
     this.#state = STREAMING;
   }
 
