@@ -1,5 +1,6 @@
 import { isAigwError } from "@aigw/core/errors";
 import type { Handler } from "./app.ts";
+import type { CorsRules } from "./cors/cors-rules.ts";
 import type { ProblemCode } from "./http-errors.ts";
 import type { Logger } from "./log.ts";
 import type { MetricSources, OwnMetrics } from "./metrics/metrics.ts";
@@ -19,6 +20,7 @@ export interface ListenersOptions {
   /** Where `/metrics` is; nowhere without it. */
   readonly adminAddress: Address | undefined;
   readonly app: Handler;
+  readonly cors: CorsRules;
   readonly metrics: Omit<MetricSources, "certificateExpiresAt">;
   readonly isDraining: () => boolean;
   readonly onMalformed: (code: ProblemCode) => void;
@@ -70,6 +72,7 @@ export const openListeners = async (options: ListenersOptions): Promise<Listener
   const publicOptions: ListenOptions = {
     ...options.address,
     app: options.app,
+    cors: options.cors,
     isDraining: options.isDraining,
     onMalformed: options.onMalformed,
     ...(certificate && { tls: { context: certificate.current.context, onFailure: () => metrics.stats.tlsFailures++ } }),

@@ -8,6 +8,7 @@ import {
   type Server as TcpServer,
 } from "node:net";
 import type { TestContext } from "node:test";
+import { NO_CORS } from "../src/cors/cors-answer.ts";
 import { attachGuard } from "../src/guard/attach-guard.ts";
 import { SERVER_OPTIONS } from "../src/guard/server-options.ts";
 import type { Call, CallResult, Exchange, Upstream } from "../src/proxy/call.ts";
@@ -189,6 +190,7 @@ export const gateway = async (t: TestContext, origin: string, options: GatewayOp
         clientName,
         scheme: "http",
         responseFields,
+        cors: NO_CORS,
         expectsContinue,
         onEnd: (result) => results.add(result),
       });

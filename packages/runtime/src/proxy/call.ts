@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Outcome } from "@aigw/core";
+import type { CorsAnswer } from "../cors/cors-answer.ts";
 import type { Placed } from "./dense-list.ts";
 
 /**
@@ -29,10 +30,13 @@ export interface Call {
   /** What follows `/api/<service>` in the request target, byte for byte: empty, or starting with `/` or `?`. */
   readonly rest: string;
   readonly requestId: string;
+  /** Empty for a preflight, which is nobody's. */
   readonly clientName: string;
   readonly scheme: "http" | "https";
   /** Set on the answer, also on the gateway's own 502 and 504: name, value, name, value … (X-Request-ID not among them). */
   readonly responseFields: readonly string[];
+  /** Besides: what the answer says of CORS. */
+  readonly cors: CorsAnswer;
   /** The request said `Expect: 100-continue` and no 100 was sent yet. */
   readonly expectsContinue: boolean;
   /** Called exactly once, when the answer has ended in whatever way; for a complete one, when it was handed to the OS. */

@@ -6,7 +6,16 @@ export const VIA = 3;
 export const FRAMING = 4;
 /** May name the upstream: see service-address.ts. */
 export const ADDRESS = 5;
-export type Fate = typeof KEEP | typeof DROP | typeof CONNECTION | typeof VIA | typeof FRAMING | typeof ADDRESS;
+/** `Access-Control-*` of a response: the gateway may be the one to say it. */
+export const CORS = 6;
+export type Fate =
+  | typeof KEEP
+  | typeof DROP
+  | typeof CONNECTION
+  | typeof VIA
+  | typeof FRAMING
+  | typeof ADDRESS
+  | typeof CORS;
 
 export interface FieldName {
   /** Lower-case, `_` as `-`: CGI and WSGI servers make one variable of both spellings, so both are one name here. */

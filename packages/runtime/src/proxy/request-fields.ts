@@ -80,9 +80,8 @@ export const requestFields = (call: Call, service: ServiceFields): string[] => {
     fields = withoutNamed(fields, connection);
     if (withoutNamed(["Via", ""], connection).length === 0) via = "";
   }
+  if (call.clientName !== "") fields.push("X-Client-ID", call.clientName);
   fields.push(
-    "X-Client-ID",
-    call.clientName,
     "X-Request-ID",
     call.requestId,
     "Via",

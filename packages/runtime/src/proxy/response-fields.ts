@@ -1,7 +1,9 @@
+import type { CorsAnswer } from "../cors/cors-answer.ts";
 import type { Call } from "./call.ts";
 import {
   ADDRESS,
   CONNECTION,
+  CORS,
   DROP,
   FieldNames,
   FRAMING,
@@ -31,6 +33,7 @@ const names = new FieldNames((normal) => {
   if (normal === "connection") return CONNECTION;
   if (normal === "content-length" || normal === "transfer-encoding") return FRAMING;
   if (ADDRESSES.has(normal)) return ADDRESS;
+  if (normal.startsWith("access-control-")) return CORS;
   return DROPPED.has(normal) || normal.startsWith("x-ratelimit-") ? DROP : KEEP;
 });
 
@@ -53,7 +56,9 @@ export const responseFields = (
     const { fate, normal } = names.of(name);
     if (fate === KEEP) fields.push(name, value);
     else if (fate === ADDRESS) fields.push(name, address.rewrite(normal, value, call));
-    else if (fate === CONNECTION && namesFields(value)) connection += `,${value}`;
+    else if (fate === CORS) {
+      if (keepsCors(call.cors.kept, normal)) fields.push(name, value);
+    } else if (fate === CONNECTION && namesFields(value)) connection += `,${value}`;
     // RFC 9110 §8.6 forbids Content-Length in a 204; a client that believes it waits for content.
     else if (fate === FRAMING && normal === "content-length" && status !== 204) length = value;
   }
@@ -63,13 +68,17 @@ export const responseFields = (
   return fields;
 };
 
+const keepsCors = (kept: CorsAnswer["kept"], normal: string): boolean =>
+  kept === "all" || (kept === "exposed" && normal === "access-control-expose-headers");
+
 /** @returns trailer fields as pairs, for `addTrailers` */
 export const trailerFields = (raw: readonly string[]): [string, string][] => {
   const fields: [string, string][] = [];
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i] ?? "";
     const { fate, normal } = names.of(name);
-    if ((fate === KEEP || fate === ADDRESS) && !NEVER_IN_TRAILERS.has(normal)) fields.push([name, raw[i + 1] ?? ""]);
+    if ((fate === KEEP || fate === ADDRESS || fate === CORS) && !NEVER_IN_TRAILERS.has(normal))
+      fields.push([name, raw[i + 1] ?? ""]);
   }
   return fields;
 };

@@ -142,7 +142,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
   cut(outcome: "revoked" | "incomplete"): void {
     if (this.#state === ENDED) return;
     this.#abortUpstream();
-    const { incoming, outgoing, requestId, responseFields } = this.call;
+    const { incoming, outgoing, requestId, responseFields, cors } = this.call;
     if (outcome === "incomplete" || outgoing.headersSent) {
       destroyClient(outgoing, this.#contentLength >= 0);
       this.#end(outcome);
@@ -151,7 +151,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     const problem: Problem = { code: "invalid_token", detail: "The token is no longer valid.", requestId };
     this.#answered(outcome, problem);
     const challenge = 'Bearer realm="aigw", error="invalid_token"';
-    refuseAndClose(incoming, outgoing, problem, [...responseFields, "WWW-Authenticate", challenge]);
+    refuseAndClose(incoming, outgoing, problem, [...responseFields, ...cors.own, "WWW-Authenticate", challenge]);
   }
 
   checkTime(now: number): void {
@@ -242,10 +242,10 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
   /** Answers with the gateway's own 502 or 504. */
   #fail({ code, detail }: UpstreamFailure, outcome: Outcome): void {
     this.#abortUpstream();
-    const { incoming, outgoing, requestId, responseFields } = this.call;
+    const { incoming, outgoing, requestId, responseFields, cors } = this.call;
     const problem: Problem = { code, detail, requestId };
     this.#answered(outcome, problem);
-    refuse(incoming, outgoing, problem, responseFields);
+    refuse(incoming, outgoing, problem, [...responseFields, ...cors.own]);
   }
 
   #answered(outcome: Outcome, problem: Problem): void {
