@@ -7,6 +7,8 @@ import { AigwError } from "@aigw/core/errors";
 import type { Handler } from "./app.ts";
 import { type CorsAnswer, NO_CORS } from "./cors/cors-answer.ts";
 import type { CorsRules } from "./cors/cors-rules.ts";
+import { isPreflight } from "./cors/preflight.ts";
+import type { GatewayRequest } from "./gateway-env.ts";
 import { attachGuard } from "./guard/attach-guard.ts";
 import { pathProblem } from "./guard/path-problem.ts";
 import { SERVER_OPTIONS, TLS_OPTIONS } from "./guard/server-options.ts";
@@ -63,14 +65,15 @@ export const listen = async (options: ListenOptions): Promise<GatewayServer> => 
     const requestId = requestIdOf(incoming.headers["x-request-id"]);
     const target = incoming.url ?? "/";
     const query = target.indexOf("?");
-    const cors = corsOf(incoming);
+    const request: GatewayRequest = { incoming, outgoing, target, requestId, expectsContinue, cors: corsOf(incoming) };
     const detail = pathProblem(query === -1 ? target : target.slice(0, query));
-    if (detail !== undefined) {
-      onMalformed("invalid_path");
-      refuse(incoming, outgoing, { code: "invalid_path", detail, requestId }, cors.own);
+    // What is wrong with a page's path it reads in the answer to its call, which it may only send after a preflight.
+    if (detail === undefined || (isPreflight(request) && request.cors.preflight !== undefined)) {
+      app(request);
       return;
     }
-    app({ incoming, outgoing, target, requestId, expectsContinue, cors });
+    onMalformed("invalid_path");
+    refuse(incoming, outgoing, { code: "invalid_path", detail, requestId }, request.cors.own);
   };
   attachGuard(server, {
     handle,
