@@ -1,3 +1,5 @@
+import { ANSWER_FIELDS } from "../gate/answer-fields.ts";
+
 /**
  * What the answer to one request says of CORS (https://fetch.spec.whatwg.org/#http-cors-protocol). Made once for each
  * policy and origin, and shared by all requests from there.
@@ -19,17 +21,7 @@ export interface CorsAnswer {
 export const NO_CORS: CorsAnswer = { own: [], passed: [], kept: "all", preflight: undefined, isUpstreams: false };
 
 /** Fields of ours that a page could not read without being told so. */
-const EXPOSED: string = [
-  "X-Request-ID",
-  "X-Client-ID",
-  "RateLimit-Policy",
-  "RateLimit",
-  "X-RateLimit-Limit",
-  "X-RateLimit-Remaining",
-  "X-RateLimit-Reset",
-  "Retry-After",
-  "WWW-Authenticate",
-].join(", ");
+const EXPOSED: string = ["X-Request-ID", ...ANSWER_FIELDS, "Retry-After", "WWW-Authenticate"].join(", ");
 
 export const CORS_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 

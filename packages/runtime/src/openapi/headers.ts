@@ -1,4 +1,5 @@
 import { CORS_METHODS } from "../cors/cors-answer.ts";
+import { ANSWER_FIELDS } from "../gate/answer-fields.ts";
 import { type JsonObject, ref } from "./json.ts";
 
 const header = (description: string, schema: JsonObject): JsonObject => ({ description, required: true, schema });
@@ -58,14 +59,7 @@ export const HEADERS: Readonly<Record<HeaderName, JsonObject>> = {
 };
 
 /** On every answer to a call whose client was recognised. */
-export const CLIENT_HEADERS: readonly HeaderName[] = [
-  "X-Client-ID",
-  "RateLimit-Policy",
-  "RateLimit",
-  "X-RateLimit-Limit",
-  "X-RateLimit-Remaining",
-  "X-RateLimit-Reset",
-];
+export const CLIENT_HEADERS: readonly HeaderName[] = ANSWER_FIELDS;
 
 export const headers = (...names: readonly HeaderName[]): JsonObject =>
   Object.fromEntries((["X-Request-ID", ...names] as const).map((name) => [name, ref("headers", name)]));
