@@ -6,6 +6,8 @@ import { appendFileSync } from "node:fs";
  */
 export const NEEDS = {
   browser: "The browser tests",
+  shell: "The guide's examples in curl and Python",
+  proxies: "The tests behind real proxies",
   python: "The tests with clients and services in Python",
   go: "The tests with clients in Go",
 } as const;

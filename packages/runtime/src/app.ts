@@ -9,14 +9,18 @@ import { type ProblemCode, problemResponse } from "./http-errors.ts";
 import type { TokenErrorCode } from "./login/credentials.ts";
 import type { Login } from "./login/login.ts";
 import type { Metrics } from "./metrics/metrics.ts";
+import type { Callers } from "./peer/callers.ts";
 import { documentRoute, type PublicDocument } from "./routes/document-route.ts";
 import { metricsRoute } from "./routes/metrics-route.ts";
+import { answerProof, type GatewayProver, refuseProof } from "./routes/proof-route.ts";
 import { tokenRoute } from "./routes/token-route.ts";
 
 export interface AppDeps {
   readonly login: Login;
+  readonly callers: Callers;
   readonly apiGate: ApiGate;
   readonly preflightGate: PreflightGate;
+  readonly prover: GatewayProver;
   readonly docs: () => Promise<{ readonly guide: PublicDocument; readonly openApi: PublicDocument }>;
   readonly isReady: () => boolean | Promise<boolean>;
   readonly onLogin: (result: "ok" | TokenErrorCode) => void;
@@ -34,12 +38,13 @@ export type Handler = (request: GatewayRequest) => void;
 
 /** Every middleware and route, in the order in which they apply. The guard has judged the raw request before. */
 export const createApp = (deps: AppDeps): Handler => {
-  const { login, apiGate, preflightGate, docs, isReady, onLogin, onPreflight, onError } = deps;
+  const { login, callers, apiGate, preflightGate, prover, docs, isReady, onLogin, onPreflight, onError } = deps;
   const app = new Hono<GatewayEnv>();
   const others = honoHandler(app);
 
   app.use(ownFields);
-  app.post("/auth/token", tokenRoute(login, onLogin));
+  app.post("/auth/token", tokenRoute(login, callers, onLogin));
+  app.get("/auth/proof", refuseProof);
   app.get("/health", (c) => c.json({ status: "ok" }));
   app.get("/ready", async (c) =>
     (await isReady()) ? c.json({ status: "ready" }) : c.json({ status: "not ready" }, 503, { "Retry-After": "5" }),
@@ -54,6 +59,7 @@ export const createApp = (deps: AppDeps): Handler => {
   );
   refuseOthers(app, onError, "There is nothing at this address. Calls go to /api/<service>; see /guide.", {
     "/auth/token": "POST",
+    "/auth/proof": "GET, HEAD",
     "/health": "GET, HEAD",
     "/ready": "GET, HEAD",
     "/guide": "GET, HEAD",
@@ -72,7 +78,7 @@ export const createApp = (deps: AppDeps): Handler => {
     }
     // On Node's own request and response: web streams cost five times as much, and the router a twentieth of a call.
     if (request.target.startsWith(API)) apiGate.handle(request);
-    else others(request);
+    else if (!answerProof(prover, request)) others(request);
   };
 };
 

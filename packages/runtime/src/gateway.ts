@@ -33,8 +33,10 @@ import { StrangerLog } from "./metering/stranger-log.ts";
 import { UsageKeeper } from "./metering/usage-keeper.ts";
 import { UsageRecorder } from "./metering/usage-recorder.ts";
 import type { MetricFamily } from "./metrics/metric-family.ts";
+import { Callers } from "./peer/callers.ts";
 import { ReverseProxy } from "./proxy/reverse-proxy.ts";
 import { codeOf } from "./proxy/upstream-failure.ts";
+import { GatewayProver } from "./routes/proof-route.ts";
 import type { CertificateFiles } from "./tls/certificate.ts";
 
 export interface GatewayOptions {
@@ -51,6 +53,8 @@ export interface GatewayOptions {
   readonly tls?: CertificateFiles;
   /** Where `/metrics` is; nowhere without it. */
   readonly admin?: { readonly host: string; readonly port: number };
+  /** The setting `trust-proxy` of the command line, in its stored form: comes before the environment's. */
+  readonly trustProxy?: string;
   /** The environment's settings, which come before stored ones; see `SETTINGS`. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly version: string;
@@ -111,6 +115,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     clock,
     maxStaleMs: options.maxStaleMs,
     onApplied: () => {
+      callers.trust(follower.settings);
       if (!ready) return;
       cors.refresh();
       authenticator.forgetDead();
@@ -134,6 +139,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     onRecovered: (dropped) => log.info({ dropped }, "usage is stored again"),
     onFlushed: (ms) => stats.flushes.observe(ms),
   });
+  const callers = new Callers({ tls: options.tls !== undefined, flag: options.trustProxy, env, clock, log });
   const keeper =
     storeUrl === undefined || !isFirst
       ? undefined
@@ -183,18 +189,24 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       keeper?.countCall();
     },
   });
-  const scheme = options.tls === undefined ? "http" : "https";
   const apiGate = new ApiGate({
     follower,
     authenticator,
     limiter,
     proxy,
     meter,
-    scheme,
+    callers,
     onStranger,
     onError,
   });
-  const preflightGate = new PreflightGate({ follower, proxy, scheme, onStranger, onUpstreamFailure });
+  const preflightGate = new PreflightGate({ follower, proxy, callers, onStranger, onUpstreamFailure });
+  const prover = new GatewayProver({
+    sealer,
+    storeId: store.control.storeId,
+    follower,
+    env,
+    ownUrl: () => listeners.url,
+  });
   // Loaded when somebody reads them: a fifth of our own code.
   let docs: ClientDocs | undefined;
   const loadDocs = async (): Promise<ClientDocs> => {
@@ -204,8 +216,10 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   };
   const app = createApp({
     login,
+    callers,
     apiGate,
     preflightGate,
+    prover,
     docs: async () => docs ?? loadDocs(),
     onLogin: (result) => stats.logins.add(result),
     onPreflight: (by) => stats.preflights.add(by),
@@ -257,6 +271,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       state: state === "ready" && follower.isFresh() === false ? "stale" : state,
       appliedRev: follower.rev,
       droppedUsage: recorder.dropped,
+      untrustedForwarders: callers.untrustedForwarders(),
     }),
     onFault: storeFault("report"),
   });

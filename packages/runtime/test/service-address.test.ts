@@ -16,7 +16,7 @@ const rewritten = (name: string, value: string, setting: Setting = {}): string =
   const { origin = "http://ocr.internal:9000", basePath = "", rest = "/jobs" } = setting;
   const { scheme = "http", host = "gw.example:8080" } = setting;
   const upstream = { origin, basePath, prefix: "/api/ocr", headers: [], timeoutMs: 1, idleTimeoutMs: 1 };
-  return new ServiceAddress(upstream).rewrite(name, value, { rest, scheme, incoming: { headers: { host } } });
+  return new ServiceAddress(upstream).rewrite(name, value, { rest, scheme, host });
 };
 
 const BASED: Setting = { basePath: "/v1" };

@@ -1,16 +1,13 @@
 import { createHmac, randomBytes, randomInt } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { startGatewayProcess } from "../../support/aigw.ts";
 import { bearer, send, startEcho, tokenFor } from "../../support/http.ts";
 import { prepareHome, UNLIMITED } from "../../support/prepared-home.ts";
+import { residentMib } from "../resident.ts";
 import { atMost, never, type Row } from "../row.ts";
 
 const PIPELINED = 50;
 const MOST_GROWTH_MIB = 40;
-
-const residentMib = (pid: number): number =>
-  Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? Number.NaN) / 1024;
 
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
 const decode = (part: string): Record<string, unknown> => JSON.parse(Buffer.from(part, "base64url").toString());
@@ -90,7 +87,7 @@ const statusesOf = (url: string, tokens: readonly string[]): Promise<readonly nu
       text += chunk;
     });
     socket.on("error", reject);
-    socket.on("close", () => settle([...text.matchAll(/^HTTP\/1\.1 (\d{3})/gm)].map(([, status]) => Number(status))));
+    socket.on("close", () => settle([...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status))));
     const requests = tokens.map(
       (token, index) =>
         `GET /api/echo/x HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer ${token}\r\n${index === tokens.length - 1 ? "Connection: close\r\n" : ""}\r\n`,

@@ -1,17 +1,14 @@
-import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { startGatewayProcess } from "../../support/aigw.ts";
 import { bearer, send, startUpstream, tokenFor } from "../../support/http.ts";
 import { prepareHome, UNLIMITED } from "../../support/prepared-home.ts";
+import { residentMib } from "../resident.ts";
 import { atMost, never, quantile, type Row, type Run } from "../row.ts";
 
 const MOST_MIB = 500;
 /** While they hold their connections, others are served as if they were not there. */
 const MOST_P99_MS = 250;
-
-const residentMib = (pid: number): number =>
-  Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? Number.NaN) / 1024;
 
 const open = (run: Run, url: string, localAddress: string): Promise<Socket> =>
   new Promise((settle, reject) => {

@@ -12,3 +12,4 @@ export {
   type SettingSource,
 } from "./settings.ts";
 export { parseSmtpTls, type SmtpAddress, type SmtpTlsMode, smtpAddress, smtpPasswordIn } from "./smtp.ts";
+export { type Network, parseTrustProxy, TRUST_NOBODY, trustedNetworks } from "./trusted-proxies.ts";

@@ -4,6 +4,7 @@ import { API, endOfService } from "../api-target.ts";
 import type { CorsAnswer } from "../cors/cors-answer.ts";
 import type { GatewayRequest } from "../gateway-env.ts";
 import type { CallMeter, Metered } from "../metering/call-meter.ts";
+import type { Identified } from "../peer/callers.ts";
 import type { Call, CallResult, Upstream } from "../proxy/call.ts";
 import type { PreflightCall } from "./preflight-call.ts";
 
@@ -14,12 +15,11 @@ export type ForwardedCall = ApiCall | PreflightCall;
  * One request under `/api/` on its way through the gateway, with what each step finds out about it: one object for all
  * of them, so that a request costs no copies and no closures.
  */
-export class ApiCall implements Call, Metered {
+export class ApiCall implements Call, Metered, Identified {
   readonly incoming: IncomingMessage;
   readonly outgoing: ServerResponse;
   readonly requestId: string;
   readonly expectsContinue: boolean;
-  readonly scheme: "http" | "https";
   readonly cors: CorsAnswer;
   readonly method: string;
   /** `/api/ocr/v1/x?y=1` → `/api/ocr/v1/x`, `ocr`, `/v1/x?y=1`. */
@@ -31,20 +31,18 @@ export class ApiCall implements Call, Metered {
   /** The gate sets these before it forwards the call. */
   claims!: TokenClaims;
   clientName!: string;
+  clientAddress!: string;
+  scheme!: "http" | "https";
+  host: string | undefined;
   upstream!: Upstream;
   responseFields!: readonly string[];
   readonly #meter: CallMeter;
 
-  constructor(
-    { incoming, outgoing, target, requestId, expectsContinue, cors }: GatewayRequest,
-    scheme: "http" | "https",
-    meter: CallMeter,
-  ) {
+  constructor({ incoming, outgoing, target, requestId, expectsContinue, cors }: GatewayRequest, meter: CallMeter) {
     this.incoming = incoming;
     this.outgoing = outgoing;
     this.requestId = requestId;
     this.expectsContinue = expectsContinue;
-    this.scheme = scheme;
     this.cors = cors;
     this.method = incoming.method ?? "GET";
     const query = target.indexOf("?");

@@ -2,10 +2,10 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { endOfService } from "../api-target.ts";
 import type { CorsAnswer } from "../cors/cors-answer.ts";
 import type { GatewayRequest } from "../gateway-env.ts";
+import type { Identified } from "../peer/callers.ts";
 import type { Call, CallResult, Upstream } from "../proxy/call.ts";
 
 export interface PreflightCallDeps {
-  readonly scheme: "http" | "https";
   readonly onUpstreamFailure: (call: { readonly requestId: string; readonly service: string }, error: Error) => void;
 }
 
@@ -14,7 +14,7 @@ const FIELDS =
   /^(?:origin|access-control-request-[a-z-]+|accept|accept-language|accept-encoding|user-agent|referer|sec-fetch-[a-z]+|traceparent|tracestate)$/i;
 
 /** A preflight on its way to a service: nobody's, so without a name, a limit and a record. */
-export class PreflightCall implements Call {
+export class PreflightCall implements Call, Identified {
   readonly incoming: IncomingMessage;
   readonly outgoing: ServerResponse;
   readonly upstream: Upstream;
@@ -22,7 +22,10 @@ export class PreflightCall implements Call {
   readonly rest: string;
   readonly requestId: string;
   readonly clientName = "";
-  readonly scheme: "http" | "https";
+  /** The gate sets these before it forwards the call. */
+  clientAddress!: string;
+  scheme!: "http" | "https";
+  host: string | undefined;
   readonly responseFields: readonly string[] = [];
   readonly expectsContinue = false;
   readonly cors: CorsAnswer;
@@ -33,7 +36,7 @@ export class PreflightCall implements Call {
     { incoming, outgoing, target, requestId, cors }: GatewayRequest,
     service: string,
     upstream: Upstream,
-    { scheme, onUpstreamFailure }: PreflightCallDeps,
+    { onUpstreamFailure }: PreflightCallDeps,
   ) {
     incoming.rawHeaders = incoming.rawHeaders.filter((_, index, raw) => FIELDS.test(raw[index - (index % 2)] ?? ""));
     this.incoming = incoming;
@@ -42,7 +45,6 @@ export class PreflightCall implements Call {
     this.service = service;
     this.rest = target.slice(endOfService(target));
     this.requestId = requestId;
-    this.scheme = scheme;
     this.cors = cors;
     this.#onUpstreamFailure = onUpstreamFailure;
   }

@@ -2,6 +2,7 @@ import { API, endOfService } from "../api-target.ts";
 import type { ControlFollower } from "../follow/control-follower.ts";
 import type { GatewayRequest } from "../gateway-env.ts";
 import type { ProblemCode } from "../http-errors.ts";
+import type { Callers } from "../peer/callers.ts";
 import type { Upstream } from "../proxy/call.ts";
 import { refuse } from "../proxy/lingering-close.ts";
 import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
@@ -12,6 +13,7 @@ import { PreflightCall, type PreflightCallDeps } from "./preflight-call.ts";
 export interface PreflightGateDeps extends PreflightCallDeps {
   readonly follower: Pick<ControlFollower, "upstream">;
   readonly proxy: ReverseProxy<ForwardedCall>;
+  readonly callers: Callers;
   /** A request that belongs to nobody was refused. */
   readonly onStranger: (code: ProblemCode) => void;
 }
@@ -34,13 +36,16 @@ export class PreflightGate {
   handle(request: GatewayRequest): void {
     const { incoming, target } = request;
     const service = target.slice(API.length, endOfService(target));
-    const upstream = this.#deps.follower.upstream(service);
+    const { follower, callers, proxy } = this.#deps;
+    const upstream = follower.upstream(service);
     if (upstream === undefined) {
       this.#refuse(request, "unknown_service", "There is no service of this name.", []);
-    } else if (!this.#budget.take(incoming.socket.remoteAddress ?? "", performance.now())) {
+    } else if (!this.#budget.take(callers.sourceOf(incoming), performance.now())) {
       this.#refuse(request, "rate_limited", "Too many preflights: try again in 1 s.", ["Retry-After", "1"]);
     } else {
-      this.#deps.proxy.forward(new PreflightCall(request, service, this.#withoutFields(upstream), this.#deps));
+      const call = new PreflightCall(request, service, this.#withoutFields(upstream), this.#deps);
+      if (callers.identify(call)) proxy.forward(call);
+      else incoming.socket.destroy();
     }
   }
 

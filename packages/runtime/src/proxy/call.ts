@@ -32,7 +32,10 @@ export interface Call {
   readonly requestId: string;
   /** Empty for a preflight, which is nobody's. */
   readonly clientName: string;
+  /** Who is calling, as `X-Forwarded-For`, `-Proto` and `-Host` tell the upstream. */
+  readonly clientAddress: string;
   readonly scheme: "http" | "https";
+  readonly host: string | undefined;
   /** Set on the answer, also on the gateway's own 502 and 504: name, value, name, value … (X-Request-ID not among them). */
   readonly responseFields: readonly string[];
   /** Besides: what the answer says of CORS. */

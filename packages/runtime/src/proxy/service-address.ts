@@ -1,4 +1,3 @@
-import type { IncomingMessage } from "node:http";
 import type { Call, Upstream } from "./call.ts";
 
 /** `//host/path` and `scheme://host/path`: scheme, authority, the rest. */
@@ -9,7 +8,7 @@ const REFRESH = /^(\s*[0-9.]+\s*(?:[;,\s]\s*)(?:url\s*=\s*)?)(["']?)(.*)$/is;
 const ATTRIBUTE = /^(\s*(domain|path)\s*=\s*)(.*?)\s*$/is;
 
 /** What the service was asked, and under which name of the gateway. */
-type Asked = Pick<Call, "rest" | "scheme"> & { readonly incoming: Pick<IncomingMessage, "headers"> };
+type Asked = Pick<Call, "rest" | "scheme" | "host">;
 
 /** Whose address a reference has. */
 type Owner = "upstream" | "gateway" | "other";
@@ -66,13 +65,13 @@ export class ServiceAddress {
   }
 
   /** An application may build addresses from the Host that it got, or from what X-Forwarded-Host and -Proto told it. */
-  #ownerOf(scheme: string | undefined, authority: string, { scheme: told, incoming }: Asked): Owner {
+  #ownerOf(scheme: string | undefined, authority: string, { scheme: told, host: toldHost = "" }: Asked): Owner {
     const protocol = scheme === undefined ? this.#protocol : `${scheme}:`;
     if (protocol !== this.#protocol && protocol !== `${told}:`) return "other";
     const host = hostOf(protocol, authority);
     if (host === undefined) return "other";
     if (host === hostOf(protocol, this.#host)) return "upstream";
-    return host === hostOf(protocol, incoming.headers.host ?? "") ? "gateway" : "other";
+    return host === hostOf(protocol, toldHost) ? "gateway" : "other";
   }
 
   /**

@@ -104,7 +104,8 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     if (!pool.mayBeStale(now)) this.#send(content, pool.take());
     else
       setImmediate(() => {
-        if (this.#state === WAITING) this.#send(content, pool.take());
+        // A client that left in this turn ends the call with the next sweep.
+        if (this.#state === WAITING && !this.call.incoming.socket.destroyed) this.#send(content, pool.take());
       });
   }
 
