@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
-import { addService, setService, setSetting, unsetSetting } from "@aigw/core";
+import { addService, revokeClient, setService, setSetting, unsetSetting } from "@aigw/core";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { type Answer, bearer, login, send, sendRaw, startUpstream, type Upstream } from "../support/http.ts";
 import { until } from "../support/until.ts";
@@ -135,6 +135,7 @@ describe("cors-origins", () => {
     const { url, deps } = gateway;
     await addService(deps, { name: "gone", url: "http://127.0.0.1:1" });
     await addService(deps, { name: "silent", url: silent.url, timeoutMs: 200 });
+    await addService(deps, { name: "waiting", url: silent.url });
     const poor = await gateway.tokenFor("poor", { limit: 1, services: ["plain"] });
     const authorized = { ...ORIGIN, ...bearer(token) };
     const call = (path: string, headers: Record<string, string> = authorized): Promise<Answer> =>
@@ -171,6 +172,11 @@ describe("cors-origins", () => {
       assert.equal(answer.status, status, answer.body);
       assert.deepEqual(corsOf(answer), ALLOWED, String(status));
     }
+    const waiting = call("/api/waiting");
+    await until("the call", () => silent.seen.length === 2);
+    await revokeClient(deps, "john");
+    const cut = await waiting;
+    assert.deepEqual([cut.status, corsOf(cut)], [401, ALLOWED]);
     for (const [status, request] of [
       [405, "TRACE /api/plain HTTP/1.1\r\nHost: a"],
       [501, "POST /api/plain HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip"],
@@ -247,26 +253,26 @@ describe("cors-origins", () => {
     const { deps, url } = gateway;
     const says = async (path: string): Promise<string | undefined> =>
       (await send(url + path, { headers: { ...ORIGIN, ...bearer(token) } })).headers["access-control-allow-origin"];
-    /** In force within a second, everywhere that it concerns. */
-    const within = async (what: string, expected: readonly (string | undefined)[]): Promise<void> => {
+    /** Everywhere that it concerns. */
+    const inForce = async (what: string, expected: readonly (string | undefined)[]): Promise<void> => {
       const now = async (): Promise<unknown> =>
         JSON.stringify([await says("/api/plain"), await says("/api/cors"), await says("/auth/token")]);
-      await until(what, async () => (await now()) === JSON.stringify(expected), 1_000);
+      await until(what, async () => (await now()) === JSON.stringify(expected));
     };
     const upstreams = "https://upstreams.example";
-    await within("nothing yet", [undefined, upstreams, undefined]);
+    await inForce("nothing yet", [undefined, upstreams, undefined]);
     await setService(deps, "plain", { corsOrigins: PAGE });
-    await within("one service, and the way to its token", [PAGE, upstreams, PAGE]);
+    await inForce("one service, and the way to its token", [PAGE, upstreams, PAGE]);
     await setSetting(deps, "cors-origins", "*");
-    await within("the setting for the rest", [PAGE, "*", "*"]);
+    await inForce("the setting for the rest", [PAGE, "*", "*"]);
     await setService(deps, "cors", { corsOrigins: "none" });
-    await within("none", [PAGE, upstreams, "*"]);
+    await inForce("none", [PAGE, upstreams, "*"]);
     await setSetting(deps, "cors-origins", OTHER);
     await setService(deps, "cors", { corsOrigins: null });
     await setService(deps, "plain", { corsOrigins: null });
-    await within("another page", [undefined, undefined, undefined]);
+    await inForce("another page", [undefined, undefined, undefined]);
     await unsetSetting(deps, "cors-origins");
-    await within("off", [undefined, upstreams, undefined]);
+    await inForce("off", [undefined, upstreams, undefined]);
   });
 });
 
@@ -276,7 +282,7 @@ describe("--cors-origins upstream", () => {
     const { url, deps, store } = gateway;
     await setService(deps, "cors", { corsOrigins: "upstream", headers: [{ name: "X-Api-Key", value: "ours" }] });
     const ask = (headers: Record<string, string> = {}): Promise<Answer> => preflight(`${url}/api/cors/a?b=c`, headers);
-    await until("the change", async () => (await ask()).status === 200, 1_000);
+    await until("the change", async () => (await ask()).status === 200);
     const answer = await ask({
       "Access-Control-Request-Headers": "authorization",
       Authorization: "Bearer evil",
@@ -347,7 +353,7 @@ describe("--cors-origins upstream", () => {
     const { gateway, cors } = await start(t);
     await setService(gateway.deps, "cors", { corsOrigins: "upstream" });
     await addService(gateway.deps, { name: "gone", url: "http://127.0.0.1:1", corsOrigins: "upstream" });
-    await until("the change", async () => (await preflight(`${gateway.url}/api/gone`)).status === 502, 1_000);
+    await until("the change", async () => (await preflight(`${gateway.url}/api/gone`)).status === 502);
     const ask = `OPTIONS /api/cors HTTP/1.1\r\nHost: a\r\nOrigin: ${PAGE}\r\nAccess-Control-Request-Method: GET\r\n`;
     const answers = await sendRaw(gateway.url, `${`${ask}\r\n`.repeat(249)}${ask}Connection: close\r\n\r\n`, 15_000);
     const count = (what: RegExp): number => answers.match(what)?.length ?? 0;

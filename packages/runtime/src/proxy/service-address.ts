@@ -5,7 +5,7 @@ const ABSOLUTE = /^(?:([a-z][a-z0-9+.-]*):)?\/\/([^/?#\\]*)(.*)$/is;
 const HAS_SCHEME = /^[a-z][a-z0-9+.-]*:/i;
 /** What stands before the address in a Refresh, as browsers read it: `5; url=`, `5;URL='`, `0,`. */
 const REFRESH = /^(\s*[0-9.]+\s*(?:[;,\s]\s*)(?:url\s*=\s*)?)(["']?)(.*)$/is;
-const ATTRIBUTE = /^(\s*(domain|path)\s*=\s*)(.*?)\s*$/is;
+const ATTRIBUTE = /^(\s*(domain|path)\s*=\s*)(.*)$/is;
 
 /** What the service was asked, and under which name of the gateway. */
 type Asked = Pick<Call, "rest" | "scheme" | "host">;
@@ -111,7 +111,8 @@ export class ServiceAddress {
   }
 
   #attribute(attribute: string, asked: Asked): string {
-    const [, head = "", name, value = ""] = ATTRIBUTE.exec(attribute) ?? [];
+    const [, head = "", name, rest = ""] = ATTRIBUTE.exec(attribute) ?? [];
+    const value = rest.trimEnd();
     if (name === undefined) return `;${attribute}`;
     if (name.toLowerCase() === "path") return `;${head}${this.#cookiePath(value, asked)}`;
     // Without Domain it is the gateway's own host that gets it back.
