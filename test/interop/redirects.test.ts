@@ -16,7 +16,7 @@ const START_MS = 30_000;
 const KINDS = ["fastapi", "fastapi-root-path", "flask", "flask-proxyfix", "flask-absolute"] as const;
 
 test("redirects of FastAPI and Flask arrive through the gateway", { skip: pythonMissing }, async (t) => {
-  const gateway = await startTestGateway(t);
+  const gateway = await startTestGateway(t, { env: { AIGW_TRUST_PROXY: "loopback" } });
   const ports = await Promise.all(
     KINDS.map(async (kind) => {
       const service = startPython([join(import.meta.dirname, "redirecting.py"), kind]);
@@ -49,6 +49,11 @@ test("redirects of FastAPI and Flask arrive through the gateway", { skip: python
       assert.match(slash.arrived, /^200 "?the items"?$/);
       assert.equal(slash.at, `${base}/items/`);
       assert.ok(!slash.fields.includes(port), slash.fields);
+
+      // Behind a proxy that does TLS: Uvicorn and ProxyFix believe what they are told of it, and say so.
+      const proxied = { ...bearer(token), "X-Forwarded-Proto": "https", "X-Forwarded-Host": "ai.example.com" };
+      const { headers } = await send(`${base}/items`, { headers: proxied });
+      assert.equal(headers.location, `/api/app-${kind}/items/`);
 
       const other = kind.startsWith("fastapi") ? await follow("GET", "/start") : await follow("POST", "/jobs");
       assert.match(other.arrived, kind.startsWith("fastapi") ? /^200 "the items"$/ : /^200 job 7$/);

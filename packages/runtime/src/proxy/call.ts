@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Outcome } from "@aigw/core";
 import type { CorsAnswer } from "../cors/cors-answer.ts";
 import type { Placed } from "./dense-list.ts";
+import type { SendQueues } from "./send-queues.ts";
 
 /**
  * Where a service's calls go. Prepare one object per version of a service and hand the same one to every call: what
@@ -72,6 +73,7 @@ export interface Exchange {
 export interface ExchangeOwner<C extends Call> {
   /** Monotonic, milliseconds. */
   readonly clock: () => number;
+  readonly sendQueues: SendQueues;
   ended(exchange: TimedExchange<C>): void;
 }
 
