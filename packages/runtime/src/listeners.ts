@@ -1,6 +1,7 @@
 import { rfc3339 } from "@aigw/core/date-time";
 import { isAigwError } from "@aigw/core/errors";
 import type { Handler } from "./app.ts";
+import type { CorsRules } from "./cors/cors-rules.ts";
 import type { ProblemCode } from "./http-errors.ts";
 import type { Logger } from "./log.ts";
 import type { MetricSources, OwnMetrics } from "./metrics/metrics.ts";
@@ -21,6 +22,7 @@ export interface ListenersOptions {
   /** Where `/metrics` is; nowhere without it. */
   readonly adminAddress: Address | undefined;
   readonly app: Handler;
+  readonly cors: CorsRules;
   readonly metrics: Omit<MetricSources, "certificateExpiresAt">;
   readonly openFiles: OpenFiles;
   readonly isDraining: () => boolean;
@@ -74,6 +76,7 @@ export const openListeners = async (options: ListenersOptions): Promise<Listener
     ...options.address,
     app: options.app,
     openFiles: options.openFiles,
+    cors: options.cors,
     isDraining: options.isDraining,
     onMalformed: options.onMalformed,
     ...(certificate && { tls: { context: certificate.current.context, onFailure: () => metrics.stats.tlsFailures++ } }),
