@@ -202,6 +202,12 @@ describe("TLS", () => {
     assert.equal((await call(`https://localhost:${closing}`)).fault, "tls_closed");
     const resetting = await plain(t, (peer) => peer.socket.once("data", () => peer.socket.resetAndDestroy()));
     assert.equal((await call(`https://localhost:${resetting}`)).fault, "tls_closed");
+    // The first that takes the connection is the one: what it does then is an answer.
+    const other = createServer();
+    await listen(t, other, "127.0.0.3", resetting);
+    const second = once(other, "connection").then(() => "called");
+    const two = await call(`https://two.test:${resetting}`, at("127.0.0.1", "127.0.0.3"));
+    assert.deepEqual([two.fault, await Promise.race([second, "not called"])], ["tls_closed", "not called"]);
     const waiting = await plain(t, () => undefined);
     const { fault, ms } = await call(`https://localhost:${waiting}`);
     assert.equal(fault, "tls_timeout");

@@ -69,7 +69,8 @@ export class ConnectionPool implements ConnectionOwner {
 
   /** Gives up the one that has rested longest. @returns whether there was one */
   closeOneIdle(): boolean {
-    const [oldest] = this.#idle;
+    // Taken out first: that it is closed says nothing of the upstream.
+    const oldest = this.#idle.shift();
     oldest?.destroy();
     return oldest !== undefined;
   }

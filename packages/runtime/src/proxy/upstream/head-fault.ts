@@ -22,7 +22,7 @@ export const headFault = (bytes: Buffer): Fault => {
   }
   if (bytes.length > MAX_HEAD) return "head_too_large";
   // A CR at the end may still get its LF.
-  if (/\r(?![\n])(?!$)|(?<!\r)\n/.test(text)) return "bare_line_feed";
+  if (/\r(?!\n|$)|(?<!\r)\n/.test(text)) return "bare_line_feed";
   const end = text.indexOf("\r\n");
   const status = STATUS_LINE.exec(end < 0 ? text : text.slice(0, end));
   // biome-ignore lint/suspicious/noControlCharactersInRegex: what is looked for

@@ -119,7 +119,7 @@ export class Opening implements UpstreamSocket {
   }
 
   #failed(socket: Socket, error: Error): void {
-    if (this.#over || !this.#sockets.delete(socket)) return;
+    if (this.#over || this.#phase !== "connect" || !this.#sockets.delete(socket)) return;
     this.#errors.push(error);
     if (this.#left.length > 0) this.#attempt();
     else if (this.#sockets.size === 0) this.#fail(mostTelling(this.#errors));
