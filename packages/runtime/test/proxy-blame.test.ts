@@ -121,7 +121,7 @@ describe("who stands still", { concurrency: true }, () => {
       }
       clearInterval(reading);
       client.socket.pause();
-      const { outcome, status } = await gw.results.next("the result", 4_000);
+      const { outcome, status } = await gw.results.next("the result", 10_000);
       assert.deepEqual({ outcome, status }, { outcome: "aborted", status: 200 });
       await (await upstream.connections.next("a connection")).close(1_000);
     });
@@ -142,7 +142,7 @@ describe("who stands still", { concurrency: true }, () => {
       }
       clearInterval(reading);
       peer.socket.pause();
-      assert.equal((await gw.results.next("the result", 4_000)).outcome, "timeout");
+      assert.equal((await gw.results.next("the result", 10_000)).outcome, "timeout");
     });
 
     test("nor an answer that waits for its turn behind a slow one", async (t) => {
