@@ -5,7 +5,7 @@ import { describe, it } from "node:test";
 import { isAigwError } from "../src/errors.ts";
 import { parseStoreUrl } from "../src/store/open-store.ts";
 import { createSqliteStore } from "../src/store/sqlite/create-sqlite-store.ts";
-import { aClient, anEvent, FixedClock, storeContract } from "../src/testing/index.ts";
+import { aClient, anEvent, FixedClock, HostileStore, storeContract } from "../src/testing/index.ts";
 import { SEED, sqliteFixture } from "./store-support/sqlite-fixture.ts";
 
 const ACT = { at: 5, actor: "test" };
@@ -13,6 +13,17 @@ const ACT = { at: 5, actor: "test" };
 storeContract("the embedded store", () => {
   const { open, clock } = sqliteFixture();
   return { open, clock, dispose: () => undefined };
+});
+
+// What holds of an engine that answers at once holds of one whose answers are waited for.
+storeContract("an engine that answers by promises", () => {
+  const { open, clock } = sqliteFixture();
+  const byPromises = (): HostileStore => {
+    const store = new HostileStore(open());
+    store.treatAll({ kind: "promise" });
+    return store;
+  };
+  return { open: byPromises, clock, dispose: () => undefined };
 });
 
 describe("the embedded store's files", () => {

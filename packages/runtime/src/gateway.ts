@@ -6,6 +6,7 @@ import { effectiveSetting } from "@aigw/core/config";
 import { isStoreFault } from "@aigw/core/errors";
 import { Limiter } from "@aigw/core/limits";
 import { randomId } from "@aigw/core/random-id";
+import { inTime, WORK_PATIENCE_MS } from "@aigw/core/store";
 import { realmOf } from "@aigw/core/tokens";
 import { pruneTime } from "@aigw/core/usage";
 import { createApp } from "./app.ts";
@@ -162,7 +163,9 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     noteToken: (issue) => recorder.noteToken(issue),
     onWeakHash: (client, password) => {
       import("@aigw/core/acts")
-        .then(({ rehashPassword }) => rehashPassword(acts, client.name, client.passwordHash, password))
+        .then(({ rehashPassword }) =>
+          inTime(rehashPassword(acts, client.name, client.passwordHash, password), WORK_PATIENCE_MS),
+        )
         .catch(storeFault("rehash"));
     },
   });
@@ -295,4 +298,5 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   return { url, adminUrl, instanceId, reloadCertificate, metricFamilies, close };
 };
 
-const pruneStore = async ({ traffic }: Store): Promise<void> => traffic.prunePermitWindows(traffic.steadyNow());
+const pruneStore = async ({ traffic }: Store): Promise<void> =>
+  inTime(traffic.prunePermitWindows(traffic.steadyNow()), WORK_PATIENCE_MS);
