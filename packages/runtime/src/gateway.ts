@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import type { ActDeps, Sealer, Store } from "@aigw/core";
 import { LIMIT_WINDOW_MS } from "@aigw/core/clients";
-import { type Clock, steadyWallClock, systemClock } from "@aigw/core/clock";
+import { type Clock, systemClock } from "@aigw/core/clock";
 import { effectiveSetting } from "@aigw/core/config";
 import { isStoreFault } from "@aigw/core/errors";
 import { Limiter } from "@aigw/core/limits";
@@ -119,7 +119,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     onRecovered: () => log.info("the store can be read again"),
   });
   const stats = new GatewayStats((service) => follower.upstream(service) !== undefined);
-  const tokenNow = steadyWallClock(clock);
+  const tokenNow = (): number => store.traffic.steadyNow();
   const realm = realmOf(store.control.storeId);
   const authenticator = new Authenticator({ follower, realm, tokenNow, wallNow: () => clock.now() });
   const proxy = new ReverseProxy<ApiCall>({ clock: () => clock.monotonic() });
