@@ -26,6 +26,7 @@ import { createLogger } from "./log.ts";
 import { GuessLimit } from "./login/guess-limit.ts";
 import { HashSlots } from "./login/hash-slots.ts";
 import { Login } from "./login/login.ts";
+import { rehash } from "./login/rehash.ts";
 import { CallMeter } from "./metering/call-meter.ts";
 import { GatewayStats, type StoreOperation } from "./metering/gateway-stats.ts";
 import { StrangerLog } from "./metering/stranger-log.ts";
@@ -118,7 +119,8 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     onFault: storeFault("follow"),
     onRecovered: () => log.info("the store can be read again"),
   });
-  const stats = new GatewayStats((service) => follower.upstream(service) !== undefined);
+  const isService = (name: string): boolean => follower.upstream(name) !== undefined;
+  const stats = new GatewayStats(isService);
   const tokenNow = (): number => store.traffic.steadyNow();
   const realm = realmOf(store.control.storeId);
   const authenticator = new Authenticator({ follower, realm, tokenNow, wallNow: () => clock.now() });
@@ -161,13 +163,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     realm,
     tokenNow,
     noteToken: (issue) => recorder.noteToken(issue),
-    onWeakHash: (client, password) => {
-      import("@aigw/core/acts")
-        .then(({ rehashPassword }) =>
-          inTime(rehashPassword(acts, client.name, client.passwordHash, password), WORK_PATIENCE_MS),
-        )
-        .catch(storeFault("rehash"));
-    },
+    onWeakHash: (client, password) => void rehash(acts, client, password).catch(storeFault("rehash")),
   });
   const meter = new CallMeter({
     clock,
@@ -176,10 +172,9 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     instanceId,
     onUpstreamFailure: ({ requestId, service }, error) =>
       log.warn({ requestId, service, code: codeOf(error) || error.name }, "upstream failed"),
-    onRequest: () => {
-      reporter.countRequest();
-      keeper?.countCall();
-    },
+    isService,
+    onRequest: () => reporter.countRequest(),
+    onEvent: () => keeper?.countCall(),
   });
   const apiGate = new ApiGate({
     follower,
@@ -261,6 +256,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   const prune = setInterval(() => {
     limiter.prune();
     guessLimit.prune();
+    meter.prune();
     if (isFirst) void pruneStore(store).catch(storeFault("prune"));
   }, PRUNE_MS);
   log.info({ url, adminUrl, version: options.version, rev: follower.rev }, "gateway started");
@@ -282,6 +278,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     await limiter.close();
     await guessLimit.close();
     await keeper?.close();
+    meter.flush();
     const dropped = await recorder.close();
     await reporter.retire();
     strangers.close();

@@ -51,7 +51,7 @@ export const run = async (options: RestoreBackupOptions, ctx: Context): Promise<
     }),
     quiet: () => location.home,
     text: (view) =>
-      `${location.home} holds revision ${facts.revision} of ${when(view, facts.createdAt)}: ${counted(facts.clients, "client")}, ${counted(facts.services, "service")}, ${counted(facts.usageEvents, "call")} on record.`,
+      `${location.home} holds revision ${facts.revision} of ${when(view, facts.createdAt)}: ${counted(facts.clients, "client")}, ${counted(facts.services, "service")}, ${counted(facts.usageEvents, "usage event")}.`,
   });
   await ctx.out.note(
     "What was changed after the backup is not in it: revoked clients may be active again. Look through: aigw client list; then aigw doctor, aigw serve",

@@ -72,7 +72,7 @@ export interface Instance {
   readonly appliedRev: number;
   /** Mean over the last 10 s. */
   readonly requestsPerSecond: number;
-  /** Usage events lost since it started, because they could not be stored; 0 in health. */
+  /** Requests whose usage was lost since it started, because it could not be stored; 0 in health. */
   readonly droppedUsage: number;
 }
 

@@ -56,7 +56,7 @@ export class UsageRecorder {
     }, LOOK_MS);
   }
 
-  /** Events that could neither be stored nor held. */
+  /** Requests whose events could neither be stored nor held. */
   get dropped(): number {
     return this.#dropped;
   }
@@ -68,7 +68,7 @@ export class UsageRecorder {
 
   record(event: UsageEvent): void {
     if (this.#events.length >= HELD_EVENTS) {
-      this.#dropped += 1;
+      this.#dropped += event.count ?? 1;
       return;
     }
     const held = this.#events.push(event);
@@ -95,7 +95,7 @@ export class UsageRecorder {
     return this.#flushing;
   }
 
-  /** Stops and stores the rest, in 5 s at most. @returns how many events were lost in all */
+  /** Stops and stores the rest, in 5 s at most. @returns how many requests were lost in all */
   async close(): Promise<number> {
     clearInterval(this.#timer);
     this.#closeBy = performance.now() + LAST_FLUSH_MS;
@@ -105,8 +105,7 @@ export class UsageRecorder {
       await delay(LOOK_MS);
       await this.flush();
     }
-    const lost = this.#events.length;
-    this.#dropped += lost;
+    for (const { count = 1 } of this.#events) this.#dropped += count;
     this.#events = [];
     return this.#dropped;
   }
