@@ -158,7 +158,7 @@ describe("a store that fails", { concurrency: true }, () => {
   }
 
   it("disk full: admin commands change nothing and exit 6; calls go on; usage that is lost is counted", async (t) => {
-    const disk = mountSmallDisk(t);
+    const disk = mountSmallDisk(t, 16);
     if (disk === undefined) return;
     const { home, gateway, token, call } = await setUp(t, { home: join(disk, "home") });
     const log = logOf(gateway);

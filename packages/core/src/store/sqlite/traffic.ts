@@ -14,8 +14,10 @@ import type {
   UsageSpan,
   VersionedWindow,
 } from "../store.ts";
+import type { SqliteControl } from "./control.ts";
 import { createDatabaseFile } from "./create-database-file.ts";
 import { Database } from "./database.ts";
+import { assertRoomForUsage } from "./files/disk-space.ts";
 import { deleteInstance, readInstances, writeInstance } from "./instance-table.ts";
 import { pruneWindows, readWindow, writeWindow } from "./permit-table.ts";
 import { agreeOnSteadyOffset, noteSteadyCopy, readBootId, readSteadyCopy } from "./steady-time.ts";
@@ -32,8 +34,8 @@ export interface TrafficOptions {
   readonly path: string;
   readonly clock: Clock;
   readonly busyTimeoutMs: number;
-  /** Keeps a copy of the time that was agreed on. */
-  readonly control: Database;
+  /** Keeps a copy of the time that was agreed on, and a reserve of disk space. */
+  readonly control: Pick<SqliteControl, "database" | "keepReserve">;
   /** Names this boot of the machine; read from the system unless given. */
   readonly bootId?: string | undefined;
 }
@@ -46,6 +48,8 @@ interface Opened {
 /** How often the file is looked at (has it been moved or deleted?), and how long a failed opening is not repeated. */
 const LOOK_AGAIN_MS = 250;
 
+const KEEP_RESERVE_MS = 10_000;
+
 /** Usage, permits and instances in `aigw.usage.db`, which is opened on first use, and created when it is not there. */
 export class SqliteTraffic implements TrafficStore {
   readonly #options: TrafficOptions;
@@ -55,6 +59,7 @@ export class SqliteTraffic implements TrafficStore {
   #failedAt = Number.NEGATIVE_INFINITY;
   #offset: number | undefined;
   #copiedOffset: number | undefined;
+  #reserveDueAt = Number.NEGATIVE_INFINITY;
   #closed = false;
 
   constructor(options: TrafficOptions) {
@@ -63,7 +68,9 @@ export class SqliteTraffic implements TrafficStore {
   }
 
   recordUsage(events: readonly UsageEvent[]): void {
-    this.#open().usage.record(events);
+    const { usage } = this.#open();
+    assertRoomForUsage(this.#options.path);
+    usage.record(events);
   }
 
   latestUsage(filter: UsageFilter, limit: number): UsagePage {
@@ -123,11 +130,18 @@ export class SqliteTraffic implements TrafficStore {
 
   #readCopy(): number | undefined {
     try {
-      return readSteadyCopy(this.#options.control, this.#bootId);
+      return readSteadyCopy(this.#options.control.database, this.#bootId);
     } catch (error) {
       if (!isStoreFault(error)) throw error;
       return undefined;
     }
+  }
+
+  #keepReserve(): void {
+    const now = this.#options.clock.monotonic();
+    if (now < this.#reserveDueAt) return;
+    this.#reserveDueAt = now + KEEP_RESERVE_MS;
+    this.#options.control.keepReserve();
   }
 
   /** By gateways, which wait for no lock for long; commands that only read are to write nothing. */
@@ -135,7 +149,7 @@ export class SqliteTraffic implements TrafficStore {
     if (this.#offset === undefined || this.#copiedOffset === this.#offset) return;
     this.#copiedOffset = this.#offset;
     try {
-      noteSteadyCopy(this.#options.control, this.#bootId, this.#offset);
+      noteSteadyCopy(this.#options.control.database, this.#bootId, this.#offset);
     } catch (error) {
       // Somebody holds the lock: the next gateway notes it.
       if (!isStoreFault(error)) throw error;
@@ -158,6 +172,7 @@ export class SqliteTraffic implements TrafficStore {
     const { db } = this.#open();
     writeInstance(db, instance, this.steadyNow());
     this.#noteCopy();
+    this.#keepReserve();
   }
 
   retireInstance(id: string): void {
