@@ -68,6 +68,7 @@ export const startTestGateway = async (
     services?: Record<string, string>;
     admin?: boolean;
     env?: Record<string, string>;
+    trustProxy?: string;
     /** What the gateway gets for the store. */
     through?: (store: Store) => Store;
   } = {},
@@ -90,6 +91,7 @@ export const startTestGateway = async (
     port: 0,
     ...(options.admin && { admin: { host: "127.0.0.1", port: 0 } }),
     ...(options.env && { env: options.env }),
+    ...(options.trustProxy && { trustProxy: options.trustProxy }),
     version: "0.0.0-test",
     pid: process.pid,
     maxStaleMs: options.maxStaleMs ?? 60_000,

@@ -17,6 +17,7 @@ export type {
   Store,
   TokenIssue,
   TrafficStore,
+  UntrustedForwarder,
   UsagePage,
   UsageSlice,
   UsageSpan,

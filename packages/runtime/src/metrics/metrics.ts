@@ -93,9 +93,13 @@ const addGatewayMetrics = (registry: Registry, sources: MetricSources): void => 
   counter(registry, "aigw_store_faults_total", "How often the store began to fail, by what for", ["operation"], () =>
     tally("operation", stats.storeFaults.entries()),
   );
-  counter(registry, "aigw_usage_dropped_total", "Requests whose usage was lost because it could not be stored", [], () => [
-    [{}, sources.usage().dropped],
-  ]);
+  counter(
+    registry,
+    "aigw_usage_dropped_total",
+    "Requests whose usage was lost because it could not be stored",
+    [],
+    () => [[{}, sources.usage().dropped]],
+  );
   new ReadHistogram(registry, "aigw_usage_flush_duration_seconds", "Storing what has gathered of usage", () => [
     [{}, stats.flushes],
   ]);
