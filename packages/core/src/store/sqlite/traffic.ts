@@ -48,6 +48,7 @@ interface Opened {
 /** How often the file is looked at (has it been moved or deleted?), and how long a failed opening is not repeated. */
 const LOOK_AGAIN_MS = 250;
 
+/** How often a gateway sees to it that the reserve of disk space is there. */
 const KEEP_RESERVE_MS = 10_000;
 
 /** Usage, permits and instances in `aigw.usage.db`, which is opened on first use, and created when it is not there. */
