@@ -105,6 +105,7 @@ const fieldsOf = (view: View, event: UsageEvent): readonly (readonly [string, st
   ["Status", event.status === 0 ? "none was sent" : String(event.status)],
   ["Outcome", event.outcome],
   ["Stands for", event.count === undefined ? "" : `${event.count} refused calls within a second; the first is shown`],
+  ["Reason", event.reason ?? ""],
   ["Took", humanMs(event.latencyMs)],
   ["Service took", event.upstreamMs === undefined ? "" : humanMs(event.upstreamMs)],
   ["Bytes", `${humanBytes(event.bytesIn)} in, ${humanBytes(event.bytesOut)} out`],

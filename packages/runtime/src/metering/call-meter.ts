@@ -1,4 +1,5 @@
 import type { Clock, Outcome, UsageEvent } from "@aigw/core";
+import type { Fault } from "@aigw/core/services";
 import type { CallStats } from "./call-stats.ts";
 import { Refusals } from "./refusals.ts";
 import type { UsageRecorder } from "./usage-recorder.ts";
@@ -21,7 +22,8 @@ export interface Ended {
   readonly upstreamMs?: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
-  /** Why the upstream failed, for the log only. */
+  /** Why there was no whole answer, and for the log only what the system said. */
+  readonly fault?: Fault;
   readonly error?: Error;
 }
 
@@ -38,8 +40,8 @@ export interface CallMeterOptions {
   readonly onRequest: () => void;
   /** An event was handed to the recorder: fewer than requests. */
   readonly onEvent: () => void;
-  /** Why a call was answered with 502 or broken off by the upstream. */
-  readonly onUpstreamFailure: (call: Pick<Metered, "requestId" | "service">, error: Error) => void;
+  /** Why a call was answered with 502 or 504, or broken off by the upstream. */
+  readonly onFault: (call: Pick<Metered, "requestId" | "service">, fault: Fault, error: Error | undefined) => void;
 }
 
 /** Turns requests into usage events. */
@@ -50,7 +52,7 @@ export class CallMeter {
   readonly #isService: (name: string) => boolean;
   readonly #instanceId: string;
   readonly #onRequest: () => void;
-  readonly #onUpstreamFailure: CallMeterOptions["onUpstreamFailure"];
+  readonly #onFault: CallMeterOptions["onFault"];
   readonly #stats: CallStats;
   #count = 0;
 
@@ -64,7 +66,7 @@ export class CallMeter {
     this.#isService = options.isService;
     this.#instanceId = options.instanceId;
     this.#onRequest = options.onRequest;
-    this.#onUpstreamFailure = options.onUpstreamFailure;
+    this.#onFault = options.onFault;
     this.#stats = options.stats;
   }
 
@@ -76,7 +78,7 @@ export class CallMeter {
 
   end(metered: Metered, client: string, ended: Ended): void {
     this.#count += 1;
-    if (ended.error !== undefined) this.#onUpstreamFailure(metered, ended.error);
+    if (ended.fault !== undefined) this.#onFault(metered, ended.fault, ended.error);
     const { at, start, method, path, service, requestId } = metered;
     const { outcome } = ended;
     const now = this.#clock.monotonic();
@@ -97,6 +99,7 @@ export class CallMeter {
       bytesOut: ended.bytesOut,
       requestId,
       outcome,
+      ...(ended.fault && { reason: ended.fault }),
     };
     if (refused) this.#refusals.take(event, now);
     else this.#record(ended.upstreamMs === undefined ? event : { ...event, upstreamMs: round(ended.upstreamMs) });
