@@ -56,6 +56,7 @@ export interface ServiceStatus {
 }
 
 export const RECENT_MS = 900_000;
+const ENDS_TOKENS: ReadonlySet<Action> = new Set<Action>(["secret.rotate", "secret.activate"]);
 const MINUTE_MS = 60_000;
 const HISTORY = 200;
 /** Calls of one service and status that are looked at for the reason of their failure: enough for the most frequent. */
@@ -76,7 +77,7 @@ export const readClientFacts = async (store: Store, clock: Clock, name: string):
     now,
     client,
     lastChange: latestByAction(changes),
-    lastRotation: recentChanges.find(({ action }) => action === "secret.rotate" || action === "secret.activate"),
+    lastRotation: recentChanges.find(({ effects }) => effects.some(({ action }) => ENDS_TOKENS.has(action))),
     keyring: onWallClock(await control.keyring(), time),
     lastToken: latestOf(issues, time),
     // A client of the same name before this one is somebody else.
@@ -98,7 +99,9 @@ const latestOf = (issues: readonly TokenIssue[], { wall, steady }: KeyTime): Tok
 
 const latestByAction = (changes: readonly Change[]): ClientFacts["lastChange"] => {
   const latest: Partial<Record<Action, Act>> = {};
-  for (const { action, at, actor } of changes) latest[action] ??= { at, actor };
+  for (const { at, actor, effects } of changes) {
+    for (const { action } of effects) latest[action] ??= { at, actor };
+  }
   return latest;
 };
 

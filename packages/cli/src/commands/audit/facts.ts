@@ -1,4 +1,4 @@
-import type { Change, Service } from "@aigw/core";
+import type { Effect, Service } from "@aigw/core";
 import { type Client, limitOf } from "@aigw/core/clients";
 import { formatDuration, rfc3339 } from "../../output/time.ts";
 
@@ -13,8 +13,8 @@ export interface Fact {
   readonly secret?: boolean;
 }
 
-/** The facts of a client or service as they are after a change; none for other subjects. */
-export const factsOf = ({ after }: Change): Facts | "purged" => {
+/** The facts of a client or service as they are from then on; none for other subjects. */
+export const factsOf = ({ after }: Effect): Facts | "purged" => {
   if (typeof after !== "object" || after === null) return new Map();
   if ("purged" in after) return "purged";
   if ("passwordHash" in after) return clientFacts(after);
