@@ -42,7 +42,7 @@ describe("the quick start is tried before it is handed out", { concurrency: 3 },
     const { home } = await prepareHome(t, { services: { ocr: echo.url, chat: echo.url } });
     const gateway = await startGatewayProcess(t, home);
     await aigw(home, ["config", "set", "public-url", gateway.url]);
-    const { code, stdout, stderr } = await aigw(home, ["onboard", "john", "--email"]);
+    const { code, stdout, stderr } = await aigw(home, ["onboard", "john", "--create", "--email"]);
     assert.equal(code, 0, stderr);
     assert.match(
       stderr,
@@ -79,7 +79,7 @@ describe("the quick start is tried before it is handed out", { concurrency: 3 },
     const chosen = `it's "5$ & 100%" ünd`;
     const { code, stdout, stderr } = await inProcess(
       home,
-      ["onboard", "john", "--email", "--password-stdin", "--json"],
+      ["onboard", "john", "--create", "--email", "--password-stdin", "--json"],
       {
         env: { PATH: "/nowhere" },
         stdin: `${chosen}\n`,
@@ -108,7 +108,7 @@ describe("the quick start is tried before it is handed out", { concurrency: 3 },
       })
     ).url;
     const { home } = await gatewayFor(t, services);
-    const { code, stdout, stderr } = await aigw(home, ["onboard", "john", "--json"]);
+    const { code, stdout, stderr } = await aigw(home, ["onboard", "john", "--create", "--json"]);
     assert.equal(code, 0, stderr);
     const { quickStart } = json<Document>({ code, stdout, stderr });
     const verdicts = Object.fromEntries(
@@ -131,7 +131,7 @@ describe("the quick start is tried before it is handed out", { concurrency: 3 },
   test("a service that cannot be reached: nothing is handed out, the password stands", async (t) => {
     const echo = await startEcho(t);
     const { home, store } = await gatewayFor(t, { ocr: echo.url, dead: "http://127.0.0.1:1" });
-    const { code, stdout, stderr } = await aigw(home, ["onboard", "john", "--email"]);
+    const { code, stdout, stderr } = await aigw(home, ["onboard", "john", "--create", "--email"]);
     assert.equal(code, 1);
     assert.equal(stdout, "");
     assert.match(
@@ -195,7 +195,7 @@ describe("the quick start is tried before it is handed out", { concurrency: 3 },
     const token =
       'curl -s "{{endpoint}}/auth/token" --data "username={{username}}" --data-urlencode "password={{password}}"';
     write(`${token}\ncurl '{{endpoint}}/api/ocr/special?x=1' -H "Authorization: Bearer YOUR_TOKEN"\n`);
-    const own = await aigw(home, ["onboard", "john", "--template", "t.txt"]);
+    const own = await aigw(home, ["onboard", "john", "--create", "--template", "t.txt"]);
     assert.equal(own.code, 0, own.stderr);
     assert.equal(echo.seen.at(-1)?.url, "/special?x=1");
     write(
@@ -222,7 +222,7 @@ test("Ctrl-C while it is tried ends it at once, and says that nobody has seen th
     for (const listener of listeners) listener("SIGINT");
   };
   const started = performance.now();
-  const { code, stdout, stderr } = await aigw(home, ["onboard", "john", "--email"], {
+  const { code, stdout, stderr } = await aigw(home, ["onboard", "john", "--create", "--email"], {
     onStop: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -245,7 +245,7 @@ describe("who answers at the public URL", { concurrency: 3 }, () => {
   ): Promise<{ code: number | null; stderr: string; added: boolean }> => {
     const { home } = await prepareHome(t);
     await aigw(home, ["config", "set", "public-url", url]);
-    const { code, stderr } = await aigw(home, ["onboard", "john", ...more]);
+    const { code, stderr } = await aigw(home, ["onboard", "john", "--create", ...more]);
     const { store } = await opened(t, home);
     return { code, stderr, added: (await store.control.client("john")) !== undefined };
   };
@@ -326,7 +326,7 @@ test("no password is in the process list while the quick start is tried", async 
   watcher.stdout.setEncoding("utf8").on("data", (text: string) => {
     seen += text;
   });
-  const { code, stdout, stderr } = await aigw(home, ["onboard", "john", "--json"]);
+  const { code, stdout, stderr } = await aigw(home, ["onboard", "john", "--create", "--json"]);
   watcher.kill("SIGKILL");
   assert.equal(code, 0, stderr);
   const { password } = json<Document>({ code, stdout, stderr });

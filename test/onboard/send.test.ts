@@ -314,10 +314,10 @@ describe("what is missing is said before anything is changed", () => {
     const home = temporaryHome(t);
     await inProcess(home, ["init"]);
     const env = { AIGW_SMTP_URL: "smtp://127.0.0.1:1" };
-    const noTo = await inProcess(home, ["onboard", "mary", "--send"], { env });
+    const noTo = await inProcess(home, ["onboard", "mary", "--create", "--send"], { env });
     assert.equal(noTo.code, 2);
     assert.match(noTo.stderr, /Missing argument --to <address>/);
-    const noFrom = await inProcess(home, ["onboard", "mary", "--send", "--to", "m@example.com"], { env });
+    const noFrom = await inProcess(home, ["onboard", "mary", "--create", "--send", "--to", "m@example.com"], { env });
     assert.equal(noFrom.code, 2);
     assert.match(noFrom.stderr, /aigw config set support-email/);
     assert.equal((await inProcess(home, ["client", "show", "mary"])).code, 3, "mary was not added");

@@ -46,10 +46,14 @@ export const parseExpiry = (value: string, now: number): number => {
   return at;
 };
 
+/** Whether {@link parseExpiry} takes it from now on, so that it is another moment each time. */
+export const isRelativeExpiry = (value: string): boolean => RELATIVE.test(value);
+
+const RELATIVE = /^([1-9][0-9]{0,4})d$/;
 const EXPIRY_FORMS = "use a day such as 2027-01-31, a date-time such as 2027-01-31T18:00:00Z, or 30d";
 
 const expiryInstant = (value: string, now: number): number => {
-  const days = /^([1-9][0-9]{0,4})d$/.exec(value);
+  const days = RELATIVE.exec(value);
   if (days) return now + Number(days[1]) * DAY_MS;
   const { at, wholeDay } = parseInstant("expiry", value, EXPIRY_FORMS);
   // The end of the last day of all would have a year of five digits.

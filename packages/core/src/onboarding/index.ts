@@ -1,3 +1,4 @@
+export { credentialsMark } from "./credentials-mark.ts";
 export { type OnboardingEmail, renderOnboardingEmail } from "./email.ts";
 export { effectiveSettings, type OnboardingFacts, onboardingFacts } from "./facts.ts";
 export { createGuide } from "./guide.ts";
@@ -8,6 +9,17 @@ export type { Block, CodeLanguage, Guide, Inline, Section, Text } from "./guide-
 export { htmlOf } from "./html.ts";
 export { type Forbidden, leakIn, namesStandingIn } from "./leak.ts";
 export { type QuickStart, quickStart } from "./quick-start.ts";
+export {
+  differences,
+  existsOtherwise,
+  factsOf,
+  type Person,
+  type Roster,
+  type RosterRules,
+  type Row,
+  rosterOf,
+  type Task,
+} from "./roster.ts";
 export {
   type EmailTemplate,
   literalText,

@@ -13,11 +13,14 @@ export const checkServices = async ({ store }: HomeExamination): Promise<readonl
     const fix = "aigw service add <name> <url>";
     return [{ code: "service_none", about: "service", message: "There is no service to call.", fix }];
   }
+  return Promise.all(services.map(lookAtService));
+};
+
+/** One request to one upstream, of 3 s at most. Never throws. */
+export const lookAtService = async (service: Pick<Service, "name" | "url">): Promise<Finding> => {
   // The gateway's own reader: another one would find other faults.
   const { probeService } = await import("@aigw/runtime/probe");
-  return Promise.all(
-    services.map(async (service) => judgeService(service, await probeService(service.url, TIMEOUT_MS))),
-  );
+  return judgeService(service, await probeService(service.url, TIMEOUT_MS));
 };
 
 const CODES: Readonly<Record<FaultKind, FindingCode>> = {
