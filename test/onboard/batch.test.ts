@@ -90,7 +90,7 @@ describe("onboard --from", { concurrency: 3 }, () => {
       for (const other of clients) if (other.client.name !== client.name) assert.ok(!text.includes(other.client.name));
     }
     assert.equal(statSync(join(home, "mails")).mode & 0o777, 0o700);
-    assert.deepEqual(echo.seen.length, 4);
+    assert.equal(echo.seen.filter(({ method }) => method === "GET").length, 4);
   });
 
   test("without --out and --send the table hands out the passwords", async (t) => {

@@ -120,6 +120,8 @@ describe("what fails later is taken back", { concurrency: 3 }, () => {
     assert.match(john, /quick start of john does not work: \/auth\/token 400 .* the old password of john works again/);
     const anna = await takenBack(prepared, ["onboard", "anna", "--yes", "--send", "--to", "a@example.com"], { env });
     assert.match(anna, /anna was removed again/);
+    await takenBack(prepared, ["onboard", "john", "--yes", "--eml", "john.eml"]);
+    assert.ok(!existsSync(join(home, "john.eml")));
     const sent = await takenBack(prepared, ["onboard", "--from", "people.csv", "--send", "--yes"], { env });
     assert.match(sent, /Nothing was handed out: .* john works again.*anna was removed again/);
     assert.equal(server.received.length, 0);
