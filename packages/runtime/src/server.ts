@@ -9,6 +9,7 @@ import { attachGuard } from "./guard/attach-guard.ts";
 import { pathProblem } from "./guard/path-problem.ts";
 import { SERVER_OPTIONS, TLS_OPTIONS } from "./guard/server-options.ts";
 import type { ProblemCode } from "./http-errors.ts";
+import { ClientConnection } from "./proxy/client-connection.ts";
 import { refuse } from "./proxy/lingering-close.ts";
 import { requestIdOf } from "./request-id.ts";
 
@@ -53,7 +54,7 @@ export const listen = async (options: ListenOptions): Promise<GatewayServer> => 
   const server = tlsServer ?? createServer(SERVER_OPTIONS);
 
   const handle = (incoming: IncomingMessage, outgoing: ServerResponse, expectsContinue: boolean): void => {
-    if (isDraining()) outgoing.shouldKeepAlive = false;
+    if (isDraining()) ClientConnection.of(incoming.socket)?.endBehind(outgoing);
     const requestId = requestIdOf(incoming.headers["x-request-id"]);
     const target = incoming.url ?? "/";
     const query = target.indexOf("?");
@@ -65,7 +66,7 @@ export const listen = async (options: ListenOptions): Promise<GatewayServer> => 
     }
     app({ incoming, outgoing, target, requestId, expectsContinue });
   };
-  attachGuard(server, {
+  const connections = attachGuard(server, {
     handle,
     requestId: (incoming) => requestIdOf(incoming?.headers["x-request-id"]),
     onRefused: onMalformed,
@@ -86,7 +87,10 @@ export const listen = async (options: ListenOptions): Promise<GatewayServer> => 
     // Node closes those that are idle now, and leaves open those whose answer ends later.
     const idle = setInterval(() => server.closeIdleConnections(), 100);
     if (!(await endsWithin(closed, drainMs))) cutOpenCalls();
-    if (!(await endsWithin(closed, LAST_WORDS_MS))) server.closeAllConnections();
+    if (!(await endsWithin(closed, LAST_WORDS_MS))) {
+      server.closeAllConnections();
+      connections.close();
+    }
     await closed;
     clearInterval(idle);
   };

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerOptions } from "node:http";
 import {
   type AddressInfo,
   connect,
@@ -11,6 +11,7 @@ import type { TestContext } from "node:test";
 import { attachGuard } from "../src/guard/attach-guard.ts";
 import { SERVER_OPTIONS } from "../src/guard/server-options.ts";
 import type { Call, CallResult, Exchange, Upstream } from "../src/proxy/call.ts";
+import { LINGER, type LingerLimits } from "../src/proxy/client-connection.ts";
 import { ReverseProxy } from "../src/proxy/reverse-proxy.ts";
 
 /** Every wait in these tests is bounded by this. */
@@ -157,19 +158,24 @@ export interface TestGateway {
   readonly handled: IncomingMessage[];
 }
 
-export type GatewayOptions = Partial<Upstream> & Partial<Pick<Call, "responseFields" | "clientName">>;
+export type GatewayOptions = Partial<Upstream> &
+  Partial<Pick<Call, "responseFields" | "clientName">> & {
+    readonly linger?: LingerLimits;
+    readonly server?: ServerOptions;
+  };
 
 /** A gateway without a gate: guard in front, everything forwarded to one upstream. */
 export const gateway = async (t: TestContext, origin: string, options: GatewayOptions = {}): Promise<TestGateway> => {
-  const { responseFields = [], clientName = "alice", ...of } = options;
+  const { responseFields = [], clientName = "alice", linger = LINGER, server: overrides = {}, ...of } = options;
   const upstream: Upstream = { origin, basePath: "", headers: [], timeoutMs: 5_000, idleTimeoutMs: 5_000, ...of };
   const proxy = new ReverseProxy();
   const results = new Arrivals<CallResult>();
   const exchanges = new Arrivals<Exchange>();
   const handled: IncomingMessage[] = [];
-  const server = createServer(SERVER_OPTIONS);
+  const server = createServer({ ...SERVER_OPTIONS, ...overrides });
   attachGuard(server, {
     requestId: () => "refused-1",
+    linger,
     handle: (incoming, outgoing, expectsContinue) => {
       handled.push(incoming);
       const exchange = proxy.forward({

@@ -9,7 +9,8 @@ const WINDOW_S = LIMIT_WINDOW_MS / 1000;
  * (draft-ietf-httpapi-ratelimit-headers; the X- fields for clients from before it, reset in seconds from now).
  */
 export const answerFields = (clientName: string, permit: Permit): string[] => {
-  const reset = secondsUntil(permit.resetMs);
+  // A lease counts as spent at its end, which is still to come: nobody has to wait for longer than the window.
+  const reset = Math.min(WINDOW_S, secondsUntil(permit.resetMs));
   return [
     "X-Client-ID",
     clientName,

@@ -1,7 +1,7 @@
 import { type Problem, problemBody } from "../http-errors.ts";
 import type { Call, CallResult, ExchangeOwner, TimedExchange } from "./call.ts";
 import { destroyClient, sendHead } from "./client-side.ts";
-import { refuse, refuseAndClose } from "./lingering-close.ts";
+import { refuse, refuseAndCut } from "./lingering-close.ts";
 import { requestFields } from "./request-fields.ts";
 import { responseFields, trailerFields } from "./response-fields.ts";
 import { isClosedConnection, isRetried } from "./retry.ts";
@@ -96,6 +96,8 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
 
   /** @param content whole; null: none; undefined: it streams */
   #dispatch(content: Buffer | null | undefined): void {
+    // As in start(): it may have left since.
+    if (this.call.incoming.socket.destroyed) return;
     const { pool } = this.#route;
     const now = this.#owner.clock();
     this.#dispatchedAt = now;
@@ -104,7 +106,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     if (!pool.mayBeStale(now)) this.#send(content, pool.take());
     else
       setImmediate(() => {
-        if (this.#state === WAITING) this.#send(content, pool.take());
+        if (this.#state === WAITING && !this.call.incoming.socket.destroyed) this.#send(content, pool.take());
       });
   }
 
@@ -151,7 +153,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     const problem: Problem = { code: "invalid_token", detail: "The token is no longer valid.", requestId };
     this.#answered(outcome, problem);
     const challenge = 'Bearer realm="aigw", error="invalid_token"';
-    refuseAndClose(incoming, outgoing, problem, [...responseFields, "WWW-Authenticate", challenge]);
+    refuseAndCut(incoming, outgoing, problem, [...responseFields, "WWW-Authenticate", challenge]);
   }
 
   checkTime(now: number): void {
