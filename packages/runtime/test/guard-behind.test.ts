@@ -156,16 +156,22 @@ describe("a complete request gets its answer, whatever follows it, and nothing o
     assert.ok(!taken);
   });
 
-  test("unless its client leaves: the upstream is aborted", async (t) => {
-    const upstream = await scriptedUpstream(t);
-    const gw = await gateway(t, upstream.origin);
-    const client = await dial(t, gw.port, `GET /1 HTTP/1.1\r\n${HOST}\r\n\x00`);
-    const peer = await upstream.connections.next("the request");
-    await hasRead(t, gw);
-    client.socket.destroy();
-    await peer.close(1_000);
-    assert.equal((await gw.results.next("the result")).outcome, "aborted");
-  });
+  for (const [what, tail] of Object.entries({
+    garbage: "\x00",
+    "a refused upload": `POST /2 HTTP/1.1\r\n${HOST}${HOST}Content-Length: 9\r\n\r\n`,
+    CONNECT: "CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n",
+  })) {
+    test(`unless its client leaves, behind ${what}: the upstream is aborted`, async (t) => {
+      const upstream = await scriptedUpstream(t);
+      const gw = await gateway(t, upstream.origin);
+      const client = await dial(t, gw.port, `GET /1 HTTP/1.1\r\n${HOST}\r\n${tail}`);
+      const peer = await upstream.connections.next("the request");
+      await hasRead(t, gw);
+      client.socket.end();
+      await peer.close(1_000);
+      assert.equal((await gw.results.next("the result")).outcome, "aborted");
+    });
+  }
 });
 
 describe("a request with Upgrade is answered as the plain request it is, and is the connection's last", () => {

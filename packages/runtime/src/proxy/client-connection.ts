@@ -91,7 +91,6 @@ export class ClientConnection implements Placed {
   takeOver(): void {
     const { socket } = this;
     socket.on("error", () => socket.destroy());
-    socket.on("end", () => socket.end());
     socket.on("drain", passDrain);
     this.discard();
     this.#owner.keep(this);
@@ -140,6 +139,8 @@ export class ClientConnection implements Placed {
       this.#moved = false;
       this.#moreToCome = true;
       this.#movedAt = now;
+    } else if (!this.socket.writableFinished) {
+      this.#movedAt = now;
     }
     const quiet = now - this.#movedAt;
     return quiet >= (this.#moreToCome ? idleMs : quietMs) || now - this.#endedAt >= this.#lingerMs || this.#left < 0;
@@ -157,6 +158,8 @@ export class ClientConnection implements Placed {
     // Node takes a socket away from its parser as soon as anybody else listens for the data.
     socket.removeAllListeners("data");
     socket.on("data", take);
+    // Of a request that is not complete Node would only say that it is broken.
+    socket.on("end", leave);
     socket.resume();
   }
 }
@@ -167,6 +170,10 @@ function end(this: KnownSocket): void {
 
 function take(this: KnownSocket, chunk: Buffer): void {
   this[CONNECTION]?.take(chunk.length);
+}
+
+function leave(this: Socket): void {
+  this.end();
 }
 
 function passDrain(this: Socket & { _httpMessage?: ServerResponse | null }): void {
