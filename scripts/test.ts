@@ -2,11 +2,12 @@ import { spawnSync } from "node:child_process";
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { NEEDS } from "../test/support/needs.ts";
 
 /**
  * Everything checked: format and lint, import rules, types, then all tests. Stops at the first that fails. Tests that
- * need a program which npm cannot bring are skipped without it, and the last lines say so; with AIGW_REQUIRE_BROWSER=1
- * that is a failure.
+ * need what npm cannot bring are skipped without it, and the last lines say so; for the names of NEEDS that AIGW_REQUIRE
+ * lists, that is a failure.
  */
 
 const root = resolve(import.meta.dirname, "..");
@@ -14,7 +15,7 @@ const bin = (name: string): string => join(root, "node_modules", ".bin", name);
 
 const scratch = mkdtempSync(join(tmpdir(), "aigw-tests-"));
 process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
-/** A line for each group of tests that needs such a program: see reportNeed() in test/support/chromium.ts. */
+/** A line for each group of tests that has such a need: see reportNeed(). */
 const needs = join(scratch, "needs");
 writeFileSync(needs, "");
 
@@ -41,16 +42,25 @@ const run = (what: string, command: string, args: readonly string[]): void => {
   process.stdout.write(`${what}: ok, ${((Date.now() - started) / 1000).toFixed(1)} s\n`);
 };
 
-/** @returns whether something was not run */
-const reportNotRun = (): boolean => {
+/** @returns those of NEEDS for which something was not run */
+const reportNotRun = (): string[] => {
   const reports = readFileSync(needs, "utf8")
     .split("\n")
     .filter((line) => line !== "")
     .map((line) => JSON.parse(line) as { what: string; missing: string | null });
-  const notRun = reports.filter(({ missing }) => missing !== null);
-  for (const { what, missing } of notRun) process.stdout.write(`\n*** ${what} were NOT RUN: ${missing}. ***\n`);
-  return notRun.length > 0 || !reports.some(({ what }) => what === "The browser tests");
+  const notRun = new Map(reports.flatMap(({ what, missing }) => (missing === null ? [] : [[what, missing]])));
+  for (const [what, missing] of notRun) process.stdout.write(`\n*** ${what} were NOT RUN: ${missing}. ***\n`);
+  return Object.entries(NEEDS)
+    .filter(([, what]) => notRun.has(what) || !reports.some((report) => report.what === what))
+    .map(([name]) => name);
 };
+
+const required = (process.env["AIGW_REQUIRE"] ?? "").split(",").filter((name) => name !== "");
+const unknown = required.find((name) => !Object.hasOwn(NEEDS, name));
+if (unknown !== undefined) {
+  process.stderr.write(`AIGW_REQUIRE: ${unknown} is none of ${Object.keys(NEEDS).join(", ")}.\n`);
+  process.exit(1);
+}
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 if (major < 24 || (major === 24 && minor < 21)) {
@@ -92,7 +102,8 @@ runTests(
   tests.filter((file) => ALONE.test(file)),
   1,
 );
-if (reportNotRun() && only.length === 0 && process.env["AIGW_REQUIRE_BROWSER"] === "1") {
-  process.stdout.write("*** That is a failure here, because AIGW_REQUIRE_BROWSER=1 is set. ***\n");
+const notRun = reportNotRun().filter((name) => required.includes(name));
+if (notRun.length > 0 && only.length === 0) {
+  process.stdout.write(`*** That is a failure here, because AIGW_REQUIRE names ${notRun.join(", ")}. ***\n`);
   process.exitCode = 1;
 }

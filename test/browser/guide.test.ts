@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { addService, setSetting } from "@aigw/core";
 import { type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright-core";
-import { CHROMIUM_FLAGS, findChromium, reportNeed } from "../support/chromium.ts";
+import { CHROMIUM_FLAGS, findChromium } from "../support/chromium.ts";
 import { startTestGateway } from "../support/gateway.ts";
+import { NEEDS, reportNeed } from "../support/needs.ts";
 import { until } from "../support/until.ts";
 
 const executablePath = findChromium();
@@ -17,9 +18,8 @@ interface Opened {
   readonly requested: string[];
 }
 
-const WHAT = "The browser tests";
 const skip = executablePath === undefined && "chromium was not found (install it, or set AIGW_CHROMIUM)";
-if (skip) reportNeed(WHAT, skip);
+if (skip) reportNeed(NEEDS.browser, skip);
 
 test("the guide in a browser", { skip }, async (t) => {
   const browser = await chromium.launch({ ...(executablePath && { executablePath }), args: [...CHROMIUM_FLAGS] });
@@ -161,7 +161,7 @@ test("the guide in a browser", { skip }, async (t) => {
     assert.equal(pdf.subarray(0, 5).toString(), "%PDF-");
   });
 
-  reportNeed(WHAT, undefined);
+  reportNeed(NEEDS.browser, undefined);
 });
 
 /** Text elements with their colour and the ground behind them. */

@@ -28,6 +28,8 @@ import { until, within } from "../support/until.ts";
 
 const WRITER = resolve(import.meta.dirname, "../support/backup-writer.ts");
 
+const ACT = { at: Date.now(), actor: "test" };
+
 /** What a writer says is stored. */
 class Writer {
   readonly clients: string[] = [];
@@ -116,7 +118,7 @@ test("the drill: backed up under the writes of three processes and a gateway, re
     assert.deepEqual(await store.integrityCheck(), []);
     assert.deepEqual(await store.traffic.instances(3_600_000), [], "no gateway of the other home");
     const { clientsByName, rev } = await store.control.snapshot();
-    assert.equal(rev, backup.revision);
+    assert.equal(rev, backup.revision + 1, "and the change that ends its tokens");
     assert.equal(clientsByName.size, backup.clients);
     for (const name of before.clients) assert.ok(clientsByName.has(name), `${name} was there before`);
     const { events } = await store.traffic.latestUsage({}, 1_000_000);
@@ -152,7 +154,12 @@ test("killed at any moment, a backup is whole or not there, and an older one is 
     await within("the end", done);
     if (!existsSync(file)) continue;
     whole += 1;
-    const { facts } = await restoreHome({ home: temporaryHome(t), file, masterKeyFile: join(home, "master.key") });
+    const { facts } = await restoreHome({
+      ...ACT,
+      home: temporaryHome(t),
+      file,
+      masterKeyFile: join(home, "master.key"),
+    });
     assert.equal(facts.usageEvents, 25_000);
   }
   assert.ok(whole >= 1, "the last one had the time it needs");
@@ -186,9 +193,12 @@ test("a killed restoration leaves a home that nobody uses, and the same command 
     const refused = await aigw(target, ["client", "add", "eve"]);
     assert.equal(refused.code, 4, refused.stderr);
     assert.match(refused.stderr, /Run it again: aigw restore-backup/);
-    const { facts } = await restoreHome({ home: target, file: large, masterKeyFile: key });
+    const { facts } = await restoreHome({ ...ACT, home: target, file: large, masterKeyFile: key });
     assert.equal(facts.usageEvents, 25_000);
-    await withHome(target, async ({ store }) => assert.deepEqual(await store.integrityCheck(), []));
+    await withHome(target, async ({ store }) => {
+      assert.deepEqual(await store.integrityCheck(), []);
+      assert.equal((await store.control.latestChanges({ limit: 1 }))[0]?.action, "secret.restore");
+    });
     assert.equal(existsSync(join(target, ".restore-pending")), false);
   }
 
@@ -199,7 +209,7 @@ test("a killed restoration leaves a home that nobody uses, and the same command 
   writeFileSync(join(target, "aigw.usage.db"), "placed already", { mode: 0o600 });
   copyFileSync(key, join(target, "master.key"));
   chmodSync(join(target, "master.key"), 0o600);
-  await restoreHome({ home: target, file });
+  await restoreHome({ ...ACT, home: target, file });
   assert.equal(readdirSync(target).filter((name) => name.startsWith("aigw.usage.db.cut-")).length, 1);
 });
 
@@ -231,19 +241,19 @@ test("what cannot be restored leaves nothing, and says why", async (t) => {
   ];
   for (const [code, from, masterKeyFile] of refusals) {
     const target = temporaryHome(t);
-    await assert.rejects(restoreHome({ home: target, file: from, masterKeyFile }), { code }, from);
+    await assert.rejects(restoreHome({ ...ACT, home: target, file: from, masterKeyFile }), { code }, from);
     assert.deepEqual(readdirSync(dirname(target)), [], `${code}: nothing is left`);
   }
-  await assert.rejects(restoreHome({ home, file, masterKeyFile: key }), { code: "already_exists" });
+  await assert.rejects(restoreHome({ ...ACT, home, file, masterKeyFile: key }), { code: "already_exists" });
 
   const keyed = temporaryHome(t);
   mkdirSync(keyed, { mode: 0o700 });
   copyFileSync(key, join(keyed, "master.key"));
   chmodSync(join(keyed, "master.key"), 0o600);
-  await restoreHome({ home: keyed, file });
+  await restoreHome({ ...ACT, home: keyed, file });
   const environment = temporaryHome(t);
   const masterKey = readFileSync(key, "utf8").trim();
-  const restored = await restoreHome({ home: environment, file, masterKey });
+  const restored = await restoreHome({ ...ACT, home: environment, file, masterKey });
   assert.equal(restored.key, "environment");
   assert.deepEqual(readdirSync(environment).sort(), ["aigw.db", "aigw.usage.db"]);
 });

@@ -105,11 +105,11 @@ test("a sound installation: everything is looked at, nothing fails, and soon", a
   const urlOf = async (pair: CertificatePair): Promise<string> =>
     `https://localhost:${await startTls(t, pair, gateway.url)}`;
 
+  await aigw(home, ["config", "set", "public-url", await urlOf(certificates.good)]);
   const started = performance.now();
   const { code, stdout, stderr } = await aigw(home, ["doctor", "--json"], {
     env: {
       NODE_EXTRA_CA_CERTS: bundle,
-      AIGW_PUBLIC_URL: await urlOf(certificates.good),
       AIGW_SMTP_URL: `smtp://127.0.0.1:${smtp}`,
     },
   });

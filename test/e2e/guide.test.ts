@@ -15,9 +15,9 @@ import {
 import { PROBLEM_CODES, PROBLEMS } from "../../packages/runtime/src/http-errors.ts";
 import { TOKEN_ERROR_CODES, TOKEN_ERRORS } from "../../packages/runtime/src/login/credentials.ts";
 import { aigw, aigwJson, temporaryHome } from "../support/aigw.ts";
-import { reportNeed } from "../support/chromium.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { type Answer, send, startEcho } from "../support/http.ts";
+import { NEEDS, reportNeed } from "../support/needs.ts";
 import { until } from "../support/until.ts";
 
 const exec = promisify(execFile);
@@ -188,7 +188,7 @@ describe("aigw guide", () => {
     };
     await run(process.execPath, ["--input-type=module", "-e", sample("javascript")]);
     const tools = await exec("bash", ["-c", "command -v curl && command -v python3"]).catch(() => undefined);
-    reportNeed("The guide's examples in curl and Python", tools ? undefined : "there is no bash with curl and python3");
+    reportNeed(NEEDS.shell, tools ? undefined : "there is no bash with curl and python3");
     if (tools === undefined) return;
     await run("bash", ["-ec", sample("bash")]);
     await run("python3", ["-c", sample("python")]);

@@ -125,6 +125,7 @@ describe("GET /openapi.json", () => {
     assert.deepEqual(Object.keys(document.paths).sort(), [
       "/api/{service}",
       "/api/{service}/{path}",
+      "/auth/proof",
       "/auth/token",
       "/guide",
       "/health",
@@ -182,6 +183,18 @@ describe("GET /openapi.json", () => {
         check.answer("get", path, same);
       }
     }
+    const proof = `${url}/auth/proof`;
+    for (const [query, status] of [
+      [`?challenge=${"A".repeat(43)}`, 200],
+      ["?challenge=short", 400],
+      [`?challenge=${"A".repeat(43)}&x=y`, 400],
+      ["", 400],
+    ] as const) {
+      const answer = await send(proof + query);
+      assert.equal(answer.status, status);
+      check.answer("get", "/auth/proof", answer);
+    }
+    check.answer("get", "/auth/proof", await send(proof, { method: "POST" }));
     check.component("not-found", await send(`${url}/nothing/here`));
 
     const call = (path: string, options: Parameters<typeof send>[1] = {}): Promise<Answer> =>

@@ -166,18 +166,6 @@ describe("the quick start is tried before it is handed out", { concurrency: 3 },
     assert.deepEqual([existsSync(join(home, "john.eml")), existsSync(join(home, "unsent"))], [false, false]);
   });
 
-  test("a gateway on another store refuses the token, and that is explained", async (t) => {
-    const other = await startTestGateway(t, {});
-    const { home } = await prepareHome(t);
-    await aigw(home, ["config", "set", "public-url", other.url]);
-    const { code, stderr } = await aigw(home, ["onboard", "john"]);
-    assert.equal(code, 1);
-    assert.match(
-      stderr,
-      /\/auth\/token 401 \(the gateway does not know these credentials; does it run on another store\?\)/,
-    );
-  });
-
   test("not more calls than the client may make", async (t) => {
     const echo = await startEcho(t);
     const { home } = await gatewayFor(t, { a: echo.url, b: echo.url, c: echo.url });

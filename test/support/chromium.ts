@@ -1,5 +1,7 @@
-import { accessSync, appendFileSync, constants } from "node:fs";
+import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
+
+export { reportNeed } from "./needs.ts";
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"];
 const ELSEWHERE = [
@@ -26,15 +28,6 @@ export const CHROMIUM_FLAGS: readonly string[] = [
   "--disable-component-update",
   "--disable-sync",
 ];
-
-/**
- * For tests that need a program which npm cannot bring: tells scripts/test.ts whether they ran, so that its last lines
- * can say so. Does nothing when the test file is run by itself.
- */
-export const reportNeed = (what: string, missing: string | undefined): void => {
-  const file = process.env["AIGW_TEST_NEEDS"];
-  if (file !== undefined) appendFileSync(file, `${JSON.stringify({ what, missing: missing ?? null })}\n`);
-};
 
 const isExecutable = (path: string): boolean => {
   try {

@@ -68,6 +68,7 @@ export const startTestGateway = async (
     services?: Record<string, string>;
     admin?: boolean;
     env?: Record<string, string>;
+    trustProxy?: string;
   } = {},
 ): Promise<TestGateway> => {
   const home = options.home ?? temporaryHome(t);
@@ -85,6 +86,7 @@ export const startTestGateway = async (
     port: 0,
     ...(options.admin && { admin: { host: "127.0.0.1", port: 0 } }),
     ...(options.env && { env: options.env }),
+    ...(options.trustProxy && { trustProxy: options.trustProxy }),
     version: "0.0.0-test",
     pid: process.pid,
     maxStaleMs: options.maxStaleMs ?? 60_000,

@@ -60,10 +60,13 @@ export const send = (
     headers?: Record<string, string | string[]>;
     body?: string | Buffer;
     timeoutMs?: number;
+    /** Where it comes from, such as 127.0.0.2. */
+    localAddress?: string;
   } = {},
 ): Promise<Answer> => {
   const answer = new Promise<Answer>((settle, reject) => {
-    const request = httpRequest(url, { method: options.method ?? "GET", headers: options.headers ?? {}, agent: false });
+    const { method = "GET", headers = {}, localAddress } = options;
+    const request = httpRequest(url, { method, headers, agent: false, ...(localAddress && { localAddress }) });
     request.on("error", reject);
     request.on("response", (response) => {
       const chunks: Buffer[] = [];

@@ -16,6 +16,10 @@ export const ENVIRONMENT: readonly EnvironmentVariable[] = [
     name: "AIGW_MASTER_KEY",
     about: "the master key itself (43 characters of base64url), in place of the key file",
   },
+  {
+    name: "AIGW_GROUP_ACCESS",
+    about: "1: the home may be open to a group that the process is in, as on a volume with fsGroup; never to others",
+  },
   ...SETTING_KEYS.map((key) => ({ name: SETTINGS[key].env, about: `the setting ${key}: ${SETTINGS[key].about}` })),
   { name: "AIGW_DEBUG", about: "1 shows the stack of an internal error" },
   { name: "XDG_DATA_HOME", about: "aigw in it is the home, when AIGW_HOME is not set" },

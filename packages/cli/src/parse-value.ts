@@ -1,3 +1,4 @@
+import { parseInstant } from "@aigw/core/date-time";
 import { AigwError } from "@aigw/core/errors";
 import { parseDuration } from "@aigw/core/services";
 
@@ -26,14 +27,12 @@ export const parseStatusRange = (value: string): { readonly from: number; readon
   throw invalid("status", value, "use one such as 404, a kind such as 4xx, or a range such as 400-499");
 };
 
-/** `30m`, `1h`, `7d` before now, or a date-time. @returns milliseconds since the epoch */
+/** `30m`, `1h`, `7d` before now, a day (its first moment in UTC), or a date-time. @returns milliseconds since the epoch */
 export const parseSince = (value: string, now: number): number => {
   const days = /^([1-9]\d{0,3})d$/.exec(value);
   if (days) return now - Number(days[1]) * 86_400_000;
   if (/^\d+(ms|s|m|h)$/.test(value)) return now - parseDuration("duration", value);
-  if (/^\d{4}-\d{2}-\d{2}([Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?([Zz]|[+-]\d{2}:\d{2}))?$/.test(value)) {
-    const at = Date.parse(value.replace(" ", "T"));
-    if (Number.isFinite(at)) return at;
-  }
-  throw invalid("time", value, "use 30m, 1h or 7d, or a date-time such as 2027-01-31T18:00:00Z");
+  return parseInstant("time", value, SINCE_FORMS).at;
 };
+
+const SINCE_FORMS = "use 30m, 1h or 7d, a day such as 2027-01-31, or a date-time such as 2027-01-31T18:00:00Z";

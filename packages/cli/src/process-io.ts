@@ -20,13 +20,23 @@ export const processIo = (): Io => {
       return prompter;
     },
     env: process.env,
-    cwd: process.cwd(),
+    cwd: workingFolder(),
     onStop: processSignals(),
     onReload: (listener) => {
       process.on("SIGHUP", listener);
       return () => process.off("SIGHUP", listener);
     },
   };
+};
+
+/** Where it was removed under the shell, its name is all that is left: relative paths are then not found by it. */
+const workingFolder = (): string => {
+  try {
+    return process.cwd();
+  } catch {
+    const named = process.env["PWD"];
+    return named?.startsWith("/") ? named : "/";
+  }
 };
 
 const ignore = (): void => undefined;

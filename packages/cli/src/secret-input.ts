@@ -35,10 +35,13 @@ const readLine = async (stdin: InputStream, option: string): Promise<string> => 
   return decode(Buffer.concat(chunks), option).replace(/\r$/, "");
 };
 
+/** Without the byte-order mark that some editors and shells put before a text: nobody can type it at a login. */
 const decode = (bytes: Uint8Array, option: string): string => {
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
-    throw new AigwError("invalid_value", `${option}: the password is not valid UTF-8.`, { cause });
+    const utf16 = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
+    const what = utf16 ? "is UTF-16, as PowerShell writes it" : "is not valid UTF-8";
+    throw new AigwError("invalid_value", `${option}: the password ${what}. Save it as UTF-8.`, { cause });
   }
 };

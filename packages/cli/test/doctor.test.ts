@@ -88,6 +88,16 @@ test("gateways: each is judged by its own report", () => {
   assert.deepEqual(codes({}, { appliedRev: 8 }), ["gateway_ready", "gateway_behind"]);
   assert.deepEqual(codes({ state: "stale", droppedUsage: 3 }), ["gateway_stale", "gateway_dropped_usage"]);
   assert.deepEqual(codes({ state: "draining" }), ["gateway_draining"]);
+  const untrustedForwarders = ["10.0.0.1", "10.0.0.2"].map((peer) => ({ peer, mend: `trust ${peer}` }));
+  const told = judgeGateways([{ ...gateway, untrustedForwarders }], 9);
+  assert.deepEqual(
+    told.map(({ code, fix }) => [code, fix]),
+    [
+      ["gateway_ready", undefined],
+      ["gateway_untrusted_proxy", "if it is your proxy: trust 10.0.0.1; if not, nothing"],
+      ["gateway_untrusted_proxy", "if it is your proxy: trust 10.0.0.2; if not, nothing"],
+    ],
+  );
   assert.deepEqual(codes({ lastSeenAgoMs: 4_000, appliedRev: 1 }), ["gateway_silent"]);
 });
 

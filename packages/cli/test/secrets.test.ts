@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { verifyPassword } from "@aigw/core";
 import { aigw, json, opened, temporaryHome } from "./support/harness.ts";
 
 const CHOSEN = "Sesame-open-77!";
@@ -103,6 +104,7 @@ test("--password-stdin takes one line, strips its end, and refuses nothing, junk
     ["c", `${CHOSEN}\r\n`],
     ["d", `${CHOSEN}\nmore\n`],
     ["e", " Leading-blank-99 \n"],
+    ["mark", `\ufeff${CHOSEN}\r\n`],
   ] as const) {
     assert.equal((await add(name, stdin)).code, 0, name);
   }
@@ -115,11 +117,21 @@ test("--password-stdin takes one line, strips its end, and refuses nothing, junk
     assert.equal(stdout, "");
     if (stdin.trim().length > 3) assert.ok(!stderr.includes(stdin.trim()));
   }
+  const { store } = await opened(t, home);
+  for (const name of ["a", "b", "c", "d", "f", "g", "mark"]) {
+    const { passwordHash = "" } = (await store.control.client(name)) ?? {};
+    assert.ok(await verifyPassword(passwordHash, CHOSEN), name);
+  }
   const { clients } = json<{ clients: { name: string }[] }>(await aigw(home, ["client", "list", "--json"]));
   assert.deepEqual(
     clients.map(({ name }) => name),
-    ["a", "b", "c", "d", "e", "f", "g"],
+    ["a", "b", "c", "d", "e", "f", "g", "mark"],
   );
+  const utf16 = await aigw(home, ["client", "add", "nobody", "--password-stdin"], {
+    stdin: Buffer.from(`\ufeff${CHOSEN}\r\n`, "utf16le"),
+  });
+  assert.equal(utf16.code, 2);
+  assert.match(utf16.stderr, /--password-stdin: the password is UTF-16, .*Save it as UTF-8/);
   const masked = await aigw(home, ["client", "add", "h", "--password-stdin"], { terminal: 80, answers: [CHOSEN] });
   assert.equal(masked.code, 0);
 });

@@ -5,6 +5,7 @@ export * from "./clients/index.ts";
 export { hashPassword, MAX_PASSWORD_LENGTH, needsRehash, verifyPassword } from "./clients/password.ts";
 export * from "./clock.ts";
 export * from "./config/index.ts";
+export * from "./date-time.ts";
 export * from "./errors.ts";
 export * from "./home/index.ts";
 export * from "./insight/index.ts";

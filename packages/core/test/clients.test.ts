@@ -47,7 +47,8 @@ describe("chosen password", () => {
     "aaaaaaaaaaaA1!",
     "Qwertyuiop123!",
     "with\u0000Control-12",
-    "x".repeat(1025),
+    `Aa1!${"unlucky-Words-7".repeat(9)}`,
+    "😀🙂🙃A1!😀🙂🙃A1",
   ]) {
     it(`is refused: ${bad.slice(0, 20)}`, () => {
       assert.throws(
@@ -59,6 +60,19 @@ describe("chosen password", () => {
   for (const good of ["correct-Horse-battery-9", "Tr0ub4dor&3 and more", "zwölf-Gläser-7-rote", "x7!Kp2$Lm9@Qz"]) {
     it(`is accepted: ${good}`, () => assert.equal(parseChosenPassword(good, "john"), good));
   }
+  it("has 12 to 128 characters, counted as code points of its NFC, and is stored as that", () => {
+    const longest = `Aa1!${"🦜🐢é".repeat(41)}x`;
+    assert.equal([...longest].length, 128);
+    assert.equal(parseChosenPassword(longest, "john"), longest);
+    assert.equal(parseChosenPassword(longest.normalize("NFD"), "john"), longest);
+    assert.throws(() => parseChosenPassword(`${longest}y`, "john"), /is longer than 128 characters/);
+    assert.throws(
+      () => parseChosenPassword("e\u0301E\u0301a\u0301A1!o\u0301bc".slice(0, 12), "john"),
+      /shorter than 12/,
+    );
+    const form = new URLSearchParams({ username: "x".repeat(64), password: "😀".repeat(128) }).toString();
+    assert.ok(form.length < 8192);
+  });
 });
 
 describe("password hash", () => {
@@ -74,8 +88,8 @@ describe("password hash", () => {
   it("of weaker parameters verifies and asks for a rehash", async () => {
     const weak = await hash("pw-One-12345", { algorithm: 2, memoryCost: 8192, timeCost: 1, parallelism: 1 });
     assert.equal(await verifyPassword(weak, "pw-One-12345"), true);
-    assert.equal(needsRehash(weak), true);
-    assert.equal(needsRehash(await hashPassword("pw-One-12345")), false);
+    assert.equal(needsRehash(weak, "pw-One-12345"), true);
+    assert.equal(needsRehash(await hashPassword("pw-One-12345"), "pw-One-12345"), false);
   });
 });
 

@@ -12,6 +12,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
+import { userInfo } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { type ErrorCode, isAigwError } from "../src/errors.ts";
@@ -54,6 +55,12 @@ describe("where the home is", () => {
   for (const [name, env, flag, expected] of cases) {
     it(name, () => assert.equal(resolveHome(env, flag), expected));
   }
+
+  it("neither an empty nor a relative HOME counts: then the system's list of users", () => {
+    for (const env of [{}, { HOME: "" }, { HOME: "somewhere" }]) {
+      assert.equal(resolveHome(env), join(userInfo().homedir, ".local/share/aigw"));
+    }
+  });
 });
 
 describe("initialising a home", () => {

@@ -171,6 +171,18 @@ describe("what became of a request", () => {
     assert.match(explainRequest({ ...denied, status: 401 }, undefined, NOW).message, /john has been removed since\.$/);
   });
 
+  it("tells a client that left from one that stalled, and blames the service for neither", () => {
+    const { upstreamMs: _none, ...unanswered } = anEvent({ outcome: "aborted", bytesIn: 3, bytesOut: 0, status: 0 });
+    assert.match(explainRequest(unanswered, JOHN, NOW).message, /^The client left after .*before anything was sent/);
+    const stalled = explainRequest({ ...unanswered, status: 408, bytesOut: 200 }, JOHN, NOW);
+    assert.match(stalled.message, /^The client stopped sending .* and 3 bytes the gateway gave up with 408\. ocr was/);
+    assert.equal(stalled.severity, "warning");
+    const passedOn = { ...unanswered, status: 408, bytesOut: 200, upstreamMs: 7 };
+    for (const event of [passedOn, { ...passedOn, status: 200 }]) {
+      assert.match(explainRequest(event, JOHN, NOW).message, /^The client left, or stopped reading or sending, .* 200/);
+    }
+  });
+
   it("tells a service that failed from one that was not reached", () => {
     const { upstreamMs: _none, ...unreached } = anEvent({ outcome: "upstream_error", status: 502 });
     assert.match(explainRequest(unreached, JOHN, NOW).message, /could not get an answer from ocr/);

@@ -147,9 +147,12 @@ describe("the sums of all clients together", () => {
 
   it("are made for a store that had none", async () => {
     const { store, open, db } = filled();
-    db.exec("DROP TABLE usage_totals; DELETE FROM meta WHERE key = 'usage_totals'; PRAGMA user_version = 1");
+    const { events } = store.traffic.latestUsage({}, 1_000);
+    db.exec(`DROP TABLE usage_totals; DELETE FROM meta WHERE key = 'usage_totals';
+      ALTER TABLE usage DROP COLUMN reason; ALTER TABLE usage DROP COLUMN count; PRAGMA user_version = 1`);
     await store.close();
     const again = open();
+    assert.deepEqual(again.traffic.latestUsage({}, 1_000).events, events, "nothing is lost");
     assert.equal(inTotals(again.traffic.database()), 500);
     assertSameByClient(again);
     await again.close();

@@ -6,13 +6,17 @@ import { type ProblemCode, problemResponse } from "./http-errors.ts";
 import type { TokenErrorCode } from "./login/credentials.ts";
 import type { Login } from "./login/login.ts";
 import type { Metrics } from "./metrics/metrics.ts";
+import type { Callers } from "./peer/callers.ts";
 import { documentRoute, type PublicDocument } from "./routes/document-route.ts";
 import { metricsRoute } from "./routes/metrics-route.ts";
+import { answerProof, type GatewayProver, refuseProof } from "./routes/proof-route.ts";
 import { tokenRoute } from "./routes/token-route.ts";
 
 export interface AppDeps {
   readonly login: Login;
+  readonly callers: Callers;
   readonly apiGate: ApiGate;
+  readonly prover: GatewayProver;
   readonly docs: () => Promise<{ readonly guide: PublicDocument; readonly openApi: PublicDocument }>;
   readonly isReady: () => boolean | Promise<boolean>;
   readonly onLogin: (result: "ok" | TokenErrorCode) => void;
@@ -27,12 +31,14 @@ export interface AdminAppDeps extends Pick<AppDeps, "onError"> {
 export type Handler = (request: GatewayRequest) => void;
 
 /** Every middleware and route, in the order in which they apply. The guard has judged the raw request before. */
-export const createApp = ({ login, apiGate, docs, isReady, onLogin, onError }: AppDeps): Handler => {
+export const createApp = (deps: AppDeps): Handler => {
+  const { login, callers, apiGate, prover, docs, isReady, onLogin, onError } = deps;
   const app = new Hono<GatewayEnv>();
   const others = honoHandler(app);
 
   app.use(requestIdOnAnswers);
-  app.post("/auth/token", tokenRoute(login, onLogin));
+  app.post("/auth/token", tokenRoute(login, callers, onLogin));
+  app.get("/auth/proof", refuseProof);
   app.get("/health", (c) => c.json({ status: "ok" }));
   app.get("/ready", async (c) =>
     (await isReady()) ? c.json({ status: "ready" }) : c.json({ status: "not ready" }, 503, { "Retry-After": "5" }),
@@ -47,6 +53,7 @@ export const createApp = ({ login, apiGate, docs, isReady, onLogin, onError }: A
   );
   refuseOthers(app, onError, "There is nothing at this address. Calls go to /api/<service>; see /guide.", {
     "/auth/token": "POST",
+    "/auth/proof": "GET, HEAD",
     "/health": "GET, HEAD",
     "/ready": "GET, HEAD",
     "/guide": "GET, HEAD",
@@ -54,7 +61,10 @@ export const createApp = ({ login, apiGate, docs, isReady, onLogin, onError }: A
   });
 
   // On Node's own request and response: web streams cost five times as much, and the router a twentieth of a call.
-  return (request) => (request.target.startsWith("/api/") ? apiGate.handle(request) : others(request));
+  return (request) => {
+    if (request.target.startsWith("/api/")) apiGate.handle(request);
+    else if (!answerProof(prover, request)) others(request);
+  };
 };
 
 /** The same for the admin address. */

@@ -31,8 +31,10 @@ import { StrangerLog } from "./metering/stranger-log.ts";
 import { UsageKeeper } from "./metering/usage-keeper.ts";
 import { UsageRecorder } from "./metering/usage-recorder.ts";
 import type { MetricFamily } from "./metrics/metric-family.ts";
+import { Callers } from "./peer/callers.ts";
 import { ReverseProxy } from "./proxy/reverse-proxy.ts";
 import { codeOf } from "./proxy/upstream-failure.ts";
+import { GatewayProver } from "./routes/proof-route.ts";
 import type { CertificateFiles } from "./tls/certificate.ts";
 
 export interface GatewayOptions {
@@ -49,6 +51,8 @@ export interface GatewayOptions {
   readonly tls?: CertificateFiles;
   /** Where `/metrics` is; nowhere without it. */
   readonly admin?: { readonly host: string; readonly port: number };
+  /** The setting `trust-proxy` of the command line, in its stored form: comes before the environment's. */
+  readonly trustProxy?: string;
   /** The environment's settings, which come before stored ones; see `SETTINGS`. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly version: string;
@@ -109,6 +113,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     clock,
     maxStaleMs: options.maxStaleMs,
     onApplied: () => {
+      callers.trust(follower.settings);
       if (!ready) return;
       authenticator.forgetDead();
       openCalls.cutRevoked();
@@ -130,6 +135,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     onFlushed: (ms) => stats.flushes.observe(ms),
   });
   const { storeUrl, env = {} } = options;
+  const callers = new Callers({ tls: options.tls !== undefined, flag: options.trustProxy, env, clock, log });
   const keeper =
     storeUrl === undefined || !isFirst
       ? undefined
@@ -184,9 +190,16 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     limiter,
     proxy,
     meter,
-    scheme: options.tls === undefined ? "http" : "https",
+    callers,
     onStranger,
     onError,
+  });
+  const prover = new GatewayProver({
+    sealer,
+    storeId: store.control.storeId,
+    follower,
+    env,
+    ownUrl: () => listeners.url,
   });
   // Loaded when somebody reads them: a fifth of our own code.
   let docs: ClientDocs | undefined;
@@ -197,7 +210,9 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   };
   const app = createApp({
     login,
+    callers,
     apiGate,
+    prover,
     docs: async () => docs ?? loadDocs(),
     onLogin: (result) => stats.logins.add(result),
     isReady: async () => state === "ready" && (await follower.isFresh()),
@@ -246,6 +261,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       state: state === "ready" && follower.isFresh() === false ? "stale" : state,
       appliedRev: follower.rev,
       droppedUsage: recorder.dropped,
+      untrustedForwarders: callers.untrustedForwarders(),
     }),
     onFault: storeFault("report"),
   });

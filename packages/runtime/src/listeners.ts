@@ -1,3 +1,4 @@
+import { rfc3339 } from "@aigw/core/date-time";
 import { isAigwError } from "@aigw/core/errors";
 import type { Handler } from "./app.ts";
 import type { ProblemCode } from "./http-errors.ts";
@@ -49,7 +50,7 @@ export const openListeners = async (options: ListenersOptions): Promise<Listener
       files: tls,
       onRenewed: ({ context, expiresAt }) => {
         server.setSecureContext(context);
-        log.info({ until: new Date(expiresAt).toISOString() }, "certificate renewed");
+        log.info({ until: rfc3339(expiresAt) }, "certificate renewed");
       },
       onFault: (error) => {
         const reason = isAigwError(error) ? error.message : "internal";

@@ -257,7 +257,7 @@ describe("the response that the client gets", () => {
       "100 and 103 before it",
       "GET",
       "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
-      /^HTTP\/1.1 200 OK\r\n/,
+      /^HTTP\/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP\/1.1 200 OK\r\n/,
     ],
     ["a 500 of its own", "GET", "HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n", /^HTTP\/1.1 500 Oops\r\n/],
   ] as const) {

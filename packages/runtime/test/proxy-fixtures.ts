@@ -160,15 +160,16 @@ export interface TestGateway {
 
 export type GatewayOptions = Partial<Upstream> &
   Partial<Pick<Call, "responseFields" | "clientName">> & {
+    readonly clock?: () => number;
     readonly linger?: LingerLimits;
     readonly server?: ServerOptions;
   };
 
 /** A gateway without a gate: guard in front, everything forwarded to one upstream. */
 export const gateway = async (t: TestContext, origin: string, options: GatewayOptions = {}): Promise<TestGateway> => {
-  const { responseFields = [], clientName = "alice", linger = LINGER, server: overrides = {}, ...of } = options;
+  const { responseFields = [], clientName = "alice", clock, linger = LINGER, server: overrides = {}, ...of } = options;
   const upstream: Upstream = { origin, basePath: "", headers: [], timeoutMs: 5_000, idleTimeoutMs: 5_000, ...of };
-  const proxy = new ReverseProxy();
+  const proxy = new ReverseProxy(clock && { clock });
   const results = new Arrivals<CallResult>();
   const exchanges = new Arrivals<Exchange>();
   const handled: IncomingMessage[] = [];
@@ -185,7 +186,9 @@ export const gateway = async (t: TestContext, origin: string, options: GatewayOp
         rest: incoming.url ?? "",
         requestId: "req-1",
         clientName,
+        clientAddress: "127.0.0.1",
         scheme: "http",
+        host: incoming.headers.host,
         responseFields,
         expectsContinue,
         onEnd: (result) => results.add(result),

@@ -4,10 +4,10 @@ import type { Command } from "commander";
 import { need } from "../ask.ts";
 import { describe } from "../command.ts";
 import type { Context } from "../context.ts";
-import { locateHome } from "../home.ts";
+import { currentActor, locateHome } from "../home.ts";
 import { backupJson } from "../json/backup.ts";
 import { counted } from "../output/counted.ts";
-import { when } from "../output/time.ts";
+import { rfc3339, when } from "../output/time.ts";
 
 export interface RestoreBackupOptions {
   readonly file: string;
@@ -40,7 +40,8 @@ export const run = async (options: RestoreBackupOptions, ctx: Context): Promise<
   const location = locateHome(ctx);
   const file = resolve(ctx.io.cwd, options.file);
   const masterKeyFile = options.masterKeyFile === undefined ? undefined : resolve(ctx.io.cwd, options.masterKeyFile);
-  const { facts, key } = await restoreHome({ ...location, file, masterKeyFile });
+  const act = { at: ctx.clock.now(), actor: currentActor() };
+  const { facts, kid, key } = await restoreHome({ ...location, ...act, file, masterKeyFile });
   // Also proves that the home opens.
   await ctx.withHome("existing", ({ store }) => Promise.resolve(store.inspect()));
   await ctx.out.answer({
@@ -48,12 +49,17 @@ export const run = async (options: RestoreBackupOptions, ctx: Context): Promise<
       home: location.home,
       backup: backupJson(file, facts),
       masterKey: key === "home" ? masterKeyPath(location.home) : null,
+      revision: facts.head,
+      signingKey: kid,
     }),
     quiet: () => location.home,
     text: (view) =>
       `${location.home} holds revision ${facts.revision} of ${when(view, facts.createdAt)}: ${counted(facts.clients, "client")}, ${counted(facts.services, "service")}, ${counted(facts.usageEvents, "call")} on record.`,
   });
   await ctx.out.note(
-    "What was changed after the backup is not in it: revoked clients may be active again. Look through: aigw client list; then aigw doctor, aigw serve",
+    "Every token issued so far has ended: each client has to get a new one, with the password that it had when the backup was made.",
+  );
+  await ctx.out.note(
+    `Whoever was revoked or removed since ${rfc3339(facts.createdAt)} is back, and passwords and service keys are those of then. What was done since, if the home that this one replaces can still be read: aigw audit list --home <the old home>, down to revision ${facts.revision}. Then aigw client list, aigw doctor, aigw serve`,
   );
 };

@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { parseTrustProxy } from "@aigw/core/config";
 import { parseDuration } from "@aigw/core/services";
 import type { GatewayOptions } from "@aigw/runtime";
 import type { Command } from "commander";
@@ -25,6 +26,8 @@ export interface ServeOptions {
   /** PEM files: both or none. */
   readonly tlsCert?: string;
   readonly tlsKey?: string;
+  /** The setting of this name, in its stored form. */
+  readonly trustProxy?: string;
   readonly adminHost?: string;
   /** Without it there is no admin address. */
   readonly adminPort?: number;
@@ -37,6 +40,10 @@ export const command = (ctx: Context): Command =>
       "aigw serve --host 0.0.0.0 --port 443 --tls-cert fullchain.pem --tls-key privkey.pem",
       "for the network, in https; renewed files are taken up without a restart",
     ],
+    [
+      "aigw serve --trust-proxy 127.0.0.1",
+      "behind nginx, HAProxy or Caddy on this machine: clients have their own addresses",
+    ],
     ["aigw serve --workers 4", "as four processes behind one address, for a machine with as many cores"],
     ["aigw serve --admin-port 9464", "with metrics for Prometheus on http://127.0.0.1:9464/metrics"],
     ["aigw serve --port 0 -q", "on any free port; prints the URL once it is ready"],
@@ -46,6 +53,11 @@ export const command = (ctx: Context): Command =>
     .option("--workers <number>", "processes that share the address", flag("--workers", parseWorkers), 1)
     .option("--tls-cert <file>", "speak https with this certificate (PEM, with its intermediates)")
     .option("--tls-key <file>", "the certificate's private key (PEM, without a passphrase)")
+    .option(
+      "--trust-proxy <list>",
+      "proxies in front whose X-Forwarded-For is believed: addresses, networks, loopback, private; or off",
+      flag("--trust-proxy", parseTrustProxy),
+    )
     .option(
       "--admin-port <number>",
       "offer /metrics on this port; 0 takes any free one",
@@ -84,11 +96,11 @@ export const run = async (options: ServeOptions, ctx: Context): Promise<void> =>
   }
 };
 
-type Listening = Pick<GatewayOptions, "host" | "port" | "tls" | "admin">;
+type Listening = Pick<GatewayOptions, "host" | "port" | "tls" | "trustProxy" | "admin">;
 
 /** @throws UsageError when one flag lacks another */
 const listeningOptions = (options: ServeOptions, { io }: Context): Listening => {
-  const { host, port, tlsCert, tlsKey, adminHost, adminPort } = options;
+  const { host, port, tlsCert, tlsKey, trustProxy, adminHost, adminPort } = options;
   if ((tlsCert === undefined) !== (tlsKey === undefined)) {
     throw new UsageError(`${tlsCert === undefined ? "--tls-key needs --tls-cert" : "--tls-cert needs --tls-key"} too.`);
   }
@@ -100,6 +112,7 @@ const listeningOptions = (options: ServeOptions, { io }: Context): Listening => 
     port,
     ...(tlsCert !== undefined &&
       tlsKey !== undefined && { tls: { cert: resolve(io.cwd, tlsCert), key: resolve(io.cwd, tlsKey) } }),
+    ...(trustProxy !== undefined && { trustProxy }),
     ...(adminPort !== undefined && { admin: { host: adminHost ?? "127.0.0.1", port: adminPort } }),
   };
 };
@@ -111,7 +124,7 @@ const serveUntil = async (
   home: Home,
 ): Promise<void> => {
   const { stderr } = ctx.io;
-  const { host, port, tls, admin, workers } = options;
+  const { host, port, tls, trustProxy, admin, workers } = options;
   const version = readVersion();
   // A value in the environment that is not valid is to be named before anything listens.
   settingsInForce(ctx, await home.store.control.settings());
@@ -119,7 +132,7 @@ const serveUntil = async (
     const { serveWorkers } = await import("../workers/serve-workers.ts");
     const { maxStale: maxStaleMs, drain: drainMs } = options;
     const onReload = (reload: () => void): (() => void) => reloadOnRequest(ctx, reload);
-    const listening = { host, port, ...(tls && { tls }), ...(admin && { admin }) };
+    const listening = { host, port, ...(tls && { tls }), ...(trustProxy && { trustProxy }), ...(admin && { admin }) };
     return serveWorkers({ ...listening, workers, version, maxStaleMs, drainMs, stopped, onReload }, ctx, home);
   }
   const { startGateway } = await import("@aigw/runtime");
@@ -131,6 +144,7 @@ const serveUntil = async (
     host,
     port,
     ...(tls && { tls }),
+    ...(trustProxy && { trustProxy }),
     ...(admin && { admin }),
     env: ctx.env,
     version,

@@ -1,8 +1,10 @@
 import { defaultStoreUrl, type HomeExamination, masterKeyPath } from "@aigw/core/home";
 import { parseStoreUrl } from "@aigw/core/store";
 import type { Context } from "../context.ts";
+import { identityOf } from "../gateway-proof.ts";
 import type { HomeLocation } from "../home.ts";
 import { settingsInForce } from "../settings.ts";
+import { checkCache } from "./checks/cache.ts";
 import { checkClock } from "./checks/clock.ts";
 import { checkDisk } from "./checks/disk.ts";
 import { checkGateways } from "./checks/gateways.ts";
@@ -37,11 +39,14 @@ export const checksOf = (
     integrity: () => checkIntegrity(home, storeUrl),
     disk: () => checkDisk(database()),
     clock: () => checkClock(home, now),
+    cache: () => checkCache(ctx.env),
     port: () => checkPort(home, asked),
     gateway: () => checkGateways(home),
     "public URL": async () => {
       const { value = "", source } = (await settings)["public-url"];
-      return checkPublicUrl({ value, isDefault: source === "default" }, now);
+      const { sealer, store, keyProblem } = home;
+      const identity = sealer && store && keyProblem === undefined ? identityOf({ sealer, store }) : undefined;
+      return checkPublicUrl({ value, isDefault: source === "default" }, now, identity);
     },
     "mail server": async () => {
       const { "smtp-url": url, "smtp-tls": tls } = await settings;

@@ -16,6 +16,10 @@ export interface UsageEventJson {
   readonly bytesOut: number;
   readonly requestId: string;
   readonly outcome: Outcome;
+  /** Why the upstream failed; absent when it did not. */
+  readonly reason?: string;
+  /** How many refused requests it stands for; absent: 1. */
+  readonly count?: number;
 }
 
 export const usageEventJson = (event: UsageEvent): UsageEventJson => ({
@@ -32,4 +36,6 @@ export const usageEventJson = (event: UsageEvent): UsageEventJson => ({
   bytesOut: event.bytesOut,
   requestId: event.requestId,
   outcome: event.outcome,
+  ...(event.reason !== undefined && { reason: event.reason }),
+  ...(event.count !== undefined && { count: event.count }),
 });

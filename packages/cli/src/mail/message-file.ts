@@ -1,6 +1,7 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { AigwError } from "@aigw/core/errors";
+import { makeFolder } from "@aigw/core/home";
 import { randomId } from "@aigw/core/random-id";
 
 /** A place for a message on disk, taken before the password that will stand in it exists. */
@@ -47,7 +48,7 @@ export const reserveMessageFile = (path: string, force: boolean): MessageFile =>
 
 /** Makes the folder, for its owner only, where there is none. @throws AigwError `failed` */
 export const makePrivateFolder = (path: string): void => {
-  translated(path, () => mkdirSync(path, { recursive: true, mode: 0o700 }));
+  translated(path, () => makeFolder(path));
 };
 
 const translated = <T>(path: string, work: () => T): T => {

@@ -1,11 +1,11 @@
+import { rfc3339 } from "@aigw/core/date-time";
 import type { View } from "./view.ts";
+
+export { rfc3339 } from "@aigw/core/date-time";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-
-/** RFC 3339 in UTC. */
-export const rfc3339 = (at: number): string => new Date(at).toISOString();
 
 const span = (ms: number): string => {
   if (ms < MINUTE) return `${Math.round(ms / 1000)} s`;

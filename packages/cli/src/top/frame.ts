@@ -2,6 +2,7 @@ import type { SeenInstance } from "@aigw/core";
 import { spark } from "../output/bar.ts";
 import { escapeText } from "../output/escape.ts";
 import { grouped, humanMs } from "../output/figures.ts";
+import { rfc3339 } from "../output/time.ts";
 import type { View } from "../output/view.ts";
 import { padEnd, padStart, truncate } from "../output/width.ts";
 import type { Snapshot, Stretch } from "./rolling-minute.ts";
@@ -29,7 +30,7 @@ const WIDEST_SPARK = 60;
 export const renderFrame = (view: View, facts: FrameFacts): readonly string[] => {
   const { snapshot, gateways, sort, height, keys } = facts;
   const ready = gateways.filter(({ state }) => state === "ready").length;
-  const time = new Date(snapshot.at).toISOString().slice(11, 19);
+  const time = rfc3339(snapshot.at).slice(11, 19);
   const title = `aigw top  ${time} UTC  ${gateways.length === 0 ? "no gateway is running" : `${ready} of ${gateways.length} gateways ready`}  last 60 s`;
   const dropped = gateways.reduce((sum, { droppedUsage }) => sum + droppedUsage, 0);
   const lines = [

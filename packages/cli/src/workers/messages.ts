@@ -4,7 +4,7 @@ import type { MetricFamily } from "@aigw/runtime/workers";
 
 /** What a worker serves. Nothing secret is in it: the master key is in the home's file or in the environment. */
 export interface WorkerJob
-  extends Pick<GatewayOptions, "host" | "port" | "tls" | "version" | "maxStaleMs" | "drainMs"> {
+  extends Pick<GatewayOptions, "host" | "port" | "tls" | "trustProxy" | "version" | "maxStaleMs" | "drainMs"> {
   readonly worker: GatewayWorker;
   readonly home: string;
   readonly storeUrl: string;

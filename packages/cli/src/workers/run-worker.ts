@@ -66,6 +66,7 @@ const startGatewayOf = (job: WorkerJob, { store, sealer, storeUrl }: OpenedHome)
     host: job.host,
     port: job.port,
     ...(job.tls && { tls: job.tls }),
+    ...(job.trustProxy && { trustProxy: job.trustProxy }),
     env: process.env,
     version: job.version,
     pid: process.pid,

@@ -9,7 +9,10 @@ import { createPrimaryLog, type PrimaryLog } from "./primary-log.ts";
 import { type RunningWorker, WorkerPool } from "./worker-pool.ts";
 
 export interface ServeWorkersOptions
-  extends Pick<GatewayOptions, "host" | "port" | "tls" | "admin" | "version" | "maxStaleMs" | "drainMs"> {
+  extends Pick<
+    GatewayOptions,
+    "host" | "port" | "tls" | "trustProxy" | "admin" | "version" | "maxStaleMs" | "drainMs"
+  > {
   /** How many processes, 2 or more. */
   readonly workers: number;
   /** Resolves when they are to end. */
@@ -116,12 +119,13 @@ const announce = async (
 };
 
 const jobOf = (
-  { host, port, tls, version, maxStaleMs, drainMs }: ServeWorkersOptions,
+  { host, port, tls, trustProxy, version, maxStaleMs, drainMs }: ServeWorkersOptions,
   { path, storeUrl }: Home,
 ): ConstructorParameters<typeof WorkerPool>[0]["job"] => ({
   host,
   port,
   ...(tls && { tls }),
+  ...(trustProxy && { trustProxy }),
   version,
   maxStaleMs,
   drainMs,

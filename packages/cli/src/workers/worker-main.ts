@@ -1,6 +1,6 @@
 // The process of one worker: what `aigw serve --workers` forks.
 import cluster from "node:cluster";
-import module from "node:module";
+import { enableCompileCache } from "../compile-cache.ts";
 
 // Ctrl-C and a service manager's SIGTERM go to all processes of the group. Only the primary answers them, and tells the
 // workers what to do.
@@ -10,6 +10,6 @@ process.stderr.on("error", () => {});
 // Node would end a worker on the spot when its primary is gone: usage not stored, calls broken off.
 if (cluster.worker) cluster.worker.exitedAfterDisconnect = true;
 
-module.enableCompileCache();
+enableCompileCache();
 const { runWorker } = await import("./run-worker.ts");
 process.exit(await runWorker());

@@ -28,7 +28,7 @@ export interface Outcome {
 
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
-  readonly stdin?: string;
+  readonly stdin?: string | Buffer;
   /** Columns of the terminal that all three streams are on; absent, they are pipes. */
   readonly terminal?: number;
   /** The answers given, in turn; one too few is Ctrl-C. */
@@ -43,7 +43,8 @@ export interface RunOptions {
 export const aigw = async (home: string, argv: readonly string[], options: RunOptions = {}): Promise<Outcome> => {
   const stdout = captured(options.terminal, options.onStdout);
   const stderr = captured(options.terminal, options.onStderr);
-  const stdin = Object.assign(Readable.from(options.stdin === undefined ? [] : [Buffer.from(options.stdin)]), {
+  const piped = typeof options.stdin === "string" ? Buffer.from(options.stdin) : options.stdin;
+  const stdin = Object.assign(Readable.from(piped === undefined ? [] : [piped]), {
     isTTY: options.terminal !== undefined,
   });
   const code = await run(argv, {

@@ -2,8 +2,8 @@ import { hashPassword } from "../clients/password.ts";
 import { type ActDeps, commit } from "./commit.ts";
 
 /**
- * Replaces a hash made with weaker parameters, after a login proved the password. The credentials stay the same, so the
- * epoch does too. Does nothing when the client or its password changed meanwhile.
+ * Replaces a hash made with weaker parameters, or not of the NFC, after a login proved the password. The credentials stay
+ * the same, so the epoch does too. Does nothing when the client or its password changed meanwhile.
  * @param provenHash the stored hash that the password was verified against
  */
 export const rehashPassword = async (

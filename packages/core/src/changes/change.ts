@@ -16,7 +16,8 @@ export type KeyringAction =
   | "secret.rotate"
   | "secret.publish"
   | "secret.activate"
-  | "secret.withdraw";
+  | "secret.withdraw"
+  | "secret.restore";
 
 /**
  * What an act writes: `after` is the whole subject as it is from then on, so that folding needs nothing but the change.

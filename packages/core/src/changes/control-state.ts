@@ -71,6 +71,7 @@ const applyChange = (state: ControlState, change: Change): void => {
     case "secret.publish":
     case "secret.activate":
     case "secret.withdraw":
+    case "secret.restore":
       state.keyring = change.after;
       return;
     case "config.set":

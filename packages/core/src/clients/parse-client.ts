@@ -1,3 +1,4 @@
+import { LAST_INSTANT, parseInstant } from "../date-time.ts";
 import { AigwError } from "../errors.ts";
 import { parseServiceName } from "../services/parse-service.ts";
 
@@ -33,33 +34,26 @@ export const parseLimit = (value: string): number => {
   throw invalid("limit", value, "use a whole number of requests per minute from 1 to 10000000");
 };
 
+const DAY_MS = 86_400_000;
+
 /**
  * `2027-01-31` (the client works to the end of that day, UTC), an RFC 3339 date-time with offset, or `30d` from now.
  * @returns milliseconds since the epoch, later than `now`
  */
 export const parseExpiry = (value: string, now: number): number => {
   const at = expiryInstant(value, now);
-  if (at === undefined || !Number.isFinite(at)) {
-    throw invalid("expiry", value, "use a day such as 2027-01-31, a date-time such as 2027-01-31T18:00:00Z, or 30d");
-  }
   if (at <= now) throw invalid("expiry", value, "it lies in the past; to stop a client now, revoke it");
   return at;
 };
 
-const expiryInstant = (value: string, now: number): number | undefined => {
+const EXPIRY_FORMS = "use a day such as 2027-01-31, a date-time such as 2027-01-31T18:00:00Z, or 30d";
+
+const expiryInstant = (value: string, now: number): number => {
   const days = /^([1-9][0-9]{0,4})d$/.exec(value);
-  if (days) return now + Number(days[1]) * 86_400_000;
-  const day = /^(\d{4})-(\d{2})-(\d{2})$/.exec(value);
-  if (day) {
-    const start = Date.parse(`${value}T00:00:00Z`);
-    // Date.parse turns 2027-02-31 into March.
-    if (!Number.isFinite(start) || new Date(start).toISOString().slice(0, 10) !== value) return undefined;
-    return start + 86_400_000;
-  }
-  if (/^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?([Zz]|[+-]\d{2}:\d{2})$/.test(value)) {
-    return Date.parse(value.replace(" ", "T"));
-  }
-  return undefined;
+  if (days) return now + Number(days[1]) * DAY_MS;
+  const { at, wholeDay } = parseInstant("expiry", value, EXPIRY_FORMS);
+  // The end of the last day of all would have a year of five digits.
+  return wholeDay ? Math.min(at + DAY_MS, LAST_INSTANT) : at;
 };
 
 /** `ocr,chat` → sorted unique names; `all` → undefined, meaning every service. */

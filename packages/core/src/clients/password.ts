@@ -9,8 +9,8 @@ const CURRENT_PREFIX = "$argon2id$v=19$m=19456,t=2,p=1$";
 /** Safe unescaped in a form body and inside bash double quotes, so that the quick start works as printed. */
 export const SAFE_SYMBOLS = "-_.~*@:,";
 
-/** Longer ones are refused before hashing: the token endpoint's body is at most 8 KiB anyway. */
-export const MAX_PASSWORD_LENGTH = 1024;
+/** Characters (code points, after NFC): even of four bytes each, percent-encoded, they fit the token endpoint's 8 KiB. */
+export const MAX_PASSWORD_LENGTH = 128;
 
 /** 20 characters with at least one lower, upper, digit and symbol of {@link SAFE_SYMBOLS}: about 122 bits. */
 export const generatePassword = (): string =>
@@ -26,9 +26,38 @@ export const generatePassword = (): string =>
 /** Loaded on first use: most commands never hash. */
 const argon2 = (): Promise<typeof import("@node-rs/argon2")> => import("@node-rs/argon2");
 
-export const hashPassword = async (password: string): Promise<string> => (await argon2()).hash(password, PARAMETERS);
+/** Of its NFC: the same letters typed on two systems are one password (RFC 8265 §4.2). */
+export const hashPassword = async (password: string): Promise<string> =>
+  (await argon2()).hash(password.normalize("NFC"), PARAMETERS);
 
-/** @returns false for a wrong password and for a hash that cannot be read */
+/**
+ * The forms in which a login's password is tried, at most three: in NFC, as it stood on the wire in NFC, and unchanged,
+ * because hashes from before NFC was made are of that. What was sent decides how many, and nothing else, so that the
+ * work tells nothing about the client.
+ * @param asSent another reading of what was sent, where there is one
+ */
+export const passwordForms = (password: string, asSent: string = password): readonly string[] => [
+  ...new Set([password.normalize("NFC"), asSent.normalize("NFC"), password]),
+];
+
+/**
+ * @param all go on after the right one: who is refused all the same must not learn from the time that it was right
+ * @returns the form that is right, or false
+ */
+export const rightForm = async (
+  passwordHash: string,
+  forms: readonly string[],
+  all: boolean,
+): Promise<string | false> => {
+  let right: string | false = false;
+  for (const form of forms) {
+    if ((await verifyPassword(passwordHash, form)) && right === false) right = form;
+    if (right !== false && !all) break;
+  }
+  return right;
+};
+
+/** Of exactly these characters. @returns false for a wrong password and for a hash that cannot be read */
 export const verifyPassword = async (passwordHash: string, password: string): Promise<boolean> => {
   const { verify } = await argon2();
   try {
@@ -38,15 +67,18 @@ export const verifyPassword = async (passwordHash: string, password: string): Pr
   }
 };
 
-/** True when the hash was made with other parameters than today's. */
-export const needsRehash = (passwordHash: string): boolean => !passwordHash.startsWith(CURRENT_PREFIX);
+/** True when the hash, of this password, was made with other parameters than today's or not of its NFC. */
+export const needsRehash = (passwordHash: string, password: string): boolean =>
+  !passwordHash.startsWith(CURRENT_PREFIX) || password !== password.normalize("NFC");
 
 /**
- * Checks a password that an admin chose: 12 to 1024 characters, three of the four kinds, not built on the client's name
+ * Checks a password that an admin chose: 12 to 128 characters, three of the four kinds, not built on the client's name
  * and not a common one.
+ * @returns its NFC
  * @throws AigwError `invalid_value`; the message never repeats the password
  */
-export const parseChosenPassword = (password: string, clientName: string): string => {
+export const parseChosenPassword = (given: string, clientName: string): string => {
+  const password = given.normalize("NFC");
   const problem = weaknessOf(password, clientName);
   if (problem === undefined) return password;
   throw new AigwError(
@@ -56,8 +88,9 @@ export const parseChosenPassword = (password: string, clientName: string): strin
 };
 
 const weaknessOf = (password: string, clientName: string): string | undefined => {
-  if (password.length < 12) return "is shorter than 12 characters";
-  if (password.length > MAX_PASSWORD_LENGTH) return `is longer than ${MAX_PASSWORD_LENGTH} characters`;
+  const { length } = [...password];
+  if (length < 12) return "is shorter than 12 characters";
+  if (length > MAX_PASSWORD_LENGTH) return `is longer than ${MAX_PASSWORD_LENGTH} characters`;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
   if (/[\u0000-\u001f\u007f]/.test(password)) return "contains a control character";
   const kinds = [/\p{Ll}/u, /\p{Lu}/u, /\p{Nd}/u, /[^\p{L}\p{Nd}]/u].filter((kind) => kind.test(password)).length;

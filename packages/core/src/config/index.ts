@@ -11,3 +11,4 @@ export {
   type SettingSource,
 } from "./settings.ts";
 export { parseSmtpTls, type SmtpAddress, type SmtpTlsMode, smtpAddress, smtpPasswordIn } from "./smtp.ts";
+export { type Network, parseTrustProxy, TRUST_NOBODY, trustedNetworks } from "./trusted-proxies.ts";

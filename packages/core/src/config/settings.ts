@@ -5,6 +5,7 @@ import type { Sealer } from "../sealing/sealer.ts";
 import { parseDuration } from "../services/parse-service.ts";
 import { redactUserInfo } from "./redact-user-info.ts";
 import { parseSmtpPassword, parseSmtpTls, parseSmtpUrl, smtpUrlWithoutPassword } from "./smtp.ts";
+import { parseTrustProxy, TRUST_NOBODY } from "./trusted-proxies.ts";
 
 /** A stored setting: how it is checked, what it is for, which environment variable overrides it. */
 export interface SettingRule {
@@ -29,6 +30,7 @@ export type SettingKey =
   | "smtp-password"
   | "smtp-tls"
   | "smtp-timeout"
+  | "trust-proxy"
   | "usage-days";
 
 /** docs/configuration.md and `aigw config list` are derived from or checked against this table. */
@@ -88,6 +90,11 @@ export const SETTINGS: Readonly<Record<SettingKey, SettingRule>> = {
       return value;
     },
   },
+  "trust-proxy": {
+    env: "AIGW_TRUST_PROXY",
+    about: "proxies in front whose X-Forwarded-For is believed: addresses, networks, loopback, private; or off",
+    parse: parseTrustProxy,
+  },
   "usage-days": {
     env: "AIGW_USAGE_DAYS",
     about: "how many days single calls are kept; the sums of each day stay. Or: forever",
@@ -104,6 +111,7 @@ export const SETTING_DEFAULTS: Readonly<Partial<Record<SettingKey, string>>> = {
   "public-url": DEFAULT_PUBLIC_URL,
   "smtp-tls": "required",
   "smtp-timeout": "30s",
+  "trust-proxy": TRUST_NOBODY,
   "usage-days": "90",
 };
 

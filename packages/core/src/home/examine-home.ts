@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { Clock } from "../clock.ts";
 import { AigwError } from "../errors.ts";
-import { assertPrivate, parseMasterKey, readMasterKeyFile } from "../sealing/master-key.ts";
+import { assertPrivate, groupWithAccess, parseMasterKey, readMasterKeyFile } from "../sealing/master-key.ts";
 import { createSealer, type Sealer, verifyKeyCheck } from "../sealing/sealer.ts";
 import { type OpenedStore, openStore, parseStoreUrl } from "../store/open-store.ts";
 import { defaultStoreUrl, masterKeyPath } from "./home-paths.ts";
@@ -13,6 +13,8 @@ export interface HomeExamination {
   readonly state: HomeState | AigwError;
   /** Files and folders that other users of the machine can get at. */
   readonly loose: readonly AigwError[];
+  /** The group that may get at them, where AIGW_GROUP_ACCESS allows it. */
+  readonly group?: number;
   /** Present when the master key can be read, whether or not it opens this store. */
   readonly sealer?: Sealer;
   /** Why there is no key, or that it does not open the store. */
@@ -41,17 +43,23 @@ export const examineHome = async (options: ExamineOptions): Promise<HomeExaminat
     store instanceof AigwError || sealer instanceof AigwError
       ? undefined
       : await caught(() => verifyKeyCheck(sealer, store.keyCheck));
+  const parts = await partsOf(home, storeUrl);
+  const groups = await Promise.all(parts.map(([path]) => caught(() => groupWithAccess(path))));
+  const group = groups.find((gid) => typeof gid === "number");
   return {
     state,
-    loose: await looseParts(home, storeUrl),
+    loose: await looseAmong(parts),
+    ...(group === undefined ? {} : { group }),
     ...(sealer instanceof AigwError ? { keyProblem: sealer } : { sealer }),
     ...(opens instanceof AigwError ? { keyProblem: opens } : {}),
     ...(store instanceof AigwError ? { storeProblem: store } : { store }),
   };
 };
 
-const looseParts = async (home: string, storeUrl: string): Promise<readonly AigwError[]> => {
-  const parts: (readonly [path: string, kind: "file" | "folder"])[] = [
+type Part = readonly [path: string, kind: "file" | "folder"];
+
+const partsOf = async (home: string, storeUrl: string): Promise<readonly Part[]> => {
+  const parts: Part[] = [
     [home, "folder"],
     [masterKeyPath(home), "file"],
   ];
@@ -63,11 +71,17 @@ const looseParts = async (home: string, storeUrl: string): Promise<readonly Aigw
       if (name.startsWith(stem) && /\.db(-wal|-shm)?$/.test(name)) parts.push([join(dirname(path), name), "file"]);
     }
   }
-  const found = await Promise.all(parts.map(([path, kind]) => caught(() => assertPrivate(path, kind))));
-  return found.filter(
-    (problem) => problem instanceof AigwError && problem.code === "insecure_permissions",
-  ) as AigwError[];
+  return parts;
 };
+
+const looseAmong = async (parts: readonly Part[]): Promise<readonly AigwError[]> => {
+  const found = await Promise.all(parts.map(([path, kind]) => caught(() => assertPrivate(path, kind))));
+  return found.filter(isLoose);
+};
+
+/** What this user cannot look at is another's, not loose. */
+const isLoose = (problem: unknown): problem is AigwError =>
+  problem instanceof AigwError && problem.code === "insecure_permissions" && problem.details["mode"] !== undefined;
 
 const namesIn = (folder: string): readonly string[] => {
   try {

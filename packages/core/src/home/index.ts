@@ -6,6 +6,7 @@ export type { HomeExamination } from "./examine-home.ts";
 export { defaultStoreUrl, masterKeyPath } from "./home-paths.ts";
 export type { InitHomeOptions } from "./init-home.ts";
 export { type HomeLocation, type HomeState, inspectHome } from "./inspect-home.ts";
+export { makeFolder } from "./make-folder.ts";
 export { type OpenedHome, type OpenHomeOptions, openHome, openHomeControl } from "./open-home.ts";
 export { type Environment, resolveHome } from "./resolve-home.ts";
 export type { RestoredHome, RestoreHomeOptions } from "./restore-home.ts";

@@ -7,11 +7,12 @@ import { assertPrivate, parseMasterKey } from "../sealing/master-key.ts";
 import { createStore, parseStoreUrl } from "../store/open-store.ts";
 import { sweepStale } from "../store/sqlite/files/sweep-stale.ts";
 import { syncPath } from "../store/sqlite/files/sync-path.ts";
-import { translateFsError } from "../store/sqlite/files/translate-fs-error.ts";
 import { defaultStoreUrl, masterKeyPath, pendingPath } from "./home-paths.ts";
 import { type HomeLocation, inspectHome } from "./inspect-home.ts";
 import { createKeyFile, readOrCreateKeyFile, writePrivateFile } from "./key-file.ts";
+import { makeFolder } from "./make-folder.ts";
 import { newStoreSeed } from "./new-store-seed.ts";
+import { translateHomeError } from "./translate-home-error.ts";
 
 export interface InitHomeOptions extends HomeLocation {
   /** Wall clock, milliseconds since the epoch, and who acts: for the first changes. */
@@ -42,7 +43,7 @@ export const initHome = async (given: InitHomeOptions): Promise<{ readonly creat
     if (inspectHome(options) === "ready") return { created: false };
     return { created: await createInPlace(options) };
   } catch (error) {
-    throw translateFsError(error, home);
+    throw translateHomeError(error, home);
   }
 };
 
@@ -50,7 +51,7 @@ export const initHome = async (given: InitHomeOptions): Promise<{ readonly creat
 const createByRename = async (options: InitHomeOptions): Promise<boolean> => {
   const { home } = options;
   const parent = dirname(home);
-  mkdirSync(parent, { recursive: true, mode: 0o700 });
+  makeFolder(parent);
   sweepStale(`${home}.init-`);
   const staged = `${home}.init-${randomId("", 10)}`;
   try {
@@ -71,7 +72,7 @@ const createInPlace = async (options: InitHomeOptions): Promise<boolean> => {
   const { home, masterKey } = options;
   const url = options.storeUrl ?? defaultStoreUrl(home);
   if (masterKey) return createStore(url, newStoreSeed(envKey(masterKey), drafts(options), options));
-  mkdirSync(home, { recursive: true, mode: 0o700 });
+  makeFolder(home);
   assertPrivate(home, "folder");
   writePrivateFile(pendingPath(home), "");
   // A power loss must not keep the key and lose the note.

@@ -4,6 +4,7 @@ import { parseStoreUrl } from "../store/open-store.ts";
 import { translateFsError } from "../store/sqlite/files/translate-fs-error.ts";
 import { usagePathOf } from "../store/sqlite/usage-path.ts";
 import { defaultStoreUrl, masterKeyPath, pendingPath, restorePendingPath } from "./home-paths.ts";
+import { translateHomeError } from "./translate-home-error.ts";
 
 export interface HomeLocation {
   /** Absolute path of the home folder. */
@@ -31,7 +32,7 @@ export const inspectHome = (location: HomeLocation): HomeState => {
 
 const look = ({ home, storeUrl, masterKey }: HomeLocation): HomeState | AigwError => {
   const { path } = parseStoreUrl(storeUrl ?? defaultStoreUrl(home));
-  const folder = statOf(home);
+  const folder = statOf(home, translateHomeError);
   if (folder !== undefined && !folder.isDirectory()) {
     throw new AigwError(
       "invalid_value",
@@ -64,10 +65,10 @@ const incomplete = (message: string): AigwError => new AigwError("home_incomplet
 
 const exists = (path: string): boolean => statOf(path) !== undefined;
 
-const statOf = (path: string): Stats | undefined => {
+const statOf = (path: string, translate: typeof translateFsError = translateFsError): Stats | undefined => {
   try {
     return statSync(path, { throwIfNoEntry: false });
   } catch (error) {
-    throw translateFsError(error, path);
+    throw translate(error, path);
   }
 };

@@ -1,26 +1,34 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync } from "node:fs";
 import { kill, pid } from "node:process";
 import { AigwError } from "../errors.ts";
+import { createSigningKey } from "../keys/create-key.ts";
+import { rotateAtOnce } from "../keys/rotate.ts";
 import { randomId } from "../random-id.ts";
 import { assertPrivate, formatMasterKey, parseMasterKey, readMasterKeyFile } from "../sealing/master-key.ts";
 import { createSealer, verifyKeyCheck } from "../sealing/sealer.ts";
-import type { BackupFacts } from "../store/maintenance.ts";
+import type { RestoredFacts } from "../store/maintenance.ts";
 import { parseStoreUrl, restoreStore } from "../store/open-store.ts";
-import { translateFsError } from "../store/sqlite/files/translate-fs-error.ts";
 import { usagePathOf } from "../store/sqlite/usage-path.ts";
 import { defaultStoreUrl, masterKeyPath, restorePendingPath } from "./home-paths.ts";
 import type { HomeLocation } from "./inspect-home.ts";
 import { writePrivateFile } from "./key-file.ts";
+import { makeFolder } from "./make-folder.ts";
+import { translateHomeError } from "./translate-home-error.ts";
 
 export interface RestoreHomeOptions extends HomeLocation {
   /** Absolute path of what a backup wrote. */
   readonly file: string;
   /** Copied into the home. Without it the key is AIGW_MASTER_KEY's or the one that lies in the home already. */
   readonly masterKeyFile?: string | undefined;
+  /** Wall clock, milliseconds since the epoch, and who restores: for the record of it. */
+  readonly at: number;
+  readonly actor: string;
 }
 
 export interface RestoredHome {
-  readonly facts: BackupFacts;
+  readonly facts: RestoredFacts;
+  /** The new signing key. */
+  readonly kid: string;
   /** Where the key is from now on. */
   readonly key: "home" | "environment";
 }
@@ -28,6 +36,9 @@ export interface RestoredHome {
 /**
  * Restores a backup into a home that holds nothing, or nothing but its master key. While files are put in place a note
  * in the home says so; killed meanwhile, the home counts as incomplete, and the same call finishes the work.
+ *
+ * Every token ends with it. Clients have in the backup the epochs of then, so that a token which was ended since would be
+ * taken again; a new key signs, no other verifies, and none of their secrets is left.
  * @throws AigwError `already_exists`, `master_key_*`, `insecure_permissions`, `invalid_value`, `changed_meanwhile`, `store_*`
  */
 export const restoreHome = async (options: RestoreHomeOptions): Promise<RestoredHome> => {
@@ -35,11 +46,13 @@ export const restoreHome = async (options: RestoreHomeOptions): Promise<Restored
   const storeUrl = options.storeUrl ?? defaultStoreUrl(home);
   const { path } = parseStoreUrl(storeUrl);
   const key = keyFor(options);
+  const sealer = createSealer(key.bytes);
+  const fresh = createSigningKey(sealer, options.at);
   const undo: (() => void)[] = [];
   try {
     assertEmpty(home, path);
     if (!existsSync(home)) {
-      mkdirSync(home, { recursive: true, mode: 0o700 });
+      makeFolder(home);
       undo.push(() => removeIfEmpty(home));
     }
     assertPrivate(home, "folder");
@@ -48,7 +61,14 @@ export const restoreHome = async (options: RestoreHomeOptions): Promise<Restored
     undo.push(() => rmSync(note, { force: true }));
     setAside(path);
     const facts = await restoreStore(storeUrl, file, {
-      prove: (keyCheck) => verifyKeyCheck(createSealer(key.bytes), keyCheck),
+      prove: (keyCheck) => verifyKeyCheck(sealer, keyCheck),
+      renew: (keyring) => ({
+        action: "secret.restore",
+        subject: fresh.kid,
+        after: rotateAtOnce(keyring, fresh, options.at),
+      }),
+      at: options.at,
+      actor: options.actor,
       onProven: () => {
         if (!key.isNew) return;
         writePrivateFile(masterKeyPath(home), `${formatMasterKey(key.bytes)}\n`, "wx");
@@ -56,10 +76,10 @@ export const restoreHome = async (options: RestoreHomeOptions): Promise<Restored
       },
     });
     rmSync(note, { force: true });
-    return { facts, key: key.place };
+    return { facts, kid: fresh.kid, key: key.place };
   } catch (error) {
     for (const step of undo.reverse()) step();
-    throw translateFsError(error, home);
+    throw translateHomeError(error, home);
   }
 };
 

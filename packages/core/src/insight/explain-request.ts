@@ -45,12 +45,10 @@ export const explainRequest = (event: UsageEvent, client: Client | undefined, no
         command: `aigw service set ${service} --timeout 300s`,
       };
     }
-    case "aborted": {
-      const message = `The client left after ${took}, ${event.bytesOut === 0 ? "before anything was sent to it" : `with ${event.bytesOut} bytes sent to it`}. Often a timeout of its own.`;
-      return { code: "request_aborted", severity: "warning", message };
-    }
+    case "aborted":
+      return { code: "request_aborted", severity: "warning", message: aborted(event, took) };
     case "incomplete": {
-      const message = `${service} broke off in the middle of its answer after ${took}: the client got ${event.bytesOut} bytes and a broken transfer.`;
+      const message = `${service} broke off or fell silent in the middle of its answer, or the gateway was stopped: after ${took} the client had ${event.bytesOut} bytes and got a broken transfer.`;
       return { code: "request_incomplete", severity: "blocked", message, ...show };
     }
     case "revoked": {
@@ -63,6 +61,16 @@ export const explainRequest = (event: UsageEvent, client: Client | undefined, no
       };
     }
   }
+};
+
+/** By the client, in one way or another. */
+const aborted = ({ service, status, upstreamMs, bytesIn, bytesOut }: UsageEvent, took: string): string => {
+  // The gateway's own, and not one that the service sent.
+  if (status === 408 && upstreamMs === undefined) {
+    return `The client stopped sending in the middle of its request: after ${took} and ${bytesIn} bytes the gateway gave up with 408. ${service} was waiting for the rest.`;
+  }
+  if (status === 0) return `The client left after ${took}, before anything was sent to it. Often a timeout of its own.`;
+  return `The client left, or stopped reading or sending, and the transfer ended after ${took} with ${bytesOut} bytes sent to it. Often a timeout of its own, or a client that hangs.`;
 };
 
 const denied = (event: UsageEvent, client: Client | undefined, now: number): RequestFinding => {

@@ -1,3 +1,4 @@
+import { rfc3339 } from "../date-time.ts";
 import { AigwError } from "../errors.ts";
 import { DEFAULT_SUBJECT, NO_SENDER_NAME, NO_SUPPORT_ADDRESS, type OnboardingEmail } from "./email.ts";
 import type { OnboardingFacts } from "./facts.ts";
@@ -27,8 +28,7 @@ export const PLACEHOLDERS: Readonly<Record<string, Placeholder>> = {
     value: ({ expiresAt }) =>
       expiresAt === undefined
         ? "never"
-        : new Date(expiresAt)
-            .toISOString()
+        : rfc3339(expiresAt)
             .replace("T", " ")
             .replace(/:\d\d\.\d+Z$/, " UTC"),
   },

@@ -1,4 +1,12 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  type KeyObject,
+  randomBytes,
+} from "node:crypto";
 import { AigwError } from "../errors.ts";
 
 /** What a sealed value is for. A value sealed for one purpose cannot be opened for another. */
@@ -10,19 +18,25 @@ export interface Sealer {
   seal(purpose: SealPurpose, secret: Uint8Array): string;
   /** @throws AigwError `master_key_wrong` when it was sealed with another key or was altered */
   open(purpose: SealPurpose, sealed: string): Uint8Array;
+  /** HMAC-SHA-256 of `text`, under a key of this purpose and store and of nothing else. 32 bytes. */
+  mac(purpose: MacPurpose, storeId: string, text: string): Uint8Array;
 }
+
+/** What a code of authentication is for. No key of one purpose is another's, nor a sealing key. */
+export type MacPurpose = "gateway-proof";
 
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
 /** @param masterKey 32 bytes */
 export const createSealer = (masterKey: Uint8Array): Sealer => {
-  const keys = new Map<SealPurpose, Buffer>();
-  const keyFor = (purpose: SealPurpose): Buffer => {
-    const known = keys.get(purpose);
+  const keys = new Map<string, KeyObject>();
+  const keyFor = (purpose: SealPurpose | MacPurpose, salt = ""): KeyObject => {
+    const known = keys.get(`${purpose} ${salt}`);
     if (known) return known;
-    const key = Buffer.from(hkdfSync("sha256", masterKey, "", `aigw/v1/${purpose}`, 32));
-    keys.set(purpose, key);
+    // As an object: Node makes one of plain bytes for every use, which takes five times as long as the HMAC.
+    const key = createSecretKey(Buffer.from(hkdfSync("sha256", masterKey, salt, `aigw/v1/${purpose}`, 32)));
+    keys.set(`${purpose} ${salt}`, key);
     return key;
   };
   return {
@@ -32,6 +46,7 @@ export const createSealer = (masterKey: Uint8Array): Sealer => {
       const body = Buffer.concat([cipher.update(secret), cipher.final()]);
       return `v1.${Buffer.concat([nonce, cipher.getAuthTag(), body]).toString("base64url")}`;
     },
+    mac: (purpose, storeId, text) => createHmac("sha256", keyFor(purpose, storeId)).update(text).digest(),
     open(purpose, sealed) {
       try {
         const bytes = Buffer.from(sealed.replace(/^v1\./, ""), "base64url");

@@ -16,6 +16,7 @@ export type {
   Store,
   TokenIssue,
   TrafficStore,
+  UntrustedForwarder,
   UsagePage,
   UsageSlice,
   UsageSpan,

@@ -1,4 +1,6 @@
+import type { ChangeDraft } from "../changes/change.ts";
 import type { AigwError } from "../errors.ts";
+import type { Keyring } from "../keys/signing-key.ts";
 
 /** One file of a store. */
 export interface StoreFile {
@@ -38,9 +40,19 @@ export interface BackupFacts {
   readonly bytes: number;
 }
 
+export interface RestoredFacts extends BackupFacts {
+  /** The store's own head: one more than the backup's, by the change that {@link RestoreOptions.renew} made. */
+  readonly head: number;
+}
+
 export interface RestoreOptions {
   /** Proves that the master key at hand opens the backup; called before anything is put in place. See verifyKeyCheck. */
   readonly prove: (keyCheck: string) => void;
+  /** The change that is made to what was restored before anything is put in place, from the backup's signing keys. */
+  readonly renew: (keyring: Keyring) => ChangeDraft;
+  /** Recorded with that change: wall clock, milliseconds since the epoch, and who restores. */
+  readonly at: number;
+  readonly actor: string;
   /** Everything was checked; the store's files are put in place next. */
   readonly onProven: () => void;
 }

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import type { Clock } from "../clock.ts";
 import { AigwError } from "../errors.ts";
-import type { BackupFacts, BackupOptions, RestoreOptions, StoreInspection } from "./maintenance.ts";
+import type { BackupFacts, BackupOptions, RestoredFacts, RestoreOptions, StoreInspection } from "./maintenance.ts";
 import type { StoreSeed } from "./sqlite/create-sqlite-store.ts";
 import type { MaybePromise, Store } from "./store.ts";
 
@@ -97,7 +97,7 @@ export const createStore = async (url: string, seed: StoreSeed): Promise<boolean
  * Creates a store from a file that {@link OpenedStore.backup} wrote: complete or not at all, never over anything.
  * @throws AigwError `already_exists`, `invalid_value` when the file is no backup, `store_*`, and what `prove` throws
  */
-export const restoreStore = async (url: string, file: string, options: RestoreOptions): Promise<BackupFacts> => {
+export const restoreStore = async (url: string, file: string, options: RestoreOptions): Promise<RestoredFacts> => {
   const { path } = parseStoreUrl(url);
   const { restoreBackup } = await import("./sqlite/backup/restore-backup.ts");
   return restoreBackup(path, file, options);

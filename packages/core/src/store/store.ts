@@ -74,6 +74,15 @@ export interface Instance {
   readonly requestsPerSecond: number;
   /** Usage events lost since it started, because they could not be stored; 0 in health. */
   readonly droppedUsage: number;
+  /** Who sends forwarded fields without being trusted. Absent in older records. */
+  readonly untrustedForwarders?: readonly UntrustedForwarder[];
+}
+
+/** A peer whose forwarded fields count for nothing: a proxy that the gateway was not told of, or somebody who makes them up. */
+export interface UntrustedForwarder {
+  readonly peer: string;
+  /** The command that makes it a trusted proxy. */
+  readonly mend: string;
 }
 
 /** An instance as the store knows it. `lastSeenAgoMs` is by the store's own clock. */

@@ -56,6 +56,7 @@ const story = (): readonly ChangeDraft[] => {
     { action: "secret.withdraw", subject: second.kid, after: [first] },
     { action: "secret.activate", subject: second.kid, after: [first, { ...second, status: "active" }] },
     { action: "secret.rotate", subject: second.kid, after: [second] },
+    { action: "secret.restore", subject: second.kid, after: [{ ...second, status: "active" }] },
     { action: "client.remove", subject: "ann", after: null },
     { action: "client.add", subject: "ann", after: aClient({ name: "ann", displayName: "Ann" }) },
   ];

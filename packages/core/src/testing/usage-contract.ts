@@ -30,7 +30,13 @@ export const usageContract = (withStore: WithStore): void => {
       "comes back as it was recorded, in that order",
       withStore(async ({ one, two }) => {
         const { upstreamMs: _none, ...unanswered } = anEvent({ status: 0, outcome: "aborted" });
-        const events = [anEvent(), unanswered, anEvent({ at: 1, path: "/api/ocr/ü?", bytesOut: 2 ** 40 })];
+        const events = [
+          anEvent(),
+          unanswered,
+          anEvent({ at: 1, path: "/api/ocr/ü?", bytesOut: 2 ** 40 }),
+          anEvent({ status: 502, outcome: "upstream_error", reason: "refused" }),
+          anEvent({ status: 429, outcome: "limited", count: 1_000 }),
+        ];
         await one.traffic.recordUsage(events);
         assert.deepEqual((await two.traffic.latestUsage({}, 10)).events, events);
       }),

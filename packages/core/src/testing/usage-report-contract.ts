@@ -18,7 +18,7 @@ import type { WithStore } from "./store-contract.ts";
 const DAY = Date.UTC(2027, 0, 10);
 const STATUSES = [200, 200, 200, 404, 429, 502];
 
-/** 400 events over four days, no two alike, not in the order of time. */
+/** 400 events over four days, no two alike, not in the order of time; some stand for several requests. */
 const someEvents = (): readonly UsageEvent[] =>
   Array.from({ length: 400 }, (_, index) =>
     anEvent({
@@ -30,6 +30,7 @@ const someEvents = (): readonly UsageEvent[] =>
       latencyMs: (index % 40) ** 2 / 2,
       bytesIn: index,
       bytesOut: 2 * index,
+      ...(index % 9 === 0 && { count: 2 + (index % 5) }),
     }),
   );
 
@@ -58,9 +59,10 @@ const counted = (
     const key = by.map((name) => KEYS[name](event));
     const row = rows.get(key.join()) ?? { key, tally: emptyTally() };
     rows.set(key.join(), row);
-    addCalls(row.tally, { ...event, requests: 1 });
+    const { count: requests = 1 } = event;
+    addCalls(row.tally, { ...event, requests, latencyMs: event.latencyMs * requests });
     const bucket = bucketOf(event.latencyMs);
-    if (isTimed(event.outcome)) row.tally.latencies[bucket] = (row.tally.latencies[bucket] ?? 0) + 1;
+    if (isTimed(event.outcome)) row.tally.latencies[bucket] = (row.tally.latencies[bucket] ?? 0) + requests;
   }
   return sorted([...rows.values()]);
 };
@@ -228,8 +230,9 @@ export const usageReportContract = (withStore: WithStore): void => {
             times.toSorted((a, b) => a - b),
           );
           const total = counted(events, [], span.filter, span.until)[0]?.tally.requests ?? 0;
-          assert.equal(found.length, total, JSON.stringify(fields));
-          assert.equal(new Set(found.map((event) => event.id)).size, total);
+          const requests = found.reduce((sum, { count = 1 }) => sum + count, 0);
+          assert.equal(requests, total, JSON.stringify(fields));
+          assert.equal(new Set(found.map((event) => event.id)).size, found.length);
         }
       }),
     );

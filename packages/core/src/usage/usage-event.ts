@@ -12,7 +12,7 @@ export const OUTCOMES: readonly Outcome[] = [
   "revoked",
 ];
 
-/** One request of one client. */
+/** One request of one client, or several refused ones alike. */
 export interface UsageEvent {
   /** Unique for ever: instance id + `.` + counter. Recording the same id again changes nothing. */
   readonly id: string;
@@ -36,6 +36,13 @@ export interface UsageEvent {
   readonly bytesOut: number;
   readonly requestId: string;
   readonly outcome: Outcome;
+  /** Why the upstream failed: a code of a closed list. Absent when it did not. */
+  readonly reason?: string;
+  /**
+   * How many requests this event stands for, ≥ 2; absent: 1. Then `at` is the first one's time, `bytesIn` and `bytesOut`
+   * are sums, `latencyMs` is the mean, and the rest is the first one's.
+   */
+  readonly count?: number;
 }
 
 /** Which events; every given field must match. */

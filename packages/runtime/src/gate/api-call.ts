@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { TokenClaims } from "@aigw/core/tokens";
 import type { GatewayRequest } from "../gateway-env.ts";
 import type { CallMeter, Metered } from "../metering/call-meter.ts";
+import type { Identified } from "../peer/callers.ts";
 import type { Call, CallResult, Upstream } from "../proxy/call.ts";
 
 const PREFIX = "/api/".length;
@@ -10,12 +11,11 @@ const PREFIX = "/api/".length;
  * One request under `/api/` on its way through the gateway, with what each step finds out about it: one object for all
  * of them, so that a request costs no copies and no closures.
  */
-export class ApiCall implements Call, Metered {
+export class ApiCall implements Call, Metered, Identified {
   readonly incoming: IncomingMessage;
   readonly outgoing: ServerResponse;
   readonly requestId: string;
   readonly expectsContinue: boolean;
-  readonly scheme: "http" | "https";
   readonly method: string;
   /** `/api/ocr/v1/x?y=1` → `/api/ocr/v1/x`, `ocr`, `/v1/x?y=1`. */
   readonly path: string;
@@ -26,20 +26,18 @@ export class ApiCall implements Call, Metered {
   /** The gate sets these before it forwards the call. */
   claims!: TokenClaims;
   clientName!: string;
+  clientAddress!: string;
+  scheme!: "http" | "https";
+  host: string | undefined;
   upstream!: Upstream;
   responseFields!: readonly string[];
   readonly #meter: CallMeter;
 
-  constructor(
-    { incoming, outgoing, target, requestId, expectsContinue }: GatewayRequest,
-    scheme: "http" | "https",
-    meter: CallMeter,
-  ) {
+  constructor({ incoming, outgoing, target, requestId, expectsContinue }: GatewayRequest, meter: CallMeter) {
     this.incoming = incoming;
     this.outgoing = outgoing;
     this.requestId = requestId;
     this.expectsContinue = expectsContinue;
-    this.scheme = scheme;
     this.method = incoming.method ?? "GET";
     const query = target.indexOf("?");
     this.path = query === -1 ? target : target.slice(0, query);

@@ -4,6 +4,7 @@ import type { ControlFollower } from "../follow/control-follower.ts";
 import type { GatewayRequest } from "../gateway-env.ts";
 import { PROBLEMS, type ProblemCode, problemBody } from "../http-errors.ts";
 import type { CallMeter } from "../metering/call-meter.ts";
+import type { Callers } from "../peer/callers.ts";
 import { refuse } from "../proxy/lingering-close.ts";
 import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
 import { secondsUntil } from "../seconds.ts";
@@ -17,7 +18,7 @@ export interface ApiGateDeps {
   readonly limiter: Limiter;
   readonly proxy: ReverseProxy<ApiCall>;
   readonly meter: CallMeter;
-  readonly scheme: "http" | "https";
+  readonly callers: Callers;
   /** A request that belongs to nobody was refused. */
   readonly onStranger: (code: ProblemCode) => void;
   readonly onError: (error: unknown, requestId: string) => void;
@@ -39,8 +40,8 @@ export class ApiGate {
 
   /** Takes a request under `/api/` over; always answers it. */
   handle(request: GatewayRequest): void {
-    const { scheme, meter, follower } = this.#deps;
-    const call = new ApiCall(request, scheme, meter);
+    const { meter, follower } = this.#deps;
+    const call = new ApiCall(request, meter);
     try {
       const fresh = follower.isFresh();
       if (fresh instanceof Promise) this.#later(call, fresh, (is) => this.#authenticate(call, is));
@@ -91,7 +92,14 @@ export class ApiGate {
     call.claims = claims;
     call.clientName = client.name;
     call.responseFields = answerFields(client.name, permit);
-    this.#deps.proxy.forward(call);
+    if (this.#deps.callers.identify(call)) this.#deps.proxy.forward(call);
+    else this.#leave(call, client);
+  }
+
+  /** Whose client is gone before anything was asked of it: no upstream is to work for nobody. */
+  #leave(call: ApiCall, client: Client): void {
+    call.incoming.socket.destroy();
+    this.#deps.meter.end(call, client.name, { outcome: "aborted", status: 0, bytesIn: 0, bytesOut: 0 });
   }
 
   /** While it waited for its permit, it may have been revoked, or the service removed or taken from it. */

@@ -1,6 +1,7 @@
 import { effectiveSettings, type GuideFacts, guideFacts } from "@aigw/core/onboarding";
 import type { ControlFollower } from "../follow/control-follower.ts";
 import { openApiDocument } from "../openapi/document.ts";
+import { ownPublicUrl } from "../own-url.ts";
 import { type PublicDocument, publicDocument } from "../routes/document-route.ts";
 import { GUIDE_POLICY, guidePage } from "./guide-page.ts";
 
@@ -51,9 +52,6 @@ export class ClientDocs {
 
   #facts(): GuideFacts {
     const { follower, env, ownUrl } = this.#options;
-    return guideFacts(follower.serviceNames(), effectiveSettings(follower.settings, env), reachable(ownUrl()));
+    return guideFacts(follower.serviceNames(), effectiveSettings(follower.settings, env), ownPublicUrl(ownUrl()));
   }
 }
-
-/** A gateway that listens everywhere is not called by that address. */
-const reachable = (url: string): string => url.replace(/\/\/(0\.0\.0\.0|\[::\])/, "//127.0.0.1");

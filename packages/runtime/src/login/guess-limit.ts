@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { isIPv6 } from "node:net";
 import type { MaybePromise, TrafficStore } from "@aigw/core";
 import { Limiter, type Permit } from "@aigw/core/limits";
 
@@ -30,9 +29,8 @@ export class GuessLimit {
   }
 
   /** @returns the attempt, or for how many milliseconds to wait */
-  async attempt(username: string, remoteAddress: string): Promise<Attempt | { readonly waitMs: number }> {
-    const source = sourceOf(remoteAddress);
-    const accountKey = accountKeyOf(username, remoteAddress);
+  async attempt({ username, source }: Attempted): Promise<Attempt | { readonly waitMs: number }> {
+    const accountKey = accountKeyOf(username, source);
     const sourceKey = `login-source:${source}`;
     // Looked at first: a source that is over its bound costs no write, whatever names it tries.
     const already = await this.#limiter.peek(sourceKey, PER_SOURCE);
@@ -51,8 +49,8 @@ export class GuessLimit {
    * Attempts at one account from one source one after the other: a right password that is still being checked must not
    * count against the next one. Few are longer than a hash.
    */
-  async inTurn<T>({ username, remoteAddress }: Attempted, work: () => Promise<T>): Promise<T> {
-    const key = accountKeyOf(username, remoteAddress);
+  async inTurn<T>({ username, source }: Attempted, work: () => Promise<T>): Promise<T> {
+    const key = accountKeyOf(username, source);
     const mine = Promise.resolve(this.#turns.get(key)).then(work, work);
     this.#turns.set(key, mine);
     try {
@@ -80,23 +78,11 @@ export class GuessLimit {
 
 interface Attempted {
   readonly username: string;
-  readonly remoteAddress: string;
+  /** Who tries, as `Callers.sourceOf` says it. */
+  readonly source: string;
 }
 
-const accountKeyOf = (username: string, remoteAddress: string): string =>
-  `login:${digest(`${sourceOf(remoteAddress)} ${username}`)}`;
+const accountKeyOf = (username: string, source: string): string => `login:${digest(`${source} ${username}`)}`;
 
 /** A name of any length and content becomes a key of fixed size. */
 const digest = (text: string): string => createHash("sha256").update(text).digest("base64url").slice(0, 22);
-
-/** One IPv6 subscriber has a whole /64 to send from (RFC 6177), so that is the source; IPv4-mapped counts as IPv4. */
-const sourceOf = (address: string): string => {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (mapped !== undefined) return mapped;
-  if (!isIPv6(address)) return address;
-  const [head = "", tail = ""] = (address.split("%", 1)[0] ?? "").split("::");
-  const left = head === "" ? [] : head.split(":");
-  const right = tail === "" ? [] : tail.split(":");
-  const zeros = Math.max(0, 8 - left.length - right.length);
-  return `${[...left, ...Array<string>(zeros).fill("0"), ...right].slice(0, 4).join(":")}::/64`;
-};

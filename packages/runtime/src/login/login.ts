@@ -1,5 +1,5 @@
 import type { Client, TokenIssue } from "@aigw/core";
-import { hashPassword, needsRehash, verifyPassword } from "@aigw/core/passwords";
+import { hashPassword, needsRehash, passwordForms, rightForm } from "@aigw/core/passwords";
 import { randomId } from "@aigw/core/random-id";
 import { issueToken, type TokenRealm } from "@aigw/core/tokens";
 import type { ControlFollower } from "../follow/control-follower.ts";
@@ -16,7 +16,7 @@ export interface LoginDeps {
   readonly realm: TokenRealm;
   readonly tokenNow: () => number;
   readonly noteToken: (issue: TokenIssue) => void;
-  /** Its password was right, but is stored under weaker parameters than today's. */
+  /** Its password was right, but is stored under weaker parameters than today's, or not of its NFC. */
   readonly onWeakHash: (client: Client, password: string) => void;
 }
 
@@ -36,20 +36,22 @@ export class Login {
     this.#deps = deps;
   }
 
-  attempt(credentials: Credentials, remoteAddress: string): Promise<LoginResult> {
+  /** @param source who tries, as `Callers.sourceOf` says it */
+  attempt(credentials: Credentials, source: string): Promise<LoginResult> {
     const { username } = credentials;
-    return this.#deps.guessLimit.inTurn({ username, remoteAddress }, () => this.#attempt(credentials, remoteAddress));
+    return this.#deps.guessLimit.inTurn({ username, source }, () => this.#attempt(credentials, source));
   }
 
-  async #attempt({ username, password }: Credentials, remoteAddress: string): Promise<LoginResult> {
+  async #attempt({ username, password, asSent }: Credentials, source: string): Promise<LoginResult> {
     const { follower, guessLimit, hashSlots } = this.#deps;
     await follower.refresh();
     if (!(await follower.isFresh())) return { kind: "unavailable" };
-    const attempt = await guessLimit.attempt(username, remoteAddress);
+    const attempt = await guessLimit.attempt({ username, source });
     if ("waitMs" in attempt) return { kind: "slow_down", waitMs: attempt.waitMs };
     const before = follower.clientByName(username);
     const hash = before?.passwordHash ?? (await this.#decoyHash);
-    const right = await hashSlots.run(() => verifyPassword(hash, password));
+    const all = before === undefined || this.#deps.authenticator.standing(before) !== "active";
+    const right = await hashSlots.run(() => rightForm(hash, passwordForms(password, asSent), all));
     if (right === undefined) {
       await attempt.forgive();
       return { kind: "unavailable" };
@@ -57,9 +59,9 @@ export class Login {
     // Read again: it may have been revoked or given a new password while the hash was computed.
     const client = follower.clientByName(username);
     const same = client !== undefined && client.id === before?.id && client.epoch === before.epoch;
-    if (!right || !same || this.#deps.authenticator.standing(client) !== "active") return { kind: "denied" };
+    if (right === false || !same || this.#deps.authenticator.standing(client) !== "active") return { kind: "denied" };
     await attempt.forgive();
-    return this.#issue(client, password);
+    return this.#issue(client, right);
   }
 
   async #issue(client: Client, password: string): Promise<LoginResult> {
@@ -74,7 +76,7 @@ export class Login {
       issuedAt: issuedAt * 1000,
       expiresAt: expiresAt * 1000,
     });
-    if (needsRehash(client.passwordHash)) onWeakHash(client, password);
+    if (needsRehash(client.passwordHash, password)) onWeakHash(client, password);
     return { kind: "token", token, expiresInS: expiresAt - issuedAt };
   }
 }

@@ -26,6 +26,25 @@ const TOKEN: JsonObject = {
   },
 };
 
+const PROOF: JsonObject = get({
+  operationId: "getProof",
+  summary: "Whether this gateway belongs to a store",
+  description:
+    "For admins: before a password is sent anywhere, whoever answers there shows that it holds the store's key. The proof is an HMAC of the challenge, the nonce and the public URL, and says nothing to whoever does not hold that key.",
+  parameters: [
+    {
+      name: "challenge",
+      in: "query",
+      required: true,
+      description: "32 bytes at random, in base64url.",
+      schema: { type: "string", pattern: "^[A-Za-z0-9_-]{43}$" },
+    },
+  ],
+  responses: guarded({
+    "200": { description: "The proof.", headers: headers("Cache-Control"), content: json("Proof") },
+  }),
+});
+
 const CALL_METHODS = ["get", "put", "post", "delete", "options", "head", "patch"] as const;
 const WITHOUT_BODY: readonly string[] = ["get", "head"];
 
@@ -59,6 +78,7 @@ const document = (operationId: string, summary: string, content: JsonObject): Js
 /** `paths`: every route of the public address. */
 export const PATHS: JsonObject = {
   "/auth/token": TOKEN,
+  "/auth/proof": PROOF,
   "/api/{service}": call("", ["service"]),
   "/api/{service}/{path}": call("Path", ["service", "path"]),
   "/health": get({

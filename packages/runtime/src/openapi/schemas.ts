@@ -56,6 +56,11 @@ export const SCHEMAS: JsonObject = {
     },
     { description: "RFC 9457, with an `error` member in the form that OpenAI-style SDKs print." },
   ),
+  Proof: object({
+    nonce: { type: "string", pattern: "^[A-Za-z0-9_-]{22}$", description: "The gateway's own part of it." },
+    public_url: { type: "string", description: "Where this gateway says that clients reach it." },
+    proof: { type: "string", pattern: "^[A-Za-z0-9_-]{43}$" },
+  }),
   Health: object({ status: { const: "ok" } }),
   Readiness: object({ status: { enum: ["ready", "not ready"] } }),
 };

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Outcome } from "@aigw/core";
 import type { Placed } from "./dense-list.ts";
+import type { SendQueues } from "./send-queues.ts";
 
 /**
  * Where a service's calls go. Prepare one object per version of a service and hand the same one to every call: what
@@ -28,7 +29,10 @@ export interface Call {
   readonly rest: string;
   readonly requestId: string;
   readonly clientName: string;
+  /** Who is calling, as `X-Forwarded-For`, `-Proto` and `-Host` tell the upstream. */
+  readonly clientAddress: string;
   readonly scheme: "http" | "https";
+  readonly host: string | undefined;
   /** Set on the answer, also on the gateway's own 502 and 504: name, value, name, value … (X-Request-ID not among them). */
   readonly responseFields: readonly string[];
   /** The request said `Expect: 100-continue` and no 100 was sent yet. */
@@ -63,6 +67,7 @@ export interface Exchange {
 export interface ExchangeOwner<C extends Call> {
   /** Monotonic, milliseconds. */
   readonly clock: () => number;
+  readonly sendQueues: SendQueues;
   ended(exchange: TimedExchange<C>): void;
 }
 

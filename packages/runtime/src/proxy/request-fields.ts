@@ -48,12 +48,6 @@ export class ServiceFields {
   }
 }
 
-/** IPv4 peers of a dual-stack listener appear as `::ffff:192.0.2.1`. */
-const peerAddress = (address: string | undefined): string => {
-  if (address === undefined) return "unknown";
-  return address.startsWith("::ffff:") ? address.slice(7) : address;
-};
-
 /**
  * The fields for the upstream: first everything is removed that a client must not say, then ours are set, so that
  * `Connection: X-Client-ID` cannot remove what the gateway vouches for.
@@ -88,12 +82,12 @@ export const requestFields = (call: Call, service: ServiceFields): string[] => {
     "Via",
     `${via}1.1 aigw`,
     "X-Forwarded-For",
-    peerAddress(call.incoming.socket.remoteAddress),
+    call.clientAddress,
     "X-Forwarded-Proto",
     call.scheme,
   );
-  const { host, "content-length": length, "transfer-encoding": coding } = call.incoming.headers;
-  if (host !== undefined) fields.push("X-Forwarded-Host", host);
+  const { "content-length": length, "transfer-encoding": coding } = call.incoming.headers;
+  if (call.host !== undefined) fields.push("X-Forwarded-Host", call.host);
   // After what `Connection` removes: a client must not be able to change where its body ends.
   if (coding !== undefined) fields.push("Transfer-Encoding", "chunked");
   else if (length !== undefined) fields.push("Content-Length", length);

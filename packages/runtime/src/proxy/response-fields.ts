@@ -31,8 +31,8 @@ export const responseFields = (raw: readonly string[], status: number): string[]
     const { fate, normal } = names.of(name);
     if (fate === KEEP) fields.push(name, value);
     else if (fate === CONNECTION && namesFields(value)) connection += `,${value}`;
-    // RFC 9110 §8.6 forbids Content-Length in a 204; a client that believes it waits for content.
-    else if (fate === FRAMING && normal === "content-length" && status !== 204) length = value;
+    // RFC 9110 §8.6 forbids Content-Length in a 1xx and a 204; a client that believes it waits for content.
+    else if (fate === FRAMING && normal === "content-length" && status >= 200 && status !== 204) length = value;
   }
   if (connection !== "") fields = withoutNamed(fields, connection);
   // After what `Connection` removes: the client must be able to tell where the content ends.

@@ -1,6 +1,7 @@
 import type { Call, Exchange, ExchangeOwner, TimedExchange, Upstream } from "./call.ts";
 import { DenseList } from "./dense-list.ts";
 import { Route } from "./route.ts";
+import { SendQueues } from "./send-queues.ts";
 import { ConnectionPool } from "./upstream/connection-pool.ts";
 import { UpstreamExchange } from "./upstream-exchange.ts";
 
@@ -14,6 +15,7 @@ export interface ReverseProxyOptions {
 /** Forwards calls to their upstreams and streams the answers back. */
 export class ReverseProxy<C extends Call = Call> implements ExchangeOwner<C> {
   readonly clock: () => number;
+  readonly sendQueues: SendQueues = new SendQueues();
   readonly #open = new DenseList<TimedExchange<C>>();
   readonly #pools = new Map<string, ConnectionPool>();
   readonly #routes = new WeakMap<Upstream, Route>();

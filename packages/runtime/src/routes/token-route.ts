@@ -3,6 +3,7 @@ import type { Handler } from "hono";
 import type { GatewayEnv } from "../gateway-env.ts";
 import { readCredentials, TOKEN_ERRORS, type TokenErrorCode, type TokenRefusal } from "../login/credentials.ts";
 import type { Login, LoginResult } from "../login/login.ts";
+import type { Callers } from "../peer/callers.ts";
 import { secondsUntil } from "../seconds.ts";
 
 const MAX_BODY_BYTES = 8192;
@@ -17,7 +18,7 @@ const NO_STORE = { "Cache-Control": "no-store", Pragma: "no-cache" };
  * @param onResult told how each request ended
  */
 export const tokenRoute =
-  (login: Login, onResult: (result: "ok" | TokenErrorCode) => void): Handler<GatewayEnv> =>
+  (login: Login, callers: Callers, onResult: (result: "ok" | TokenErrorCode) => void): Handler<GatewayEnv> =>
   async (c) => {
     const { incoming, outgoing, expectsContinue } = c.env;
     const refuse = (refusal: TokenRefusal, fields: Record<string, string> = {}): Response => {
@@ -36,7 +37,7 @@ export const tokenRoute =
     }
     const credentials = readCredentials(incoming.headers.authorization, incoming.headers["content-type"], body);
     if ("error" in credentials) return refuse(credentials);
-    const result = await login.attempt(credentials, incoming.socket.remoteAddress ?? "");
+    const result = await login.attempt(credentials, callers.sourceOf(incoming));
     if (result.kind === "token") {
       onResult("ok");
       const { token, expiresInS } = result;

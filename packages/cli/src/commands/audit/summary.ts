@@ -41,6 +41,8 @@ export const summaryOf = (change: Change, before: Change | undefined): string =>
       return `signs; ${verifyingUntil(change.after)}`;
     case "secret.withdraw":
       return "taken back: a gateway did not confirm it";
+    case "secret.restore":
+      return "a backup was restored; earlier tokens are dead";
     case "config.set":
       return SETTINGS[change.subject]?.secret === true ? "sealed" : String(change.after);
     case "config.unset":

@@ -50,7 +50,7 @@ export const run = (options: OnboardManyOptions, ctx: Context): Promise<void> =>
     const server = options.send ? smtpServerOf(ctx, settings, home.sealer) : undefined;
     const folder = options.out === undefined ? undefined : prepared(ctx, options.out, names, options.force);
     const stop = new AbortController();
-    const prover = await findProver(ctx, settings["public-url"], options.verify, stop.signal);
+    const prover = await findProver(ctx, home, settings["public-url"], options.verify, stop.signal);
 
     const forget = ctx.io.onStop(() => stop.abort());
     try {

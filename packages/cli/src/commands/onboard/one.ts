@@ -50,7 +50,7 @@ export const run = (options: OnboardOptions, ctx: Context): Promise<void> =>
     const outgoing = await outgoingOf(ctx, home, options, () => senderOf(settings));
     const server = options.send ? smtpServerOf(ctx, settings, home.sealer) : undefined;
     const stop = new AbortController();
-    const prover = await findProver(ctx, settings["public-url"], options.verify, stop.signal);
+    const prover = await findProver(ctx, home, settings["public-url"], options.verify, stop.signal);
     const chosen = options.passwordStdin ? await readPassword(ctx) : undefined;
     const file = reserved(ctx, options);
     let forget = (): void => undefined;

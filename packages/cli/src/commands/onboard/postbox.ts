@@ -4,6 +4,7 @@ import type { Home } from "../../home.ts";
 import { makePrivateFolder, reserveMessageFile } from "../../mail/message-file.ts";
 import { deliverMessage, INTERRUPTED } from "../../mail/nodemailer.ts";
 import type { SmtpServer } from "../../mail/smtp-server.ts";
+import { rfc3339 } from "../../output/time.ts";
 
 /** What became of a message that was to be sent. */
 export interface Posted {
@@ -45,7 +46,7 @@ export const keep = (
   { name, at, bytes }: { readonly name: string; readonly at: number; readonly bytes: Buffer },
 ): string | undefined => {
   const folder = join(home.path, "unsent");
-  const stamp = new Date(at).toISOString().replace(/[-:.]/g, "");
+  const stamp = rfc3339(at).replace(/[-:.]/g, "");
   try {
     makePrivateFolder(folder);
     const file = reserveMessageFile(join(folder, `${name}-${stamp}.eml`), false);

@@ -4,29 +4,33 @@ import { type Client, limitOf, standingOf } from "@aigw/core/clients";
 import { AigwError, isStoreFault } from "@aigw/core/errors";
 import { type OnboardingFacts, quickStart } from "@aigw/core/onboarding";
 import type { Context } from "../../context.ts";
+import { identityOf } from "../../gateway-proof.ts";
 import type { Home } from "../../home.ts";
 import { stepsIn } from "../../quick-start/commands.ts";
-import { lookAt } from "../../quick-start/look.ts";
+import { lookAt, type Seen } from "../../quick-start/look.ts";
 import { findShell, type Shell } from "../../quick-start/shell.ts";
 import { type Step, type Trial, tryQuickStart } from "../../quick-start/try-quick-start.ts";
 
-/** The shell to try quick starts with; undefined when they cannot or shall not be tried. */
-export type Prover = Shell | undefined;
+/** What quick starts are tried with; undefined when they cannot or shall not be tried. */
+export type Prover = { readonly shell: Shell; readonly look: () => Promise<Seen> } | undefined;
 
 /**
- * Looks who answers at the public URL, before anything is changed.
+ * Has whoever answers at the public URL prove that it belongs to this store, before anything is changed.
  * @throws AigwError `failed` when it is somebody whom no client's credentials must be sent to
  */
 export const findProver = async (
   ctx: Context,
+  home: Home,
   { value: publicUrl = "", source }: EffectiveSetting,
   verify: boolean,
   stop: AbortSignal,
 ): Promise<Prover> => {
   if (!verify) return undefined;
   const shell = await findShell(ctx.env, stop);
-  const seen = await lookAt(shell, publicUrl);
-  if (seen.kind === "gateway") return shell;
+  const identity = identityOf(home);
+  const look = (): Promise<Seen> => lookAt(shell, publicUrl, identity);
+  const seen = await look();
+  if (seen.kind === "gateway") return { shell, look };
   // The default is nobody's word for where the gateway is: whatever else runs on that port is no contradiction.
   if (seen.kind === "foreign" && source !== "default") {
     throw new AigwError(
@@ -34,8 +38,9 @@ export const findProver = async (
       `${seen.reason} Nothing was changed. Correct it: aigw config set public-url <url>; or skip this check with --no-verify.`,
     );
   }
-  const why = seen.kind === "silent" ? ` (${seen.reason})` : "";
-  await ctx.out.note(`No gateway answers at ${publicUrl}${why}: the quick start could not be tried.`);
+  await ctx.out.note(
+    `No gateway answers at ${publicUrl} (${seen.reason.replace(/\.$/, "")}): the quick start could not be tried.`,
+  );
   return undefined;
 };
 
@@ -58,9 +63,15 @@ export const prove = async (
   if (prover === undefined || standingOf(client, ctx.clock.now()) !== "active") {
     return { trial: undefined, client, problem: undefined };
   }
+  // Others may have been served meanwhile, and whoever answers now gets the password.
+  const seen = await prover.look();
+  if (seen.kind !== "gateway") {
+    const why = seen.kind === "silent" ? `no gateway answers any more (${seen.reason})` : seen.reason;
+    return { trial: undefined, client, problem: why.replace(/\.$/, "") };
+  }
   // A text without a quick start of its own is proven by ours.
   const steps = stepsIn(text, facts.publicUrl) ?? quickStart(facts);
-  const trial = await tryQuickStart(prover, steps, limitOf(client));
+  const trial = await tryQuickStart(prover.shell, steps, limitOf(client));
   if (!trial.works) return { trial, client, problem: failuresOf(trial) };
   return { trial, client: await recorded(ctx, home, client), problem: undefined };
 };

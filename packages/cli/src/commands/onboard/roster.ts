@@ -1,4 +1,5 @@
 import type { Client, CredentialsRequest, Service } from "@aigw/core";
+import { LAST_INSTANT } from "@aigw/core/date-time";
 import type { Person } from "./people.ts";
 
 export interface Roster {
@@ -60,7 +61,8 @@ const differences = (person: Person, client: Client): readonly string[] => {
     ["display name", person.displayName, client.displayName],
     ["services", person.services?.join(), client.services?.join()],
     ["limit", person.limit, client.limit],
-    ["expires", person.expiresAt, client.expiresAt],
+    // An earlier aigw stored the end of 9999-12-31 as the first moment of a year that cannot be written.
+    ["expires", person.expiresAt, client.expiresAt && Math.min(client.expiresAt, LAST_INSTANT)],
     ["note", person.note, client.note],
   ];
   return pairs.filter(([, row, stored]) => row !== undefined && row !== stored).map(([what]) => what);

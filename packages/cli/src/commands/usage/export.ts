@@ -83,9 +83,11 @@ const FIELDS: readonly (keyof UsageEventJson)[] = [
   "bytesOut",
   "requestId",
   "outcome",
+  "reason",
+  "count",
 ];
 
 const csvOf = (event: UsageEvent): string => {
-  const json = usageEventJson(event);
+  const json = { reason: null, count: 1, ...usageEventJson(event) };
   return csvLine(FIELDS.map((name) => json[name]));
 };

@@ -5,6 +5,7 @@ import { parseServiceName } from "@aigw/core/services";
 import type { Command } from "commander";
 import type { Context } from "../../context.ts";
 import { flag } from "../../flag.ts";
+import { rfc3339 } from "../../output/time.ts";
 import { parseSince, parseStatusRange } from "../../parse-value.ts";
 
 export interface FilterFlags {
@@ -41,6 +42,6 @@ export const filterOf = ({ client, service, status }: FilterFlags, since: number
 /** @throws AigwError `invalid_value` when the period ends before it begins */
 export const assertPeriod = (since: number | undefined, until: number | undefined): void => {
   if (since === undefined || until === undefined || since < until) return;
-  const [from, to] = [since, until].map((at) => new Date(at).toISOString());
+  const [from, to] = [since, until].map(rfc3339);
   throw new AigwError("invalid_value", `--until ${to} is not after --since ${from}: use a later one.`);
 };

@@ -27,7 +27,7 @@ export const judgeGateways = (gateways: readonly SeenInstance[], head: number): 
 };
 
 const judge = (gateway: SeenInstance, head: number): readonly Finding[] => {
-  const { id, pid, state, appliedRev, droppedUsage, lastSeenAgoMs, version } = gateway;
+  const { id, pid, state, appliedRev, droppedUsage, untrustedForwarders = [], lastSeenAgoMs, version } = gateway;
   const about = `gateway ${gatewayName(gateway)}`;
   const restart =
     gateway.worker === undefined
@@ -61,6 +61,14 @@ const judge = (gateway: SeenInstance, head: number): readonly Finding[] => {
       about,
       message: `It has lost ${droppedUsage} usage events since it started, because they could not be stored.`,
       fix: "aigw doctor shows what ails the store; the count starts anew with the gateway",
+    });
+  }
+  for (const { peer, mend } of untrustedForwarders) {
+    findings.push({
+      code: "gateway_untrusted_proxy",
+      about,
+      message: `${peer} sends forwarded fields and is no trusted proxy, so they count for nothing: if it is your proxy, all its clients share one bound on guessing.`,
+      fix: `if it is your proxy: ${mend}; if not, nothing`,
     });
   }
   return findings;

@@ -7,7 +7,11 @@ import { type Finding, quoted } from "../finding.ts";
 const about = "home";
 
 /** Is everything there, may nobody else get at it, may this user write it? */
-export const checkHome = ({ state, loose }: HomeExamination, home: string, database: string): readonly Finding[] => {
+export const checkHome = (
+  { state, loose, group }: HomeExamination,
+  home: string,
+  database: string,
+): readonly Finding[] => {
   if (state === "empty") {
     return [{ code: "home_empty", about, message: `${home} holds nothing yet.`, fix: "aigw init" }];
   }
@@ -29,6 +33,10 @@ export const checkHome = ({ state, loose }: HomeExamination, home: string, datab
         fix: `run aigw as the user it belongs to, or: chown -R "$(id -un)" ${quoted(dirname(database))}`,
       });
     }
+  }
+  if (group !== undefined) {
+    const message = `Members of group ${group} may get at ${home}, as AIGW_GROUP_ACCESS has it; others may not`;
+    findings.push({ code: "home_shared", about, message });
   }
   return findings.length > 0 ? findings : [{ code: "home_ready", about, message: `${home}, for this user alone` }];
 };

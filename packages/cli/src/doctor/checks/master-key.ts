@@ -8,7 +8,7 @@ export const checkMasterKey = ({ state, keyProblem, store }: HomeExamination, so
   if (state === "empty") return [];
   if (keyProblem !== undefined) {
     // A key that others can read is a key; home_loose names the command.
-    if (keyProblem.code === "insecure_permissions") return [];
+    if (keyProblem.code === "insecure_permissions" && keyProblem.details["mode"] !== undefined) return [];
     return [
       {
         code: "master_key_broken",

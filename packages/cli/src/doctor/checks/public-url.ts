@@ -1,4 +1,5 @@
 import { isPlainHttp } from "@aigw/core/config";
+import { askForProof, type Identity, refusalIn, type Verdict } from "../../gateway-proof.ts";
 import type { Finding } from "../finding.ts";
 import { type ProbeResult, probe, reasonFor } from "../probe.ts";
 import { judgeCertificate, showCertificate } from "./certificate.ts";
@@ -13,7 +14,12 @@ export interface PublicUrl {
   readonly isDefault: boolean;
 }
 
-export const checkPublicUrl = async ({ value, isDefault }: PublicUrl, now: number): Promise<readonly Finding[]> => {
+/** @param identity what a gateway of this store can prove; absent when that cannot be judged */
+export const checkPublicUrl = async (
+  { value, isDefault }: PublicUrl,
+  now: number,
+  identity?: Identity,
+): Promise<readonly Finding[]> => {
   // What nobody has set is not where clients are sent; that a gateway runs is checked elsewhere.
   if (isDefault) {
     return [
@@ -26,16 +32,38 @@ export const checkPublicUrl = async ({ value, isDefault }: PublicUrl, now: numbe
     ];
   }
   const url = new URL(value);
-  const [shown, call, ready] = await Promise.all([
+  const [shown, verdict, call, ready] = await Promise.all([
     url.protocol === "https:" ? showCertificate(url, TIMEOUT_MS) : undefined,
+    identity && verdictAt(value, identity),
     ask(`${value}/api/doctor`),
     ask(`${value}/ready`),
   ]);
   return [
     isPlainHttp(value) ? PLAIN_HTTP(value) : { code: "public_url_set", about, message: value },
     ...(shown === undefined ? [] : [judgeCertificate(shown, url.hostname, now)]),
-    judgeAnswer(value, call, ready),
+    judgeProof(value, verdict, judgeAnswer(value, call, ready)),
   ];
+};
+
+const verdictAt = async (value: string, identity: Identity): Promise<Verdict> =>
+  (await askForProof(identity, value, ask, (reply) => (reply.kind === "answer" ? reply : undefined))).verdict;
+
+/** @param seen what was judged without the proof */
+const judgeProof = (value: string, verdict: Verdict | undefined, seen: Finding): Finding => {
+  if (verdict === undefined) return seen;
+  const message = refusalIn(value, verdict);
+  if (message !== undefined) {
+    return verdict.kind === "mismatch"
+      ? { code: "public_url_mismatch", about, message, fix: `aigw config set public-url ${value}` }
+      : { code: "public_url_other_store", about, message, fix: "let it point to a gateway of this store: aigw status" };
+  }
+  if (verdict.kind === "proven" || seen.code !== "public_url_answers") return seen;
+  return {
+    code: "public_url_unproven",
+    about,
+    message: `What answers at ${value} as aigw does cannot prove that it holds this store's key; it is of an earlier version, or pretends.`,
+    fix: "restart the gateway with this version, and let the address point to it: aigw status",
+  };
 };
 
 const ask = (url: string): Promise<ProbeResult> => probe(url, { timeoutMs: TIMEOUT_MS, verify: false });

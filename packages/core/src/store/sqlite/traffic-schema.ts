@@ -59,5 +59,7 @@ export const TRAFFIC_SCHEMA: Schema = {
      CREATE INDEX token_issues_by_end ON token_issues (expires_at);`,
     `${rollupTable(ROLLUPS.totals)}
      ${fillTotals()}`,
+    `ALTER TABLE usage ADD COLUMN reason TEXT;
+     ALTER TABLE usage ADD COLUMN count INTEGER NOT NULL DEFAULT 1;`,
   ],
 };

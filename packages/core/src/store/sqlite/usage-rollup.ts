@@ -48,6 +48,7 @@ interface RawCall {
   readonly latency_ms: number;
   readonly bytes_in: number;
   readonly bytes_out: number;
+  readonly count: number;
 }
 
 /** A row of a rollup table; the column after the key is `last_at`, the rest are sums. */
@@ -80,7 +81,7 @@ const writeSeq = (db: Database, key: "usage_folded" | "usage_totals", seq: numbe
 export const foldUsage = (db: Database, limit: number): UsageSlice => {
   const from = foldedSeq(db);
   const calls = db.all<RawCall>(
-    `SELECT seq, at, client, service, status, outcome, latency_ms, bytes_in, bytes_out
+    `SELECT seq, at, client, service, status, outcome, latency_ms, bytes_in, bytes_out, count
      FROM usage WHERE seq > ? ORDER BY seq LIMIT ?`,
     from,
     limit,
@@ -110,12 +111,12 @@ const sumUp = (calls: readonly RawCall[]): { readonly hours: readonly Group[]; r
   for (const call of calls) {
     if (groups.size >= MOST_GROUPS) break;
     taken += 1;
-    const { at, client, service, status, outcome } = call;
+    const { at, client, service, status, outcome, count } = call;
     const group = groupAt(groups, [Math.floor(at / HOUR_MS), client, service, status, outcome]);
     group.lastAt = Math.max(group.lastAt, at);
-    add(group.sums, [1, call.bytes_in, call.bytes_out, call.latency_ms]);
+    add(group.sums, [count, call.bytes_in, call.bytes_out, call.latency_ms * count]);
     const bucket = COUNTS.length + bucketOf(call.latency_ms);
-    group.sums[bucket] = (group.sums[bucket] ?? 0) + 1;
+    group.sums[bucket] = (group.sums[bucket] ?? 0) + count;
   }
   return { hours: [...groups.values()], taken };
 };

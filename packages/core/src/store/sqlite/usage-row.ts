@@ -16,6 +16,8 @@ export interface UsageRow {
   readonly bytes_out: number;
   readonly request_id: string;
   readonly outcome: Outcome;
+  readonly reason: string | null;
+  readonly count: number;
 }
 
 export const conditions = (
@@ -49,4 +51,6 @@ export const toEvent = (row: UsageRow): UsageEvent => ({
   bytesOut: row.bytes_out,
   requestId: row.request_id,
   outcome: row.outcome,
+  ...(row.reason === null ? {} : { reason: row.reason }),
+  ...(row.count === 1 ? {} : { count: row.count }),
 });

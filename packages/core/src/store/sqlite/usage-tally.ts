@@ -104,8 +104,8 @@ const addEvents = (
     day: `CAST(at / ${DAY_MS} AS INTEGER) * ${DAY_MS}`,
   };
   const { where, values } = exactly(filter);
-  const sql = `SELECT ${keyColumns(by, expressions)} outcome, ${BUCKET} AS bucket, count(*) AS requests,
-      sum(bytes_in) AS bytes_in, sum(bytes_out) AS bytes_out, sum(latency_ms) AS latency_ms
+  const sql = `SELECT ${keyColumns(by, expressions)} outcome, ${BUCKET} AS bucket, sum(count) AS requests,
+      sum(bytes_in) AS bytes_in, sum(bytes_out) AS bytes_out, sum(latency_ms * count) AS latency_ms
     FROM usage WHERE ${condition}${where}
     GROUP BY ${[...by.map((_, index) => `k${index}`), "outcome", "bucket"].join(", ")}`;
   for (const row of db.all<Counted>(sql, ...bounds, ...values)) {

@@ -20,6 +20,8 @@ export interface ConnectionOwner {
   release(connection: Connection, keepAliveMs: number): void;
   /** It was closed. */
   closed(connection: Connection): void;
+  /** It got bytes that belong to no answer, between two of them, behind one or in place of one. */
+  sawSurplus(connection: Connection, bytes: Buffer): void;
 }
 
 /** Request content up to this size goes out in one write with the head. */
@@ -56,6 +58,16 @@ export class Connection {
   /** Whether it has served before, so that the upstream may have closed it while it was idle. */
   get reused(): boolean {
     return this.#served > 0;
+  }
+
+  /** For those who look at what the system holds of it; nobody else writes or reads. */
+  get socket(): Socket {
+    return this.#socket;
+  }
+
+  /** What came instead of a response is the rest of an earlier answer: the upstream may not even have seen the request. */
+  get sawLeftovers(): boolean {
+    return this.reused && this.#parser.foreign;
   }
 
   /**
@@ -138,13 +150,17 @@ export class Connection {
     const valid = this.#parser.read(bytes);
     // It may have broken the exchange off meanwhile.
     if (handler === undefined || handler !== this.#handler) {
+      if (handler === undefined) this.#owner.sawSurplus(this, bytes);
       this.#close();
       return false;
     }
     if (!this.#parser.busy) {
       // Bytes behind the end are nobody's answer: what was complete is passed on, and the connection not used again.
+      // On one that is closed anyway they tell nothing: content behind an answer to HEAD is a common slip.
+      if (!valid && this.#parser.keepAliveMs > 0) this.#owner.sawSurplus(this, bytes);
       this.#complete(handler, valid);
     } else if (!valid) {
+      if (this.sawLeftovers) this.#owner.sawSurplus(this, bytes);
       this.#fail(new UpstreamError("UPSTREAM_INVALID"));
     } else handler.onReadEnd();
     return !this.#paused && !this.#closed;

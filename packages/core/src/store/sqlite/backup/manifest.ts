@@ -1,3 +1,4 @@
+import { parseInstant, rfc3339 } from "../../../date-time.ts";
 import { AigwError } from "../../../errors.ts";
 import type { BackupFacts } from "../../maintenance.ts";
 
@@ -24,7 +25,7 @@ const VERSION = 1;
 export const MAX_MANIFEST_BYTES = 65_536;
 
 export const formatManifest = ({ facts, files }: Manifest): string =>
-  `${JSON.stringify({ format: FORMAT, version: VERSION, ...facts, createdAt: new Date(facts.createdAt).toISOString(), files }, undefined, 2)}\n`;
+  `${JSON.stringify({ format: FORMAT, version: VERSION, ...facts, createdAt: rfc3339(facts.createdAt), files }, undefined, 2)}\n`;
 
 /** @throws AigwError `invalid_value` when it is none, `store_schema_newer` when a later aigw wrote it */
 export const parseManifest = (text: string, file: string): Manifest => {
@@ -45,16 +46,23 @@ export const parseManifest = (text: string, file: string): Manifest => {
     throw notABackup(file);
   };
   const facts = {
-    createdAt: Date.parse(word("createdAt")),
+    createdAt: parseCreatedAt(word("createdAt"), file),
     storeId: word("storeId"),
     revision: count("revision"),
     clients: count("clients"),
     services: count("services"),
     usageEvents: count("usageEvents"),
   };
-  if (facts.storeId === "" || !Number.isFinite(facts.createdAt) || !Number.isInteger(facts.revision))
-    throw notABackup(file);
+  if (facts.storeId === "" || !Number.isInteger(facts.revision)) throw notABackup(file);
   return { facts, files: { "aigw.db": part("aigw.db"), "aigw.usage.db": part("aigw.usage.db") } };
+};
+
+const parseCreatedAt = (value: string, file: string): number => {
+  try {
+    return parseInstant("createdAt", value, "use a date-time").at;
+  } catch (cause) {
+    throw notABackup(file, cause);
+  }
 };
 
 export const notABackup = (file: string, cause?: unknown): AigwError =>

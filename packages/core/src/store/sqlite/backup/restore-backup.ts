@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { AigwError } from "../../../errors.ts";
 import { randomId } from "../../../random-id.ts";
-import type { BackupFacts, RestoreOptions } from "../../maintenance.ts";
+import type { RestoredFacts, RestoreOptions } from "../../maintenance.ts";
+import { SqliteControl } from "../control.ts";
 import { CONTROL_SCHEMA } from "../control-schema.ts";
 import { placeNew } from "../create-database-file.ts";
 import { Database } from "../database.ts";
@@ -20,7 +21,7 @@ import { readArchive } from "./read-archive.ts";
  * Unpacks and checks everything beside `path` first. Then the usage database is linked into place and the control
  * database last: until that is there, there is no store.
  */
-export const restoreBackup = async (path: string, archive: string, options: RestoreOptions): Promise<BackupFacts> => {
+export const restoreBackup = async (path: string, archive: string, options: RestoreOptions): Promise<RestoredFacts> => {
   const staged = `${path}.restore-${randomId("", 10)}`;
   const control = join(staged, "aigw.db");
   const usage = join(staged, "aigw.usage.db");
@@ -34,9 +35,11 @@ export const restoreBackup = async (path: string, archive: string, options: Rest
     check(archive, usage, TRAFFIC_SCHEMA, () => "");
     forgetGateways(usage);
     syncPath(usage);
+    const head = renewKeys(control, options);
+    syncPath(control);
     options.onProven();
     place({ control, usage }, path);
-    return { ...facts, bytes: files["aigw.db"].bytes + files["aigw.usage.db"].bytes };
+    return { ...facts, head, bytes: files["aigw.db"].bytes + files["aigw.usage.db"].bytes };
   } catch (error) {
     throw translateFsError(error, path);
   } finally {
@@ -62,6 +65,19 @@ const forgetGateways = (usage: string): void => {
     db.run("DELETE FROM instances");
   } finally {
     db.close();
+  }
+};
+
+/** @returns the revision of the change that this makes */
+const renewKeys = (path: string, { renew, at, actor }: RestoreOptions): number => {
+  const control = SqliteControl.open(path, 0);
+  try {
+    const { rev } = control.append(control.head(), renew(control.keyring()), { at, actor });
+    // Only the file itself is put in place: what the last close leaves in the log, on a full disk say, would be lost.
+    control.database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    return rev;
+  } finally {
+    control.database.close();
   }
 };
 

@@ -1,5 +1,6 @@
 import { lstatSync, readdirSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { getuid } from "node:process";
 
 const STALE_AFTER_MS = 3_600_000;
 
@@ -13,7 +14,10 @@ export const sweepStale = (prefix: string): void => {
     if (!name.startsWith(basename(prefix))) continue;
     try {
       const path = join(folder, name);
-      if (Date.now() - lstatSync(path).mtimeMs > STALE_AFTER_MS) rmSync(path, { recursive: true, force: true });
+      const { mtimeMs, uid } = lstatSync(path);
+      // In a folder such as /tmp a neighbour's would lead the removal elsewhere, by what he changes meanwhile.
+      if (uid !== (getuid?.() ?? uid) || Date.now() - mtimeMs <= STALE_AFTER_MS) continue;
+      rmSync(path, { recursive: true, force: true });
     } catch {
       // Somebody else's, or somebody else was faster.
     }

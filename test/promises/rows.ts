@@ -1,0 +1,32 @@
+import type { Row } from "./row.ts";
+import { clientsGone } from "./rows/clients-gone.ts";
+import { conflicts } from "./rows/conflicts.ts";
+import { endings } from "./rows/endings.ts";
+import { forged } from "./rows/forged.ts";
+import { grace } from "./rows/grace.ts";
+import { guessing } from "./rows/guessing.ts";
+import { commandKills, gatewayKills } from "./rows/kills.ts";
+import { limit } from "./rows/limit.ts";
+import { mutated } from "./rows/mutated.ts";
+import { slowClients } from "./rows/slow-clients.ts";
+import { supplyChain } from "./rows/supply-chain.ts";
+import { whoExists } from "./rows/who-exists.ts";
+import { withoutARight } from "./rows/without-a-right.ts";
+
+/** In the order of the report. */
+export const ROWS: readonly Row[] = [
+  endings,
+  grace,
+  conflicts,
+  limit,
+  gatewayKills,
+  commandKills,
+  forged,
+  mutated,
+  guessing,
+  whoExists,
+  clientsGone,
+  slowClients,
+  withoutARight,
+  supplyChain,
+];

@@ -1,0 +1,30 @@
+import { runTwentyCommands } from "../../support/twenty-commands.ts";
+import { exactly, never, type Row } from "../row.ts";
+
+export const conflicts: Row = {
+  name: "conflicts",
+  promise:
+    "20 command lines at once, 20 times: exactly one active key, each command done with its record or a conflict, no lost update",
+  minutes: 8,
+  run: async (run) => {
+    const rounds = run.size(20, 1);
+    const broken: string[] = [];
+    let commands = 0;
+    let conflicted = 0;
+    for (let round = 0; round < rounds; round += 1) {
+      try {
+        const seen = await runTwentyCommands(run);
+        commands += seen.commands;
+        conflicted += seen.conflicts;
+      } catch (error) {
+        broken.push(String(error));
+      }
+    }
+    for (const line of broken) run.say(line);
+    run.say(`${conflicted} conflicts reported`);
+    return [
+      never("rounds in which anything was lost, doubled or unrecorded", broken.length, rounds),
+      exactly("commands run", commands, 20 * rounds),
+    ];
+  },
+};
