@@ -244,12 +244,23 @@ describe("lingering", () => {
     server.listen(0, "127.0.0.1");
     await within(once(server, "listening"), "listening");
     t.after(() => server.close());
-    const client = new Peer(connectTls({ port: portOf(server), host: "127.0.0.1", ca: cert, servername: "localhost" }));
-    t.after(() => client.socket.destroy());
+    const connected = async (): Promise<Peer> => {
+      const socket = connectTls({ port: portOf(server), host: "127.0.0.1", ca: cert, servername: "localhost" });
+      t.after(() => socket.destroy());
+      await within(once(socket, "secureConnect"), "the handshake");
+      return new Peer(socket);
+    };
+    const client = await connected();
     client.send(UPLOAD);
     client.socket.write(Buffer.alloc(20_000_000));
     await client.over();
     assert.match(client.received, REFUSED);
     await until("the connection's end", () => connections.size === 0);
+    const upgrade = await connected();
+    upgrade.send(
+      "POST / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    );
+    await upgrade.over();
+    assert.match(upgrade.received, REFUSED, "also what is read a second time");
   });
 });

@@ -4,9 +4,9 @@ import { DenseList, type Placed } from "./dense-list.ts";
 
 /** How long and how much is read from clients that may not have taken their last answer yet. */
 export interface LingerLimits {
-  /** Without a byte from a client that is sending more than its answer waits for, milliseconds. */
+  /** Without a byte from a client that has more to send, milliseconds. */
   readonly idleMs: number;
-  /** Without a byte from one that has said all it announced. */
+  /** Without a byte from one whose request was complete. */
   readonly quietMs: number;
   readonly totalMs: number;
   readonly bytes: number;
@@ -14,7 +14,7 @@ export interface LingerLimits {
   readonly connections: number;
 }
 
-/** The times are those of nginx's `lingering_close`. */
+/** Idle and in all as nginx has it; see docs/decisions/018-how-a-clients-connection-ends.md. */
 export const LINGER: LingerLimits = {
   idleMs: 5_000,
   quietMs: 500,
