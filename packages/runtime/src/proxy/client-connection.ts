@@ -194,7 +194,7 @@ export class ClientConnections {
     this.limits = limits;
   }
 
-  /** Those that linger. */
+  /** Those that linger, and those that wait for an answer before they do. */
   get size(): number {
     return this.#kept.size;
   }
@@ -205,7 +205,7 @@ export class ClientConnections {
 
   keep(connection: ClientConnection): void {
     if (connection.place >= 0) return;
-    if (this.#kept.size >= this.limits.connections) this.#giveUpOldest();
+    if (this.#kept.size >= this.limits.connections) this.#makeRoom();
     this.#kept.add(connection);
     connection.socket.once("close", onClose);
     this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
@@ -231,14 +231,15 @@ export class ClientConnections {
   }
 
   /** O(connections kept), for those who bring more than may linger. */
-  #giveUpOldest(): void {
+  #makeRoom(): void {
+    let lingering = 0;
     let oldest: ClientConnection | undefined;
     for (const connection of this.#kept.items()) {
-      if (connection.endedAt !== 0 && connection.endedAt < (oldest?.endedAt ?? Number.POSITIVE_INFINITY)) {
-        oldest = connection;
-      }
+      if (connection.endedAt === 0) continue;
+      lingering += 1;
+      if (oldest === undefined || connection.endedAt < oldest.endedAt) oldest = connection;
     }
-    if (oldest !== undefined) this.#giveUp(oldest);
+    if (oldest !== undefined && lingering >= this.limits.connections) this.#giveUp(oldest);
   }
 
   #sweep(): void {

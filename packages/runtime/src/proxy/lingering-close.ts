@@ -8,48 +8,24 @@ const CUT_LINGER_MS = 500;
 /** A declared body up to this size is cheaper to read and forget than a new connection. */
 const SMALL_BODY = 64 * 1024;
 
-/**
- * Nothing behind this request is served: its answer says `Connection: close`. To be called before the answer ends.
- */
+/** Nothing behind this request is served: its answer says `Connection: close`. To be called before the answer ends. */
 export const lingerOnClose = (incoming: IncomingMessage): void => {
   const connection = ClientConnection.of(incoming.socket);
   if (connection !== undefined) connection.closing = true;
 };
 
-/**
- * Answers with a problem, also while the request's body is still arriving.
- * @param fields flat list of further header fields: name, value, name, value …
- */
-export const refuse = (
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-  problem: Problem,
-  fields: readonly string[] = [],
-): void => {
-  closeIfUnread(incoming, outgoing);
-  sendProblem(outgoing, problem, fields);
+/** The answer is the connection's last, and what the client still sends is thrown away. */
+const closeBehind = (incoming: IncomingMessage, outgoing: ServerResponse, lingerMs?: number): void => {
+  const connection = ClientConnection.of(incoming.socket);
+  connection?.endBehind(outgoing, lingerMs);
+  connection?.discard();
 };
 
-/** Answers with a problem and closes the connection after it. */
-export const refuseAndClose = (
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-  problem: Problem,
-  fields: readonly string[] = [],
-): void => {
-  closeBehind(incoming, outgoing);
-  sendProblem(outgoing, problem, fields);
-};
-
-/** The same for a call that is cut while its request is still arriving. */
-export const refuseAndCut = (
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-  problem: Problem,
-  fields: readonly string[] = [],
-): void => {
-  closeBehind(incoming, outgoing, CUT_LINGER_MS);
-  sendProblem(outgoing, problem, fields);
+const declaresLargeBody = (incoming: IncomingMessage): boolean => {
+  const { "content-length": length, "transfer-encoding": coding, expect } = incoming.headers;
+  if (coding !== undefined) return true;
+  // Nobody can tell whether a client that got a final answer instead of its 100 will still send the body.
+  return length !== undefined && Number(length) > (expect === undefined ? SMALL_BODY : 0);
 };
 
 /**
@@ -60,15 +36,29 @@ export const closeIfUnread = (incoming: IncomingMessage, outgoing: ServerRespons
   if (!incoming.complete && declaresLargeBody(incoming)) closeBehind(incoming, outgoing);
 };
 
-const declaresLargeBody = (incoming: IncomingMessage): boolean => {
-  const { "content-length": length, "transfer-encoding": coding, expect } = incoming.headers;
-  if (coding !== undefined) return true;
-  // Nobody can tell whether a client that got a final answer instead of its 100 will still send the body.
-  return length !== undefined && Number(length) > (expect === undefined ? SMALL_BODY : 0);
-};
+/**
+ * Answers with a problem, also while the request's body is still arriving.
+ * @param fields flat list of further header fields: name, value, name, value …
+ */
+export type Refuse = (
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  problem: Problem,
+  fields?: readonly string[],
+) => void;
 
-const closeBehind = (incoming: IncomingMessage, outgoing: ServerResponse, lingerMs?: number): void => {
-  const connection = ClientConnection.of(incoming.socket);
-  connection?.endBehind(outgoing, lingerMs);
-  connection?.discard();
-};
+const refusing =
+  (close: (incoming: IncomingMessage, outgoing: ServerResponse) => void): Refuse =>
+  (incoming, outgoing, problem, fields) => {
+    close(incoming, outgoing);
+    sendProblem(outgoing, problem, fields);
+  };
+
+/** Keeps the connection where that is cheaper. */
+export const refuse: Refuse = refusing(closeIfUnread);
+
+/** Closes the connection after the answer. */
+export const refuseAndClose: Refuse = refusing((incoming, outgoing) => closeBehind(incoming, outgoing));
+
+/** The same for a call that is cut, also while its request is still arriving. */
+export const refuseAndCut: Refuse = refusing((incoming, outgoing) => closeBehind(incoming, outgoing, CUT_LINGER_MS));
