@@ -1,6 +1,7 @@
 import { rfc3339 } from "@aigw/core/date-time";
 import { isAigwError } from "@aigw/core/errors";
 import type { Handler } from "./app.ts";
+import type { CorsRules } from "./cors/cors-rules.ts";
 import type { ProblemCode } from "./http-errors.ts";
 import type { Logger } from "./log.ts";
 import type { MetricSources, OwnMetrics } from "./metrics/metrics.ts";
@@ -20,6 +21,7 @@ export interface ListenersOptions {
   /** Where `/metrics` is; nowhere without it. */
   readonly adminAddress: Address | undefined;
   readonly app: Handler;
+  readonly cors: CorsRules;
   readonly metrics: Omit<MetricSources, "certificateExpiresAt">;
   readonly isDraining: () => boolean;
   readonly onMalformed: (code: ProblemCode) => void;
@@ -71,6 +73,7 @@ export const openListeners = async (options: ListenersOptions): Promise<Listener
   const publicOptions: ListenOptions = {
     ...options.address,
     app: options.app,
+    cors: options.cors,
     isDraining: options.isDraining,
     onMalformed: options.onMalformed,
     ...(certificate && { tls: { context: certificate.current.context, onFailure: () => metrics.stats.tlsFailures++ } }),

@@ -5,6 +5,10 @@ import { setImmediate as afterPoll, setTimeout as delay } from "node:timers/prom
 import type { SecureContextOptions, TLSSocket } from "node:tls";
 import { AigwError } from "@aigw/core/errors";
 import type { Handler } from "./app.ts";
+import { type CorsAnswer, NO_CORS } from "./cors/cors-answer.ts";
+import type { CorsRules } from "./cors/cors-rules.ts";
+import { isPreflight } from "./cors/preflight.ts";
+import type { GatewayRequest } from "./gateway-env.ts";
 import { attachGuard } from "./guard/attach-guard.ts";
 import { pathProblem } from "./guard/path-problem.ts";
 import { SERVER_OPTIONS, TLS_OPTIONS } from "./guard/server-options.ts";
@@ -22,6 +26,8 @@ export interface ListenOptions {
   readonly isDraining: () => boolean;
   /** The guard refused a request. */
   readonly onMalformed: (code: ProblemCode) => void;
+  /** What answers say of CORS; nothing without it. */
+  readonly cors?: Pick<CorsRules, "answerTo">;
   /** What chose the address, for the error when it cannot be bound; `--host` and `--port` unless given. */
   readonly flags?: { readonly host: string; readonly port: string };
   /** With it the server speaks HTTPS only. */
@@ -52,24 +58,29 @@ export const listen = async (options: ListenOptions): Promise<GatewayServer> => 
   const { app, isDraining, onMalformed, tls } = options;
   const tlsServer = tls === undefined ? undefined : secureServer(tls);
   const server = tlsServer ?? createServer(SERVER_OPTIONS);
+  const corsOf = ({ url = "/", headers }: IncomingMessage): CorsAnswer =>
+    options.cors?.answerTo(url, headers.origin) ?? NO_CORS;
 
   const handle = (incoming: IncomingMessage, outgoing: ServerResponse, expectsContinue: boolean): void => {
     if (isDraining()) ClientConnection.of(incoming.socket)?.endBehind(outgoing);
     const requestId = requestIdOf(incoming.headers["x-request-id"]);
     const target = incoming.url ?? "/";
     const query = target.indexOf("?");
+    const request: GatewayRequest = { incoming, outgoing, target, requestId, expectsContinue, cors: corsOf(incoming) };
     const detail = pathProblem(query === -1 ? target : target.slice(0, query));
-    if (detail !== undefined) {
-      onMalformed("invalid_path");
-      refuse(incoming, outgoing, { code: "invalid_path", detail, requestId });
+    // What is wrong with a page's path it reads in the answer to its call, which it may only send after a preflight.
+    if (detail === undefined || (isPreflight(request) && request.cors.preflight !== undefined)) {
+      app(request);
       return;
     }
-    app({ incoming, outgoing, target, requestId, expectsContinue });
+    onMalformed("invalid_path");
+    refuse(incoming, outgoing, { code: "invalid_path", detail, requestId }, request.cors.own);
   };
   const connections = attachGuard(server, {
     handle,
     requestId: (incoming) => requestIdOf(incoming?.headers["x-request-id"]),
     onRefused: onMalformed,
+    fields: (incoming) => corsOf(incoming).own,
   });
 
   await new Promise<void>((ready, failed) => {

@@ -8,6 +8,7 @@ import {
   type Server as TcpServer,
 } from "node:net";
 import type { TestContext } from "node:test";
+import { NO_CORS } from "../src/cors/cors-answer.ts";
 import { attachGuard } from "../src/guard/attach-guard.ts";
 import { SERVER_OPTIONS } from "../src/guard/server-options.ts";
 import type { Call, CallResult, Exchange, Upstream } from "../src/proxy/call.ts";
@@ -168,7 +169,15 @@ export type GatewayOptions = Partial<Upstream> &
 /** A gateway without a gate: guard in front, everything forwarded to one upstream. */
 export const gateway = async (t: TestContext, origin: string, options: GatewayOptions = {}): Promise<TestGateway> => {
   const { responseFields = [], clientName = "alice", clock, linger = LINGER, server: overrides = {}, ...of } = options;
-  const upstream: Upstream = { origin, basePath: "", headers: [], timeoutMs: 5_000, idleTimeoutMs: 5_000, ...of };
+  const upstream: Upstream = {
+    origin,
+    basePath: "",
+    prefix: "/api/svc",
+    headers: [],
+    timeoutMs: 5_000,
+    idleTimeoutMs: 5_000,
+    ...of,
+  };
   const proxy = new ReverseProxy(clock && { clock });
   const results = new Arrivals<CallResult>();
   const exchanges = new Arrivals<Exchange>();
@@ -190,6 +199,7 @@ export const gateway = async (t: TestContext, origin: string, options: GatewayOp
         scheme: "http",
         host: incoming.headers.host,
         responseFields,
+        cors: NO_CORS,
         expectsContinue,
         onEnd: (result) => results.add(result),
       });

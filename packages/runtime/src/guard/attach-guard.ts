@@ -16,6 +16,8 @@ export interface Guarded {
   readonly requestId: (incoming?: IncomingMessage) => string;
   /** For the metrics: refused requests belong to nobody. */
   readonly onRefused?: (code: ProblemCode) => void;
+  /** Further fields of the guard's own answers. */
+  readonly fields?: (incoming: IncomingMessage) => readonly string[];
   readonly linger?: LingerLimits;
 }
 
@@ -23,7 +25,10 @@ export interface Guarded {
  * Puts the guard in front of a server that has no listeners yet.
  * @returns connections that the server may have lost sight of, to be closed with it
  */
-export const attachGuard = (server: Server, { handle, requestId, onRefused, linger }: Guarded): ClientConnections => {
+export const attachGuard = (
+  server: Server,
+  { handle, requestId, onRefused, fields: fieldsFor = () => [], linger }: Guarded,
+): ClientConnections => {
   const connections = new ClientConnections(linger);
   const connected = server instanceof TlsServer ? "secureConnection" : "connection";
 
@@ -45,13 +50,15 @@ export const attachGuard = (server: Server, { handle, requestId, onRefused, ling
     if (refusal !== undefined) {
       onRefused?.(refusal.code);
       const fields = refusal.code === "method_not_allowed" ? ["Allow", ALLOWED_METHODS] : [];
-      refuseAndClose(incoming, outgoing, { ...refusal, requestId: requestId(incoming) }, fields);
+      const problem = { ...refusal, requestId: requestId(incoming) };
+      refuseAndClose(incoming, outgoing, problem, [...fields, ...fieldsFor(incoming)]);
       return;
     }
     // Nobody can tell what a client that asked for another protocol sends next, and in which.
     if (incoming.headers.upgrade !== undefined) connection.endBehind(outgoing);
     if (incoming.url === "*") {
-      outgoing.writeHead(204, ["Allow", ALLOWED_METHODS, "X-Request-ID", requestId(incoming)]).end();
+      const fields = ["Allow", ALLOWED_METHODS, "X-Request-ID", requestId(incoming), ...fieldsFor(incoming)];
+      outgoing.writeHead(204, fields).end();
     } else {
       handle(incoming, outgoing, expectsContinue);
     }

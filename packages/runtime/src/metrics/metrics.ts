@@ -90,6 +90,9 @@ const addGatewayMetrics = (registry: Registry, sources: MetricSources): void => 
   counter(registry, "aigw_logins_total", "Token requests, by result", ["result"], () =>
     tally("result", stats.logins.entries()),
   );
+  counter(registry, "aigw_preflights_total", "CORS preflights, by who answers them", ["by"], () =>
+    tally("by", stats.preflights.entries()),
+  );
   counter(registry, "aigw_store_faults_total", "How often the store began to fail, by what for", ["operation"], () =>
     tally("operation", stats.storeFaults.entries()),
   );

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Outcome } from "@aigw/core";
+import type { CorsAnswer } from "../cors/cors-answer.ts";
 import type { Placed } from "./dense-list.ts";
 import type { SendQueues } from "./send-queues.ts";
 
@@ -12,6 +13,8 @@ export interface Upstream {
   readonly origin: string;
   /** Starts with `/` or is empty; no trailing slash. */
   readonly basePath: string;
+  /** What clients put in its place: `/api/ocr`. */
+  readonly prefix: string;
   /** The service's own fields (its API key), opened: name, value. They replace what the client sent. */
   readonly headers: readonly (readonly [string, string])[];
   /** From the end of the request to the response headers. */
@@ -28,6 +31,7 @@ export interface Call {
   /** What follows `/api/<service>` in the request target, byte for byte: empty, or starting with `/` or `?`. */
   readonly rest: string;
   readonly requestId: string;
+  /** Empty for a preflight, which is nobody's. */
   readonly clientName: string;
   /** Who is calling, as `X-Forwarded-For`, `-Proto` and `-Host` tell the upstream. */
   readonly clientAddress: string;
@@ -35,6 +39,8 @@ export interface Call {
   readonly host: string | undefined;
   /** Set on the answer, also on the gateway's own 502 and 504: name, value, name, value … (X-Request-ID not among them). */
   readonly responseFields: readonly string[];
+  /** Besides: what the answer says of CORS. */
+  readonly cors: CorsAnswer;
   /** The request said `Expect: 100-continue` and no 100 was sent yet. */
   readonly expectsContinue: boolean;
   /** Called exactly once, when the answer has ended in whatever way; for a complete one, when it was handed to the OS. */

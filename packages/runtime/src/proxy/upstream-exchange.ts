@@ -163,7 +163,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
   }
 
   onInterim(head: ResponseHead): void {
-    if (this.#state === WAITING) sendInterim(this.call, head, responseFields(head.fields, head.status));
+    if (this.#state === WAITING) sendInterim(this.call, head, this.#passedOn(head));
   }
 
   onHead(head: ResponseHead, contentLength: number): void {
@@ -175,10 +175,15 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     this.#state = STREAMING;
   }
 
-  #sendHead({ status, reason, fields }: ResponseHead): void {
+  #sendHead(head: ResponseHead): void {
+    const { status, reason } = head;
     this.#head = undefined;
     if (status >= 500) this.#outcome = "upstream_error";
-    sendHead(this.call, status, reason, responseFields(fields, status), this.#upload?.isComplete === false);
+    sendHead(this.call, status, reason, this.#passedOn(head), this.#upload?.isComplete === false);
+  }
+
+  #passedOn({ status, fields }: ResponseHead): string[] {
+    return responseFields(fields, status, this.#route.address, this.call);
   }
 
   onContent(bytes: Buffer): void {
@@ -242,13 +247,13 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
   }
 
   #answer(problem: Problem, outcome: Outcome, by: typeof refuse, fields: readonly string[] = []): void {
-    const { incoming, outgoing, responseFields } = this.call;
+    const { incoming, outgoing, responseFields, cors } = this.call;
     this.#abortUpstream();
     this.#state = ANSWERED;
     this.#outcome = outcome;
     this.#lastByteAt = this.#owner.clock();
     if (incoming.method !== "HEAD") this.#bytesOut = Buffer.byteLength(problemBody(problem));
-    by(incoming, outgoing, problem, [...responseFields, ...fields]);
+    by(incoming, outgoing, problem, [...responseFields, ...cors.own, ...fields]);
   }
 
   /** The rest of the response will not come, or not be taken: the client must see that. */
