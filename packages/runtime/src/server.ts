@@ -10,11 +10,14 @@ import type { CorsRules } from "./cors/cors-rules.ts";
 import { isPreflight } from "./cors/preflight.ts";
 import type { GatewayRequest } from "./gateway-env.ts";
 import { attachGuard } from "./guard/attach-guard.ts";
+import { boundConnections } from "./guard/bound-connections.ts";
 import { pathProblem } from "./guard/path-problem.ts";
 import { SERVER_OPTIONS, TLS_OPTIONS } from "./guard/server-options.ts";
 import type { ProblemCode } from "./http-errors.ts";
-import { ClientConnection } from "./proxy/client-connection.ts";
-import { refuse } from "./proxy/lingering-close.ts";
+import type { OpenFiles } from "./open-files.ts";
+import { ClientConnection, LINGER } from "./proxy/client-connection.ts";
+import { refuse, refuseAndClose } from "./proxy/lingering-close.ts";
+import { failureOf } from "./proxy/upstream-failure.ts";
 import { requestIdOf } from "./request-id.ts";
 
 export interface ListenOptions {
@@ -26,6 +29,8 @@ export interface ListenOptions {
   readonly isDraining: () => boolean;
   /** The guard refused a request. */
   readonly onMalformed: (code: ProblemCode) => void;
+  /** With it no more connections are taken than there are file descriptors for. */
+  readonly openFiles?: OpenFiles;
   /** What answers say of CORS; nothing without it. */
   readonly cors?: Pick<CorsRules, "answerTo">;
   /** What chose the address, for the error when it cannot be bound; `--host` and `--port` unless given. */
@@ -50,6 +55,11 @@ export interface CloseOptions {
   readonly cutOpenCalls: () => void;
 }
 
+/** The part of the file descriptors that clients may hold who have had their last answer. */
+const LINGER_SHARE = 1 / 16;
+
+const NO_ROOM = failureOf("out_of_files");
+
 /** Answers that end a connection get so long to leave it. */
 const LAST_WORDS_MS = 500;
 
@@ -58,13 +68,23 @@ export const listen = async (options: ListenOptions): Promise<GatewayServer> => 
   const { app, isDraining, onMalformed, tls } = options;
   const tlsServer = tls === undefined ? undefined : secureServer(tls);
   const server = tlsServer ?? createServer(SERVER_OPTIONS);
+  const filesLimit = options.openFiles?.limit ?? Number.POSITIVE_INFINITY;
+  const isTooMany =
+    options.openFiles === undefined ? () => false : boundConnections(server, options.openFiles, NO_ROOM);
   const corsOf = ({ url = "/", headers }: IncomingMessage): CorsAnswer =>
     options.cors?.answerTo(url, headers.origin) ?? NO_CORS;
 
   const handle = (incoming: IncomingMessage, outgoing: ServerResponse, expectsContinue: boolean): void => {
-    if (isDraining()) ClientConnection.of(incoming.socket)?.endBehind(outgoing);
+    const tooMany = isTooMany(incoming);
+    if (tooMany || isDraining()) ClientConnection.of(incoming.socket)?.endBehind(outgoing);
     const requestId = requestIdOf(incoming.headers["x-request-id"]);
     const target = incoming.url ?? "/";
+    // Who asks whether it lives must not conclude that it has to be restarted.
+    if (tooMany && target !== "/health" && target !== "/ready") {
+      onMalformed("unavailable");
+      refuseAndClose(incoming, outgoing, { ...NO_ROOM, requestId }, ["Retry-After", "5", ...corsOf(incoming).own]);
+      return;
+    }
     const query = target.indexOf("?");
     const request: GatewayRequest = { incoming, outgoing, target, requestId, expectsContinue, cors: corsOf(incoming) };
     const detail = pathProblem(query === -1 ? target : target.slice(0, query));
@@ -81,6 +101,7 @@ export const listen = async (options: ListenOptions): Promise<GatewayServer> => 
     requestId: (incoming) => requestIdOf(incoming?.headers["x-request-id"]),
     onRefused: onMalformed,
     fields: (incoming) => corsOf(incoming).own,
+    linger: { ...LINGER, connections: Math.min(LINGER.connections, Math.floor(filesLimit * LINGER_SHARE)) },
   });
 
   await new Promise<void>((ready, failed) => {

@@ -13,7 +13,7 @@ import { attachGuard } from "../src/guard/attach-guard.ts";
 import { SERVER_OPTIONS } from "../src/guard/server-options.ts";
 import type { Call, CallResult, Exchange, Upstream } from "../src/proxy/call.ts";
 import { LINGER, type LingerLimits } from "../src/proxy/client-connection.ts";
-import { ReverseProxy } from "../src/proxy/reverse-proxy.ts";
+import { ReverseProxy, type ReverseProxyOptions } from "../src/proxy/reverse-proxy.ts";
 
 /** Every wait in these tests is bounded by this. */
 export const within = async <T>(promise: Promise<T>, what: string, ms = 5_000): Promise<T> => {
@@ -160,15 +160,16 @@ export interface TestGateway {
 }
 
 export type GatewayOptions = Partial<Upstream> &
-  Partial<Pick<Call, "responseFields" | "clientName">> & {
-    readonly clock?: () => number;
+  Partial<Pick<Call, "responseFields" | "clientName">> &
+  Pick<ReverseProxyOptions, "openFiles" | "clock"> & {
     readonly linger?: LingerLimits;
     readonly server?: ServerOptions;
   };
 
 /** A gateway without a gate: guard in front, everything forwarded to one upstream. */
 export const gateway = async (t: TestContext, origin: string, options: GatewayOptions = {}): Promise<TestGateway> => {
-  const { responseFields = [], clientName = "alice", clock, linger = LINGER, server: overrides = {}, ...of } = options;
+  const { responseFields = [], clientName = "alice", clock, openFiles, ...others } = options;
+  const { linger = LINGER, server: overrides = {}, ...of } = others;
   const upstream: Upstream = {
     origin,
     basePath: "",
@@ -178,7 +179,7 @@ export const gateway = async (t: TestContext, origin: string, options: GatewayOp
     idleTimeoutMs: 5_000,
     ...of,
   };
-  const proxy = new ReverseProxy(clock && { clock });
+  const proxy = new ReverseProxy({ ...(clock && { clock }), ...(openFiles && { openFiles }) });
   const results = new Arrivals<CallResult>();
   const exchanges = new Arrivals<Exchange>();
   const handled: IncomingMessage[] = [];

@@ -4,6 +4,12 @@ import { PROBLEMS, type Problem, problemBody } from "../http-errors.ts";
 
 /** Answers on a connection that has no response object (a broken request, CONNECT) and closes it. */
 export const answerRaw = (socket: Socket, problem: Problem, fields: readonly string[] = []): void => {
+  socket.write(rawAnswer(problem, fields));
+  socket.destroySoon();
+};
+
+/** @param fields lines such as `Allow: GET` */
+export const rawAnswer = (problem: Problem, fields: readonly string[]): string => {
   const { status } = PROBLEMS[problem.code];
   const body = problemBody(problem);
   const lines = [
@@ -14,6 +20,5 @@ export const answerRaw = (socket: Socket, problem: Problem, fields: readonly str
     ...fields,
     "Connection: close",
   ];
-  socket.write(`${lines.join("\r\n")}\r\n\r\n${body}`);
-  socket.destroySoon();
+  return `${lines.join("\r\n")}\r\n\r\n${body}`;
 };
