@@ -1,6 +1,7 @@
 import { type Credentials, type TakenBack, takeBackCredentials } from "@aigw/core/acts";
 import { isAigwError } from "@aigw/core/errors";
 import type { Home } from "../home.ts";
+import { listed } from "./listed.ts";
 import { takeOut, type Waiting } from "./outbox.ts";
 
 /**
@@ -33,7 +34,3 @@ const inWords = ({ restored, removed, leftAlone }: TakenBack): string =>
   ]
     .filter((part) => part !== "")
     .join("; ");
-
-/** The first few of many. */
-export const listed = (names: readonly string[]): string =>
-  names.length <= 5 ? names.join(", ") : `${names.slice(0, 5).join(", ")} and ${names.length - 5} more`;

@@ -11,6 +11,7 @@ import { BrokenPipe, Interrupted } from "../../cli-error.ts";
 import type { Context } from "../../context.ts";
 import { type Given, handOutAll, type Recipient } from "../../delivery/batch.ts";
 import { type Letter, letterFor } from "../../delivery/letter.ts";
+import { listed } from "../../delivery/listed.ts";
 import {
   isInForce,
   messageIn,
@@ -24,7 +25,7 @@ import { readPeople } from "../../delivery/people.ts";
 import { tryMailServer, warnOfServices } from "../../delivery/preflight.ts";
 import { findProver, stepsOfLetter } from "../../delivery/proof.ts";
 import { messageOf, type Sender, senderOf } from "../../delivery/sender.ts";
-import { listed, takeBack } from "../../delivery/take-back.ts";
+import { takeBack } from "../../delivery/take-back.ts";
 import { textIn } from "../../delivery/text-part.ts";
 import type { Home } from "../../home.ts";
 import { makePrivateFolder } from "../../mail/message-file.ts";

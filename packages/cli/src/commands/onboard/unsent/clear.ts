@@ -2,8 +2,8 @@ import type { Command } from "commander";
 import { confirmed } from "../../../ask.ts";
 import { describe } from "../../../command.ts";
 import type { Context } from "../../../context.ts";
+import { listed } from "../../../delivery/listed.ts";
 import { takeOut } from "../../../delivery/outbox.ts";
-import { listed } from "../../../delivery/take-back.ts";
 import { emails, judgedIn } from "./waiting.ts";
 
 export interface ClearOptions {
