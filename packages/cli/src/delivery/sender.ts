@@ -24,11 +24,11 @@ export const senderOf = (settings: Readonly<Record<SettingKey, EffectiveSetting>
   return { from: { address, name }, replyTo };
 };
 
-export const messageOf = (sender: Sender, to: Mailbox, { subject, body }: OnboardingEmail, now: number): Message => ({
+export const messageOf = (sender: Sender, to: Mailbox, email: OnboardingEmail, now: number): Message => ({
   ...sender,
   to,
-  subject,
-  text: body,
-  html: htmlOf(body),
+  subject: email.subject,
+  text: email.body,
+  html: htmlOf(email),
   date: new Date(now),
 });

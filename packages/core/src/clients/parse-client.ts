@@ -1,4 +1,4 @@
-import { LAST_INSTANT, parseInstant } from "../date-time.ts";
+import { LAST_INSTANT, parseInstant, rfc3339 } from "../date-time.ts";
 import { AigwError } from "../errors.ts";
 import { parseServiceName } from "../services/parse-service.ts";
 
@@ -44,6 +44,13 @@ export const parseExpiry = (value: string, now: number): number => {
   const at = expiryInstant(value, now);
   if (at <= now) throw invalid("expiry", value, "it lies in the past; to stop a client now, revoke it");
   return at;
+};
+
+/** As it was given: the last day, where it is the end of one, else `2027-01-31 18:00 UTC`. */
+export const expiryInWords = (expiresAt: number): string => {
+  if (expiresAt % DAY_MS === 0) return rfc3339(expiresAt - DAY_MS).slice(0, 10);
+  const [day = "", time = ""] = rfc3339(expiresAt).split("T");
+  return expiresAt === LAST_INSTANT ? day : `${day} ${time.replace(/(:00)?\.\d+Z$/, "")} UTC`;
 };
 
 /** Whether {@link parseExpiry} takes it from now on, so that it is another moment each time. */
