@@ -16,9 +16,10 @@ import type {
 } from "../store.ts";
 import { createDatabaseFile } from "./create-database-file.ts";
 import { Database } from "./database.ts";
-import { deleteInstance, readInstances, writeInstance } from "./instance-table.ts";
+import { readInstances } from "./instance-table.ts";
 import { pruneWindows, readWindow, writeWindow } from "./permit-table.ts";
-import { agreeOnSteadyOffset, readBootId } from "./steady-time.ts";
+import { Presence } from "./presence/presence.ts";
+import { agreeOnSteadyOffset, noteSteadyTime, readBootId } from "./steady-time.ts";
 import { readLiveTokens, recordTokenIssues } from "./token-issues.ts";
 import { TRAFFIC_SCHEMA } from "./traffic-schema.ts";
 import { readLastUsage } from "./usage-last.ts";
@@ -30,6 +31,8 @@ import { reportUsage } from "./usage-tally.ts";
 
 export interface TrafficOptions {
   readonly path: string;
+  /** The folder in which running gateways say so. */
+  readonly presencePath: string;
   readonly clock: Clock;
   readonly busyTimeoutMs: number;
   /** Names this boot of the machine; read from the system unless given. */
@@ -43,11 +46,18 @@ interface Opened {
 
 /** How often the file is looked at (has it been moved or deleted?), and how long a failed opening is not repeated. */
 const LOOK_AGAIN_MS = 250;
+/** How often a gateway that reports bears witness of the time in the database. */
+const NOTE_TIME_MS = 10_000;
 
-/** Usage, permits and instances in `aigw.usage.db`, which is opened on first use, and created when it is not there. */
+/**
+ * Usage and permits in `aigw.usage.db`, which is opened on first use, and created when it is not there; instances
+ * beside it, so that they need no database to report.
+ */
 export class SqliteTraffic implements TrafficStore {
   readonly #options: TrafficOptions;
   readonly #bootId: string;
+  readonly #presence: Presence;
+  #notedAt = Number.NEGATIVE_INFINITY;
   #opened: Opened | undefined;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #failedAt = Number.NEGATIVE_INFINITY;
@@ -57,6 +67,7 @@ export class SqliteTraffic implements TrafficStore {
   constructor(options: TrafficOptions) {
     this.#options = options;
     this.#bootId = options.bootId ?? readBootId();
+    this.#presence = new Presence(options.presencePath, options.clock, this.#bootId);
   }
 
   recordUsage(events: readonly UsageEvent[]): void {
@@ -131,15 +142,30 @@ export class SqliteTraffic implements TrafficStore {
   }
 
   reportInstance(instance: Instance): void {
-    writeInstance(this.#open().db, instance, this.steadyNow());
+    this.#presence.report(instance);
+    const now = this.#options.clock.monotonic();
+    if (now - this.#notedAt < NOTE_TIME_MS) return;
+    this.#notedAt = now;
+    this.#noteTime();
   }
 
   retireInstance(id: string): void {
-    deleteInstance(this.#open().db, id, this.steadyNow());
+    this.#presence.retire(id);
+    this.#noteTime();
   }
 
   instances(withinMs: number): readonly SeenInstance[] {
-    return readInstances(this.#open().db, withinMs, this.steadyNow());
+    const older = existsSync(this.#options.path) ? readInstances(this.#open().db, withinMs, this.steadyNow()) : [];
+    return [...this.#presence.read(withinMs), ...older];
+  }
+
+  /** What the database is locked or damaged for is no fault of the report. */
+  #noteTime(): void {
+    try {
+      noteSteadyTime(this.#open().db, this.steadyNow());
+    } catch (error) {
+      if (!isStoreFault(error)) throw error;
+    }
   }
 
   /** Opens the file if it has not been used yet. @returns what is wrong with it; reads all of it */
@@ -154,6 +180,7 @@ export class SqliteTraffic implements TrafficStore {
 
   close(): void {
     this.#closed = true;
+    this.#presence.close();
     this.#opened?.db.close();
   }
 
