@@ -269,15 +269,12 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   recorder.start();
   keeper?.start();
   strangers.start();
-  await reporter.start();
   const sweep = setInterval(() => openCalls.cutRevoked(), EXPIRY_SWEEP_MS);
   const prune = setInterval(() => {
     limiter.prune();
     guessLimit.prune();
     if (isFirst) void pruneStore(store).catch(storeFault("prune"));
   }, PRUNE_MS);
-  log.info({ url, adminUrl, version: options.version, rev: follower.rev }, "gateway started");
-
   const end = async (atOnce: boolean): Promise<void> => {
     state = "draining";
     log.info({ openCalls: openCalls.size }, "draining");
@@ -307,6 +304,11 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     ended ??= end(atOnce);
     return ended;
   };
+  await reporter.start().catch(async (error: unknown) => {
+    await close({ atOnce: true });
+    throw error;
+  });
+  log.info({ url, adminUrl, version: options.version, rev: follower.rev }, "gateway started");
   const metricFamilies = async (): Promise<readonly MetricFamily[]> => (await listeners.loadMetrics()).families();
   return { url, adminUrl, instanceId, reloadCertificate, metricFamilies, close };
 };

@@ -37,6 +37,7 @@ export const FINDINGS = {
   gateway_none: "warn",
   gateway_draining: "warn",
   gateway_silent: "warn",
+  gateway_unconfirmed: "fail",
   gateway_behind: "fail",
   gateway_stale: "fail",
   gateway_dropped_usage: "warn",

@@ -26,6 +26,11 @@ export interface Receipt {
  * knows what is in force on it.
  */
 export const INSTANCE_GONE_MS = 10_000;
+
+/** It may run, and it is not known what is in force on it. */
+export const isSilent = ({ lastSeenAgoMs }: Pick<SeenInstance, "lastSeenAgoMs">): boolean =>
+  lastSeenAgoMs >= INSTANCE_GONE_MS;
+
 const POLL_MS = 10;
 /** Gateways report every second. */
 const HEARTBEAT_MISSED_MS = 2_500;
@@ -33,16 +38,18 @@ const HEARTBEAT_MISSED_MS = 2_500;
 /**
  * Waits until every gateway that may run has applied revision `rev`, at most `timeoutMs`. One that shuts down meanwhile
  * is not waited for.
- * @throws AigwError `store_*` when who runs cannot be read
+ * @throws AigwError `store_*` when who runs cannot be read; the reason of `signal`
  */
 export const awaitGateways = async (
   deps: Pick<ActDeps, "store" | "clock">,
   rev: number,
   timeoutMs = 3_000,
+  signal?: AbortSignal,
 ): Promise<Receipt> => {
   const start = deps.clock.monotonic();
   const applied = new Map<string, GatewayReceipt>();
   for (;;) {
+    signal?.throwIfAborted();
     const waited = deps.clock.monotonic() - start;
     const running = withoutSuperseded(await deps.store.traffic.instances(INSTANCE_GONE_MS));
     const pending: GatewayReceipt[] = [];
