@@ -14,12 +14,14 @@ import type {
   UsageSpan,
   VersionedWindow,
 } from "../store.ts";
+import type { SqliteControl } from "./control.ts";
 import { createDatabaseFile } from "./create-database-file.ts";
 import { Database } from "./database.ts";
+import { assertRoomForUsage } from "./files/disk-space.ts";
 import { readInstances } from "./instance-table.ts";
 import { pruneWindows, readWindow, writeWindow } from "./permit-table.ts";
 import { Presence } from "./presence/presence.ts";
-import { agreeOnSteadyOffset, noteSteadyTime, readBootId } from "./steady-time.ts";
+import { agreeOnSteadyOffset, noteSteadyCopy, noteSteadyTime, readBootId, readSteadyCopy } from "./steady-time.ts";
 import { readLiveTokens, recordTokenIssues } from "./token-issues.ts";
 import { TRAFFIC_SCHEMA } from "./traffic-schema.ts";
 import { readLastUsage } from "./usage-last.ts";
@@ -35,6 +37,8 @@ export interface TrafficOptions {
   readonly presencePath: string;
   readonly clock: Clock;
   readonly busyTimeoutMs: number;
+  /** Keeps a copy of the time that was agreed on, and a reserve of disk space. */
+  readonly control: Pick<SqliteControl, "database" | "keepReserve">;
   /** Names this boot of the machine; read from the system unless given. */
   readonly bootId?: string | undefined;
 }
@@ -46,8 +50,8 @@ interface Opened {
 
 /** How often the file is looked at (has it been moved or deleted?), and how long a failed opening is not repeated. */
 const LOOK_AGAIN_MS = 250;
-/** How often a gateway that reports bears witness of the time in the database. */
-const NOTE_TIME_MS = 10_000;
+/** How often a gateway that reports bears witness of the time, and sees to the reserve of disk space. */
+const UPKEEP_MS = 10_000;
 
 /**
  * Usage and permits in `aigw.usage.db`, which is opened on first use, and created when it is not there; instances
@@ -57,11 +61,12 @@ export class SqliteTraffic implements TrafficStore {
   readonly #options: TrafficOptions;
   readonly #bootId: string;
   readonly #presence: Presence;
-  #notedAt = Number.NEGATIVE_INFINITY;
+  #upkeepDueAt = Number.NEGATIVE_INFINITY;
   #opened: Opened | undefined;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #failedAt = Number.NEGATIVE_INFINITY;
   #offset: number | undefined;
+  #copiedOffset: number | undefined;
   #closed = false;
 
   constructor(options: TrafficOptions) {
@@ -71,7 +76,9 @@ export class SqliteTraffic implements TrafficStore {
   }
 
   recordUsage(events: readonly UsageEvent[]): void {
-    this.#open().usage.record(events);
+    const { usage } = this.#open();
+    assertRoomForUsage(this.#options.path);
+    usage.record(events);
   }
 
   latestUsage(filter: UsageFilter, limit: number): UsagePage {
@@ -114,7 +121,7 @@ export class SqliteTraffic implements TrafficStore {
     return readLiveTokens(this.#open().db, now);
   }
 
-  /** While the file cannot be opened, the time since boot on top of the wall clock's: never a fault. */
+  /** While the file cannot be opened, by the copy, or else by the wall clock of that moment: never a fault. */
   steadyNow(): number {
     const { clock } = this.#options;
     const now = clock.monotonic();
@@ -125,8 +132,29 @@ export class SqliteTraffic implements TrafficStore {
         if (!isStoreFault(error)) throw error;
       }
     }
-    this.#offset ??= clock.now() - now;
+    this.#offset ??= this.#readCopy() ?? clock.now() - now;
     return this.#offset + now;
+  }
+
+  #readCopy(): number | undefined {
+    try {
+      return readSteadyCopy(this.#options.control.database, this.#bootId);
+    } catch (error) {
+      if (!isStoreFault(error)) throw error;
+      return undefined;
+    }
+  }
+
+  /** By gateways, which wait for no lock for long; commands that only read are to write nothing. */
+  #noteCopy(): void {
+    if (this.#offset === undefined || this.#copiedOffset === this.#offset) return;
+    this.#copiedOffset = this.#offset;
+    try {
+      noteSteadyCopy(this.#options.control.database, this.#bootId, this.#offset);
+    } catch (error) {
+      // Somebody holds the lock: the next gateway notes it.
+      if (!isStoreFault(error)) throw error;
+    }
   }
 
   permitWindow(key: string): VersionedWindow | undefined {
@@ -144,9 +172,10 @@ export class SqliteTraffic implements TrafficStore {
   reportInstance(instance: Instance): void {
     this.#presence.report(instance);
     const now = this.#options.clock.monotonic();
-    if (now - this.#notedAt < NOTE_TIME_MS) return;
-    this.#notedAt = now;
+    if (now < this.#upkeepDueAt) return;
+    this.#upkeepDueAt = now + UPKEEP_MS;
     this.#noteTime();
+    this.#options.control.keepReserve();
   }
 
   retireInstance(id: string): void {
@@ -159,10 +188,12 @@ export class SqliteTraffic implements TrafficStore {
     return [...this.#presence.read(withinMs), ...older];
   }
 
-  /** What the database is locked or damaged for is no fault of the report. */
+  /** That a database is locked, damaged or away is no fault of whoever reports. */
   #noteTime(): void {
     try {
-      noteSteadyTime(this.#open().db, this.steadyNow());
+      const { db } = this.#open();
+      this.#noteCopy();
+      noteSteadyTime(db, this.steadyNow());
     } catch (error) {
       if (!isStoreFault(error)) throw error;
     }
@@ -196,7 +227,7 @@ export class SqliteTraffic implements TrafficStore {
       this.#opened = undefined;
     }
     try {
-      this.#opened = this.#connect(now);
+      this.#opened = this.#connect();
       return this.#opened;
     } catch (error) {
       this.#failedAt = now;
@@ -204,13 +235,12 @@ export class SqliteTraffic implements TrafficStore {
     }
   }
 
-  #connect(now: number): Opened {
+  #connect(): Opened {
     const { path, clock, busyTimeoutMs } = this.#options;
     if (!existsSync(path)) createDatabaseFile(path, TRAFFIC_SCHEMA, () => undefined);
     const db = Database.open(path, TRAFFIC_SCHEMA, busyTimeoutMs);
     try {
-      const known = this.#offset === undefined ? 0 : this.#offset + now;
-      this.#offset = agreeOnSteadyOffset(db, clock, this.#bootId, known);
+      this.#offset = agreeOnSteadyOffset(db, clock, this.#bootId, this.#offset ?? this.#readCopy());
       return { db, usage: new UsageLog(db) };
     } catch (error) {
       db.close();
