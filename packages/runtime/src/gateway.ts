@@ -11,6 +11,7 @@ import { realmOf } from "@aigw/core/tokens";
 import { pruneTime } from "@aigw/core/usage";
 import { createApp } from "./app.ts";
 import { boundMemory, releaseAfterLoading } from "./bound-memory.ts";
+import { mayDumpCore } from "./core-dumps.ts";
 import { CorsRules } from "./cors/cors-rules.ts";
 import { errorNameOf, reasonOf } from "./fault-reason.ts";
 import { ControlFollower } from "./follow/control-follower.ts";
@@ -267,6 +268,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       ...(worker && { worker: worker.number }),
       pid: options.pid,
       version: options.version,
+      ...(mayDumpCore() && { dumpsCore: true }),
     },
     current: () => ({
       state: state === "ready" && follower.isFresh() === false ? "stale" : state,

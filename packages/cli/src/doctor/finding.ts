@@ -43,6 +43,7 @@ export const FINDINGS = {
   gateway_dropped_usage: "warn",
   gateway_out_of_files: "warn",
   gateway_few_files: "warn",
+  gateway_dumps_core: "warn",
   gateway_untrusted_proxy: "warn",
   settings_invalid: "fail",
   public_url_set: "ok",

@@ -79,6 +79,8 @@ export interface Instance {
    * them since it started. Absent where the limit cannot be read, and in older records.
    */
   readonly openFiles?: { readonly used: number; readonly limit: number; readonly refused: number };
+  /** Set when a crash would write its memory, which holds the master key, to a file. */
+  readonly dumpsCore?: boolean;
   /** Who sends forwarded fields without being trusted. Absent in older records. */
   readonly untrustedForwarders?: readonly UntrustedForwarder[];
 }

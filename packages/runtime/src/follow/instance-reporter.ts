@@ -12,7 +12,7 @@ const RATE_SECONDS = 10;
 export interface ReporterOptions {
   readonly traffic: TrafficStore;
   readonly clock: Clock;
-  readonly identity: Pick<Instance, "id" | "address" | "hostname" | "worker" | "pid" | "version">;
+  readonly identity: Pick<Instance, "id" | "address" | "hostname" | "worker" | "pid" | "version" | "dumpsCore">;
   /** What changes, asked for at every report. */
   readonly current: () => Pick<Instance, "state" | "appliedRev" | "droppedUsage" | "openFiles" | "untrustedForwarders">;
   readonly onFault: (error: unknown) => void;

@@ -78,6 +78,14 @@ const judge = (gateway: SeenInstance, head: number): readonly Finding[] => {
       fix: "aigw doctor shows what ails the store; the count starts anew with the gateway",
     });
   }
+  if (gateway.dumpsCore) {
+    findings.push({
+      code: "gateway_dumps_core",
+      about,
+      message: "Should it crash, the system writes its memory to a file, the master key with it.",
+      fix: "set its limit to 0 and start it again (systemd: LimitCORE=0; a shell: ulimit -c 0)",
+    });
+  }
   for (const { peer, mend } of untrustedForwarders) {
     findings.push({
       code: "gateway_untrusted_proxy",
