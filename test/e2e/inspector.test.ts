@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
@@ -41,7 +42,9 @@ const ended = async (done: Promise<Finished>): Promise<Finished> => {
 
 describe("SIGUSR1 does not open Node's inspector", { concurrency: 2 }, () => {
   it("as it does in a process that does not listen for it", async (t) => {
-    const child = spawn(process.execPath, ["-e", "process.debugPort = 0; setInterval(() => 1, 1000); console.log()"], { stdio: "pipe" });
+    const child = spawn(process.execPath, ["-e", "process.debugPort = 0; setInterval(() => 1, 1000); console.log()"], {
+      stdio: "pipe",
+    });
     t.after(() => child.kill("SIGKILL"));
     let said = "";
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
@@ -167,5 +170,24 @@ describe("an inspector that is open is closed before anything is", { concurrency
     assert.equal((await send(`${line.toString().trim()}/health`)).status, 200);
     child.kill("SIGTERM");
     await assertClosed((await within("its end", done)).stderr, 1);
+  });
+});
+
+describe("a diagnostic report", () => {
+  it("that NODE_OPTIONS asks for does not repeat the environment, which may hold the master key", async (t) => {
+    const { home } = await prepareHome(t);
+    const folder = dirname(home);
+    const options = `--report-on-signal --report-directory=${folder}`;
+    const { child, url } = await startGatewayProcess(t, home, [], { NODE_OPTIONS: options, CANARY: "canary-91c7" });
+    const reports = (): readonly string[] => readdirSync(folder).filter((name) => name.startsWith("report."));
+    child.kill("SIGUSR2");
+    const [name = ""] = await until("the report", () => reports().length > 0 && reports());
+    const text = await until("all of it", () => {
+      const read = readFileSync(join(folder, name), "utf8");
+      return read.trimEnd().endsWith("}") && read;
+    });
+    assert.equal((JSON.parse(text) as { environmentVariables?: object }).environmentVariables, undefined);
+    assert.ok(!text.includes("canary-91c7"));
+    assert.equal((await send(`${url}/health`)).status, 200);
   });
 });

@@ -1,9 +1,12 @@
 /**
- * Closes Node's inspector: whoever reaches its port, and that is every user of the machine, runs code in this process,
- * beside the master key. It is open when NODE_OPTIONS or a flag had it so, or when a SIGUSR1 came before anybody
- * listened for it. Each process that opens a home calls this first.
+ * Shuts what Node has for looking into a process. Each process that opens a home calls this first.
+ *
+ * The inspector: whoever reaches its port, and that is every user of the machine, runs code in here, beside the master
+ * key. It is open when NODE_OPTIONS or a flag had it so, or when a SIGUSR1 came before anybody listened for it.
+ * Diagnostic reports, which anybody may read, repeat the environment, and so AIGW_MASTER_KEY.
  */
-export const shutInspector = (): void => {
+export const shutDiagnostics = (): void => {
+  process.report.excludeEnv = true;
   // A Node may be built without it.
   const inspector = process.getBuiltinModule("node:inspector");
   const url = inspector?.url();
