@@ -14,7 +14,7 @@ interface StatusJson {
 }
 
 interface KeysJson {
-  readonly keys: readonly { readonly kid: string; readonly status: string }[];
+  readonly keys: readonly { readonly id: string; readonly status: string }[];
 }
 
 interface DoctorJson {
@@ -34,7 +34,7 @@ const setUp = async (t: TestContext) => {
   const inUse = async (): Promise<readonly string[]> =>
     (await aigwJson<KeysJson>(home, ["secret", "list"])).keys
       .filter(({ status }) => status !== "retired")
-      .map(({ kid, status }) => `${kid} ${status}`);
+      .map(({ id, status }) => `${id} ${status}`);
   return { home, passwords, gateways, serves, inUse, presence: join(home, "aigw.gateways") };
 };
 
@@ -86,6 +86,7 @@ describe("who runs", { concurrency: 2 }, () => {
     const { home, passwords, gateways, serves, inUse, presence } = await setUp(t);
     const token = await tokenFor(gateways[0].url, "john", passwords["john"] ?? "");
     const before = await inUse();
+    assert.match(before.join(), /^k_\w+ active$/);
     const speak = gateways.map(({ id }) => silence(presence, id));
     const commands = [
       ["client", "revoke", "john", "--yes", "--json"],
