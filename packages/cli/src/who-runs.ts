@@ -30,7 +30,7 @@ const unconfirmed = (silent: readonly SeenInstance[], total: number): AigwError 
   const names = silent.map((gateway) => `${gatewayName(gateway)} (${silence(gateway)})`);
   return new AigwError(
     "unconfirmed",
-    `What is in force on ${silent.length} of ${total} gateways could not be confirmed: ${names.join(", ")}. Its log says why; see: aigw doctor`,
+    `What is in force on ${silent.length} of ${total} gateways could not be confirmed: ${names.join(", ")}. The log says why; see: aigw doctor`,
     { details: { gateways: silent.map(({ id }) => id) } },
   );
 };
