@@ -53,7 +53,7 @@ const judge = (gateway: SeenInstance, head: number): readonly Finding[] => {
     findings.push({
       code: "gateway_silent",
       about,
-      message: `It was last heard of ${(lastSeenAgoMs / 1000).toFixed(1)} s ago (${id}, process ${pid}); ${gateway.alive ? "it runs all the same" : "killed"}.`,
+      message: `It was last heard of ${(lastSeenAgoMs / 1000).toFixed(1)} s ago (${id}, process ${pid}); ${gateway.alive ? "it runs all the same" : "killed, it seems"}.`,
       fix: "aigw status, in some seconds",
     });
   } else if (state === "stale") {

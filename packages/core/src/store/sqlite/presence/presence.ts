@@ -115,9 +115,10 @@ export class Presence {
   }
 
   #ageOf({ bootId, seenAt }: PresenceRecord): number {
-    const now = this.#clock.monotonic();
-    // Later than now: of a boot that has no name either.
-    return bootId === this.#bootId && seenAt <= now ? Math.min(now - seenAt, LONG_AGO_MS) : LONG_AGO_MS;
+    const ageMs = this.#clock.monotonic() - seenAt;
+    // Later than now: of an earlier boot, where boots have no names.
+    if (bootId !== this.#bootId || ageMs < -LATE_MS) return LONG_AGO_MS;
+    return Math.min(Math.max(0, ageMs), LONG_AGO_MS);
   }
 
   /** Anew when somebody deleted the file: a lock that nobody finds says nothing. */
