@@ -150,9 +150,11 @@ describe("an inspector that is open is closed before anything is", { concurrency
     });
     if (child.stdout !== null) await within("the workers", once(child.stdout, "data"));
     const opened = [...stderr.matchAll(OPENED)].map(([, address = ""]) => address);
-    assert.deepEqual(await Promise.all(opened.map(isOpen)), [false, false, false], stderr);
+    // Node counts the workers' ports up from the primary's; one may be another program's.
+    const due = 3 - [...stderr.matchAll(/Starting inspector on \S+ failed/g)].length;
+    assert.deepEqual(await Promise.all(opened.map(isOpen)), Array(due).fill(false), stderr);
     child.kill("SIGTERM");
-    await assertClosed((await within("its end", done)).stderr, 3);
+    await assertClosed((await within("its end", done)).stderr, due);
   });
 
   it("that a signal opened before anybody listened for it", async (t) => {
