@@ -1,4 +1,4 @@
-import { setTimeout as delay } from "node:timers/promises";
+import { setImmediate as afterPoll, setTimeout as delay } from "node:timers/promises";
 import type { Client, Clock, ControlStore, MaybePromise, Sealer, Service } from "@aigw/core";
 import { type Change, type ControlState, emptyControlState, fold } from "@aigw/core/changes";
 import { AigwError, isStoreFault } from "@aigw/core/errors";
@@ -132,15 +132,18 @@ export class ControlFollower {
   /**
    * Looks at the log now instead of at the next poll: for a login, and before a token of somebody new is refused, so that
    * an act that is done is in force for whoever comes next. A look under way may have read the log before that act, so
-   * its callers share the next one.
+   * its callers share the next one; and so do all that come in one turn of the event loop, be they a flood.
    */
   refresh(): Promise<void> {
-    if (this.#looking === undefined) return this.#look();
-    this.#nextLook ??= this.#looking.then(() => {
-      this.#nextLook = undefined;
-      return this.#looking ?? this.#look();
-    });
+    this.#nextLook ??= this.#lookNext();
     return this.#nextLook;
+  }
+
+  async #lookNext(): Promise<void> {
+    await afterPoll();
+    await this.#looking;
+    this.#nextLook = undefined;
+    await (this.#looking ?? this.#look());
   }
 
   #look(): Promise<void> {
