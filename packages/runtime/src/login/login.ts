@@ -56,7 +56,11 @@ export class Login {
   }
 
   async #inTurn(credentials: Credentials, applicant: Applicant): Promise<LoginResult> {
-    const result = await this.#deps.hashSlots.run(applicant, () => this.#attempt(credentials, applicant));
+    const { follower, hashSlots } = this.#deps;
+    // Before its turn: a store that does not answer must not keep a slot from others.
+    await follower.refresh();
+    if (!(await follower.isFresh())) return { kind: "unavailable" };
+    const result = await hashSlots.run(applicant, () => this.#attempt(credentials, applicant));
     return result ?? { kind: "unavailable" };
   }
 
@@ -65,8 +69,6 @@ export class Login {
     // It may have gone over a bound while it waited for its turn.
     const waitMs = guessLimit.knownWait(source, account);
     if (waitMs !== undefined) return { kind: "slow_down", waitMs };
-    await follower.refresh();
-    if (!(await follower.isFresh())) return { kind: "unavailable" };
     const attempt = await guessLimit.attempt(source, account);
     if ("waitMs" in attempt) return { kind: "slow_down", waitMs: attempt.waitMs };
     const before = follower.clientByName(username);
