@@ -8,7 +8,7 @@ import { drainAfterAnswer } from "../proxy/lingering-close.ts";
 export const answer = (
   { incoming, outgoing, requestId, cors }: GatewayRequest,
   status: number,
-  body: string,
+  body: string | Buffer,
   fields: readonly string[],
 ): void => {
   // Nearly every request to what is answered here has no body, and its end need not be watched for.

@@ -4,14 +4,14 @@ import type { Route } from "./dispatch.ts";
 
 /** A text that anybody may read and that changes seldom. */
 export interface PublicDocument {
-  readonly body: string;
+  readonly body: Buffer;
   readonly etag: string;
   readonly fields: readonly string[];
 }
 
 /** @param fields flat list of header fields: name, value, name, value … */
 export const publicDocument = (body: string, fields: readonly string[]): PublicDocument => ({
-  body,
+  body: Buffer.from(body),
   etag: `"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"`,
   fields: ["X-Content-Type-Options", "nosniff", "Referrer-Policy", "no-referrer", ...fields],
 });
