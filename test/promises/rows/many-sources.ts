@@ -5,12 +5,13 @@ import { prepareHome, UNLIMITED } from "../../support/prepared-home.ts";
 import { during } from "../load/probe.ts";
 import { guessFrom } from "../load/processes.ts";
 import { residentMib } from "../resident.ts";
-import { atMost, count, exactly, never, quantile, type Row, type Run, type Seen } from "../row.ts";
+import { atMost, count, exactly, quantile, type Row, type Run, type Seen } from "../row.ts";
 
-const AT_ONCE = 100;
+/** More than can wait: some have to be turned away. */
+const AT_ONCE = 300;
 const GOOD = 30;
 const LONGEST_WAIT_MS = 2_000;
-const MOST_MIB = 50;
+const MOST_MIB = 500;
 
 /** Where guesses come from: `networks` /24s with `hosts` addresses each. */
 const sourcesIn = (networks: number, hosts: number, network: (n: number) => string): readonly string[] =>
@@ -21,6 +22,8 @@ interface Attack {
   readonly sources: readonly string[];
   /** Where the good logins come from, in turn. */
   readonly clients: readonly string[];
+  /** How many of these may be refused. */
+  readonly mayFail: number;
 }
 
 /** Good logins one after the other while strangers guess. */
@@ -64,7 +67,7 @@ const attack = async (run: Run, url: string, token: string, password: string, { 
 export const manySources: Row = {
   name: "many-sources",
   promise:
-    "6,000 guesses from as many addresses, 100 at a time: every good login from elsewhere gets its token, whether its address is known or new",
+    "6,000 guesses from as many addresses, 300 at a time: every good login from elsewhere gets its token, whether its address is known or new",
   minutes: 8,
   run: async (run) => {
     const echo = await startEcho(run);
@@ -74,32 +77,45 @@ export const manySources: Row = {
     });
     const { url, pid } = await startGatewayProcess(run, home);
     const token = await tokenFor(url, "jane", passwords["jane"] ?? "");
-    const networks = run.size(24, 4);
-    const hosts = run.size(250, 50);
-    const apart = run.size(250, 20);
+    const networks = run.size(24, 8);
+    const hosts = run.size(250, 100);
+    const apart = run.size(250, 100);
     const attacks: readonly Attack[] = [
       {
         what: "one provider guesses, an address that never logged in",
         sources: sourcesIn(networks, hosts, (n) => `127.1.${n}`),
         clients: Array.from({ length: GOOD }, (_, n) => `127.9.${n}.1`),
+        mayFail: 0,
+      },
+      {
+        what: "addresses far apart guess, a new address among them",
+        sources: sourcesIn(apart, networks, (n) => `127.${2 + (n % 250)}.77`),
+        // Nothing but its password tells it from a guess.
+        clients: Array.from({ length: GOOD }, (_, n) => `127.${100 + n}.9.1`),
+        mayFail: 6,
       },
       {
         what: "addresses far apart guess, a known address",
-        sources: sourcesIn(apart, networks, (n) => `127.${2 + (n % 250)}.77`),
+        sources: sourcesIn(apart, networks, (n) => `127.${2 + (n % 250)}.78`),
         clients: ["127.0.0.1"],
+        mayFail: 0,
       },
     ];
-    const before = residentMib(pid);
     const seen: Seen[] = [];
     for (const one of attacks) {
       const result = await attack(run, url, token, passwords["john"] ?? "", one);
       seen.push(
-        never(`${one.what}: good logins refused`, result.refused, result.tried),
+        {
+          what: `${one.what}: good logins refused at the first try`,
+          seen: `${result.refused} of ${result.tried}`,
+          promised: one.mayFail === 0 ? "0" : `≤ ${one.mayFail} of ${GOOD}`,
+          kept: result.refused <= one.mayFail && result.tried > 0,
+        },
         atMost(`${one.what}: longest wait of a good login`, result.longest, LONGEST_WAIT_MS, "ms"),
         exactly(`${one.what}: guesses that got a token`, result.got, 0),
       );
     }
-    seen.push(atMost("resident memory that the guesses left", residentMib(pid) - before, MOST_MIB, "MiB"));
+    seen.push(atMost("resident memory after it all", residentMib(pid), MOST_MIB, "MiB"));
     return seen;
   },
 };
