@@ -1,5 +1,5 @@
 import type { GatewayRequest } from "../gateway-env.ts";
-import { drainAfterAnswer } from "../proxy/lingering-close.ts";
+import { closeIfUnread } from "../proxy/lingering-close.ts";
 
 /**
  * A small answer on Node's own response.
@@ -11,9 +11,7 @@ export const answer = (
   body: string | Buffer,
   fields: readonly string[],
 ): void => {
-  // Nearly every request to what is answered here has no body, and its end need not be watched for.
-  const { "content-length": length, "transfer-encoding": coding } = incoming.headers;
-  if (!incoming.complete && (length !== undefined || coding !== undefined)) drainAfterAnswer(incoming, outgoing);
+  closeIfUnread(incoming, outgoing);
   const head = ["X-Request-ID", requestId, ...fields, ...cors.own];
   // RFC 9110 §8.6: a 304 names no other length than the document's own.
   if (status !== 304) head.push("Content-Length", String(Buffer.byteLength(body)));

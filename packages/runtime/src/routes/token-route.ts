@@ -44,7 +44,7 @@ export class TokenRoute {
     const body = await readBody(incoming);
     if (body === undefined) {
       const description = `The body is larger than ${MAX_BODY_BYTES} bytes.`;
-      this.#refuse(request, "invalid_request", description, ["Connection", "close"], 413);
+      this.#refuse(request, "invalid_request", description, [], 413);
       return;
     }
     const credentials = readCredentials(incoming.headers.authorization, incoming.headers["content-type"], body);
@@ -93,7 +93,9 @@ export class TokenRoute {
   ): void {
     this.#deps.onResult(error);
     const body = JSON.stringify({ error, error_description: description });
-    this.#pace.pass(() => answerJson(request, status, body, [...NO_STORE, ...fields]));
+    this.#pace.pass(() => {
+      if (!request.outgoing.destroyed) answerJson(request, status, body, [...NO_STORE, ...fields]);
+    });
   }
 }
 
