@@ -42,7 +42,7 @@ export const verifyToken = async (
 
 /**
  * Whether the signature fits, without jose, which has the last word on what is genuine: it asks the thread pool, and so a
- * flood of forged tokens cost five times as much and stood in line with the passwords of those who log in.
+ * flood of forged tokens cost four times as much and stood in line with the passwords of those who log in.
  */
 const isSignedBy = (key: VerifyingKey, token: string): boolean => {
   const dot = token.lastIndexOf(".");

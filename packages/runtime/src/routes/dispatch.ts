@@ -20,16 +20,16 @@ export interface DispatchOptions {
 
 /**
  * Finds the route of a request by its path, and answers what has none. On Node's own request and response: through
- * a router over web streams a flood of `/health` or of nonsense cost four to eight times as much.
+ * a router over web streams a flood of `/health` or of nonsense cost three to five times as much.
  */
 export const dispatcher = ({ routes, notFound, onError }: DispatchOptions): Handler => {
   const byPath = new Map(Object.entries(routes));
 
-  const fail = ({ incoming, outgoing, requestId }: GatewayRequest, error: unknown): void => {
+  const fail = ({ incoming, outgoing, requestId, cors }: GatewayRequest, error: unknown): void => {
     onError(error, requestId);
     const detail = "The gateway failed to answer. The request id helps to find out why.";
     if (outgoing.headersSent) outgoing.destroy();
-    else refuse(incoming, outgoing, { code: "internal_error", detail, requestId });
+    else refuse(incoming, outgoing, { code: "internal_error", detail, requestId }, cors.own);
   };
 
   return (request) => {
