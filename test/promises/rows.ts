@@ -10,6 +10,7 @@ import { commandKills, gatewayKills } from "./rows/kills.ts";
 import { limit } from "./rows/limit.ts";
 import { manySources } from "./rows/many-sources.ts";
 import { mutated } from "./rows/mutated.ts";
+import { receipts } from "./rows/receipts.ts";
 import { slowClients } from "./rows/slow-clients.ts";
 import { supplyChain } from "./rows/supply-chain.ts";
 import { whoExists } from "./rows/who-exists.ts";
@@ -18,6 +19,7 @@ import { withoutARight } from "./rows/without-a-right.ts";
 /** In the order of the report. */
 export const ROWS: readonly Row[] = [
   endings,
+  receipts,
   grace,
   conflicts,
   limit,
