@@ -179,7 +179,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     follower,
     authenticator,
     guessLimit,
-    hashSlots: new HashSlots(),
+    hashSlots: new HashSlots(() => clock.monotonic()),
     realm,
     tokenNow,
     noteToken: (issue) => recorder.noteToken(issue),
