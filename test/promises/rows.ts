@@ -2,12 +2,15 @@ import type { Row } from "./row.ts";
 import { clientsGone } from "./rows/clients-gone.ts";
 import { conflicts } from "./rows/conflicts.ts";
 import { endings } from "./rows/endings.ts";
+import { floods } from "./rows/floods.ts";
 import { forged } from "./rows/forged.ts";
 import { grace } from "./rows/grace.ts";
 import { guessing } from "./rows/guessing.ts";
 import { commandKills, gatewayKills } from "./rows/kills.ts";
 import { limit } from "./rows/limit.ts";
+import { manySources } from "./rows/many-sources.ts";
 import { mutated } from "./rows/mutated.ts";
+import { receipts } from "./rows/receipts.ts";
 import { slowClients } from "./rows/slow-clients.ts";
 import { supplyChain } from "./rows/supply-chain.ts";
 import { whoExists } from "./rows/who-exists.ts";
@@ -16,6 +19,7 @@ import { withoutARight } from "./rows/without-a-right.ts";
 /** In the order of the report. */
 export const ROWS: readonly Row[] = [
   endings,
+  receipts,
   grace,
   conflicts,
   limit,
@@ -24,6 +28,8 @@ export const ROWS: readonly Row[] = [
   forged,
   mutated,
   guessing,
+  manySources,
+  floods,
   whoExists,
   clientsGone,
   slowClients,

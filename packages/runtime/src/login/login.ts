@@ -1,12 +1,13 @@
-import type { Client, TokenIssue } from "@aigw/core";
+import type { Client, MaybePromise, TokenIssue } from "@aigw/core";
 import { hashPassword, needsRehash, passwordForms, rightForm } from "@aigw/core/passwords";
 import { randomId } from "@aigw/core/random-id";
 import { issueToken, type TokenRealm } from "@aigw/core/tokens";
 import type { ControlFollower } from "../follow/control-follower.ts";
 import type { Authenticator } from "../gate/authenticator.ts";
 import type { Credentials } from "./credentials.ts";
-import type { GuessLimit } from "./guess-limit.ts";
-import type { HashSlots } from "./hash-slots.ts";
+import { accountOf, type GuessLimit } from "./guess-limit.ts";
+import { standBackForCalls } from "./hash-priority.ts";
+import type { Applicant, HashSlots } from "./hash-slots.ts";
 
 export interface LoginDeps {
   readonly follower: ControlFollower;
@@ -26,6 +27,9 @@ export type LoginResult =
   | { readonly kind: "slow_down"; readonly waitMs: number }
   | { readonly kind: "unavailable" };
 
+/** Who tries; `source` as `Callers.sourceOf` says it. */
+export type Attempter = Pick<Applicant, "source" | "isGone">;
+
 /** Exchanges a client's credentials for a token. */
 export class Login {
   readonly #deps: LoginDeps;
@@ -34,32 +38,48 @@ export class Login {
 
   constructor(deps: LoginDeps) {
     this.#deps = deps;
+    // Only now there are threads for certain.
+    this.#decoyHash.then(standBackForCalls, () => undefined);
   }
 
-  /** @param source who tries, as `Callers.sourceOf` says it */
-  attempt(credentials: Credentials, source: string): Promise<LoginResult> {
-    const { username } = credentials;
-    return this.#deps.guessLimit.inTurn({ username, source }, () => this.#attempt(credentials, source));
+  /** For how many milliseconds whatever comes from this source is refused; undefined when that depends on what it is. */
+  knownWait(source: string): number | undefined {
+    return this.#deps.guessLimit.knownWait(source);
   }
 
-  async #attempt({ username, password, asSent }: Credentials, source: string): Promise<LoginResult> {
-    const { follower, guessLimit, hashSlots } = this.#deps;
+  /** Answers at once whom this instance knows to be over a bound. */
+  attempt(credentials: Credentials, { source, isGone }: Attempter): MaybePromise<LoginResult> {
+    const account = accountOf(credentials.username, source);
+    const waitMs = this.#deps.guessLimit.knownWait(source, account);
+    if (waitMs !== undefined) return { kind: "slow_down", waitMs };
+    return this.#inTurn(credentials, { source, account, isGone });
+  }
+
+  async #inTurn(credentials: Credentials, applicant: Applicant): Promise<LoginResult> {
+    const { follower, hashSlots } = this.#deps;
+    // Before its turn: a store that does not answer must not keep a slot from others.
     await follower.refresh();
     if (!(await follower.isFresh())) return { kind: "unavailable" };
-    const attempt = await guessLimit.attempt({ username, source });
+    const result = await hashSlots.run(applicant, () => this.#attempt(credentials, applicant));
+    return result ?? { kind: "unavailable" };
+  }
+
+  async #attempt({ username, password, asSent }: Credentials, { source, account }: Applicant): Promise<LoginResult> {
+    const { follower, guessLimit, hashSlots } = this.#deps;
+    // It may have gone over a bound while it waited for its turn.
+    const waitMs = guessLimit.knownWait(source, account);
+    if (waitMs !== undefined) return { kind: "slow_down", waitMs };
+    const attempt = await guessLimit.attempt(source, account);
     if ("waitMs" in attempt) return { kind: "slow_down", waitMs: attempt.waitMs };
     const before = follower.clientByName(username);
     const hash = before?.passwordHash ?? (await this.#decoyHash);
     const all = before === undefined || this.#deps.authenticator.standing(before) !== "active";
-    const right = await hashSlots.run(() => rightForm(hash, passwordForms(password, asSent), all));
-    if (right === undefined) {
-      await attempt.forgive();
-      return { kind: "unavailable" };
-    }
+    const right = await rightForm(hash, passwordForms(password, asSent), all);
     // Read again: it may have been revoked or given a new password while the hash was computed.
     const client = follower.clientByName(username);
     const same = client !== undefined && client.id === before?.id && client.epoch === before.epoch;
     if (right === false || !same || this.#deps.authenticator.standing(client) !== "active") return { kind: "denied" };
+    hashSlots.noteGoodLogin(source, client.id);
     await attempt.forgive();
     return this.#issue(client, right);
   }
