@@ -37,5 +37,5 @@ it("all that ask in one turn of the event loop share a look, which sees what was
   );
   const looks = head.mock.callCount() - before;
   assert.ok(looks >= 1 && looks <= 10, `${looks} looks`);
-  assert.deepEqual(follower.serviceNames(), ["echo"]);
+  assert.deepEqual([...follower.services.keys()], ["echo"]);
 });

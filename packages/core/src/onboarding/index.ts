@@ -3,7 +3,7 @@ export { type OnboardingEmail, renderOnboardingEmail } from "./email.ts";
 export { effectiveSettings, type OnboardingFacts, onboardingFacts } from "./facts.ts";
 export { createGuide } from "./guide.ts";
 export { GUIDE_ERRORS, type GuideError } from "./guide-errors.ts";
-export { type GuideFacts, guideFacts } from "./guide-facts.ts";
+export { type GuideFacts, type GuideService, guideFacts } from "./guide-facts.ts";
 export { renderGuideMarkdown } from "./guide-markdown.ts";
 export type { Block, CodeLanguage, Guide, Inline, Section, Text } from "./guide-text.ts";
 export { htmlOf } from "./html.ts";

@@ -23,6 +23,16 @@ export const PLACEHOLDERS: Readonly<Record<string, Placeholder>> = {
     about: "the services it may call, such as /api/ocr, /api/chat",
     value: (facts) => facts.services.map((service) => `/api/${service}`).join(", "),
   },
+  "service-list": {
+    about: "a line for each of them: what it does, as far as that is told, and its address",
+    value: ({ services, descriptions = {}, publicUrl }) =>
+      services
+        .map(
+          (name) =>
+            `${name}: ${descriptions[name] === undefined ? "" : `${descriptions[name]} `}${publicUrl}/api/${name}`,
+        )
+        .join("\n") || "none yet",
+  },
   limit: { about: "requests per minute", value: (facts) => String(facts.limitPerMinute) },
   expires: {
     about: "the last day of the access, or the time of its end in UTC, or: never",

@@ -107,11 +107,6 @@ export class ControlFollower {
     return undefined;
   }
 
-  /** The services' names, ascending. */
-  serviceNames(): readonly string[] {
-    return [...this.#state.services.keys()].sort();
-  }
-
   get services(): ReadonlyMap<string, Service> {
     return this.#state.services;
   }

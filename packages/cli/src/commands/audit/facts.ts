@@ -42,6 +42,9 @@ const serviceFacts = (service: Service): Facts =>
     ["timeout", plain(formatDuration(service.timeoutMs))],
     ["idle timeout", plain(formatDuration(service.idleTimeoutMs))],
     ["CORS origins", plain(service.corsOrigins)],
+    ["description", plain(service.description)],
+    ["example", service.example === undefined ? [] : [{ value: service.example, shown: "given", secret: true }]],
+    ["documentation", plain(service.docsUrl)],
     ...service.headers.map(
       ({ name, sealedValue }) => [`header ${name}`, [{ value: sealedValue, shown: "sealed", secret: true }]] as const,
     ),

@@ -23,6 +23,10 @@ export const command = (ctx: Context): Command =>
         "aigw service add chat https://llm.internal/v1 --header-env 'Authorization=LLM_AUTH' --timeout 5m",
         "with the upstream's own key, which clients never see",
       ],
+      [
+        "aigw service add ocr http://127.0.0.1:9000 --description 'Reads the text in a picture' --example ocr.sh",
+        "with what the clients' guide says of it",
+      ],
     ]),
     ctx,
   )

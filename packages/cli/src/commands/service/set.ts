@@ -40,6 +40,9 @@ export const command = (ctx: Context): Command =>
       collect((value) => value),
     )
     .option("--no-cors-origins", "back to the setting cors-origins")
+    .option("--no-description", "tell clients nothing of the kind")
+    .option("--no-example", "show no example")
+    .option("--no-docs", "name no documentation of its own")
     .option("--no-wait", "do not wait for the gateways")
     .action(async (given: string | undefined, flags: Flags) => {
       const patch = patchOf(flags);
@@ -55,6 +58,9 @@ const patchOf = (flags: Flags): ServicePatch => ({
   ...(flags.url === undefined ? {} : { url: flags.url }),
   ...(flags.removeHeader === undefined ? {} : { removeHeaders: flags.removeHeader }),
   ...(flags.corsOrigins === false ? { corsOrigins: null } : {}),
+  ...(flags.description === false ? { description: null } : {}),
+  ...(flags.example === false ? { example: null } : {}),
+  ...(flags.docs === false ? { docsUrl: null } : {}),
 });
 
 export const run = ({ name, patch, wait }: SetOptions, ctx: Context): Promise<void> =>
