@@ -16,6 +16,7 @@ export interface LoginDeps {
   readonly realm: TokenRealm;
   readonly tokenNow: () => number;
   readonly noteToken: (issue: TokenIssue) => void;
+  readonly isTrial: (username: string, mark: string) => boolean;
   /** Its password was right, but is stored under weaker parameters than today's, or not of its NFC. */
   readonly onWeakHash: (client: Client, password: string) => void;
 }
@@ -36,13 +37,17 @@ export class Login {
     this.#deps = deps;
   }
 
-  /** @param source who tries, as `Callers.sourceOf` says it */
-  attempt(credentials: Credentials, source: string): Promise<LoginResult> {
+  /**
+   * @param source who tries, as `Callers.sourceOf` says it
+   * @param mark what says that it is a trial, as far as it came with something: see `trialMark`
+   */
+  attempt(credentials: Credentials, source: string, mark?: string): Promise<LoginResult> {
     const { username } = credentials;
-    return this.#deps.guessLimit.inTurn({ username, source }, () => this.#attempt(credentials, source));
+    const trial = mark !== undefined && this.#deps.isTrial(username, mark);
+    return this.#deps.guessLimit.inTurn({ username, source }, () => this.#attempt(credentials, source, trial));
   }
 
-  async #attempt({ username, password, asSent }: Credentials, source: string): Promise<LoginResult> {
+  async #attempt({ username, password, asSent }: Credentials, source: string, trial: boolean): Promise<LoginResult> {
     const { follower, guessLimit, hashSlots } = this.#deps;
     await follower.refresh();
     if (!(await follower.isFresh())) return { kind: "unavailable" };
@@ -61,21 +66,23 @@ export class Login {
     const same = client !== undefined && client.id === before?.id && client.epoch === before.epoch;
     if (right === false || !same || this.#deps.authenticator.standing(client) !== "active") return { kind: "denied" };
     await attempt.forgive();
-    return this.#issue(client, right);
+    return this.#issue(client, right, trial);
   }
 
-  async #issue(client: Client, password: string): Promise<LoginResult> {
+  async #issue(client: Client, password: string, trial: boolean): Promise<LoginResult> {
     const { follower, realm, tokenNow, noteToken, onWeakHash } = this.#deps;
     const key = follower.signingKey();
     if (key === undefined) return { kind: "unavailable" };
-    const { token, issuedAt, expiresAt } = await issueToken(client, key, realm, tokenNow());
-    noteToken({
-      clientId: client.id,
-      kid: key.kid,
-      epoch: client.epoch,
-      issuedAt: issuedAt * 1000,
-      expiresAt: expiresAt * 1000,
-    });
+    const { token, issuedAt, expiresAt } = await issueToken(client, key, realm, tokenNow(), trial);
+    // Whom a rotation hits, and who has logged in: not somebody whose quick start was tried.
+    if (!trial)
+      noteToken({
+        clientId: client.id,
+        kid: key.kid,
+        epoch: client.epoch,
+        issuedAt: issuedAt * 1000,
+        expiresAt: expiresAt * 1000,
+      });
     if (needsRehash(client.passwordHash, password)) onWeakHash(client, password);
     return { kind: "token", token, expiresInS: expiresAt - issuedAt };
   }

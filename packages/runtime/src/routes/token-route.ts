@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { TRIAL_FIELD } from "@aigw/core/sealing";
 import type { Handler } from "hono";
 import type { GatewayEnv } from "../gateway-env.ts";
 import { readCredentials, TOKEN_ERRORS, type TokenErrorCode, type TokenRefusal } from "../login/credentials.ts";
@@ -9,6 +10,8 @@ import { secondsUntil } from "../seconds.ts";
 const MAX_BODY_BYTES = 8192;
 /** As for the header: who dribbles holds a connection for so long at most. */
 const BODY_TIMEOUT_MS = 15_000;
+
+const MARK = TRIAL_FIELD.toLowerCase();
 
 /** RFC 6749 §5.1 and §5.2: neither a token nor a refusal may be kept by a cache. */
 const NO_STORE = { "Cache-Control": "no-store", Pragma: "no-cache" };
@@ -37,7 +40,12 @@ export const tokenRoute =
     }
     const credentials = readCredentials(incoming.headers.authorization, incoming.headers["content-type"], body);
     if ("error" in credentials) return refuse(credentials);
-    const result = await login.attempt(credentials, callers.sourceOf(incoming));
+    const mark = incoming.headers[MARK];
+    const result = await login.attempt(
+      credentials,
+      callers.sourceOf(incoming),
+      typeof mark === "string" ? mark : undefined,
+    );
     if (result.kind === "token") {
       onResult("ok");
       const { token, expiresInS } = result;
