@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SeenInstance } from "@aigw/core";
+import { renderDoctor } from "../src/commands/doctor.ts";
 import { judgeCertificate } from "../src/doctor/checks/certificate.ts";
 import { judgeClock } from "../src/doctor/checks/clock.ts";
 import { judgeSpace } from "../src/doctor/checks/disk.ts";
@@ -9,9 +10,9 @@ import { checkNodeVersion } from "../src/doctor/checks/node-version.ts";
 import { judgePort } from "../src/doctor/checks/port.ts";
 import { judgeAnswer } from "../src/doctor/checks/public-url.ts";
 import { judgeInspection } from "../src/doctor/checks/store.ts";
-import { type Finding, quoted } from "../src/doctor/finding.ts";
-import { renderFindings } from "../src/doctor/render.ts";
+import type { Finding } from "../src/doctor/finding.ts";
 import { runChecks } from "../src/doctor/run-checks.ts";
+import { shellQuoted } from "../src/output/shell-quoted.ts";
 import { PLAIN_STYLE } from "../src/output/view.ts";
 import { displayWidth } from "../src/output/width.ts";
 
@@ -150,10 +151,10 @@ test("findings fit a terminal, and are a line each in a pipe", async () => {
     },
   ];
   const view = { isTerminal: true, width: 80, style: PLAIN_STYLE, now: NOW };
-  const shown = await renderFindings(view, findings);
+  const shown = await renderDoctor(view, findings);
   for (const line of shown.split("\n")) assert.ok(displayWidth(line) <= 80, line);
   assert.equal(shown.includes("\u001b"), false);
-  const piped = await renderFindings({ ...view, isTerminal: false, width: Number.POSITIVE_INFINITY }, findings);
+  const piped = await renderDoctor({ ...view, isTerminal: false, width: Number.POSITIVE_INFINITY }, findings);
   assert.equal(piped.split("\n").length, 1 + findings.length);
-  assert.equal(quoted("it's"), `'it'\\''s'`);
+  assert.equal(shellQuoted("it's"), `'it'\\''s'`);
 });

@@ -1,3 +1,5 @@
+import type { Finding as CommonFinding, Severity } from "../findings/finding.ts";
+
 export type Level = "ok" | "warn" | "fail";
 
 /**
@@ -77,6 +79,7 @@ export const FINDINGS = {
 
 export type FindingCode = keyof typeof FINDINGS;
 
+/** What a check says: a finding whose level follows from its code. */
 export interface Finding {
   readonly code: FindingCode;
   /** What was looked at, such as `node` or `service ocr`. */
@@ -87,10 +90,18 @@ export interface Finding {
   readonly fix?: string;
 }
 
+const SEVERITIES: Readonly<Record<Level, Severity>> = { ok: "fine", warn: "warning", fail: "blocked" };
+
 export const levelOf = ({ code }: Finding): Level => FINDINGS[code];
+
+/** As why and review have theirs. */
+export const asFinding = ({ code, about, message, fix }: Finding): CommonFinding<FindingCode> => ({
+  code,
+  severity: SEVERITIES[FINDINGS[code]],
+  about,
+  message,
+  ...(fix !== undefined && { command: fix }),
+});
 
 /** One thing looked at. It throws nothing that it can put into words. */
 export type Check = () => Promise<readonly Finding[]> | readonly Finding[];
-
-/** For bash: in single quotes whatever it holds. */
-export const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
