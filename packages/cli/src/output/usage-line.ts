@@ -15,7 +15,8 @@ interface Layout {
   readonly value: (event: UsageEvent) => string;
 }
 
-const TERMINAL_TIME: Layout = { title: "time", width: 8, value: (event) => localTime(event.at) };
+/** Every time shown is of the one zone that the store's days, reports and pipes go by. */
+const TERMINAL_TIME: Layout = { title: "time", width: 9, value: (event) => `${rfc3339(event.at).slice(11, 19)}Z` };
 const PIPE_TIME: Layout = { title: "time", width: 24, value: (event) => rfc3339(event.at) };
 
 const COLUMNS: readonly Layout[] = [
@@ -95,7 +96,8 @@ const join = (view: View, columns: readonly Layout[], values: readonly string[])
 /** In a pipe the fields are told apart by spaces, so that awk and sort can work on them. */
 const spaceless = (view: View, value: string): string => (view.isTerminal ? value : value.replaceAll(" ", ""));
 
-const localTime = (at: number): string => {
-  const date = new Date(at);
-  return [date.getHours(), date.getMinutes(), date.getSeconds()].map((part) => String(part).padStart(2, "0")).join(":");
-};
+/** The day of an event in UTC, such as `2027-01-31`: a terminal's lines have the time of day alone. */
+export const usageDay = ({ at }: Pick<UsageEvent, "at">): string => rfc3339(at).slice(0, 10);
+
+/** The line above the first event of a day. */
+export const dayLine = (view: View, day: string): string => view.style.dim(`${day} (UTC)`);

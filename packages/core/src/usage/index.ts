@@ -5,7 +5,10 @@ export { TOKEN_ENDS, type TokenEnd, type TokenEndWords, tokenEndWords } from "./
 export { trialName, triedClient } from "./trial-name.ts";
 export { OUTCOMES, type Outcome, type UsageEvent, type UsageFilter } from "./usage-event.ts";
 export {
+  type CallKind,
+  callKind,
   emptyTally,
+  isTimed,
   latencyOf,
   sumTallies,
   USAGE_KEYS,
