@@ -70,10 +70,13 @@ export const FINDINGS = {
   service_none: "warn",
   service_answers: "ok",
   service_failing: "warn",
+  service_fails_calls: "warn",
   service_silent: "warn",
   service_unreachable: "fail",
   service_untrusted: "fail",
   service_invalid: "fail",
+  calls_counted: "ok",
+  calls_refused: "warn",
   check_unfinished: "warn",
 } as const;
 
