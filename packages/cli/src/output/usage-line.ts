@@ -70,6 +70,8 @@ export const usageLine = (view: View, event: UsageEvent): string => {
 };
 
 const FEW_COLUMNS = 110;
+/** With fewer, method and path leave: how a call ended is what the line is for. */
+const FOR_ALL_COLUMNS = 72;
 
 const columnsFor = (view: View): readonly Layout[] => {
   if (!view.isTerminal) return [PIPE_TIME, ...COLUMNS, PIPE_PATH, PIPE_COUNT];
@@ -77,6 +79,7 @@ const columnsFor = (view: View): readonly Layout[] => {
     column.title === "outcome" ? { ...column, value: reasonOrOutcome } : column,
   );
   const narrowed = columns.map((column) => ({ ...column, width: column.narrow ?? column.width }));
+  if (view.width < FOR_ALL_COLUMNS) return [TERMINAL_TIME, ...narrowed.filter(({ title }) => title !== "method")];
   return [TERMINAL_TIME, ...(view.width < FEW_COLUMNS ? narrowed : columns), TERMINAL_PATH];
 };
 
