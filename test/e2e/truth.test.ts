@@ -112,7 +112,7 @@ test("a service that fails two of five calls, and a client whose old token goes 
     assert.match(await onTerminal(home, ["top", "--once"], columns), /denied[\s\S]*\njohn .* 80\b/);
     assert.match(
       await onTerminal(home, ["usage", "tail", "-n", "1"], columns),
-      /\d\d:\d\d:\d\dZ +john +ocr +(GET +)?401 .*token_s…/,
+      /\d\d:\d\d:\d\dZ +john +ocr +(GET +)?401 .*(token_s…|×20 token…|×20 toke…)/,
     );
     for (const argv of [["review"], ["doctor"]]) await onTerminal(home, argv, columns);
   }

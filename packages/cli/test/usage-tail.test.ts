@@ -103,6 +103,8 @@ test("tail says for how many refused calls a line stands", async (t) => {
   const last = (stdout: string): string => stdout.trimEnd().split("\n").at(-1) ?? "";
   const terminal = await aigw(home, ["usage", "tail"], { terminal: 80, env: { NO_COLOR: "1" } });
   assert.match(last(terminal.stdout), /limited +×940 \/ppp/);
+  const narrow = await aigw(home, ["usage", "tail"], { terminal: 60, env: { NO_COLOR: "1" } });
+  assert.match(last(narrow.stdout), /×940 lim/);
   assert.match(last((await aigw(home, ["usage", "tail"])).stdout), /p {2}940$/);
   const { count } = JSON.parse(last((await aigw(home, ["usage", "tail", "--json"])).stdout)) as { count: number };
   assert.equal(count, 940);

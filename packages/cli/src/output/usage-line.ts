@@ -28,11 +28,19 @@ const COLUMNS: readonly Layout[] = [
   { title: "outcome", width: 14, narrow: 8, value: (event) => event.outcome },
 ];
 
+/** The reason, where there is one, says more. */
+const reasonOrOutcome = ({ reason, outcome }: UsageEvent): string => reason ?? outcome;
+
 /** How many refused calls the line stands for: before what may be cut, and as a number of its own for a pipe. */
 const TERMINAL_PATH: Layout = {
   title: "path",
   width: 0,
   value: ({ count, path }) => (count === undefined ? path : `×${count} ${path}`),
+};
+const TERMINAL_END: Layout = {
+  title: "outcome",
+  width: 0,
+  value: (event) => (event.count === undefined ? reasonOrOutcome(event) : `×${event.count} ${reasonOrOutcome(event)}`),
 };
 const PIPE_PATH: Layout = { title: "path", width: 0, value: (event) => event.path };
 const PIPE_COUNT: Layout = { title: "count", width: 0, value: ({ count = 1 }) => String(count) };
@@ -79,12 +87,11 @@ const columnsFor = (view: View): readonly Layout[] => {
     column.title === "outcome" ? { ...column, value: reasonOrOutcome } : column,
   );
   const narrowed = columns.map((column) => ({ ...column, width: column.narrow ?? column.width }));
-  if (view.width < FOR_ALL_COLUMNS) return [TERMINAL_TIME, ...narrowed.filter(({ title }) => title !== "method")];
+  if (view.width < FOR_ALL_COLUMNS) {
+    return [TERMINAL_TIME, ...narrowed.filter(({ title }) => title !== "method" && title !== "outcome"), TERMINAL_END];
+  }
   return [TERMINAL_TIME, ...(view.width < FEW_COLUMNS ? narrowed : columns), TERMINAL_PATH];
 };
-
-/** The reason, where there is one, says more. */
-const reasonOrOutcome = ({ reason, outcome }: UsageEvent): string => reason ?? outcome;
 
 const join = (view: View, columns: readonly Layout[], values: readonly string[]): string => {
   const cells = columns.map(({ width, right }, index) => {
