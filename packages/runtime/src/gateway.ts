@@ -12,6 +12,7 @@ import { realmOf } from "@aigw/core/tokens";
 import { pruneTime } from "@aigw/core/usage";
 import { createApp } from "./app.ts";
 import { boundMemory, releaseAfterLoading } from "./bound-memory.ts";
+import { mayDumpCore } from "./core-dumps.ts";
 import { CorsRules } from "./cors/cors-rules.ts";
 import { errorNameOf, reasonOf } from "./fault-reason.ts";
 import { ControlFollower } from "./follow/control-follower.ts";
@@ -269,6 +270,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       ...(worker && { worker: worker.number }),
       pid: options.pid,
       version: options.version,
+      ...(mayDumpCore() && { dumpsCore: true }),
     },
     current: () => ({
       state: state === "ready" && follower.isFresh() === false ? "stale" : state,
@@ -284,7 +286,6 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   recorder.start();
   keeper?.start();
   strangers.start();
-  await reporter.start();
   const sweep = setInterval(() => openCalls.cutRevoked(), EXPIRY_SWEEP_MS);
   const prune = setInterval(() => {
     limiter.prune();
@@ -292,8 +293,6 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     meter.prune();
     if (isFirst) void pruneStore(store).catch(storeFault("prune"));
   }, PRUNE_MS);
-  log.info({ url, adminUrl, version: options.version, rev: follower.rev }, "gateway started");
-
   const end = async (atOnce: boolean): Promise<void> => {
     state = "draining";
     log.info({ openCalls: openCalls.size }, "draining");
@@ -324,6 +323,11 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     ended ??= end(atOnce);
     return ended;
   };
+  await reporter.start().catch(async (error: unknown) => {
+    await close({ atOnce: true });
+    throw error;
+  });
+  log.info({ url, adminUrl, version: options.version, rev: follower.rev }, "gateway started");
   const metricFamilies = async (): Promise<readonly MetricFamily[]> => (await listeners.loadMetrics()).families();
   return { url, adminUrl, instanceId, reloadCertificate, metricFamilies, close };
 };

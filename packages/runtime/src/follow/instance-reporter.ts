@@ -1,4 +1,5 @@
 import type { Clock, Instance, TrafficStore } from "@aigw/core";
+import { AigwError, isStoreFault } from "@aigw/core/errors";
 import { inTime } from "@aigw/core/store";
 
 const HEARTBEAT_MS = 1_000;
@@ -11,7 +12,7 @@ const RATE_SECONDS = 10;
 export interface ReporterOptions {
   readonly traffic: TrafficStore;
   readonly clock: Clock;
-  readonly identity: Pick<Instance, "id" | "address" | "hostname" | "worker" | "pid" | "version">;
+  readonly identity: Pick<Instance, "id" | "address" | "hostname" | "worker" | "pid" | "version" | "dumpsCore">;
   /** What changes, asked for at every report. */
   readonly current: () => Pick<Instance, "state" | "appliedRev" | "droppedUsage" | "openFiles" | "untrustedForwarders">;
   readonly onFault: (error: unknown) => void;
@@ -29,7 +30,7 @@ export class InstanceReporter {
   #second = 0;
   #timer: NodeJS.Timeout | undefined;
   #retry: NodeJS.Timeout | undefined;
-  #faulty = false;
+  #fault: unknown;
   #sending: Promise<void> | undefined;
   #next: Promise<void> | undefined;
   #retired = false;
@@ -39,9 +40,11 @@ export class InstanceReporter {
     this.#startedAt = options.clock.now();
   }
 
+  /** @throws what keeps the first report from being made: a gateway that nobody knows of would be in no receipt */
   async start(): Promise<void> {
     this.#second = this.#options.clock.monotonic();
     await this.report();
+    if (this.#fault !== undefined) throw unannounced(this.#fault);
     this.#timer = setInterval(() => {
       this.#closeSecond();
       void this.report();
@@ -80,10 +83,10 @@ export class InstanceReporter {
         requestsPerSecond: this.#rate(),
       });
       await inTime(report, REPORT_TIMEOUT_MS);
-      this.#faulty = false;
+      this.#fault = undefined;
     } catch (error) {
-      if (!this.#faulty) this.#options.onFault(error);
-      this.#faulty = true;
+      if (this.#fault === undefined) this.#options.onFault(error);
+      this.#fault = error;
       this.#retry = setTimeout(() => void this.report(), RETRY_MS);
       this.#retry.unref();
     }
@@ -116,3 +119,11 @@ export class InstanceReporter {
     return Math.round(mean * 10) / 10;
   }
 }
+
+const unannounced = (fault: unknown): unknown => {
+  if (!isStoreFault(fault)) return fault;
+  const { code, message } = fault;
+  return new AigwError(code, `The gateway cannot report that it runs, so no receipt would count it. ${message}`, {
+    cause: fault,
+  });
+};
