@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { addService, removeClient, removeService, rotateSecret, setClient, setPassword } from "@aigw/core";
+import {
+  addService,
+  awaitGateways,
+  removeClient,
+  removeService,
+  rotateSecret,
+  setClient,
+  setPassword,
+} from "@aigw/core";
 import { anInstance } from "@aigw/core/testing";
 import { json, aigw as run } from "../../packages/cli/test/support/harness.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
@@ -146,7 +154,7 @@ test("what was so before a change is not told as if it were so now", async (t) =
     [["service_not_allowed", "aigw client set curious --services ocr,chat,tts"]],
   );
 
-  await setClient(deps, "limited", { limit: 1_000 });
+  await awaitGateways(deps, (await setClient(deps, "limited", { limit: 1_000 })).rev);
   assert.deepEqual(await call(limited, 1), [200]);
   await recorded(19);
   assert.equal(codesOf(await why("limited")), "fine");

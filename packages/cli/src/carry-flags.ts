@@ -4,9 +4,9 @@ import { shellQuoted } from "./output/shell-quoted.ts";
 
 type Place = Pick<Globals, "home" | "store">;
 
-/** A command of ours in a sentence: `aigw` and one of its verbs, up to the end of the command. */
+/** A command of ours in a sentence: `aigw` and one of its verbs; not one that names a place itself. */
 const COMMAND =
-  /\baigw (?=(?:init|config|serve|client|service|secret|onboard|usage|top|why|review|audit|guide|status|doctor|backup|restore-backup|demo|completion|help)\b)([^;\n]*)/g;
+  /\baigw (?=(?:init|config|serve|client|service|secret|onboard|usage|top|why|review|audit|guide|status|doctor|backup|restore-backup|demo|completion|help)\b(?![^;\n]* --(?:home|store)\b))/g;
 
 /**
  * The same text, in which a command to run next names the home and the store that this one was told of: without them it
@@ -15,9 +15,7 @@ const COMMAND =
 export const carryFlags = (text: string, { home, store }: Place): string => {
   const flags = [...named("--home", home), ...named("--store", store)].join(" ");
   if (flags === "") return text;
-  return text.replace(COMMAND, (whole, rest: string) =>
-    / --(home|store)\b/.test(rest) ? whole : `aigw ${flags} ${rest}`,
-  );
+  return text.replace(COMMAND, () => `aigw ${flags} `);
 };
 
 const named = (flag: string, value: string | undefined): readonly string[] =>

@@ -14,6 +14,7 @@ test("a command in a sentence gets the flags that this one had, and nothing else
   const CASES: readonly (readonly [given: string, carried: string])[] = [
     ["aigw client restore john", `aigw ${flags} client restore john`],
     ["start it: aigw serve; see aigw status", `start it: aigw ${flags} serve; see aigw ${flags} status`],
+    ["aigw usage tail -f, or aigw top", `aigw ${flags} usage tail -f, or aigw ${flags} top`],
     ["use the newer aigw that wrote it", "use the newer aigw that wrote it"],
     ["another aigw answers there", "another aigw answers there"],
     ["aigw restore-backup <file> --home <dir>", "aigw restore-backup <file> --home <dir>"],

@@ -347,9 +347,19 @@ describe("why a client fares as it does", () => {
   it("knows when no gateway runs, or none that is well", () => {
     assert.match(only({ gateways: [] }), /^no_gateway blocked .*aigw serve$/);
     const other = { ...anInstance({ address: "http://10.0.0.2:8080", appliedRev: 9 }), lastSeenAgoMs: 1 };
-    const CASES: readonly (readonly [Partial<typeof GATEWAY>, alone: RegExp, beside: RegExp])[] = [
+    const CASES: readonly (readonly [Partial<ClientFacts["gateways"][number]>, alone: RegExp, beside: RegExp])[] = [
       [{ state: "stale" }, /^gateway_stale blocked .*8080 cannot read .* and answers 503/, /^gateway_stale warning/],
-      [{ lastSeenAgoMs: 4_000 }, /^gateway_silent blocked .* was last heard of 4\.0 s ago/, /^gateway_silent warning/],
+      [
+        { lastSeenAgoMs: 4_000 },
+        /^gateway_silent blocked .* was last heard of 4\.0 s ago: killed/,
+        /^gateway_silent warning/,
+      ],
+      [
+        { lastSeenAgoMs: 4_000, alive: true },
+        /^gateway_silent warning .* runs, .* last heard of 4\.0 s ago: what is in force/,
+        /^gateway_silent warning/,
+      ],
+      [{ lastSeenAgoMs: 12_000 }, /^gateway_silent warning .* not known/, /^gateway_silent warning/],
       [{ state: "draining" }, /^gateway_draining blocked/, /^fine /],
       [{ appliedRev: 8 }, /^gateway_behind warning .* has not applied the newest/, /^gateway_behind warning/],
     ];

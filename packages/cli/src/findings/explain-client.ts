@@ -1,5 +1,5 @@
 import type { ClientFacts } from "@aigw/core";
-import { gatewayName } from "@aigw/core/acts";
+import { gatewayName, isSilent } from "@aigw/core/acts";
 import { standingOf } from "@aigw/core/clients";
 import { grouped } from "../output/figures.ts";
 import { explainServices } from "./explain-services.ts";
@@ -111,7 +111,7 @@ const standing = ({ client, now, acts, refused }: ClientFacts, when: When): read
 };
 
 /** Gateways report every second; one that missed two reports is busy, suspended or dead. */
-const SILENT_MS = 2_500;
+const LATE_MS = 2_500;
 /** A change is in force within a second; before that it is no news that it is not. */
 const BEHIND_MS = 3_000;
 
@@ -119,8 +119,11 @@ const gateways = ({ gateways: seen, head, now }: ClientFacts): readonly ClientFi
   if (seen.length === 0) {
     return [{ code: "no_gateway", severity: "blocked", message: "No gateway is running.", command: "aigw serve" }];
   }
-  const silent = seen.filter(({ lastSeenAgoMs }) => lastSeenAgoMs >= SILENT_MS);
-  const heard = seen.filter((gateway) => !silent.includes(gateway));
+  const late = seen.filter(({ lastSeenAgoMs }) => lastSeenAgoMs >= LATE_MS);
+  const heard = seen.filter((gateway) => !late.includes(gateway));
+  // Known to run: it may serve all the same.
+  const silent = late.filter((gateway) => gateway.alive === true || isSilent(gateway));
+  const lost = late.filter((gateway) => !silent.includes(gateway));
   const stale = heard.filter(({ state }) => state === "stale");
   const draining = heard.filter(({ state }) => state === "draining");
   const behind =
@@ -138,10 +141,16 @@ const gateways = ({ gateways: seen, head, now }: ClientFacts): readonly ClientFi
     const text = message(listed(which.map(gatewayName)), which.length === 1);
     found.push({ code, severity: isOver ? "blocked" : "warning", message: text, command: "aigw status" });
   };
-  add("gateway_silent", silent, (names, one) => {
-    const least = Math.min(...silent.map(({ lastSeenAgoMs }) => lastSeenAgoMs));
-    return `${names} ${one ? "was" : "were"} last heard of ${(least / 1_000).toFixed(1)} s ago: killed, suspended, or very busy.`;
-  });
+  const lastHeard = (which: typeof seen): string =>
+    `last heard of ${(Math.min(...which.map(({ lastSeenAgoMs }) => lastSeenAgoMs)) / 1_000).toFixed(1)} s ago`;
+  add("gateway_silent", lost, (names, one) => `${names} ${one ? "was" : "were"} ${lastHeard(lost)}: killed, it seems.`);
+  add(
+    "gateway_silent",
+    silent,
+    (names, one) =>
+      `${names} ${one ? "runs" : "run"}, as far as is known, and ${one ? "was" : "were"} ${lastHeard(silent)}: what is in force on ${one ? "it" : "them"} is not known.`,
+    false,
+  );
   add("gateway_stale", stale, (names, one) => `${names} cannot read the store and ${one ? "answers" : "answer"} 503.`);
   // One that ends while others run is how a restart looks.
   if (draining.length === seen.length)

@@ -1,8 +1,11 @@
 import { type Change, isPurged } from "../changes/change.ts";
 import { type Client, limitOf } from "../clients/client.ts";
 
+/** A change is in force on every gateway within a second. */
+const IN_FORCE_MS = 1_000;
+
 /**
- * Since when the client's limit is what it is: calls before were judged by another one.
+ * Since when the client's limit is what it is, on every gateway: calls before were judged by another one.
  * @param changes of this client's name, newest first; what they do not reach back to counts as unchanged
  * @returns milliseconds since the epoch
  */
@@ -15,7 +18,7 @@ export const limitSince = (changes: readonly Change[], client: Client): number =
     // Somebody else of this name.
     if (then.id !== client.id) break;
     if (limitOf(then) !== limitOf(client)) return since;
-    since = change.at;
+    since = change.at + IN_FORCE_MS;
   }
   return client.createdAt;
 };
