@@ -111,7 +111,7 @@ test("a service that fails two of five calls, and a client whose old token goes 
     const text = (await onTerminal(home, ["why", "john"], columns)).replace(/\n */g, " ");
     assert.match(
       text,
-      /^106 calls by john in the last 15 minutes: \d+ answered, 1\d failed at the service, 80 refused; the latest, (now|\d+ s ago), got 401\. ✗ 80 calls/,
+      /^106 calls by john in the last 15 minutes: \d+ answered, 1\d failed at the service, 80 refused; the latest, (just now|\d+ s ago), got 401\. ✗ 80 calls/,
     );
     assert.match(
       await onTerminal(home, ["usage", "report"], columns),

@@ -302,7 +302,7 @@ describe("why a client fares as it does", () => {
     );
     assert.match(
       only({ lastMinute, lastFaults: [{ service: "ocr", reason: "refused", calls: 4 }] }),
-      /^service_failing blocked \| ocr failed 4 of everybody's 4 calls in the last minute: 502 \(4 times\)\. Each time its host refused/,
+      /^service_failing warning \| ocr failed 4 of everybody's 4 calls in the last minute: 502 \(4 times\)\. Each time its host refused/,
     );
     assert.match(only({ lastMinute, client: { ...JOHN, services: ["chat"] } }), /^fine /);
     assert.match(only({ lastMinute, recent, services: [CHAT] }), /^fine /, "it was removed");

@@ -1,5 +1,5 @@
 import type { ClientFacts, ServiceStatus } from "@aigw/core";
-import { mayCall } from "@aigw/core/clients";
+import { mayCall, standingOf } from "@aigw/core/clients";
 import { FAULTS } from "@aigw/core/services";
 import type { ClientFinding } from "./explain-client.ts";
 import { listed, moreTime, plural, reasonsOf, times, total } from "./words.ts";
@@ -81,6 +81,7 @@ const noRoom = ({ refused }: ClientFacts): readonly ClientFinding[] => {
 /** How the client's own calls fared, and everybody's of the last minute: what is broken now may be new to it. */
 const failing = (facts: ClientFacts): readonly ClientFinding[] => {
   const { client, recent, recentFaults, lastMinute, lastFaults } = facts;
+  // Its own first: a service that it does not call fails others.
   const names = new Set([...recent, ...lastMinute].filter(({ tally }) => tally.errors > 0).map((row) => row.service));
   return [...names].flatMap((service): readonly ClientFinding[] => {
     const known = facts.services.find(({ name }) => name === service);
@@ -89,6 +90,7 @@ const failing = (facts: ClientFacts): readonly ClientFinding[] => {
     const own = recent.filter((row) => row.service === service);
     const all = lastMinute.filter((row) => row.service === service);
     const isOwn = total(own, "errors") > 0;
+    if (!isOwn && standingOf(client, facts.now) !== "active") return [];
     const rows = isOwn ? own : all;
     const [errors, calls] = [total(rows, "errors"), total(rows, "timed")];
     const of = isOwn
@@ -108,7 +110,7 @@ const failing = (facts: ClientFacts): readonly ClientFinding[] => {
     return [
       {
         code: "service_failing",
-        severity: isDown ? "blocked" : "warning",
+        severity: isOwn && isDown ? "blocked" : "warning",
         message: `${service} failed ${errors} of ${of}: ${statuses.join(", ")}.${now}${reasonsOf(faults, errors)}`,
         command: (late ? moreTime(service, known.timeoutMs) : undefined) ?? `aigw service show ${service}`,
       },

@@ -1,7 +1,7 @@
 import { displayWidth } from "./width.ts";
 
-/** A command in a sentence: at its beginning or behind a colon or semicolon, up to the next semicolon. */
-const COMMAND = /(^|[:;] )((?:aigw|chmod|chown|fuser|kill|rm|ss|timedatectl) [^;]+)/g;
+/** A command in a sentence: at its beginning or behind a colon, semicolon or full stop, up to the next semicolon. */
+const COMMAND = /(^|[:;.] )((?:aigw|chmod|chown|fuser|kill|rm|ss|timedatectl) [^;]+)/g;
 const KEPT = "\u00a0";
 
 /**

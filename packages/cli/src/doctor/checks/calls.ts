@@ -50,7 +50,7 @@ export const serviceUse = async (traffic: TrafficStore, clock: Clock): Promise<R
 const FAILING = { share: 0.05, calls: 3 };
 
 /**
- * One that answers now may fail calls all the same.
+ * One that answers now may fail calls all the same; why one does not is said with that.
  * @param answers what a request of our own found
  */
 export const withUse = (answers: Finding, name: string, use: ServiceUse | undefined): readonly Finding[] => {
@@ -66,7 +66,7 @@ export const withUse = (answers: Finding, name: string, use: ServiceUse | undefi
     {
       code: "service_fails_calls",
       about: `service ${name}`,
-      message: `${failed}: ${shown.join(", ")}.${reasonsOf(faults, errors)}`,
+      message: `${failed}: ${shown.join(", ")}.${answers.code === "service_answers" ? reasonsOf(faults, errors) : ""}`,
       fix: `aigw usage tail --service ${name}`,
     },
   ];
