@@ -4,7 +4,7 @@ import { LIMIT_WINDOW_MS } from "@aigw/core/clients";
 import { type Clock, systemClock } from "@aigw/core/clock";
 import { effectiveSetting } from "@aigw/core/config";
 import { isStoreFault } from "@aigw/core/errors";
-import { Limiter } from "@aigw/core/limits";
+import { Limiter, type Share } from "@aigw/core/limits";
 import { randomId } from "@aigw/core/random-id";
 import { isTrialMark } from "@aigw/core/sealing";
 import { inTime, WORK_PATIENCE_MS } from "@aigw/core/store";
@@ -157,8 +157,15 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
           onKept: (pruned) => pruned > 0 && log.info({ pruned }, "old usage pruned"),
           onFault: storeFault("prune", "sum up and prune usage"),
         });
-  const limiter = new Limiter({ store: store.traffic, holder: instanceId, windowMs: LIMIT_WINDOW_MS, bundles: true });
-  const guessLimit = new GuessLimit(store.traffic, instanceId);
+  const share = (): Share => reporter.share;
+  const limiter = new Limiter({
+    store: store.traffic,
+    holder: instanceId,
+    windowMs: LIMIT_WINDOW_MS,
+    bundles: true,
+    share,
+  });
+  const guessLimit = new GuessLimit(store.traffic, instanceId, share);
   const strangers = new StrangerLog(log);
   const onStranger = (code: ProblemCode): void => {
     stats.strangers.add(code);

@@ -1,5 +1,6 @@
 import type { Clock, Instance, TrafficStore } from "@aigw/core";
 import { AigwError, isStoreFault } from "@aigw/core/errors";
+import type { Share } from "@aigw/core/limits";
 import { inTime } from "@aigw/core/store";
 
 const HEARTBEAT_MS = 1_000;
@@ -8,6 +9,8 @@ const RETRY_MS = 250;
 /** A report that is not answered is not the last one that can be sent. */
 const REPORT_TIMEOUT_MS = 1_000;
 const RATE_SECONDS = 10;
+/** Others not heard of for longer do not serve. */
+const LEASE_MS = 10_000;
 
 export interface ReporterOptions {
   readonly traffic: TrafficStore;
@@ -20,7 +23,7 @@ export interface ReporterOptions {
 
 /**
  * Tells the store that this gateway runs and which revision it has applied: what `revoke` waits for and `status` shows.
- * A report that fails is repeated, so that an acknowledgement is never lost, only late.
+ * Learns from it who else does. A report that fails is repeated, so that an acknowledgement is never lost, only late.
  */
 export class InstanceReporter {
   readonly #options: ReporterOptions;
@@ -34,6 +37,7 @@ export class InstanceReporter {
   #sending: Promise<void> | undefined;
   #next: Promise<void> | undefined;
   #retired = false;
+  #share: Share = { of: 1, rank: 0 };
 
   constructor(options: ReporterOptions) {
     this.#options = options;
@@ -45,10 +49,17 @@ export class InstanceReporter {
     this.#second = this.#options.clock.monotonic();
     await this.report();
     if (this.#fault !== undefined) throw unannounced(this.#fault);
+    await this.#lookAround();
     this.#timer = setInterval(() => {
       this.#closeSecond();
       void this.report();
+      void this.#lookAround();
     }, HEARTBEAT_MS);
+  }
+
+  /** This gateway's part of what all that run share, as of the last look: for limits while the store is away. */
+  get share(): Share {
+    return this.#share;
   }
 
   countRequest(): void {
@@ -89,6 +100,18 @@ export class InstanceReporter {
       this.#fault = error;
       this.#retry = setTimeout(() => void this.report(), RETRY_MS);
       this.#retry.unref();
+    }
+  }
+
+  async #lookAround(): Promise<void> {
+    try {
+      const seen = await inTime(this.#options.traffic.instances(LEASE_MS), REPORT_TIMEOUT_MS);
+      const ids = seen.map(({ id }) => id).sort();
+      const rank = ids.indexOf(this.#options.identity.id);
+      if (rank >= 0) this.#share = { of: ids.length, rank };
+    } catch (error) {
+      // Those that ran a second ago most likely still do.
+      if (!isStoreFault(error)) this.#options.onFault(error);
     }
   }
 
