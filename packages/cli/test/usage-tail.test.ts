@@ -100,10 +100,16 @@ test("tail for people is cut to the terminal; for pipes it is whole, and fields 
   await store.traffic.recordUsage([
     anEvent({ id: "g.9", client: "c".repeat(60), path: `/${"p".repeat(300)}`, service: "" }),
   ]);
+  await store.traffic.recordUsage([
+    anEvent({ id: "g.10", status: 502, outcome: "upstream_error", reason: "refused", path: `/${"p".repeat(300)}` }),
+  ]);
   const terminal = await aigw(home, ["usage", "tail"], { terminal: 80, env: { NO_COLOR: "1" } });
+  assert.match(terminal.stdout, / 502 .* refused /, "a terminal shows the reason");
   for (const line of terminal.stdout.split("\n")) assert.ok(line.length <= 80, line);
   const piped = await aigw(home, ["usage", "tail"]);
-  assert.match(piped.stdout, /p{300}\n$/);
+  assert.match(piped.stdout, / upstream_error +\/p{300}\n$/, "a pipe has the outcome, whose list is short");
+  const [event] = (await aigw(home, ["usage", "tail", "-n", "1", "--json"])).stdout.trim().split("\n");
+  assert.equal((JSON.parse(event ?? "") as { reason: string }).reason, "refused");
   for (const line of piped.stdout.trimEnd().split("\n")) assert.equal(line.split(/ +/).length, 8, line);
 });
 

@@ -10,13 +10,15 @@ import { realmOf } from "@aigw/core/tokens";
 import { pruneTime } from "@aigw/core/usage";
 import { createApp } from "./app.ts";
 import { boundMemory, releaseAfterLoading } from "./bound-memory.ts";
+import { CorsRules } from "./cors/cors-rules.ts";
 import { errorNameOf, reasonOf } from "./fault-reason.ts";
 import { ControlFollower } from "./follow/control-follower.ts";
 import { InstanceReporter } from "./follow/instance-reporter.ts";
-import type { ApiCall } from "./gate/api-call.ts";
+import type { ForwardedCall } from "./gate/api-call.ts";
 import { ApiGate } from "./gate/api-gate.ts";
 import { Authenticator } from "./gate/authenticator.ts";
 import { OpenCalls } from "./gate/open-calls.ts";
+import { PreflightGate } from "./gate/preflight-gate.ts";
 import { type GatewayWorker, HAND_OUT_MS } from "./gateway-worker.ts";
 import type { ClientDocs } from "./guide/client-docs.ts";
 import type { ProblemCode } from "./http-errors.ts";
@@ -26,14 +28,15 @@ import { GuessLimit } from "./login/guess-limit.ts";
 import { HashSlots } from "./login/hash-slots.ts";
 import { Login } from "./login/login.ts";
 import { CallMeter } from "./metering/call-meter.ts";
+import { faultLog } from "./metering/fault-log.ts";
 import { GatewayStats, type StoreOperation } from "./metering/gateway-stats.ts";
 import { StrangerLog } from "./metering/stranger-log.ts";
 import { UsageKeeper } from "./metering/usage-keeper.ts";
 import { UsageRecorder } from "./metering/usage-recorder.ts";
 import type { MetricFamily } from "./metrics/metric-family.ts";
+import { OpenFiles, openFilesLimit } from "./open-files.ts";
 import { Callers } from "./peer/callers.ts";
 import { ReverseProxy } from "./proxy/reverse-proxy.ts";
-import { codeOf } from "./proxy/upstream-failure.ts";
 import { GatewayProver } from "./routes/proof-route.ts";
 import type { CertificateFiles } from "./tls/certificate.ts";
 
@@ -115,6 +118,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     onApplied: () => {
       callers.trust(follower.settings);
       if (!ready) return;
+      cors.refresh();
       authenticator.forgetDead();
       openCalls.cutRevoked();
       void reporter.report();
@@ -122,11 +126,14 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     onFault: storeFault("follow"),
     onRecovered: () => log.info("the store can be read again"),
   });
+  const { storeUrl, env = {} } = options;
+  const cors = new CorsRules({ follower, env });
   const stats = new GatewayStats((service) => follower.upstream(service) !== undefined);
   const tokenNow = steadyWallClock(clock);
   const realm = realmOf(store.control.storeId);
   const authenticator = new Authenticator({ follower, realm, tokenNow, wallNow: () => clock.now() });
-  const proxy = new ReverseProxy<ApiCall>({ clock: () => clock.monotonic() });
+  const openFiles = new OpenFiles(openFilesLimit(), log);
+  const proxy = new ReverseProxy<ForwardedCall>({ clock: () => clock.monotonic(), openFiles });
   const openCalls = new OpenCalls(proxy, follower, authenticator);
   const recorder = new UsageRecorder({
     traffic: store.traffic,
@@ -134,7 +141,6 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     onRecovered: (dropped) => log.info({ dropped }, "usage is stored again"),
     onFlushed: (ms) => stats.flushes.observe(ms),
   });
-  const { storeUrl, env = {} } = options;
   const callers = new Callers({ tls: options.tls !== undefined, flag: options.trustProxy, env, clock, log });
   const keeper =
     storeUrl === undefined || !isFirst
@@ -172,13 +178,13 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
         .catch(storeFault("rehash"));
     },
   });
+  const onFault = faultLog(log, openFiles);
   const meter = new CallMeter({
     clock,
     recorder,
     stats: stats.calls,
     instanceId,
-    onUpstreamFailure: ({ requestId, service }, error) =>
-      log.warn({ requestId, service, code: codeOf(error) || error.name }, "upstream failed"),
+    onFault,
     onRequest: () => {
       reporter.countRequest();
       keeper?.countCall();
@@ -194,6 +200,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     onStranger,
     onError,
   });
+  const preflightGate = new PreflightGate({ follower, proxy, callers, onStranger, onFault });
   const prover = new GatewayProver({
     sealer,
     storeId: store.control.storeId,
@@ -212,20 +219,24 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     login,
     callers,
     apiGate,
+    preflightGate,
     prover,
     docs: async () => docs ?? loadDocs(),
     onLogin: (result) => stats.logins.add(result),
+    onPreflight: (by) => stats.preflights.add(by),
     isReady: async () => state === "ready" && (await follower.isFresh()),
     onError,
   });
 
   await follower.start();
+  cors.refresh();
   releaseAfterLoading(follower.clientCount);
   const listeners = await openListeners({
     address: { host: options.host, port: options.port },
     tls: options.tls,
     adminAddress: options.admin,
     app,
+    cors,
     metrics: {
       stats,
       version: options.version,
@@ -235,7 +246,9 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       staleMs: () => follower.staleMs,
       appliedRev: () => follower.rev,
       usage: () => recorder,
+      refusedForFiles: () => openFiles.refused,
     },
+    openFiles,
     isDraining: () => state === "draining",
     onMalformed: onStranger,
     onError,
@@ -261,10 +274,12 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       state: state === "ready" && follower.isFresh() === false ? "stale" : state,
       appliedRev: follower.rev,
       droppedUsage: recorder.dropped,
+      ...openFiles.report(),
       untrustedForwarders: callers.untrustedForwarders(),
     }),
     onFault: storeFault("report"),
   });
+  openFiles.measure();
   ready = true;
   recorder.start();
   keeper?.start();

@@ -70,7 +70,8 @@ export const sendProblem = (outgoing: ServerResponse, problem: Problem, fields: 
     problem.requestId,
     ...fields,
   ]);
-  outgoing.end(body);
+  // Not as text: Node would put it and the head into one, and encode the bytes of both anew.
+  outgoing.end(Buffer.from(body));
 };
 
 /** The same as a web response, for Hono's routes. */

@@ -8,10 +8,11 @@ import {
   type Server as TcpServer,
 } from "node:net";
 import type { TestContext } from "node:test";
+import { NO_CORS } from "../src/cors/cors-answer.ts";
 import { attachGuard } from "../src/guard/attach-guard.ts";
 import { SERVER_OPTIONS } from "../src/guard/server-options.ts";
 import type { Call, CallResult, Exchange, Upstream } from "../src/proxy/call.ts";
-import { ReverseProxy } from "../src/proxy/reverse-proxy.ts";
+import { ReverseProxy, type ReverseProxyOptions } from "../src/proxy/reverse-proxy.ts";
 
 /** Every wait in these tests is bounded by this. */
 export const within = async <T>(promise: Promise<T>, what: string, ms = 5_000): Promise<T> => {
@@ -157,13 +158,23 @@ export interface TestGateway {
   readonly handled: IncomingMessage[];
 }
 
-export type GatewayOptions = Partial<Upstream> & Partial<Pick<Call, "responseFields" | "clientName">>;
+export type GatewayOptions = Partial<Upstream> &
+  Partial<Pick<Call, "responseFields" | "clientName">> &
+  Pick<ReverseProxyOptions, "openFiles" | "clock">;
 
 /** A gateway without a gate: guard in front, everything forwarded to one upstream. */
 export const gateway = async (t: TestContext, origin: string, options: GatewayOptions = {}): Promise<TestGateway> => {
-  const { responseFields = [], clientName = "alice", ...of } = options;
-  const upstream: Upstream = { origin, basePath: "", headers: [], timeoutMs: 5_000, idleTimeoutMs: 5_000, ...of };
-  const proxy = new ReverseProxy();
+  const { responseFields = [], clientName = "alice", clock, openFiles, ...of } = options;
+  const upstream: Upstream = {
+    origin,
+    basePath: "",
+    prefix: "/api/svc",
+    headers: [],
+    timeoutMs: 5_000,
+    idleTimeoutMs: 5_000,
+    ...of,
+  };
+  const proxy = new ReverseProxy({ ...(clock && { clock }), ...(openFiles && { openFiles }) });
   const results = new Arrivals<CallResult>();
   const exchanges = new Arrivals<Exchange>();
   const handled: IncomingMessage[] = [];
@@ -183,6 +194,7 @@ export const gateway = async (t: TestContext, origin: string, options: GatewayOp
         scheme: "http",
         host: incoming.headers.host,
         responseFields,
+        cors: NO_CORS,
         expectsContinue,
         onEnd: (result) => results.add(result),
       });

@@ -104,6 +104,7 @@ const fieldsOf = (view: View, event: UsageEvent): readonly (readonly [string, st
   ["Call", `${event.method} ${event.path}`],
   ["Status", event.status === 0 ? "none was sent" : String(event.status)],
   ["Outcome", event.outcome],
+  ["Reason", event.reason ?? ""],
   ["Took", humanMs(event.latencyMs)],
   ["Service took", event.upstreamMs === undefined ? "" : humanMs(event.upstreamMs)],
   ["Bytes", `${humanBytes(event.bytesIn)} in, ${humanBytes(event.bytesOut)} out`],

@@ -64,9 +64,15 @@ const FEW_COLUMNS = 110;
 
 const columnsFor = (view: View): readonly Layout[] => {
   if (!view.isTerminal) return [PIPE_TIME, ...COLUMNS];
-  const narrowed = COLUMNS.map((column) => ({ ...column, width: column.narrow ?? column.width }));
-  return [TERMINAL_TIME, ...(view.width < FEW_COLUMNS ? narrowed : COLUMNS)];
+  const columns = COLUMNS.map((column) =>
+    column.title === "outcome" ? { ...column, value: reasonOrOutcome } : column,
+  );
+  const narrowed = columns.map((column) => ({ ...column, width: column.narrow ?? column.width }));
+  return [TERMINAL_TIME, ...(view.width < FEW_COLUMNS ? narrowed : columns)];
 };
+
+/** The reason, where there is one, says more. */
+const reasonOrOutcome = ({ reason, outcome }: UsageEvent): string => reason ?? outcome;
 
 const join = (view: View, columns: readonly Layout[], values: readonly string[]): string => {
   const cells = columns.map(({ width, right }, index) => {

@@ -1,4 +1,5 @@
-import type { UsageEvent } from "@aigw/core";
+import type { ServiceFault, UsageEvent } from "@aigw/core";
+import { countFaults } from "@aigw/core/insight";
 
 /** Seconds looked back. */
 export const SPAN = 60;
@@ -25,6 +26,8 @@ export interface Snapshot {
   readonly all: Stretch;
   readonly clients: readonly Stretch[];
   readonly services: readonly Stretch[];
+  /** Why services failed, most often first. */
+  readonly faults: readonly ServiceFault[];
 }
 
 const ERRORS = new Set(["upstream_error", "timeout", "incomplete"]);
@@ -46,7 +49,13 @@ export class RollingMinute {
     const past = this.#events.filter((event) => event.at < end);
     const named = (key: "client" | "service"): readonly Stretch[] =>
       [...Map.groupBy(past, (event) => event[key])].map(([name, events]) => stretchOf(name, events, start));
-    return { at: now, all: stretchOf("all", past, start), clients: named("client"), services: named("service") };
+    return {
+      at: now,
+      all: stretchOf("all", past, start),
+      clients: named("client"),
+      services: named("service"),
+      faults: countFaults(past),
+    };
   }
 }
 

@@ -6,7 +6,9 @@ import type { Clock } from "../clock.ts";
 import type { Keyring } from "../keys/signing-key.ts";
 import { counted, EMPTY_WINDOW, nextFreeAt, settle } from "../limits/permit-window.ts";
 import type { SeenInstance, Store, TokenIssue } from "../store/store.ts";
+import type { UsageEvent } from "../usage/usage-event.ts";
 import type { UsageTally } from "../usage/usage-report.ts";
+import { countFaults, type ServiceFault } from "./count-faults.ts";
 
 /** What explains how a client fares. */
 export interface ClientFacts {
@@ -27,6 +29,8 @@ export interface ClientFacts {
   readonly recent: readonly ServiceStatus[];
   /** Everybody's calls of the last minute. */
   readonly lastMinute: readonly ServiceStatus[];
+  /** Why those of them failed that did not get a whole answer of the service, most often first. */
+  readonly lastFaults: readonly ServiceFault[];
   readonly gateways: readonly SeenInstance[];
 }
 
@@ -52,6 +56,8 @@ export interface ServiceStatus {
 export const RECENT_MS = 900_000;
 const MINUTE_MS = 60_000;
 const HISTORY = 200;
+/** Calls of one service and status that are looked at for the reason of their failure: enough for the most frequent. */
+const LOOKED_AT = 2_000;
 
 /** @throws AigwError `not_found`, `store_*` */
 export const readClientFacts = async (store: Store, clock: Clock, name: string): Promise<ClientFacts> => {
@@ -61,6 +67,7 @@ export const readClientFacts = async (store: Store, clock: Clock, name: string):
   const changes = await control.latestChanges({ subject: name, limit: HISTORY });
   const recentChanges = await control.latestChanges({ limit: HISTORY });
   const issues = (await traffic.liveTokens(0)).filter((issue) => issue.clientId === client.id);
+  const lastMinute = await callsSince(store, { since: now - MINUTE_MS });
   const lastUsedAt = (await traffic.lastUsage([name])).get(name);
   return {
     now,
@@ -74,7 +81,8 @@ export const readClientFacts = async (store: Store, clock: Clock, name: string):
     permits: await readPermits(store, client),
     services: (await control.services()).map((service) => service.name),
     recent: await callsSince(store, { client: name, since: Math.max(now - RECENT_MS, client.createdAt) }),
-    lastMinute: await callsSince(store, { since: now - MINUTE_MS }),
+    lastMinute,
+    lastFaults: await faultsSince(store, lastMinute, now - MINUTE_MS),
     gateways: await traffic.instances(INSTANCE_GONE_MS),
   };
 };
@@ -105,4 +113,20 @@ const callsSince = async (
     status: Number(status),
     tally,
   }));
+};
+
+/** The sums do not know why: the failed calls themselves are asked. */
+const faultsSince = async (
+  { traffic }: Store,
+  calls: readonly ServiceStatus[],
+  since: number,
+): Promise<readonly ServiceFault[]> => {
+  const failed: UsageEvent[] = [];
+  for (const { service, status, tally } of calls) {
+    if (tally.errors === 0) continue;
+    const span = { filter: { service, status: { from: status, to: status }, since }, until: Number.MAX_SAFE_INTEGER };
+    const { events } = await traffic.usageBetween(span, undefined, LOOKED_AT);
+    failed.push(...events);
+  }
+  return countFaults(failed);
 };

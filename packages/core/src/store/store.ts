@@ -74,6 +74,11 @@ export interface Instance {
   readonly requestsPerSecond: number;
   /** Usage events lost since it started, because they could not be stored; 0 in health. */
   readonly droppedUsage: number;
+  /**
+   * Its file descriptors: open now, the most there may be, and how many connections and calls were refused for want of
+   * them since it started. Absent where the limit cannot be read, and in older records.
+   */
+  readonly openFiles?: { readonly used: number; readonly limit: number; readonly refused: number };
   /** Who sends forwarded fields without being trusted. Absent in older records. */
   readonly untrustedForwarders?: readonly UntrustedForwarder[];
 }

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Client, Clock, ControlStore, MaybePromise, Sealer } from "@aigw/core";
+import type { Client, Clock, ControlStore, MaybePromise, Sealer, Service } from "@aigw/core";
 import { type Change, type ControlState, emptyControlState, fold } from "@aigw/core/changes";
 import { AigwError, isStoreFault } from "@aigw/core/errors";
 import { openSigningKey, type SigningKey } from "@aigw/core/keys";
@@ -100,6 +100,10 @@ export class ControlFollower {
   /** The services' names, ascending. */
   serviceNames(): readonly string[] {
     return [...this.#state.services.keys()].sort();
+  }
+
+  get services(): ReadonlyMap<string, Service> {
+    return this.#state.services;
   }
 
   get settings(): ControlState["settings"] {
@@ -221,6 +225,7 @@ export class ControlFollower {
     this.#upstreams.set(name, {
       origin: url.origin,
       basePath: url.pathname.replace(/\/+$/, ""),
+      prefix: `/api/${name}`,
       headers: openHeaders(this.#options.sealer, service),
       timeoutMs: service.timeoutMs,
       idleTimeoutMs: service.idleTimeoutMs,

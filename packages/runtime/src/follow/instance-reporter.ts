@@ -10,7 +10,7 @@ export interface ReporterOptions {
   readonly clock: Clock;
   readonly identity: Pick<Instance, "id" | "address" | "hostname" | "worker" | "pid" | "version">;
   /** What changes, asked for at every report. */
-  readonly current: () => Pick<Instance, "state" | "appliedRev" | "droppedUsage" | "untrustedForwarders">;
+  readonly current: () => Pick<Instance, "state" | "appliedRev" | "droppedUsage" | "openFiles" | "untrustedForwarders">;
   readonly onFault: (error: unknown) => void;
 }
 

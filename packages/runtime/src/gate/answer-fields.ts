@@ -4,6 +4,16 @@ import { secondsUntil } from "../seconds.ts";
 
 const WINDOW_S = LIMIT_WINDOW_MS / 1000;
 
+/** The names of {@link answerFields}. */
+export const ANSWER_FIELDS = [
+  "X-Client-ID",
+  "RateLimit-Policy",
+  "RateLimit",
+  "X-RateLimit-Limit",
+  "X-RateLimit-Remaining",
+  "X-RateLimit-Reset",
+] as const;
+
 /**
  * The fields of every authenticated answer: who was recognised and where the limit stands
  * (draft-ietf-httpapi-ratelimit-headers; the X- fields for clients from before it, reset in seconds from now).

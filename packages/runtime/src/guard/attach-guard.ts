@@ -12,6 +12,8 @@ export interface Guarded {
   readonly requestId: (incoming?: IncomingMessage) => string;
   /** For the metrics: refused requests belong to nobody. */
   readonly onRefused?: (code: ProblemCode) => void;
+  /** Further fields of the guard's own answers. */
+  readonly fields?: (incoming: IncomingMessage) => readonly string[];
 }
 
 type TrackedSocket = Socket & { [LATEST]?: ServerResponse };
@@ -22,7 +24,10 @@ const LATEST: unique symbol = Symbol("latest response");
  * Puts the guard in front of a server that has no listeners yet. There is no `upgrade` listener on purpose: without
  * one Node treats a request with `Upgrade` as the plain request it also is (RFC 9110 §7.8).
  */
-export const attachGuard = (server: Server, { handle, requestId, onRefused }: Guarded): void => {
+export const attachGuard = (
+  server: Server,
+  { handle, requestId, onRefused, fields: fieldsFor = () => [] }: Guarded,
+): void => {
   const guard = (incoming: IncomingMessage, outgoing: ServerResponse, expectsContinue: boolean): void => {
     const socket: TrackedSocket = incoming.socket;
     // Node goes on parsing behind an answer that closes the connection: what a refused request hid must not be served.
@@ -32,9 +37,13 @@ export const attachGuard = (server: Server, { handle, requestId, onRefused }: Gu
     if (refusal !== undefined) {
       onRefused?.(refusal.code);
       const fields = refusal.code === "method_not_allowed" ? ["Allow", ALLOWED_METHODS] : [];
-      refuseAndClose(incoming, outgoing, { ...refusal, requestId: requestId(incoming) }, fields);
+      refuseAndClose(incoming, outgoing, { ...refusal, requestId: requestId(incoming) }, [
+        ...fields,
+        ...fieldsFor(incoming),
+      ]);
     } else if (incoming.url === "*") {
-      outgoing.writeHead(204, ["Allow", ALLOWED_METHODS, "X-Request-ID", requestId(incoming)]).end();
+      const fields = ["Allow", ALLOWED_METHODS, "X-Request-ID", requestId(incoming), ...fieldsFor(incoming)];
+      outgoing.writeHead(204, fields).end();
     } else {
       handle(incoming, outgoing, expectsContinue);
     }

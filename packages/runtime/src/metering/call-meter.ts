@@ -1,4 +1,5 @@
 import type { Clock, Outcome, UsageEvent } from "@aigw/core";
+import type { Fault } from "@aigw/core/services";
 import type { CallStats } from "./call-stats.ts";
 import type { UsageRecorder } from "./usage-recorder.ts";
 
@@ -20,7 +21,8 @@ export interface Ended {
   readonly upstreamMs?: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
-  /** Why the upstream failed, for the log only. */
+  /** Why there was no whole answer, and for the log only what the system said. */
+  readonly fault?: Fault;
   readonly error?: Error;
 }
 
@@ -33,8 +35,8 @@ export interface CallMeterOptions {
   readonly stats: CallStats;
   readonly instanceId: string;
   readonly onRequest: () => void;
-  /** Why a call was answered with 502 or broken off by the upstream. */
-  readonly onUpstreamFailure: (call: Pick<Metered, "requestId" | "service">, error: Error) => void;
+  /** Why a call was answered with 502 or 504, or broken off by the upstream. */
+  readonly onFault: (call: Pick<Metered, "requestId" | "service">, fault: Fault, error: Error | undefined) => void;
 }
 
 /** Turns requests into usage events. */
@@ -43,7 +45,7 @@ export class CallMeter {
   readonly #recorder: UsageRecorder;
   readonly #instanceId: string;
   readonly #onRequest: () => void;
-  readonly #onUpstreamFailure: CallMeterOptions["onUpstreamFailure"];
+  readonly #onFault: CallMeterOptions["onFault"];
   readonly #stats: CallStats;
   #count = 0;
 
@@ -52,7 +54,7 @@ export class CallMeter {
     this.#recorder = options.recorder;
     this.#instanceId = options.instanceId;
     this.#onRequest = options.onRequest;
-    this.#onUpstreamFailure = options.onUpstreamFailure;
+    this.#onFault = options.onFault;
     this.#stats = options.stats;
   }
 
@@ -64,7 +66,7 @@ export class CallMeter {
 
   end(metered: Metered, client: string, ended: Ended): void {
     this.#count += 1;
-    if (ended.error !== undefined) this.#onUpstreamFailure(metered, ended.error);
+    if (ended.fault !== undefined) this.#onFault(metered, ended.fault, ended.error);
     const { at, start, method, path, service, requestId } = metered;
     const latencyMs = round(this.#clock.monotonic() - start);
     this.#stats.of(service).record(ended.outcome, ended.status, latencyMs, ended.upstreamMs);
@@ -81,6 +83,7 @@ export class CallMeter {
       bytesOut: ended.bytesOut,
       requestId,
       outcome: ended.outcome,
+      ...(ended.fault && { reason: ended.fault }),
     };
     this.#recorder.record(ended.upstreamMs === undefined ? event : { ...event, upstreamMs: round(ended.upstreamMs) });
   }

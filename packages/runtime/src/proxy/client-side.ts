@@ -1,6 +1,7 @@
 import type { ServerResponse } from "node:http";
 import type { Call } from "./call.ts";
 import { lingerOnClose } from "./lingering-close.ts";
+import type { ResponseHead } from "./upstream/response-head.ts";
 
 /**
  * Starts the answer.
@@ -9,9 +10,10 @@ import { lingerOnClose } from "./lingering-close.ts";
  *   to be the connection's last.
  */
 export const sendHead = (call: Call, status: number, reason: string, fields: string[], last: boolean): void => {
-  const { incoming, outgoing, requestId, responseFields } = call;
+  const { incoming, outgoing, requestId, responseFields, cors } = call;
   fields.push("X-Request-ID", requestId);
   for (const part of responseFields) fields.push(part);
+  for (const part of cors.passed) fields.push(part);
   if (last) {
     fields.push("Connection", "close");
     lingerOnClose(incoming);
@@ -19,9 +21,48 @@ export const sendHead = (call: Call, status: number, reason: string, fields: str
   outgoing.writeHead(status, reason, fields);
 };
 
+/** Content up to this size that comes in one piece goes to the client in one string with the head, and so in one write. */
+const ONE_WRITE = 8 * 1024;
+/** A client that has so much to read already is told nothing on the way. */
+const MAX_HELD = 64 * 1024;
+
+/**
+ * Passes on what the upstream says before its answer (103 Early Hints and the like). Told to nobody in HTTP/1.0, which
+ * does not know such a thing (RFC 9110 §15.2), nor to a pipelined request whose turn has not come.
+ * @param fields as for {@link sendHead}
+ */
+export const sendInterim = ({ incoming, outgoing }: Call, { status, reason }: ResponseHead, fields: string[]): void => {
+  const { socket } = outgoing;
+  if (incoming.httpVersionMinor === 0 || socket === null || socket.writableLength > MAX_HELD) return;
+  let text = `HTTP/1.1 ${status} ${reason}\r\n`;
+  for (let i = 0; i + 1 < fields.length; i += 2) text += `${fields[i]}: ${fields[i + 1]}\r\n`;
+  // Node's own way knows one reason for each status, and no bytes beyond ASCII.
+  socket.write(`${text}\r\n`, "latin1");
+};
+
+/**
+ * @param bytes are copied
+ * @returns false: wait for `drain`
+ */
+export const sendContent = (outgoing: ServerResponse, bytes: Buffer, isFirst: boolean, isLast: boolean): boolean => {
+  if (!isLast) return outgoing.write(Buffer.from(bytes));
+  // The end in the same write: the client need not wait for it.
+  if (isFirst && bytes.length <= ONE_WRITE) outgoing.end(bytes.toString("latin1"), "latin1");
+  else outgoing.end(Buffer.from(bytes));
+  return true;
+};
+
+/** Sends the head alone, byte for byte: Node's `flushHeaders` encodes it anew. */
+export const flushHead = (outgoing: ServerResponse): void => {
+  outgoing.write("", "latin1");
+};
+
 /** Breaks the transfer off so that the client can tell that it is not complete. */
 export const destroyClient = (outgoing: ServerResponse, hasLength: boolean): void => {
   // A body that ends with the connection (HTTP/1.0) looks complete at an orderly close, not at a reset.
   if (!outgoing.chunkedEncoding && !hasLength) outgoing.socket?.resetAndDestroy();
+  // What counts as handed over has to be: Node collects a turn's writes, and would drop them.
+  const { socket } = outgoing;
+  while (socket !== null && socket.writableCorked > 0) socket.uncork();
   outgoing.destroy();
 };

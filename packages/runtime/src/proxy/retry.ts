@@ -1,10 +1,12 @@
+import type { Connection } from "./upstream/connection.ts";
 import { codeOf } from "./upstream-failure.ts";
 
 /**
- * The one case in which a request is sent again: the upstream closed an idle connection while the request was on its
- * way, which no keep-alive timeout can rule out (RFC 9112 §9.3.1). The request must have no body, a method that may be
- * sent twice without harm (RFC 9110 §9.2.2), and not a byte of an answer may have come. Everything else could have
- * been carried out already, and it is the client who knows whether it may be repeated.
+ * The two cases in which a request is sent again, both on a connection that has served before: the upstream closed it
+ * while the request was on its way, which no keep-alive timeout can rule out (RFC 9112 §9.3.1), or what came is the rest
+ * of the answer before. The request must have no body, a method that may be sent twice without harm (RFC 9110 §9.2.2),
+ * and not a byte of its own answer may have come. Everything else could have been carried out already, and it is the
+ * client who knows whether it may be repeated.
  */
 const RETRIED: ReadonlySet<string | undefined> = new Set(["GET", "HEAD", "OPTIONS"]);
 
@@ -13,4 +15,5 @@ export const isRetried = (method: string | undefined): boolean => RETRIED.has(me
 /** The connection was closed, as opposed to refused, not found or misused. */
 const CLOSED: ReadonlySet<string> = new Set(["UPSTREAM_CLOSED", "ECONNRESET", "EPIPE"]);
 
-export const isClosedConnection = (error: Error): boolean => CLOSED.has(codeOf(error));
+export const isRetriable = (connection: Connection, error: Error): boolean =>
+  connection.sawLeftovers || (connection.reused && !connection.sawBytes && CLOSED.has(codeOf(error)));

@@ -1,14 +1,17 @@
+import { FAULTS, type Fault } from "@aigw/core/services";
 import { type Problem, problemBody } from "../http-errors.ts";
 import type { Call, CallResult, ExchangeOwner, TimedExchange } from "./call.ts";
-import { destroyClient, sendHead } from "./client-side.ts";
+import { destroyClient, flushHead, sendContent, sendHead, sendInterim } from "./client-side.ts";
 import { refuse, refuseAndClose } from "./lingering-close.ts";
 import { requestFields } from "./request-fields.ts";
 import { responseFields, trailerFields } from "./response-fields.ts";
-import { isClosedConnection, isRetried } from "./retry.ts";
+import { isRetriable, isRetried } from "./retry.ts";
 import type { Route } from "./route.ts";
+import { STEP_MS } from "./send-queues.ts";
+import { Upload, type UploadHandler } from "./upload.ts";
 import type { Connection, ResponseHandler } from "./upstream/connection.ts";
 import type { ResponseHead } from "./upstream/response-head.ts";
-import { TIMED_OUT, type UpstreamFailure, upstreamFailure } from "./upstream-failure.ts";
+import { failureOf, faultOf, TIMED_OUT } from "./upstream-failure.ts";
 
 type Outcome = CallResult["outcome"];
 
@@ -20,24 +23,19 @@ const STREAMING = 1;
 const ANSWERED = 2;
 const ENDED = 3;
 
-/** A body that has arrived whole when the call starts goes out in one write with the head. */
-const WHOLE_BODY = 16 * 1024;
-/** Content up to this size that comes in one piece goes to the client in one string with the head, and so in one write. */
-const ONE_WRITE = 8 * 1024;
-
 /** One call under way, and what its connection tells: one object, so that a call costs no closures to speak of. */
-export class UpstreamExchange<C extends Call> implements TimedExchange<C>, ResponseHandler {
+export class UpstreamExchange<C extends Call> implements TimedExchange<C>, ResponseHandler, UploadHandler {
   place = 0;
   readonly call: C;
   readonly #route: Route;
   readonly #owner: ExchangeOwner<C>;
   #state: typeof WAITING | typeof STREAMING | typeof ANSWERED | typeof ENDED = WAITING;
   #connection: Connection | undefined;
-  /** The request's content comes piece by piece, and is complete; neither for one that is sent whole. */
-  #streamsUp = false;
-  #uploaded = false;
+  /** Undefined for a request without content. */
+  #upload: Upload | undefined;
   #mayRetry = false;
   #outcome: Outcome = "ok";
+  #fault: Fault | undefined;
   #error: Error | undefined;
   #dispatchedAt = 0;
   /** When the upstream had the whole request; it has `timeoutMs` from then. Infinity while a body is being sent. */
@@ -45,9 +43,10 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
   #lastByteAt = 0;
   #upstreamMs = -1;
   #contentLength = -1;
+  /** The response's, until it goes out: with the first content, or alone when none came with it. */
+  #head: ResponseHead | undefined;
   /** The client does not keep pace, and the connection waits for it. */
   #held = false;
-  #bytesIn = 0;
   #bytesOut = 0;
 
   constructor(call: C, route: Route, owner: ExchangeOwner<C>) {
@@ -63,35 +62,19 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     // The client left before its call was forwarded; nobody will say so again, and the next sweep ends the call.
     if (incoming.socket.destroyed) return;
     const { "content-length": length, "transfer-encoding": coding } = incoming.headers;
-    const declared = length === undefined ? 0 : Number(length);
-    if (coding === undefined && declared === 0) {
+    const declared = coding !== undefined ? -1 : length === undefined ? 0 : Number(length);
+    if (declared === 0) {
       this.#mayRetry = isRetried(incoming.method);
       this.#dispatch(null);
       return;
     }
     if (expectsContinue) outgoing.writeContinue();
-    if (coding !== undefined || declared > WHOLE_BODY) this.#dispatchStream();
-    else if (incoming.readableLength < declared) {
-      // Node announces a request before it parses the body in the same packet; that is done when this runs.
-      queueMicrotask(() => this.#dispatchSmall(declared));
-    } else this.#dispatchSmall(declared);
+    this.#upload = new Upload(incoming, this);
+    this.#upload.start(declared);
   }
 
-  #dispatchSmall(declared: number): void {
-    if (this.#state !== WAITING) return;
-    const { incoming } = this.call;
-    const whole: Buffer | null = incoming.readableLength === declared ? incoming.read(declared) : null;
-    if (whole === null) {
-      this.#dispatchStream();
-      return;
-    }
-    this.#bytesIn = declared;
-    this.#dispatch(whole);
-  }
-
-  #dispatchStream(): void {
-    this.#streamsUp = true;
-    this.#dispatch(undefined);
+  onUploadReady(content: Buffer | undefined): void {
+    if (this.#state === WAITING) this.#dispatch(content);
   }
 
   /** @param content whole; null: none; undefined: it streams */
@@ -101,12 +84,16 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     this.#dispatchedAt = now;
     this.#lastByteAt = now;
     if (content !== undefined) this.#requestSentAt = now;
-    if (!pool.mayBeStale(now)) this.#send(content, pool.take());
-    else
-      setImmediate(() => {
-        // A client that left in this turn ends the call with the next sweep.
+    const waitMs = pool.waitMs(now);
+    if (waitMs < 0) this.#send(content, pool.take());
+    else {
+      const send = (): void => {
+        // A client that left meanwhile ends the call with the next sweep.
         if (this.#state === WAITING && !this.call.incoming.socket.destroyed) this.#send(content, pool.take());
-      });
+      };
+      if (waitMs === 0) setImmediate(send);
+      else setTimeout(send, waitMs);
+    }
   }
 
   #send(content: Buffer | null | undefined, connection: Connection): void {
@@ -114,45 +101,32 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     const { incoming, rest } = this.call;
     const fields = requestFields(this.call, this.#route.service);
     connection.request(incoming.method ?? "GET", this.#route.target(rest), fields, content, this);
-    if (content === undefined) this.#pump();
+    if (content === undefined) this.#upload?.pump(connection);
   }
 
-  /** Passes the request's content on as it comes; what comes when nobody wants it any more is thrown away. */
-  #pump(): void {
-    const { incoming } = this.call;
-    const chunked = incoming.headers["transfer-encoding"] !== undefined;
-    incoming.on("data", (chunk: Buffer) => {
-      this.#bytesIn += chunk.length;
-      if (this.#connection === undefined) return;
-      this.#lastByteAt = this.#owner.clock();
-      if (!this.#connection.write(chunk, chunked)) incoming.pause();
-    });
-    // When the client breaks off there is no `end`, and so the upstream never sees a complete body.
-    incoming.on("end", () => {
-      this.#uploaded = true;
-      this.#connection?.endContent(chunked);
-      this.#requestSentAt = this.#owner.clock();
-    });
+  onUploadMoved(): void {
+    this.#lastByteAt = this.#owner.clock();
+  }
+
+  onUploaded(): void {
+    this.#requestSentAt = this.#owner.clock();
   }
 
   onDrain(): void {
     this.#lastByteAt = this.#owner.clock();
-    if (this.#streamsUp) this.call.incoming.resume();
+    this.#upload?.resume();
   }
 
   cut(outcome: "revoked" | "incomplete"): void {
     if (this.#state === ENDED) return;
-    this.#abortUpstream();
-    const { incoming, outgoing, requestId, responseFields } = this.call;
+    const { outgoing, requestId } = this.call;
     if (outcome === "incomplete" || outgoing.headersSent) {
-      destroyClient(outgoing, this.#contentLength >= 0);
-      this.#end(outcome);
+      this.#breakOff(outcome);
       return;
     }
     const problem: Problem = { code: "invalid_token", detail: "The token is no longer valid.", requestId };
-    this.#answered(outcome, problem);
     const challenge = 'Bearer realm="aigw", error="invalid_token"';
-    refuseAndClose(incoming, outgoing, problem, [...responseFields, "WWW-Authenticate", challenge]);
+    this.#answer(problem, outcome, refuseAndClose, ["WWW-Authenticate", challenge]);
   }
 
   checkTime(now: number): void {
@@ -160,61 +134,88 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     if (incoming.socket.destroyed) {
       // A pipelined request whose turn has not come is not told when its connection closes.
       this.#clientClosed();
-      return;
-    }
-    const idle = now - this.#lastByteAt >= upstream.idleTimeoutMs;
-    if (this.#state !== WAITING) {
-      if (idle) this.#breakOff();
-    } else if (
-      now - this.#requestSentAt >= upstream.timeoutMs ||
-      (idle && this.#requestSentAt === Number.POSITIVE_INFINITY)
-    ) {
-      this.#fail(TIMED_OUT, "timeout");
+    } else if (this.#state === WAITING && this.#requestSentAt !== Number.POSITIVE_INFINITY) {
+      if (now - this.#requestSentAt >= upstream.timeoutMs) this.#fail("answer_timeout", "timeout");
+    } else if (now - this.#lastByteAt >= upstream.idleTimeoutMs / 4) this.#checkMovement(now);
+  }
+
+  /** Nothing has moved for a while, as far as the writes and reads show. */
+  #checkMovement(now: number): void {
+    const { outgoing, upstream } = this.call;
+    const isTaking = this.#held || this.#state === ANSWERED;
+    const taker = isTaking ? outgoing.socket : this.#upload?.isHeld ? this.#connection?.socket : undefined;
+    // A pipelined answer whose turn has not come waits for the one before it, and that one's time is watched, too.
+    if (taker === null || (taker !== undefined && this.#owner.sendQueues.moved(taker, this.#lastByteAt, now))) {
+      this.#lastByteAt = now;
+    } else if (now - this.#lastByteAt >= Math.max(upstream.idleTimeoutMs, taker === undefined ? 0 : STEP_MS)) {
+      this.#standsStill(isTaking || (this.#upload?.isComplete === false && !this.#upload.isHeld));
     }
   }
 
-  onHead({ status, reason, fields }: ResponseHead, contentLength: number): void {
+  /** @param isClient it is the client that does not take, or does not send; else the upstream */
+  #standsStill(isClient: boolean): void {
+    if (this.#state !== WAITING) {
+      if (isClient) this.#breakOff(this.#outcomeWithoutClient());
+      else this.#breakOff("incomplete", "answer_stalled");
+    } else if (isClient) {
+      const detail = "The rest of the request did not arrive in time.";
+      this.#answer({ code: "request_timeout", detail, requestId: this.call.requestId }, "aborted", refuseAndClose);
+    } else this.#fail("upload_stalled", "timeout");
+  }
+
+  onInterim(head: ResponseHead): void {
+    if (this.#state === WAITING) sendInterim(this.call, head, this.#passedOn(head));
+  }
+
+  onHead(head: ResponseHead, contentLength: number): void {
     const now = this.#owner.clock();
     this.#upstreamMs = now - this.#dispatchedAt;
     this.#lastByteAt = now;
     this.#contentLength = contentLength;
-    if (status >= 500) this.#outcome = "upstream_error";
-    sendHead(this.call, status, reason, responseFields(fields, status), this.#streamsUp && !this.#uploaded);
+    this.#head = head;
     this.#state = STREAMING;
+  }
+
+  #sendHead(head: ResponseHead): void {
+    const { status, reason } = head;
+    this.#head = undefined;
+    if (status >= 500) this.#outcome = "upstream_error";
+    sendHead(this.call, status, reason, this.#passedOn(head), this.#upload?.isComplete === false);
+  }
+
+  #passedOn({ status, fields }: ResponseHead): string[] {
+    return responseFields(fields, status, this.#route.address, this.call);
   }
 
   onContent(bytes: Buffer): void {
     const { outgoing } = this.call;
     this.#lastByteAt = this.#owner.clock();
-    const isWhole = this.#bytesOut === 0 && bytes.length === this.#contentLength;
+    if (this.#head !== undefined) this.#sendHead(this.#head);
+    const isFirst = this.#bytesOut === 0;
     this.#bytesOut += bytes.length;
-    if (isWhole && bytes.length <= ONE_WRITE) {
-      this.#state = ANSWERED;
-      outgoing.end(bytes.toString("latin1"), "latin1");
-    } else if (this.#bytesOut === this.#contentLength) {
-      // The end in the same write: the client need not wait for it.
-      this.#state = ANSWERED;
-      outgoing.end(Buffer.from(bytes));
-    } else if (!outgoing.write(Buffer.from(bytes)) && !this.#held) {
-      // One read may hold thousands of small chunks: one of them waits for all.
-      this.#held = true;
-      this.#connection?.pause();
-      outgoing.once("drain", () => {
-        this.#held = false;
-        this.#lastByteAt = this.#owner.clock();
-        this.#connection?.resume();
-      });
-    }
+    const isLast = this.#bytesOut === this.#contentLength;
+    if (isLast) this.#state = ANSWERED;
+    // One read may hold thousands of small chunks: one of them waits for all.
+    if (sendContent(outgoing, bytes, isFirst, isLast) || this.#held) return;
+    this.#held = true;
+    this.#connection?.pause();
+    outgoing.once("drain", () => {
+      this.#held = false;
+      this.#lastByteAt = this.#owner.clock();
+      this.#connection?.resume();
+    });
   }
 
   onReadEnd(): void {
-    // Node keeps the head back for the first bytes of content; when they do not come with it, it has to go alone.
-    if (this.#state === STREAMING && this.#bytesOut === 0) this.call.outgoing.flushHeaders();
+    if (this.#head === undefined) return;
+    this.#sendHead(this.#head);
+    flushHead(this.call.outgoing);
   }
 
   onEnd(trailers: readonly string[]): void {
     this.#leave();
     if (this.#state !== STREAMING) return;
+    if (this.#head !== undefined) this.#sendHead(this.#head);
     const { outgoing } = this.call;
     if (trailers.length > 0 && outgoing.chunkedEncoding) outgoing.addTrailers(trailerFields(trailers));
     this.#state = ANSWERED;
@@ -227,39 +228,46 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     this.#connection = undefined;
     if (this.#state === ANSWERED) return;
     this.#error = error;
-    if (this.#state === STREAMING) {
-      this.#breakOff();
-    } else if (this.#mayRetry && connection.reused && !connection.sawBytes && isClosedConnection(error)) {
-      // See retry.ts. On a new connection, so that it cannot happen again.
+    const fault = faultOf(error, connection, this.#state === STREAMING ? this.#contentLength : undefined);
+    if (this.#state === STREAMING && this.#head === undefined) {
+      this.#breakOff("incomplete", fault);
+    } else if (this.#mayRetry && isRetriable(connection, error)) {
+      // On a new connection, so that it cannot happen again.
       this.#mayRetry = false;
       this.#error = undefined;
       this.#send(null, this.#route.pool.open());
     } else {
-      this.#fail(upstreamFailure(error, connection.sawBytes), "upstream_error");
+      this.#fail(fault, FAULTS[fault].kind === "gateway" ? "denied" : "upstream_error");
     }
   }
 
   /** Answers with the gateway's own 502 or 504. */
-  #fail({ code, detail }: UpstreamFailure, outcome: Outcome): void {
-    this.#abortUpstream();
-    const { incoming, outgoing, requestId, responseFields } = this.call;
-    const problem: Problem = { code, detail, requestId };
-    this.#answered(outcome, problem);
-    refuse(incoming, outgoing, problem, responseFields);
+  #fail(fault: Fault, outcome: Outcome): void {
+    const isLate = outcome === "timeout";
+    this.#fault = isLate && this.#connection?.opening === true ? "connect_timeout" : fault;
+    const { code, detail } = isLate ? TIMED_OUT : failureOf(fault);
+    // There may have been a head, with something behind it that made all of it invalid.
+    this.#upstreamMs = -1;
+    const fields = code === "unavailable" ? ["Retry-After", "5"] : [];
+    this.#answer({ code, detail, requestId: this.call.requestId }, outcome, refuse, fields);
   }
 
-  #answered(outcome: Outcome, problem: Problem): void {
+  #answer(problem: Problem, outcome: Outcome, by: typeof refuse, fields: readonly string[] = []): void {
+    const { incoming, outgoing, responseFields, cors } = this.call;
+    this.#abortUpstream();
     this.#state = ANSWERED;
     this.#outcome = outcome;
     this.#lastByteAt = this.#owner.clock();
-    if (this.call.incoming.method !== "HEAD") this.#bytesOut = Buffer.byteLength(problemBody(problem));
+    if (incoming.method !== "HEAD") this.#bytesOut = Buffer.byteLength(problemBody(problem));
+    by(incoming, outgoing, problem, [...responseFields, ...cors.own, ...fields]);
   }
 
-  /** The rest of the response will not come: the client must see that. */
-  #breakOff(): void {
+  /** The rest of the response will not come, or not be taken: the client must see that. */
+  #breakOff(outcome: Outcome, fault?: Fault): void {
+    this.#fault ??= fault;
     this.#abortUpstream();
     destroyClient(this.call.outgoing, this.#contentLength >= 0);
-    this.#end("incomplete");
+    this.#end(outcome);
   }
 
   #abortUpstream(): void {
@@ -269,16 +277,19 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
 
   #leave(): void {
     this.#connection = undefined;
-    // What is left of the upload is thrown away: a client may want to be rid of it before it reads the answer.
-    if (this.#streamsUp && !this.#uploaded) this.call.incoming.resume();
+    this.#upload?.abandon();
   }
 
   #clientClosed(): void {
     if (this.#state === ENDED) return;
-    const { outgoing } = this.call;
-    const complete = this.#state === ANSWERED && outgoing.writableFinished;
+    const complete = this.#state === ANSWERED && this.call.outgoing.writableFinished;
     this.#abortUpstream();
-    this.#end(complete || this.#outcome === "revoked" || this.#outcome === "timeout" ? this.#outcome : "aborted");
+    this.#end(complete ? this.#outcome : this.#outcomeWithoutClient());
+  }
+
+  /** The outcome when the client has not taken all of the answer. */
+  #outcomeWithoutClient(): Outcome {
+    return this.#outcome === "revoked" || this.#outcome === "timeout" ? this.#outcome : "aborted";
   }
 
   #end(outcome: Outcome): void {
@@ -288,9 +299,10 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     this.call.onEnd({
       outcome,
       status: outgoing.headersSent ? outgoing.statusCode : 0,
-      bytesIn: this.#bytesIn,
+      bytesIn: this.#upload?.bytes ?? 0,
       bytesOut: this.#bytesOut,
       ...(this.#upstreamMs >= 0 && { upstreamMs: this.#upstreamMs }),
+      ...(this.#fault && { fault: this.#fault }),
       ...(this.#error && { error: this.#error }),
     });
   }

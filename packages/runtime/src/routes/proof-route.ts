@@ -46,7 +46,7 @@ const PATH = "/auth/proof?challenge=";
  */
 export const answerProof = (
   prover: GatewayProver,
-  { incoming, outgoing, target, requestId }: GatewayRequest,
+  { incoming, outgoing, target, requestId, cors }: GatewayRequest,
 ): boolean => {
   const { method } = incoming;
   if (!target.startsWith(PATH) || (method !== "GET" && method !== "HEAD")) return false;
@@ -64,6 +64,7 @@ export const answerProof = (
     "no-store",
     "X-Request-ID",
     requestId,
+    ...cors.own,
   ]);
   outgoing.end(body);
   return true;

@@ -1,3 +1,4 @@
+import type { Fault } from "@aigw/core/services";
 import { parseFields, STRAY } from "./response-head.ts";
 
 /** Takes what the chunks hold. @returns false when nothing more is wanted */
@@ -21,9 +22,12 @@ const INVALID = -1;
 const MAX_SIZE_DIGITS = 13;
 /** Extensions say nothing that anybody here would understand, and may not go on for ever. */
 const MAX_EXTENSION = 1_024;
-/** A line feed among them would end the line to some readers and not to others. */
+/**
+ * Blanks around everything, as RFC 9112 §7.1.1 has them; also behind a size alone, where some servers pad it to a fixed
+ * width. A line feed among them would end the line to some readers and not to others.
+ */
 const EXTENSIONS =
-  /^(?:;[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:=(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+|"(?:[\t !#-[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"))?)+$/;
+  /^(?:[\t ]*;[\t ]*[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:[\t ]*=[\t ]*(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+|"(?:[\t !#-[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"))?)*[\t ]*$/;
 /** To some readers it would say where the content had ended. */
 const FRAMING = /^(?:content-length|transfer-encoding):/im;
 const MAX_TRAILERS = 16 * 1024;
@@ -35,8 +39,13 @@ export class ChunkedContent {
   #state: number = SIZE;
   #size = 0;
   #digits = 0;
-  #extension = ";";
+  #extension = "";
   #trailer = "";
+
+  /** What was wrong when {@link read} said −1. */
+  get fault(): Fault {
+    return this.#trailer === "" ? "bad_chunk" : "bad_trailer";
+  }
 
   /** @returns where the content ends or the bytes do, or −1 when they are not valid */
   read(bytes: Buffer, start: number, sink: ChunkSink): number {
@@ -72,7 +81,7 @@ export class ChunkedContent {
       case DATA_LF:
         this.#state = SIZE;
         this.#digits = 0;
-        this.#extension = ";";
+        this.#extension = "";
         return byte === LF;
       default:
         return this.#takeTrailer(byte);
@@ -87,8 +96,10 @@ export class ChunkedContent {
       return this.#digits <= MAX_SIZE_DIGITS;
     }
     if (byte === CR) this.#state = SIZE_LF;
-    else if (byte === 0x3b) this.#state = EXTENSION;
-    else return false;
+    else if (byte === 0x3b || byte === 0x20 || byte === 0x09) {
+      this.#extension = String.fromCharCode(byte);
+      this.#state = EXTENSION;
+    } else return false;
     return this.#digits > 0;
   }
 

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { Connector } from "./connector.ts";
+import type { UpstreamSocket } from "./opening.ts";
 import { ResponseParser, type ResponseSink } from "./response-parser.ts";
 import { UpstreamError } from "./upstream-error.ts";
 
@@ -20,6 +21,8 @@ export interface ConnectionOwner {
   release(connection: Connection, keepAliveMs: number): void;
   /** It was closed. */
   closed(connection: Connection): void;
+  /** It got bytes that belong to no answer, between two of them, behind one or in place of one. */
+  sawSurplus(connection: Connection, bytes: Buffer): void;
 }
 
 /** Request content up to this size goes out in one write with the head. */
@@ -33,7 +36,8 @@ export class Connection {
   idleSince = 0;
   idleUntil = 0;
   readonly #owner: ConnectionOwner;
-  readonly #socket: Socket;
+  #socket: UpstreamSocket;
+  #opened: Socket | undefined;
   readonly #parser = new ResponseParser();
   readonly #prefix: string;
   #handler: ResponseHandler | undefined;
@@ -46,16 +50,37 @@ export class Connection {
   constructor(connector: Connector, owner: ConnectionOwner) {
     this.#owner = owner;
     this.#prefix = ` HTTP/1.1\r\nHost: ${connector.authority}\r\nConnection: keep-alive\r\n`;
-    this.#socket = connector.open((bytes) => this.#read(bytes));
+    this.#socket = connector.open(
+      (bytes) => this.#read(bytes),
+      (socket) => {
+        this.#socket = socket;
+        this.#opened = socket;
+      },
+    );
     this.#socket.on("drain", () => this.#handler?.onDrain());
     this.#socket.on("end", () => this.#ended());
     this.#socket.on("error", (error) => this.#fail(error));
-    this.#socket.on("close", () => this.#fail(new UpstreamError("UPSTREAM_CLOSED")));
+    this.#socket.on("close", () => this.#fail(new UpstreamError("UPSTREAM_CLOSED", "closed")));
   }
 
   /** Whether it has served before, so that the upstream may have closed it while it was idle. */
   get reused(): boolean {
     return this.#served > 0;
+  }
+
+  /** Nobody has taken the connection yet. */
+  get opening(): boolean {
+    return this.#opened === undefined;
+  }
+
+  /** For those who look at what the system holds of it; nobody else writes or reads. Undefined until it is open. */
+  get socket(): Socket | undefined {
+    return this.#opened;
+  }
+
+  /** What came instead of a response is the rest of an earlier answer: the upstream may not even have seen the request. */
+  get sawLeftovers(): boolean {
+    return this.reused && this.#parser.foreign;
   }
 
   /**
@@ -138,14 +163,18 @@ export class Connection {
     const valid = this.#parser.read(bytes);
     // It may have broken the exchange off meanwhile.
     if (handler === undefined || handler !== this.#handler) {
+      if (handler === undefined) this.#owner.sawSurplus(this, bytes);
       this.#close();
       return false;
     }
     if (!this.#parser.busy) {
       // Bytes behind the end are nobody's answer: what was complete is passed on, and the connection not used again.
+      // On one that is closed anyway they tell nothing: content behind an answer to HEAD is a common slip.
+      if (!valid && this.#parser.keepAliveMs > 0) this.#owner.sawSurplus(this, bytes);
       this.#complete(handler, valid);
     } else if (!valid) {
-      this.#fail(new UpstreamError("UPSTREAM_INVALID"));
+      if (this.sawLeftovers) this.#owner.sawSurplus(this, bytes);
+      this.#fail(new UpstreamError("UPSTREAM_INVALID", this.#parser.fault));
     } else handler.onReadEnd();
     return !this.#paused && !this.#closed;
   }
@@ -165,7 +194,7 @@ export class Connection {
   #ended(): void {
     const handler = this.#handler;
     if (handler !== undefined && this.#parser.end()) this.#complete(handler, false);
-    else this.#fail(new UpstreamError("UPSTREAM_CLOSED"));
+    else this.#fail(new UpstreamError("UPSTREAM_CLOSED", "closed"));
   }
 
   #fail(error: Error): void {

@@ -20,16 +20,26 @@ export interface Framing {
   readonly keepAliveMs: number;
 }
 
-const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9][0-9]{2})(?: (.*))?$/;
+/** Node's own limit for requests. */
+export const MAX_HEAD: number = 16 * 1024;
+export const STATUS_LINE: RegExp = /^HTTP\/1\.([01]) ([1-9][0-9]{2})(?: (.*))?$/;
 /** RFC 9110 §5.6.2. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 /** A control character, or a CR or LF that is not part of a CRLF: where readers disagree on what is a line. */
 export const STRAY: RegExp = /[^\t\x20-\x7e\x80-\xff\r\n]|\r(?!\n)|(?<!\r)\n/;
 
-/** Whether bytes that do not hold a whole head yet may become one. */
-export const mayBecomeHead = (text: string): boolean =>
-  (text.startsWith("HTTP/1.") || "HTTP/1.".startsWith(text)) &&
-  !STRAY.test(text.endsWith("\r") ? text.slice(0, -1) : text);
+const BEGINNING = Buffer.from("HTTP/1.");
+
+/** Whether the bytes from `start` on begin like a response, as far as they go. */
+export const beginsAsHead = (bytes: Buffer, start: number): boolean => {
+  for (let i = 0; i < BEGINNING.length && start + i < bytes.length; i += 1) {
+    if (bytes[start + i] !== BEGINNING[i]) return false;
+  }
+  return true;
+};
+
+/** Whether bytes that begin like a response, and do not hold a whole head yet, may become one. */
+export const mayBecomeHead = (text: string): boolean => !STRAY.test(text.endsWith("\r") ? text.slice(0, -1) : text);
 
 /**
  * @param text from the status line to the last field, each line with its CRLF

@@ -1,9 +1,21 @@
+import type { Fault } from "@aigw/core/services";
 import { ChunkedContent } from "./chunked-content.ts";
-import { type Framing, framingOf, mayBecomeHead, parseHead, type ResponseHead } from "./response-head.ts";
+import { headFault } from "./head-fault.ts";
+import {
+  beginsAsHead,
+  type Framing,
+  framingOf,
+  MAX_HEAD,
+  mayBecomeHead,
+  parseHead,
+  type ResponseHead,
+} from "./response-head.ts";
 
 /** Whom a response is told to, piece by piece. It may call {@link ResponseParser.stop} at any time. */
 export interface ResponseSink {
-  /** Of the final response; interim ones are taken out. @param contentLength −1 when the upstream does not say */
+  /** Of one that comes before the final one. 100 is left out: the proxy has told the client so itself. */
+  onInterim(head: ResponseHead): void;
+  /** Of the final response. @param contentLength −1 when the upstream does not say */
   onHead(head: ResponseHead, contentLength: number): void;
   /** @param bytes are overwritten after the call */
   onContent(bytes: Buffer): void;
@@ -11,9 +23,9 @@ export interface ResponseSink {
 
 /** The response is not valid HTTP/1.x, or not one to the request. */
 const INVALID = -1;
-/** Node's own limit for requests. */
-const MAX_HEAD = 16 * 1024;
 const HEAD_END = "\r\n\r\n";
+/** A long job may say every quarter of a minute that it goes on; what comes beyond is read and forgotten. */
+const MAX_INTERIM = 256;
 
 const NONE = 0;
 const HEAD = 1;
@@ -29,18 +41,26 @@ export class ResponseParser {
   #state: typeof NONE | typeof HEAD | typeof LENGTH | typeof CHUNKED | typeof UNTIL_CLOSE = NONE;
   #sink: ResponseSink | undefined;
   #isHead = false;
+  /** A status line has been read since the request was sent. */
+  #begun = false;
+  #interims = 0;
+  #foreign = false;
   /** The beginning of a head whose end has not arrived. */
   #held: Buffer | undefined;
   #left = 0;
   #framing: Framing | undefined;
   #chunked: ChunkedContent | undefined;
   #trailers: readonly string[] = [];
+  #fault: Fault = "not_http";
 
   /** A request was sent; what comes now is its response. */
   start(method: string, sink: ResponseSink): void {
     this.#state = HEAD;
     this.#sink = sink;
     this.#isHead = method === "HEAD";
+    this.#begun = false;
+    this.#interims = 0;
+    this.#foreign = false;
     this.#framing = undefined;
     this.#trailers = [];
   }
@@ -54,6 +74,16 @@ export class ResponseParser {
   /** A response was asked for and is not complete. */
   get busy(): boolean {
     return this.#state !== NONE;
+  }
+
+  /** What was wrong with the bytes that {@link read} refused. */
+  get fault(): Fault {
+    return this.#fault;
+  }
+
+  /** What came where the response should begin is not HTTP at all: on a used connection, the rest of an earlier answer. */
+  get foreign(): boolean {
+    return this.#foreign;
   }
 
   /** Of the last complete response: what came after its content; name, value, name, value … */
@@ -89,27 +119,42 @@ export class ResponseParser {
   #head(bytes: Buffer, at: number): number {
     const all = this.#held === undefined ? bytes : Buffer.concat([this.#held, bytes.subarray(at)]);
     const start = this.#held === undefined ? at : 0;
+    if (!beginsAsHead(all, start)) {
+      this.#foreign = !this.#begun;
+      return this.#refuse(headFault(all.subarray(start)));
+    }
     const end = all.indexOf(HEAD_END, start, "latin1");
     if (end < 0) {
       this.#held = Buffer.from(all.subarray(start));
       const valid = this.#held.length <= MAX_HEAD && mayBecomeHead(this.#held.toString("latin1"));
-      return valid ? bytes.length : INVALID;
+      return valid ? bytes.length : this.#refuse(headFault(this.#held));
     }
     this.#held = undefined;
     const head = end - start > MAX_HEAD ? undefined : parseHead(all.toString("latin1", start, end + 2));
-    if (head === undefined || !this.#begin(head)) return INVALID;
+    if (head === undefined || !this.#begin(head)) return this.#refuse(headFault(all.subarray(start, end + 2)));
     return bytes.length - (all.length - end - HEAD_END.length);
   }
 
   #begin(head: ResponseHead): boolean {
     const { status, minor } = head;
-    // Nobody asked for another protocol; other interim responses a client must be able to ignore (RFC 9110 §15.2).
-    if (status < 200) return status !== 101 && minor === 1;
+    this.#begun = true;
+    if (status < 200) {
+      // Nobody asked for another protocol.
+      if (status === 101 || minor === 0) return false;
+      if (status !== 100 && this.#interims < MAX_INTERIM) {
+        this.#interims += 1;
+        this.#sink?.onInterim(head);
+      }
+      return true;
+    }
     const framing = framingOf(head);
     if (framing === undefined) return false;
     this.#framing = framing;
-    const empty = this.#isHead || status === 204 || status === 304 || framing.length === 0;
-    if (empty) this.#state = NONE;
+    if (this.#isHead || status === 204 || status === 304) {
+      // Servers that send content all the same are common, and send it a little later: see decision 016.
+      this.#framing = { ...framing, persistent: false };
+      this.#state = NONE;
+    } else if (framing.length === 0) this.#state = NONE;
     else if (framing.chunked) {
       this.#chunked = new ChunkedContent();
       this.#state = CHUNKED;
@@ -122,6 +167,11 @@ export class ResponseParser {
     }
     this.#sink?.onHead(head, framing.length);
     return true;
+  }
+
+  #refuse(fault: Fault): typeof INVALID {
+    this.#fault = fault;
+    return INVALID;
   }
 
   #content(bytes: Buffer, at: number): number {
@@ -139,6 +189,7 @@ export class ResponseParser {
     const chunked = this.#chunked;
     if (chunked === undefined) return INVALID;
     const next = chunked.read(bytes, at, this);
+    if (next === INVALID) return this.#refuse(chunked.fault);
     if (chunked.trailers !== undefined && this.#state === CHUNKED) {
       this.#trailers = chunked.trailers;
       this.#state = NONE;

@@ -1,0 +1,85 @@
+import type { IncomingMessage } from "node:http";
+import type { Connection } from "./upstream/connection.ts";
+
+/** Whom an upload is told to. */
+export interface UploadHandler {
+  /** It can go. @param content all of it; undefined: {@link Upload.pump} brings it */
+  onUploadReady(content: Buffer | undefined): void;
+  /** A part of it was passed on. */
+  onUploadMoved(): void;
+  /** All of it was. */
+  onUploaded(): void;
+}
+
+/** A body that has arrived whole when the call starts goes out in one write with the head. */
+const WHOLE_BODY = 16 * 1024;
+
+/** The content of one request on its way to the upstream. */
+export class Upload {
+  /** Received from the client. */
+  bytes = 0;
+  /** Nothing of it is outstanding at the client. */
+  isComplete = false;
+  /** The upstream does not take it at the pace at which it comes, and the client is not read. */
+  isHeld = false;
+  readonly #incoming: IncomingMessage;
+  readonly #handler: UploadHandler;
+  #connection: Connection | undefined;
+
+  constructor(incoming: IncomingMessage, handler: UploadHandler) {
+    this.#incoming = incoming;
+    this.#handler = handler;
+  }
+
+  /** @param declared its length, −1 when it is chunked */
+  start(declared: number): void {
+    if (declared < 0 || declared > WHOLE_BODY) this.#handler.onUploadReady(undefined);
+    else if (this.#incoming.readableLength < declared) {
+      // Node announces a request before it parses the body in the same packet; that is done when this runs.
+      queueMicrotask(() => this.#startSmall(declared));
+    } else this.#startSmall(declared);
+  }
+
+  #startSmall(declared: number): void {
+    const { readableLength } = this.#incoming;
+    const whole: Buffer | null = readableLength === declared ? this.#incoming.read(declared) : null;
+    if (whole !== null) {
+      this.bytes = declared;
+      this.isComplete = true;
+    }
+    this.#handler.onUploadReady(whole ?? undefined);
+  }
+
+  /** Passes the content on as it comes; what comes when nobody wants it any more is thrown away. */
+  pump(connection: Connection): void {
+    this.#connection = connection;
+    const incoming = this.#incoming;
+    const chunked = incoming.headers["transfer-encoding"] !== undefined;
+    incoming.on("data", (chunk: Buffer) => {
+      this.bytes += chunk.length;
+      if (this.#connection === undefined) return;
+      this.#handler.onUploadMoved();
+      if (this.#connection.write(chunk, chunked)) return;
+      this.isHeld = true;
+      incoming.pause();
+    });
+    // When the client breaks off there is no `end`, and so the upstream never sees a complete body.
+    incoming.on("end", () => {
+      this.isComplete = true;
+      this.#connection?.endContent(chunked);
+      this.#handler.onUploaded();
+    });
+  }
+
+  /** The upstream takes more of it. */
+  resume(): void {
+    this.isHeld = false;
+    this.#incoming.resume();
+  }
+
+  /** What is left of it is thrown away: a client may want to be rid of it before it reads the answer. */
+  abandon(): void {
+    this.#connection = undefined;
+    if (!this.isComplete) this.#incoming.resume();
+  }
+}
