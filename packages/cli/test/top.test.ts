@@ -30,7 +30,8 @@ test("top --once is one look, in every form, also without a terminal", async (t)
   await store.traffic.recordUsage([
     ...calls(30, { client: "john" }),
     ...calls(10, { client: "mary", service: "chat", status: 502, outcome: "upstream_error" }),
-    ...calls(4, { client: "mary", status: 429, outcome: "limited" }),
+    ...calls(1, { client: "mary", status: 429, outcome: "limited" }),
+    ...calls(1, { client: "mary", status: 429, outcome: "limited", count: 3 }),
     ...calls(7, { client: "old", at: Date.now() - 90_000 }),
   ]);
   await store.traffic.recordUsage(

@@ -113,8 +113,8 @@ describe("why a client fares as it does", () => {
       /^service_not_allowed warning \| 2 calls to 'chat' .* got 403.*--services ocr,chat$/,
     );
     assert.match(
-      only({ recent: [status("tts", 404, { requests: 1, denied: 1 })] }),
-      /^service_unknown .*Services are: chat, ocr\./,
+      only({ recent: [status("", 404, { requests: 1, denied: 1 })] }),
+      /^service_unknown warning \| 1 call in .* got 404: .*Services are: chat, ocr\..*tail --client john --status 404$/,
     );
     // The service's own 404 is its answer, not a refusal.
     assert.match(only({ recent: [status("ocr", 404, { requests: 1 })] }), /^fine /);

@@ -1,11 +1,12 @@
 import { hostname } from "node:os";
 import type { ActDeps, Sealer, Store } from "@aigw/core";
 import { LIMIT_WINDOW_MS } from "@aigw/core/clients";
-import { type Clock, steadyWallClock, systemClock } from "@aigw/core/clock";
+import { type Clock, systemClock } from "@aigw/core/clock";
 import { effectiveSetting } from "@aigw/core/config";
 import { isStoreFault } from "@aigw/core/errors";
 import { Limiter } from "@aigw/core/limits";
 import { randomId } from "@aigw/core/random-id";
+import { inTime, WORK_PATIENCE_MS } from "@aigw/core/store";
 import { realmOf } from "@aigw/core/tokens";
 import { pruneTime } from "@aigw/core/usage";
 import { createApp } from "./app.ts";
@@ -27,6 +28,7 @@ import { createLogger } from "./log.ts";
 import { GuessLimit } from "./login/guess-limit.ts";
 import { HashSlots } from "./login/hash-slots.ts";
 import { Login } from "./login/login.ts";
+import { rehash } from "./login/rehash.ts";
 import { CallMeter } from "./metering/call-meter.ts";
 import { faultLog } from "./metering/fault-log.ts";
 import { GatewayStats, type StoreOperation } from "./metering/gateway-stats.ts";
@@ -128,8 +130,9 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   });
   const { storeUrl, env = {} } = options;
   const cors = new CorsRules({ follower, env });
-  const stats = new GatewayStats((service) => follower.upstream(service) !== undefined);
-  const tokenNow = steadyWallClock(clock);
+  const isService = (name: string): boolean => follower.upstream(name) !== undefined;
+  const stats = new GatewayStats(isService);
+  const tokenNow = (): number => store.traffic.steadyNow();
   const realm = realmOf(store.control.storeId);
   const authenticator = new Authenticator({ follower, realm, tokenNow, wallNow: () => clock.now() });
   const openFiles = new OpenFiles(openFilesLimit(), log);
@@ -172,11 +175,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     realm,
     tokenNow,
     noteToken: (issue) => recorder.noteToken(issue),
-    onWeakHash: (client, password) => {
-      import("@aigw/core/acts")
-        .then(({ rehashPassword }) => rehashPassword(acts, client.name, client.passwordHash, password))
-        .catch(storeFault("rehash"));
-    },
+    onWeakHash: (client, password) => void rehash(acts, client, password).catch(storeFault("rehash")),
   });
   const onFault = faultLog(log, openFiles);
   const meter = new CallMeter({
@@ -184,11 +183,10 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     recorder,
     stats: stats.calls,
     instanceId,
+    isService,
     onFault,
-    onRequest: () => {
-      reporter.countRequest();
-      keeper?.countCall();
-    },
+    onRequest: () => reporter.countRequest(),
+    onEvent: () => keeper?.countCall(),
   });
   const apiGate = new ApiGate({
     follower,
@@ -289,6 +287,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   const prune = setInterval(() => {
     limiter.prune();
     guessLimit.prune();
+    meter.prune();
     if (isFirst) void pruneStore(store).catch(storeFault("prune"));
   }, PRUNE_MS);
   log.info({ url, adminUrl, version: options.version, rev: follower.rev }, "gateway started");
@@ -310,6 +309,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     await limiter.close();
     await guessLimit.close();
     await keeper?.close();
+    meter.flush();
     const dropped = await recorder.close();
     await reporter.retire();
     strangers.close();
@@ -326,4 +326,5 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   return { url, adminUrl, instanceId, reloadCertificate, metricFamilies, close };
 };
 
-const pruneStore = async ({ traffic }: Store): Promise<void> => traffic.prunePermitWindows(traffic.steadyNow());
+const pruneStore = async ({ traffic }: Store): Promise<void> =>
+  inTime(traffic.prunePermitWindows(traffic.steadyNow()), WORK_PATIENCE_MS);

@@ -61,21 +61,24 @@ export class RollingMinute {
 
 const stretchOf = (name: string, events: readonly UsageEvent[], start: number): Stretch => {
   const seconds = Array<number>(SPAN).fill(0);
+  let requests = 0;
   let errors = 0;
   let limited = 0;
   const latencies: number[] = [];
-  for (const { at, outcome, latencyMs } of events) {
+  for (const { at, outcome, latencyMs, count = 1 } of events) {
     const second = Math.floor((at - start) / SECOND_MS);
-    seconds[second] = (seconds[second] ?? 0) + 1;
-    if (ERRORS.has(outcome)) errors += 1;
-    if (outcome === "limited") limited += 1;
+    seconds[second] = (seconds[second] ?? 0) + count;
+    requests += count;
+    if (ERRORS.has(outcome)) errors += count;
+    if (outcome === "limited") limited += count;
+    // Only refused calls are counted together.
     if (!UNTIMED.has(outcome)) latencies.push(latencyMs);
   }
   latencies.sort((one, other) => one - other);
   return {
     name,
-    perSecond: Math.round((events.length / SPAN) * 10) / 10,
-    requests: events.length,
+    perSecond: Math.round((requests / SPAN) * 10) / 10,
+    requests,
     errors,
     limited,
     p50: latencies[Math.ceil(latencies.length * 0.5) - 1],

@@ -1,9 +1,10 @@
 import { INSTANCE_GONE_MS } from "../acts/await-gateways.ts";
 import { findClient } from "../acts/find.ts";
+import { keyTime } from "../acts/key-time.ts";
 import type { Action, Change } from "../changes/change.ts";
 import { type Client, LIMIT_WINDOW_MS, limitOf } from "../clients/client.ts";
 import type { Clock } from "../clock.ts";
-import type { Keyring } from "../keys/signing-key.ts";
+import { type Keyring, type KeyTime, onWallClock } from "../keys/signing-key.ts";
 import { counted, EMPTY_WINDOW, nextFreeAt, settle } from "../limits/permit-window.ts";
 import type { SeenInstance, Store, TokenIssue } from "../store/store.ts";
 import type { UsageEvent } from "../usage/usage-event.ts";
@@ -19,6 +20,7 @@ export interface ClientFacts {
   readonly lastChange: Readonly<Partial<Record<Action, Act>>>;
   /** The latest rotation that ended earlier tokens. */
   readonly lastRotation: Act | undefined;
+  /** Its times, and those of the token, as the wall clock has them. */
   readonly keyring: Keyring;
   /** The latest known; tokens that ran out are forgotten with the next login of anybody. */
   readonly lastToken: TokenIssue | undefined;
@@ -63,7 +65,8 @@ const LOOKED_AT = 2_000;
 export const readClientFacts = async (store: Store, clock: Clock, name: string): Promise<ClientFacts> => {
   const { control, traffic } = store;
   const client = await findClient(control, name);
-  const now = clock.now();
+  const time = keyTime({ store, clock });
+  const now = time.wall;
   const changes = await control.latestChanges({ subject: name, limit: HISTORY });
   const recentChanges = await control.latestChanges({ limit: HISTORY });
   const issues = (await traffic.liveTokens(0)).filter((issue) => issue.clientId === client.id);
@@ -74,8 +77,8 @@ export const readClientFacts = async (store: Store, clock: Clock, name: string):
     client,
     lastChange: latestByAction(changes),
     lastRotation: recentChanges.find(({ action }) => action === "secret.rotate" || action === "secret.activate"),
-    keyring: await control.keyring(),
-    lastToken: issues.toSorted((one, other) => other.issuedAt - one.issuedAt)[0],
+    keyring: onWallClock(await control.keyring(), time),
+    lastToken: latestOf(issues, time),
     // A client of the same name before this one is somebody else.
     lastUsedAt: lastUsedAt !== undefined && lastUsedAt >= client.createdAt ? lastUsedAt : undefined,
     permits: await readPermits(store, client),
@@ -85,6 +88,12 @@ export const readClientFacts = async (store: Store, clock: Clock, name: string):
     lastFaults: await faultsSince(store, lastMinute, now - MINUTE_MS),
     gateways: await traffic.instances(INSTANCE_GONE_MS),
   };
+};
+
+const latestOf = (issues: readonly TokenIssue[], { wall, steady }: KeyTime): TokenIssue | undefined => {
+  const latest = issues.toSorted((one, other) => other.issuedAt - one.issuedAt)[0];
+  const onWall = (at: number): number => Math.round(at + wall - steady);
+  return latest && { ...latest, issuedAt: onWall(latest.issuedAt), expiresAt: onWall(latest.expiresAt) };
 };
 
 const latestByAction = (changes: readonly Change[]): ClientFacts["lastChange"] => {

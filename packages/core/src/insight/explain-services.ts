@@ -42,11 +42,12 @@ const reachable = ({ client, services }: ClientFacts): readonly ClientFinding[] 
 
 const refused = ({ client, services, recent }: ClientFacts): readonly ClientFinding[] =>
   recent.flatMap(({ service, status, tally }): readonly ClientFinding[] => {
-    const calls = `${plural(tally.denied, "call")} to '${service}' in the last 15 minutes got ${status}`;
-    if (tally.denied === 0 || service === "") return [];
+    if (tally.denied === 0) return [];
+    const calls = plural(tally.denied, "call");
     if (status === 404 && !services.includes(service)) {
-      const message = `${calls}: there is no such service. Services are: ${services.join(", ")}.`;
-      return [{ code: "service_unknown", severity: "warning", message, command: `aigw service add ${service} <url>` }];
+      const message = `${calls} in the last 15 minutes got 404: there is no service of the name in their path. Services are: ${services.join(", ")}.`;
+      const command = `aigw usage tail --client ${client.name} --status 404`;
+      return [{ code: "service_unknown", severity: "warning", message, command }];
     }
     if (status !== 403 || mayCall(client, service)) return [];
     const allowed = [...(client.services ?? []), service].join(",");
@@ -54,7 +55,7 @@ const refused = ({ client, services, recent }: ClientFacts): readonly ClientFind
       {
         code: "service_not_allowed",
         severity: "warning",
-        message: `${calls}: ${client.name} is not allowed to call it.`,
+        message: `${calls} to '${service}' in the last 15 minutes got ${status}: ${client.name} is not allowed to call it.`,
         command: `aigw client set ${client.name} --services ${allowed}`,
       },
     ];

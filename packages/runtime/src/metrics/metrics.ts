@@ -98,9 +98,13 @@ const addGatewayMetrics = (registry: Registry, sources: MetricSources): void => 
   counter(registry, "aigw_store_faults_total", "How often the store began to fail, by what for", ["operation"], () =>
     tally("operation", stats.storeFaults.entries()),
   );
-  counter(registry, "aigw_usage_dropped_total", "Usage events lost because they could not be stored", [], () => [
-    [{}, sources.usage().dropped],
-  ]);
+  counter(
+    registry,
+    "aigw_usage_dropped_total",
+    "Requests whose usage was lost because it could not be stored",
+    [],
+    () => [[{}, sources.usage().dropped]],
+  );
   counter(
     registry,
     "aigw_out_of_files_total",

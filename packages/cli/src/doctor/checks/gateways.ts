@@ -60,7 +60,7 @@ const judge = (gateway: SeenInstance, head: number): readonly Finding[] => {
     findings.push({
       code: "gateway_dropped_usage",
       about,
-      message: `It has lost ${droppedUsage} usage events since it started, because they could not be stored.`,
+      message: `It has lost the usage of ${droppedUsage} requests since it started, because it could not be stored.`,
       fix: "aigw doctor shows what ails the store; the count starts anew with the gateway",
     });
   }
