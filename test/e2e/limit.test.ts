@@ -75,6 +75,18 @@ describe("the limit", () => {
     assert.equal((await call()).status, 200);
   });
 
+  it("never says that the next permit takes longer than the window, not even while permits are leased", async (t) => {
+    const echo = await startEcho(t);
+    const { url, tokenFor: newToken } = await startTestGateway(t, { services: { echo: echo.url } });
+    const token = await newToken("john", { limit: 600 });
+    for (const path of ["echo", "echo", "unknown"]) {
+      const { headers } = await send(`${url}/api/${path}`, { headers: bearer(token) });
+      const reset = Number(headers["x-ratelimit-reset"]);
+      assert.equal(headers["ratelimit"], `"client";r=${headers["x-ratelimit-remaining"]};t=${reset}`);
+      assert.ok(reset > 0 && reset <= 60, `t=${reset}`);
+    }
+  });
+
   it("ignores jumps of the wall clock", async (t) => {
     const clock = new JumpingClock();
     const echo = await startEcho(t);

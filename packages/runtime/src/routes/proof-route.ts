@@ -5,7 +5,7 @@ import type { ControlFollower } from "../follow/control-follower.ts";
 import type { GatewayEnv, GatewayRequest } from "../gateway-env.ts";
 import { problemResponse } from "../http-errors.ts";
 import { ownPublicUrl } from "../own-url.ts";
-import { drainAfterAnswer } from "../proxy/lingering-close.ts";
+import { closeIfUnread } from "../proxy/lingering-close.ts";
 
 export interface GatewayProverOptions {
   readonly sealer: Sealer;
@@ -54,7 +54,7 @@ export const answerProof = (
   if (!isChallenge(challenge)) return false;
   const { nonce, publicUrl, proof } = prover.prove(challenge);
   const body = JSON.stringify({ nonce, public_url: publicUrl, proof });
-  drainAfterAnswer(incoming, outgoing);
+  closeIfUnread(incoming, outgoing);
   outgoing.writeHead(200, [
     "Content-Type",
     "application/json",
