@@ -101,7 +101,8 @@ for (const mutation of chosen) {
   writeFileSync(path, source);
   // A fault that does not compile shows nothing about the tests.
   const compiled = output.includes("types: ok");
-  process.stdout.write(`${failed && compiled ? "noticed  " : "UNNOTICED"} ${title}\n`);
+  const verdict = !compiled ? "BROKEN   " : failed ? "noticed  " : "UNNOTICED";
+  process.stdout.write(`${verdict} ${title}\n`);
   if (!compiled) unnoticed.push(`${title}: it does not compile\n${output.slice(0, 1_000)}`);
   else if (!failed) unnoticed.push(title);
 }

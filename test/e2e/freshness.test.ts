@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { get, type IncomingMessage } from "node:http";
 import { describe, it } from "node:test";
-import { openSigningKey, revokeClient, rotateSecret } from "@aigw/core";
+import { openSigningKey, revokeClient, rotateSecret, setClient } from "@aigw/core";
 import { HostileStore } from "@aigw/core/testing";
 import { issueToken, realmOf } from "@aigw/core/tokens";
-import { startTestGateway } from "../support/gateway.ts";
+import { JumpingClock, startTestGateway } from "../support/gateway.ts";
 import { bearer, send, startEcho, startUpstream } from "../support/http.ts";
 import { until, within } from "../support/until.ts";
 
@@ -34,6 +34,47 @@ describe("what an admin has done", () => {
     const looks = (): number => counted?.calls("control.head") ?? 0;
     const before = looks();
     await until("twelve looks", () => looks() - before >= 12, 12 * LOOKS_EVERY_MS);
+  });
+
+  it("is looked for first by a process that was suspended", async (t) => {
+    const clock = new JumpingClock();
+    const echo = await startEcho(t);
+    const { url, deps, tokenFor } = await startTestGateway(t, { clock, services: { echo: echo.url, chat: echo.url } });
+    const token = await tokenFor("john");
+    // Time and again, because it looks by itself 20 times a second.
+    for (let round = 0; round < 6; round += 1) {
+      for (const [services, status] of [
+        [["chat"], 403],
+        [["echo"], 200],
+      ] as const) {
+        await setClient(deps, "john", { services: [...services] });
+        clock.advance(1_000);
+        assert.equal((await send(`${url}/api/echo`, { headers: bearer(token) })).status, status, `round ${round}`);
+      }
+    }
+  });
+
+  it("is looked at again when a call had to wait for its permit", async (t) => {
+    const echo = await startEcho(t);
+    let hostile: HostileStore | undefined;
+    const started = await startTestGateway(t, {
+      services: { echo: echo.url },
+      through: (store) => (hostile = new HostileStore(store)),
+    });
+    const { url, deps, store, tokenFor } = started;
+    const token = await tokenFor("john");
+    const call = () => send(`${url}/api/echo`, { headers: bearer(token) });
+    assert.equal((await call()).status, 200);
+    hostile?.treat("traffic.setPermitWindow", { kind: "held" });
+    const waiting = call();
+    const asked = hostile?.calls("traffic.setPermitWindow") ?? 0;
+    await until("the call to wait", () => (hostile?.calls("traffic.setPermitWindow") ?? 0) > asked);
+    const { rev } = await revokeClient(deps, "john");
+    await until("the change to be applied", async () => (await store.traffic.instances(60_000))[0]?.appliedRev === rev);
+    hostile?.calm();
+    hostile?.release();
+    assert.equal((await waiting).status, 401);
+    assert.equal(echo.seen.length, 1, "nothing was forwarded");
   });
 
   it("has cut what it forbids before it is reported as in force", async (t) => {
