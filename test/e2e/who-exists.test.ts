@@ -7,16 +7,12 @@ import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { login } from "../support/http.ts";
 import { until } from "../support/until.ts";
 
-/** What of this process's time a login takes, whoever else has the machine, milliseconds; the least of some. */
+/** What of this process's time a refused login takes, whoever else has the machine, milliseconds. */
 const costOf = async ({ url }: TestGateway, name: string, password: string): Promise<number> => {
-  let least = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < 3; round += 1) {
-    const before = process.cpuUsage();
-    assert.equal((await login(url, name, password)).status, 401);
-    const { user, system } = process.cpuUsage(before);
-    least = Math.min(least, (user + system) / 1_000);
-  }
-  return least;
+  const before = process.cpuUsage();
+  assert.equal((await login(url, name, password)).status, 401);
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1_000;
 };
 
 const applied = (gateway: TestGateway, rev: number): Promise<unknown> =>
@@ -28,13 +24,17 @@ describe("a login that is refused", () => {
     await gateway.add("john");
     const { name, password } = await gateway.add("revoked");
     await applied(gateway, (await revokeClient(gateway.deps, name)).rev);
-    const wrong = await costOf(gateway, "john", "Wrong-password-1");
-    const unknown = await costOf(gateway, "nobody", "Wrong-password-1");
-    const revoked = await costOf(gateway, name, password);
-    t.diagnostic(`wrong ${wrong} ms, unknown ${unknown} ms, revoked ${revoked} ms`);
+    const least = { wrong: Infinity, unknown: Infinity, revoked: Infinity };
+    // In turn, and the least of each: what is compiled on the way, or waits for memory, costs besides.
+    for (let round = 0; round < 8; round += 1) {
+      least.wrong = Math.min(least.wrong, await costOf(gateway, "john", "Wrong-password-1"));
+      least.unknown = Math.min(least.unknown, await costOf(gateway, "nobody", "Wrong-password-1"));
+      least.revoked = Math.min(least.revoked, await costOf(gateway, name, password));
+    }
+    t.diagnostic(JSON.stringify(least));
     // A hash is nearly all of it; without one a tenth is left.
-    assert.ok(unknown > wrong / 2, `${unknown} ms of ${wrong}`);
-    assert.ok(revoked > wrong / 2, `${revoked} ms of ${wrong}`);
+    assert.ok(least.unknown > least.wrong / 3, JSON.stringify(least));
+    assert.ok(least.revoked > least.wrong / 3, JSON.stringify(least));
   });
 
   it("is refused also when the client is revoked while its password is being hashed", async (t) => {
