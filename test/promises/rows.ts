@@ -8,6 +8,7 @@ import { guessing } from "./rows/guessing.ts";
 import { commandKills, gatewayKills } from "./rows/kills.ts";
 import { limit } from "./rows/limit.ts";
 import { mutated } from "./rows/mutated.ts";
+import { receipts } from "./rows/receipts.ts";
 import { slowClients } from "./rows/slow-clients.ts";
 import { supplyChain } from "./rows/supply-chain.ts";
 import { whoExists } from "./rows/who-exists.ts";
@@ -16,6 +17,7 @@ import { withoutARight } from "./rows/without-a-right.ts";
 /** In the order of the report. */
 export const ROWS: readonly Row[] = [
   endings,
+  receipts,
   grace,
   conflicts,
   limit,

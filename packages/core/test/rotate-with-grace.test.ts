@@ -39,7 +39,9 @@ test("a new key does not sign before every gateway has confirmed it", async (t) 
 test("a new key that a gateway does not confirm never signs, and is taken back", async (t) => {
   const { store, deps, signing, before } = await setUp(t);
   await store.traffic.reportInstance(anInstance({ id: "deaf", appliedRev: 1 }));
-  await assert.rejects(rotateSecretWithGrace(deps, 60_000, 50), (error) => isAigwError(error, "not_applied"));
+  await assert.rejects(rotateSecretWithGrace(deps, 60_000, { timeoutMs: 50 }), (error) =>
+    isAigwError(error, "not_applied"),
+  );
   assert.equal(await signing(), before);
   assert.deepEqual((await store.control.keyring()).map(({ status }) => status).sort(), ["active", "retired"]);
 });
