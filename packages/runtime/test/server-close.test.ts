@@ -1,56 +1,61 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { connect, type Socket } from "node:net";
+import { connect } from "node:net";
 import { test } from "node:test";
+import { until } from "../../../test/support/until.ts";
 import { listen } from "../src/server.ts";
 import { within } from "./proxy-fixtures.ts";
 
 const CONNECTIONS = 60;
 
-const start = () =>
-  listen({
+const start = async () => {
+  const state = { draining: false };
+  const server = await listen({
     host: "127.0.0.1",
     port: 0,
     app: ({ outgoing }) => void outgoing.end("ok"),
-    isDraining: () => true,
+    isDraining: () => state.draining,
     onMalformed: () => undefined,
   });
-const END = { lameDuckMs: 0, drainMs: 5_000, cutOpenCalls: () => undefined };
+  const end = (): Promise<void> => {
+    state.draining = true;
+    return server.close({ lameDuckMs: 0, drainMs: 5_000, cutOpenCalls: () => undefined });
+  };
+  return { url: server.url, end };
+};
 const REQUEST = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
-/** @returns its socket, and the status line of what it is answered, or why it is not */
-const dial = (url: string): { readonly socket: Socket; readonly answer: Promise<string> } => {
+/** @returns its socket, what came on it, and the status of each answer once it is closed, or why it broke */
+const dial = (url: string) => {
   const socket = connect(Number(new URL(url).port), "127.0.0.1");
   let text = "";
   socket.setEncoding("latin1").on("data", (part: string) => {
     text += part;
   });
-  const answer = new Promise<string>((settle) => {
+  const statuses = new Promise<string>((settle) => {
     socket.on("error", (error: NodeJS.ErrnoException) => settle(error.code ?? "broken"));
-    socket.on("close", () => settle(text.split("\r\n", 1)[0] ?? ""));
+    socket.on("close", () => settle([...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status).join()));
   });
-  return { socket, answer };
+  return { socket, text: () => text, statuses };
 };
 
 test("connections that the system has taken before the end are answered, and none is reset", async () => {
-  const server = await start();
+  const { url, end } = await start();
   // One is taken a turn: when the end begins, most of them wait in the system's queue.
-  const answers = Array.from({ length: CONNECTIONS }, () => {
-    const { socket, answer } = dial(server.url);
-    socket.write(REQUEST);
-    return answer;
-  });
-  const closed = server.close(END);
-  assert.deepEqual(new Set(await within(Promise.all(answers), "the answers", 10_000)), new Set(["HTTP/1.1 200 OK"]));
-  await within(closed, "the end", 10_000);
+  const clients = Array.from({ length: CONNECTIONS }, () => dial(url));
+  for (const { socket } of clients) socket.write(REQUEST);
+  const ended = end();
+  const answers = Promise.all(clients.map(({ statuses }) => statuses));
+  assert.deepEqual(new Set(await within(answers, "the answers", 10_000)), new Set(["200"]));
+  await within(ended, "the end", 10_000);
 });
 
-test("a connection taken at the last moment may still bring its request", async () => {
-  const server = await start();
-  const { socket, answer } = dial(server.url);
-  await within(once(socket, "connect"), "the connection");
-  const closed = server.close(END);
+test("a request that is on its way when the end begins is answered, also on a kept connection", async () => {
+  const { url, end } = await start();
+  const { socket, text, statuses } = dial(url);
+  socket.write(REQUEST);
+  await until("the first answer", () => text().includes("ok"));
+  const ended = end();
   setTimeout(() => socket.write(REQUEST), 50);
-  assert.equal(await within(answer, "the answer", 10_000), "HTTP/1.1 200 OK");
-  await within(closed, "the end", 10_000);
+  assert.equal(await within(statuses, "the second answer", 10_000), "200,200");
+  await within(ended, "the end", 10_000);
 });
