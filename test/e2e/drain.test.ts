@@ -9,7 +9,7 @@ import { until, within } from "../support/until.ts";
 
 const DRAIN_MS = 2_000;
 
-const setUp = async (t: TestContext) => {
+const setUp = async (t: TestContext, drainMs = DRAIN_MS) => {
   const upstream = await startUpstream(t, (incoming, outgoing) => {
     if (incoming.url === "/quick") {
       outgoing.end("ok");
@@ -22,7 +22,7 @@ const setUp = async (t: TestContext) => {
     }
   });
   const { home, passwords } = await prepareHome(t, { services: { live: upstream.url }, clients: { john: UNLIMITED } });
-  const gateway = await startGatewayProcess(t, home, ["--drain", `${DRAIN_MS}ms`]);
+  const gateway = await startGatewayProcess(t, home, ["--drain", `${drainMs}ms`]);
   const token = await tokenFor(gateway.url, "john", passwords["john"] ?? "");
   return { home, gateway, token, upstream };
 };
@@ -77,9 +77,11 @@ describe("SIGTERM", { concurrency: true }, () => {
     const end = await within("the stream to be cut", stream.ended);
     assert.equal(end.how, "broken", "a cut stream must not look complete");
     const streamed = end.at - start;
-    assert.ok(streamed >= DRAIN_MS && streamed < DRAIN_MS + 2_000, `the stream got ${streamed} ms`);
-    const { code, stderr } = await within("the end", done);
+    assert.ok(streamed >= DRAIN_MS, `the stream got ${streamed} ms`);
+    const { code, stdout, stderr } = await within("the end", done);
     assert.equal(code, 0, stderr);
+    assert.deepEqual(Object.keys(JSON.parse(stdout).gateway), ["id", "url", "pid"], "one document, to the end");
+    for (const line of stderr.trimEnd().split("\n")) assert.equal(typeof JSON.parse(line), "object", line);
 
     const failed = load.calls.filter(({ result }) => result !== 200 && result !== "ECONNREFUSED");
     // Closing a listener resets what the system took after the gateway's last accept: nobody but the client saw those.
@@ -106,19 +108,19 @@ describe("SIGTERM", { concurrency: true }, () => {
 
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     it(`${signal} a second time ends it at once, with 130`, async (t) => {
-      const { gateway, token } = await setUp(t);
+      const { gateway, token } = await setUp(t, 120_000);
       const { url, child, done } = gateway;
       const { ended } = await openStream(`${url}/api/live/stream`, token);
+      // As a script runner passes on the Ctrl-C that the terminal has delivered already: that is not a second one.
       child.kill(signal);
+      child.kill(signal === "SIGINT" ? "SIGTERM" : "SIGINT");
       const first = performance.now();
       await until("it to drain", async () => (await send(`${url}/ready`)).status === 503);
       // What comes sooner counts as the same keystroke.
       await until("a moment", () => performance.now() - first > 300);
       child.kill(signal);
-      const second = performance.now();
-      const { code } = await within("the end", done);
+      const { code } = await within("the end, long before the drain time is over", done);
       assert.equal(code, 130);
-      assert.ok(performance.now() - second < 1_000, "at once");
       assert.equal((await within("the stream", ended)).how, "broken");
     });
   }
