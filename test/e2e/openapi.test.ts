@@ -148,12 +148,23 @@ describe("GET /openapi.json", () => {
 
   it("is true: answers of a running gateway are as it says", async (t) => {
     const clock = new JumpingClock();
-    const gateway = await startTestGateway(t, { clock, maxStaleMs: 1_000 });
+    const gateway = await startTestGateway(t, {
+      clock,
+      maxStaleMs: 1_000,
+      env: { AIGW_CORS_ORIGINS: "https://app.example.com" },
+    });
     await addServices(t, gateway);
     const { url } = gateway;
     const check = new Checker(await documentOf(gateway));
     const { name, password } = await gateway.add("john", { services: ["echo", "gone", "broken", "silent"], limit: 20 });
     const granted = await login(url, name, password);
+    const page = { Origin: "https://app.example.com", "Access-Control-Request-Method": "POST" };
+    const preflight = await send(`${url}/auth/token`, { method: "OPTIONS", headers: page });
+    assert.equal(preflight.status, 204);
+    check.answer("options", "/auth/token", preflight);
+    const noPreflight = await send(`${url}/auth/token`, { method: "OPTIONS" });
+    assert.equal(noPreflight.status, 405);
+    check.answer("options", "/auth/token", noPreflight);
     const token = (JSON.parse(granted.body) as { access_token: string }).access_token;
     const authorized = bearer(token);
 

@@ -71,6 +71,7 @@ test("JSON has every documented field, in every state", async (t) => {
     timeoutMs: 60_000,
     idleTimeoutMs: 300_000,
     headers: ["X-Key"],
+    corsOrigins: null,
   });
   for (const argv of [
     ["status"],

@@ -1,5 +1,8 @@
 import { Hono, type MiddlewareHandler } from "hono";
+import { API } from "./api-target.ts";
+import { answerPreflight, isPreflight } from "./cors/preflight.ts";
 import type { ApiGate } from "./gate/api-gate.ts";
+import type { PreflightGate } from "./gate/preflight-gate.ts";
 import type { GatewayEnv, GatewayRequest } from "./gateway-env.ts";
 import { honoHandler } from "./hono-handler.ts";
 import { type ProblemCode, problemResponse } from "./http-errors.ts";
@@ -16,10 +19,13 @@ export interface AppDeps {
   readonly login: Login;
   readonly callers: Callers;
   readonly apiGate: ApiGate;
+  readonly preflightGate: PreflightGate;
   readonly prover: GatewayProver;
   readonly docs: () => Promise<{ readonly guide: PublicDocument; readonly openApi: PublicDocument }>;
   readonly isReady: () => boolean | Promise<boolean>;
   readonly onLogin: (result: "ok" | TokenErrorCode) => void;
+  /** A preflight was taken over, and who answers it. */
+  readonly onPreflight: (by: "gateway" | "service") => void;
   readonly onError: (error: unknown, requestId: string) => void;
 }
 
@@ -32,11 +38,11 @@ export type Handler = (request: GatewayRequest) => void;
 
 /** Every middleware and route, in the order in which they apply. The guard has judged the raw request before. */
 export const createApp = (deps: AppDeps): Handler => {
-  const { login, callers, apiGate, prover, docs, isReady, onLogin, onError } = deps;
+  const { login, callers, apiGate, preflightGate, prover, docs, isReady, onLogin, onPreflight, onError } = deps;
   const app = new Hono<GatewayEnv>();
   const others = honoHandler(app);
 
-  app.use(requestIdOnAnswers);
+  app.use(ownFields);
   app.post("/auth/token", tokenRoute(login, callers, onLogin));
   app.get("/auth/proof", refuseProof);
   app.get("/health", (c) => c.json({ status: "ok" }));
@@ -60,9 +66,18 @@ export const createApp = (deps: AppDeps): Handler => {
     "/openapi.json": "GET, HEAD",
   });
 
-  // On Node's own request and response: web streams cost five times as much, and the router a twentieth of a call.
   return (request) => {
-    if (request.target.startsWith("/api/")) apiGate.handle(request);
+    if (isPreflight(request)) {
+      // Before anybody asks for a token: browsers send none with it.
+      const by = answerPreflight(request) ? "gateway" : request.cors.isUpstreams ? "service" : undefined;
+      if (by === "service") preflightGate.handle(request);
+      if (by !== undefined) {
+        onPreflight(by);
+        return;
+      }
+    }
+    // On Node's own request and response: web streams cost five times as much, and the router a twentieth of a call.
+    if (request.target.startsWith(API)) apiGate.handle(request);
     else if (!answerProof(prover, request)) others(request);
   };
 };
@@ -70,7 +85,7 @@ export const createApp = (deps: AppDeps): Handler => {
 /** The same for the admin address. */
 export const createAdminApp = ({ metrics, onError }: AdminAppDeps): Handler => {
   const app = new Hono<GatewayEnv>();
-  app.use(requestIdOnAnswers);
+  app.use(ownFields);
   app.get("/metrics", metricsRoute(metrics));
   refuseOthers(app, onError, "There is nothing at this address. The metrics are at /metrics.", {
     "/metrics": "GET, HEAD",
@@ -78,9 +93,12 @@ export const createAdminApp = ({ metrics, onError }: AdminAppDeps): Handler => {
   return honoHandler(app);
 };
 
-const requestIdOnAnswers: MiddlewareHandler<GatewayEnv> = async (c, next) => {
+/** On every answer. */
+const ownFields: MiddlewareHandler<GatewayEnv> = async (c, next) => {
   await next();
-  c.header("X-Request-ID", c.env.requestId);
+  const { requestId, cors } = c.env;
+  c.header("X-Request-ID", requestId);
+  for (let i = 0; i + 1 < cors.own.length; i += 2) c.header(cors.own[i] ?? "", cors.own[i + 1]);
 };
 
 /** Other methods of known paths, unknown paths, and faults. */

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { HttpBindings } from "@hono/node-server";
+import type { CorsAnswer } from "./cors/cors-answer.ts";
 
 /** Node's own request and response, past the guard. */
 export interface GatewayRequest {
@@ -10,6 +11,7 @@ export interface GatewayRequest {
   readonly requestId: string;
   /** The request said `Expect: 100-continue`; whoever reads the body sends the 100 first. */
   readonly expectsContinue: boolean;
+  readonly cors: CorsAnswer;
 }
 
 /** What every Hono handler finds in `c.env`. */

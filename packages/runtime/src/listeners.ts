@@ -1,10 +1,12 @@
 import { rfc3339 } from "@aigw/core/date-time";
 import { isAigwError } from "@aigw/core/errors";
 import type { Handler } from "./app.ts";
+import type { CorsRules } from "./cors/cors-rules.ts";
 import type { ProblemCode } from "./http-errors.ts";
 import type { Logger } from "./log.ts";
 import type { MetricSources, OwnMetrics } from "./metrics/metrics.ts";
 import { startMetricsServer } from "./metrics-server.ts";
+import type { OpenFiles } from "./open-files.ts";
 import { type CloseOptions, type ListenOptions, listen } from "./server.ts";
 import type { CertificateFiles } from "./tls/certificate.ts";
 
@@ -20,7 +22,9 @@ export interface ListenersOptions {
   /** Where `/metrics` is; nowhere without it. */
   readonly adminAddress: Address | undefined;
   readonly app: Handler;
+  readonly cors: CorsRules;
   readonly metrics: Omit<MetricSources, "certificateExpiresAt">;
+  readonly openFiles: OpenFiles;
   readonly isDraining: () => boolean;
   readonly onMalformed: (code: ProblemCode) => void;
   readonly onError: (error: unknown, requestId: string) => void;
@@ -71,6 +75,8 @@ export const openListeners = async (options: ListenersOptions): Promise<Listener
   const publicOptions: ListenOptions = {
     ...options.address,
     app: options.app,
+    openFiles: options.openFiles,
+    cors: options.cors,
     isDraining: options.isDraining,
     onMalformed: options.onMalformed,
     ...(certificate && { tls: { context: certificate.current.context, onFailure: () => metrics.stats.tlsFailures++ } }),

@@ -5,11 +5,19 @@ import { setImmediate as afterPoll, setTimeout as delay } from "node:timers/prom
 import type { SecureContextOptions, TLSSocket } from "node:tls";
 import { AigwError } from "@aigw/core/errors";
 import type { Handler } from "./app.ts";
+import { type CorsAnswer, NO_CORS } from "./cors/cors-answer.ts";
+import type { CorsRules } from "./cors/cors-rules.ts";
+import { isPreflight } from "./cors/preflight.ts";
+import type { GatewayRequest } from "./gateway-env.ts";
 import { attachGuard } from "./guard/attach-guard.ts";
+import { boundConnections } from "./guard/bound-connections.ts";
 import { pathProblem } from "./guard/path-problem.ts";
 import { SERVER_OPTIONS, TLS_OPTIONS } from "./guard/server-options.ts";
 import type { ProblemCode } from "./http-errors.ts";
-import { refuse } from "./proxy/lingering-close.ts";
+import type { OpenFiles } from "./open-files.ts";
+import { ClientConnection, LINGER } from "./proxy/client-connection.ts";
+import { refuse, refuseAndClose } from "./proxy/lingering-close.ts";
+import { failureOf } from "./proxy/upstream-failure.ts";
 import { requestIdOf } from "./request-id.ts";
 
 export interface ListenOptions {
@@ -21,6 +29,10 @@ export interface ListenOptions {
   readonly isDraining: () => boolean;
   /** The guard refused a request. */
   readonly onMalformed: (code: ProblemCode) => void;
+  /** With it no more connections are taken than there are file descriptors for. */
+  readonly openFiles?: OpenFiles;
+  /** What answers say of CORS; nothing without it. */
+  readonly cors?: Pick<CorsRules, "answerTo">;
   /** What chose the address, for the error when it cannot be bound; `--host` and `--port` unless given. */
   readonly flags?: { readonly host: string; readonly port: string };
   /** With it the server speaks HTTPS only. */
@@ -43,6 +55,11 @@ export interface CloseOptions {
   readonly cutOpenCalls: () => void;
 }
 
+/** The part of the file descriptors that clients may hold who have had their last answer. */
+const LINGER_SHARE = 1 / 16;
+
+const NO_ROOM = failureOf("out_of_files");
+
 /** Answers that end a connection get so long to leave it. */
 const LAST_WORDS_MS = 500;
 
@@ -51,24 +68,40 @@ export const listen = async (options: ListenOptions): Promise<GatewayServer> => 
   const { app, isDraining, onMalformed, tls } = options;
   const tlsServer = tls === undefined ? undefined : secureServer(tls);
   const server = tlsServer ?? createServer(SERVER_OPTIONS);
+  const filesLimit = options.openFiles?.limit ?? Number.POSITIVE_INFINITY;
+  const isTooMany =
+    options.openFiles === undefined ? () => false : boundConnections(server, options.openFiles, NO_ROOM);
+  const corsOf = ({ url = "/", headers }: IncomingMessage): CorsAnswer =>
+    options.cors?.answerTo(url, headers.origin) ?? NO_CORS;
 
   const handle = (incoming: IncomingMessage, outgoing: ServerResponse, expectsContinue: boolean): void => {
-    if (isDraining()) outgoing.shouldKeepAlive = false;
+    const tooMany = isTooMany(incoming);
+    if (tooMany || isDraining()) ClientConnection.of(incoming.socket)?.endBehind(outgoing);
     const requestId = requestIdOf(incoming.headers["x-request-id"]);
     const target = incoming.url ?? "/";
-    const query = target.indexOf("?");
-    const detail = pathProblem(query === -1 ? target : target.slice(0, query));
-    if (detail !== undefined) {
-      onMalformed("invalid_path");
-      refuse(incoming, outgoing, { code: "invalid_path", detail, requestId });
+    // Who asks whether it lives must not conclude that it has to be restarted.
+    if (tooMany && target !== "/health" && target !== "/ready") {
+      onMalformed("unavailable");
+      refuseAndClose(incoming, outgoing, { ...NO_ROOM, requestId }, ["Retry-After", "5", ...corsOf(incoming).own]);
       return;
     }
-    app({ incoming, outgoing, target, requestId, expectsContinue });
+    const query = target.indexOf("?");
+    const request: GatewayRequest = { incoming, outgoing, target, requestId, expectsContinue, cors: corsOf(incoming) };
+    const detail = pathProblem(query === -1 ? target : target.slice(0, query));
+    // What is wrong with a page's path it reads in the answer to its call, which it may only send after a preflight.
+    if (detail === undefined || (isPreflight(request) && request.cors.preflight !== undefined)) {
+      app(request);
+      return;
+    }
+    onMalformed("invalid_path");
+    refuse(incoming, outgoing, { code: "invalid_path", detail, requestId }, request.cors.own);
   };
-  attachGuard(server, {
+  const connections = attachGuard(server, {
     handle,
     requestId: (incoming) => requestIdOf(incoming?.headers["x-request-id"]),
     onRefused: onMalformed,
+    fields: (incoming) => corsOf(incoming).own,
+    linger: { ...LINGER, connections: Math.min(LINGER.connections, Math.floor(filesLimit * LINGER_SHARE)) },
   });
 
   await new Promise<void>((ready, failed) => {
@@ -86,7 +119,10 @@ export const listen = async (options: ListenOptions): Promise<GatewayServer> => 
     // Node closes those that are idle now, and leaves open those whose answer ends later.
     const idle = setInterval(() => server.closeIdleConnections(), 100);
     if (!(await endsWithin(closed, drainMs))) cutOpenCalls();
-    if (!(await endsWithin(closed, LAST_WORDS_MS))) server.closeAllConnections();
+    if (!(await endsWithin(closed, LAST_WORDS_MS))) {
+      server.closeAllConnections();
+      connections.close();
+    }
     await closed;
     clearInterval(idle);
   };

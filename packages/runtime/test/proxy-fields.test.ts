@@ -71,6 +71,7 @@ describe("the request that the upstream gets", () => {
       "X-Forwarded-For: 127.0.0.1",
       "X-Forwarded-Proto: http",
       "X-Forwarded-Host: gw.example:80",
+      "X-Forwarded-Prefix: /api/svc",
       "X-Api-Key: ours",
       "",
       "",
@@ -250,8 +251,8 @@ describe("the response that the client gets", () => {
     [
       "trailers",
       "GET",
-      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 9\r\nSet-Cookie: evil=1\r\n\r\n",
-      /\r\n0\r\nX-Sum: 9\r\n\r\n$/,
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 9\r\nLocation: /x\r\nSet-Cookie: evil=1\r\n\r\n",
+      /\r\n0\r\nX-Sum: 9\r\nLocation: \/x\r\n\r\n$/,
     ],
     [
       "100 and 103 before it",

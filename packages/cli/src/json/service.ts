@@ -9,6 +9,8 @@ export interface ServiceJson {
   readonly timeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly headers: readonly string[];
+  /** As `--cors-origins` takes it; null: the setting counts. */
+  readonly corsOrigins: string | null;
   readonly createdAt: string;
 }
 
@@ -19,5 +21,6 @@ export const serviceJson = (service: Service): ServiceJson => ({
   timeoutMs: service.timeoutMs,
   idleTimeoutMs: service.idleTimeoutMs,
   headers: service.headers.map((header) => header.name),
+  corsOrigins: service.corsOrigins ?? null,
   createdAt: rfc3339(service.createdAt),
 });

@@ -1,3 +1,4 @@
+import { parseServiceCors } from "../config/cors-origins.ts";
 import { AigwError } from "../errors.ts";
 import { randomId } from "../random-id.ts";
 import { sealHeader } from "../services/headers.ts";
@@ -17,6 +18,8 @@ export interface AddServiceInput {
   readonly headers?: readonly HeaderInput[];
   readonly timeoutMs?: number;
   readonly idleTimeoutMs?: number;
+  /** See {@link parseServiceCors}; without it the setting counts. */
+  readonly corsOrigins?: string;
 }
 
 /** @throws AigwError `already_exists`, `invalid_value` */
@@ -30,6 +33,7 @@ export const addService = (deps: ActDeps, input: AddServiceInput): Promise<Commi
     idleTimeoutMs: input.idleTimeoutMs ?? DEFAULT_IDLE_TIMEOUT_MS,
     headers: (input.headers ?? []).map((header) => sealedHeader(deps, header)),
     createdAt: deps.clock.now(),
+    ...(input.corsOrigins !== undefined && { corsOrigins: parseServiceCors(input.corsOrigins) }),
   };
   return commit(deps, async () => {
     if ((await deps.store.control.service(name)) !== undefined) {

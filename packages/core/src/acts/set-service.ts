@@ -1,3 +1,4 @@
+import { parseServiceCors } from "../config/cors-origins.ts";
 import { parseUpstreamUrl } from "../services/parse-service.ts";
 import type { SealedHeader, Service } from "../services/service.ts";
 import { type HeaderInput, sealedHeader } from "./add-service.ts";
@@ -13,21 +14,27 @@ export interface ServicePatch {
   readonly headers?: readonly HeaderInput[];
   /** Names, in any case; one that is not there is no error. */
   readonly removeHeaders?: readonly string[];
+  /** See {@link parseServiceCors}; null: the setting counts again. */
+  readonly corsOrigins?: string | null;
 }
 
 /** @throws AigwError `not_found`, `invalid_value` */
 export const setService = (deps: ActDeps, name: string, patch: ServicePatch): Promise<Committed<Service>> => {
   const url = patch.url === undefined ? undefined : parseUpstreamUrl(patch.url);
+  const givenCors = typeof patch.corsOrigins === "string" ? parseServiceCors(patch.corsOrigins) : patch.corsOrigins;
   const fresh = (patch.headers ?? []).map((header) => sealedHeader(deps, header));
   const gone = [...fresh.map((header) => header.name), ...(patch.removeHeaders ?? [])];
   return commit(deps, async () => {
     const before = await findService(deps.store.control, name);
+    const { corsOrigins: corsBefore, ...rest } = before;
+    const corsOrigins = givenCors === undefined ? corsBefore : givenCors;
     const after: Service = {
-      ...before,
+      ...rest,
       url: url ?? before.url,
       timeoutMs: patch.timeoutMs ?? before.timeoutMs,
       idleTimeoutMs: patch.idleTimeoutMs ?? before.idleTimeoutMs,
       headers: [...without(before.headers, gone), ...fresh],
+      ...(typeof corsOrigins === "string" && { corsOrigins }),
     };
     if (JSON.stringify(after) === JSON.stringify(before)) return { result: before };
     return { draft: { action: "service.set", subject: name, after }, result: after };

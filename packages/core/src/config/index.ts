@@ -1,3 +1,4 @@
+export { parseCorsOrigins, parseServiceCors } from "./cors-origins.ts";
 export {
   type EffectiveSetting,
   effectiveSetting,

@@ -3,6 +3,7 @@ import { parseEmail, parseLine } from "../clients/parse-client.ts";
 import { AigwError } from "../errors.ts";
 import type { Sealer } from "../sealing/sealer.ts";
 import { parseDuration } from "../services/parse-service.ts";
+import { parseCorsOrigins } from "./cors-origins.ts";
 import { redactUserInfo } from "./redact-user-info.ts";
 import { parseSmtpPassword, parseSmtpTls, parseSmtpUrl, smtpUrlWithoutPassword } from "./smtp.ts";
 import { parseTrustProxy, TRUST_NOBODY } from "./trusted-proxies.ts";
@@ -21,6 +22,7 @@ export interface SettingRule {
 /** Every stored setting. */
 export type SettingKey =
   | "public-url"
+  | "cors-origins"
   | "support-email"
   | "sender-name"
   | "docs-url"
@@ -39,6 +41,11 @@ export const SETTINGS: Readonly<Record<SettingKey, SettingRule>> = {
     env: "AIGW_PUBLIC_URL",
     about: "the base URL that clients use, such as https://ai.example.com",
     parse: (value) => parseHttpUrl("public-url", value),
+  },
+  "cors-origins": {
+    env: "AIGW_CORS_ORIGINS",
+    about: "web pages that may call from a browser: their origins, such as https://app.example.com, or *; unset, none",
+    parse: parseCorsOrigins,
   },
   "support-email": {
     env: "AIGW_SUPPORT_EMAIL",

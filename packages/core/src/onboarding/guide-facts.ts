@@ -13,6 +13,8 @@ export interface GuideFacts {
   readonly limitWindowS: number;
   readonly tokenLifetimeS: number;
   readonly supportEmail: string | undefined;
+  /** Some web pages may call from a browser. Which is not said: their names may be other clients'. */
+  readonly hasCors: boolean;
 }
 
 /** @param ownUrl what stands in for a public URL that nobody has set */
@@ -29,5 +31,6 @@ export const guideFacts = (
     limitWindowS: LIMIT_WINDOW_MS / 1000,
     tokenLifetimeS: TOKEN_LIFETIME_S,
     supportEmail: settings["support-email"].value,
+    hasCors: settings["cors-origins"].value !== undefined,
   };
 };

@@ -39,6 +39,8 @@ export const createGuide = (facts: GuideFacts): Guide => ({
   ],
 });
 
+const FROM_A_PAGE: Text = text`This gateway lets web pages call it from the browser (CORS), from the origins that were agreed with you. Have your server get the token and hand it to the page, which calls with it as above; no cookies are used.`;
+
 const minutes = ({ tokenLifetimeS }: GuideFacts): number => tokenLifetimeS / 60;
 
 const whatYouNeed = (facts: GuideFacts): Section => ({
@@ -113,6 +115,7 @@ const quickStart = (facts: GuideFacts): Section => ({
       blocks: [
         javascriptSample(facts),
         paragraph(text`On a server only: in a web page everybody could read your password.`),
+        ...(facts.hasCors ? [paragraph(FROM_A_PAGE)] : []),
       ],
     },
     {

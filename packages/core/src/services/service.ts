@@ -12,6 +12,8 @@ export interface Service {
   readonly idleTimeoutMs: number;
   /** Headers set on every request to the upstream, such as its API key; values sealed. */
   readonly headers: readonly SealedHeader[];
+  /** In place of the setting `cors-origins`; see parseServiceCors. */
+  readonly corsOrigins?: string;
   readonly createdAt: number;
 }
 

@@ -4,12 +4,23 @@ import { secondsUntil } from "../seconds.ts";
 
 const WINDOW_S = LIMIT_WINDOW_MS / 1000;
 
+/** The names of {@link answerFields}. */
+export const ANSWER_FIELDS = [
+  "X-Client-ID",
+  "RateLimit-Policy",
+  "RateLimit",
+  "X-RateLimit-Limit",
+  "X-RateLimit-Remaining",
+  "X-RateLimit-Reset",
+] as const;
+
 /**
  * The fields of every authenticated answer: who was recognised and where the limit stands
  * (draft-ietf-httpapi-ratelimit-headers; the X- fields for clients from before it, reset in seconds from now).
  */
 export const answerFields = (clientName: string, permit: Permit): string[] => {
-  const reset = secondsUntil(permit.resetMs);
+  // A lease counts as spent at its end, which is still to come: nobody has to wait for longer than the window.
+  const reset = Math.min(WINDOW_S, secondsUntil(permit.resetMs));
   return [
     "X-Client-ID",
     clientName,

@@ -1,11 +1,15 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { TokenClaims } from "@aigw/core/tokens";
+import { API, endOfService } from "../api-target.ts";
+import type { CorsAnswer } from "../cors/cors-answer.ts";
 import type { GatewayRequest } from "../gateway-env.ts";
 import type { CallMeter, Metered } from "../metering/call-meter.ts";
 import type { Identified } from "../peer/callers.ts";
 import type { Call, CallResult, Upstream } from "../proxy/call.ts";
+import type { PreflightCall } from "./preflight-call.ts";
 
-const PREFIX = "/api/".length;
+/** What goes to a service. */
+export type ForwardedCall = ApiCall | PreflightCall;
 
 /**
  * One request under `/api/` on its way through the gateway, with what each step finds out about it: one object for all
@@ -16,6 +20,7 @@ export class ApiCall implements Call, Metered, Identified {
   readonly outgoing: ServerResponse;
   readonly requestId: string;
   readonly expectsContinue: boolean;
+  readonly cors: CorsAnswer;
   readonly method: string;
   /** `/api/ocr/v1/x?y=1` → `/api/ocr/v1/x`, `ocr`, `/v1/x?y=1`. */
   readonly path: string;
@@ -33,17 +38,17 @@ export class ApiCall implements Call, Metered, Identified {
   responseFields!: readonly string[];
   readonly #meter: CallMeter;
 
-  constructor({ incoming, outgoing, target, requestId, expectsContinue }: GatewayRequest, meter: CallMeter) {
+  constructor({ incoming, outgoing, target, requestId, expectsContinue, cors }: GatewayRequest, meter: CallMeter) {
     this.incoming = incoming;
     this.outgoing = outgoing;
     this.requestId = requestId;
     this.expectsContinue = expectsContinue;
+    this.cors = cors;
     this.method = incoming.method ?? "GET";
     const query = target.indexOf("?");
     this.path = query === -1 ? target : target.slice(0, query);
-    const slash = this.path.indexOf("/", PREFIX);
-    const end = slash === -1 ? this.path.length : slash;
-    this.service = target.slice(PREFIX, end);
+    const end = endOfService(target);
+    this.service = target.slice(API.length, end);
     this.rest = target.slice(end);
     this.#meter = meter;
     meter.begin(this);

@@ -9,14 +9,14 @@ import { refuse } from "../proxy/lingering-close.ts";
 import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
 import { secondsUntil } from "../seconds.ts";
 import { answerFields } from "./answer-fields.ts";
-import { ApiCall } from "./api-call.ts";
+import { ApiCall, type ForwardedCall } from "./api-call.ts";
 import type { Admitted, Authentication, Authenticator } from "./authenticator.ts";
 
 export interface ApiGateDeps {
   readonly follower: ControlFollower;
   readonly authenticator: Authenticator;
   readonly limiter: Limiter;
-  readonly proxy: ReverseProxy<ApiCall>;
+  readonly proxy: ReverseProxy<ForwardedCall>;
   readonly meter: CallMeter;
   readonly callers: Callers;
   /** A request that belongs to nobody was refused. */
@@ -169,7 +169,7 @@ export class ApiGate {
   }
 
   #refuse(call: ApiCall, code: ProblemCode, detail: string, fields: readonly string[]): void {
-    refuse(call.incoming, call.outgoing, { code, detail, requestId: call.requestId }, fields);
+    refuse(call.incoming, call.outgoing, { code, detail, requestId: call.requestId }, [...fields, ...call.cors.own]);
   }
 
   /** The usage of a call that is answered with a problem. */

@@ -1,7 +1,7 @@
 import { mayCall } from "@aigw/core/clients";
 import type { ControlFollower } from "../follow/control-follower.ts";
 import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
-import type { ApiCall } from "./api-call.ts";
+import type { ForwardedCall } from "./api-call.ts";
 import type { Authenticator } from "./authenticator.ts";
 
 /**
@@ -10,11 +10,11 @@ import type { Authenticator } from "./authenticator.ts";
  * expiry does not end a transfer that began in time.
  */
 export class OpenCalls {
-  readonly #proxy: ReverseProxy<ApiCall>;
+  readonly #proxy: ReverseProxy<ForwardedCall>;
   readonly #follower: ControlFollower;
   readonly #authenticator: Authenticator;
 
-  constructor(proxy: ReverseProxy<ApiCall>, follower: ControlFollower, authenticator: Authenticator) {
+  constructor(proxy: ReverseProxy<ForwardedCall>, follower: ControlFollower, authenticator: Authenticator) {
     this.#proxy = proxy;
     this.#follower = follower;
     this.#authenticator = authenticator;
@@ -33,7 +33,9 @@ export class OpenCalls {
     this.#proxy.cutUnless(() => false, "incomplete");
   }
 
-  #mayGoOn({ claims, service }: ApiCall): boolean {
+  #mayGoOn({ claims, service }: ForwardedCall): boolean {
+    // A preflight has no right to lose.
+    if (claims === undefined) return true;
     const client = this.#follower.clientById(claims.clientId);
     return (
       client !== undefined &&

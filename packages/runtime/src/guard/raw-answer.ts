@@ -1,14 +1,15 @@
 import { STATUS_CODES } from "node:http";
-import type { Duplex } from "node:stream";
+import type { Socket } from "node:net";
 import { PROBLEMS, type Problem, problemBody } from "../http-errors.ts";
 
-const LINGER_MS = 500;
+/** Answers on a connection that has no response object (a broken request, CONNECT) and closes it. */
+export const answerRaw = (socket: Socket, problem: Problem, fields: readonly string[] = []): void => {
+  socket.write(rawAnswer(problem, fields));
+  socket.destroySoon();
+};
 
-/**
- * Answers on a connection that has no response object (a broken request, CONNECT) and closes it. The receiving half is
- * left open for a moment, so that unread bytes do not turn the close into a reset that takes the answer away.
- */
-export const answerRaw = (socket: Duplex, problem: Problem, fields: readonly string[] = []): void => {
+/** @param fields lines such as `Allow: GET` */
+export const rawAnswer = (problem: Problem, fields: readonly string[]): string => {
   const { status } = PROBLEMS[problem.code];
   const body = problemBody(problem);
   const lines = [
@@ -19,7 +20,5 @@ export const answerRaw = (socket: Duplex, problem: Problem, fields: readonly str
     ...fields,
     "Connection: close",
   ];
-  socket.end(`${lines.join("\r\n")}\r\n\r\n${body}`);
-  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
-  socket.once("close", () => clearTimeout(timer));
+  return `${lines.join("\r\n")}\r\n\r\n${body}`;
 };

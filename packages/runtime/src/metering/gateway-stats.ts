@@ -19,6 +19,8 @@ export class GatewayStats {
   /** Requests that belong to no client, by the reason of their refusal. */
   readonly strangers: Tally<ProblemCode> = new Tally<ProblemCode>(PROBLEM_CODES);
   readonly logins: Tally<LoginResultLabel>;
+  /** By who answers them. */
+  readonly preflights: Tally<"gateway" | "service"> = new Tally(["gateway", "service"]);
   readonly storeFaults: Tally<StoreOperation> = new Tally<StoreOperation>(STORE_OPERATIONS);
   readonly flushes: Histogram = new Histogram(FLUSH_BOUNDS);
   tlsFailures = 0;

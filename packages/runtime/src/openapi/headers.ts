@@ -1,3 +1,5 @@
+import { CORS_METHODS } from "../cors/cors-answer.ts";
+import { ANSWER_FIELDS } from "../gate/answer-fields.ts";
 import { type JsonObject, ref } from "./json.ts";
 
 const header = (description: string, schema: JsonObject): JsonObject => ({ description, required: true, schema });
@@ -16,7 +18,10 @@ export type HeaderName =
   | "Allow"
   | "Cache-Control"
   | "Pragma"
-  | "ETag";
+  | "ETag"
+  | "Access-Control-Allow-Origin"
+  | "Access-Control-Allow-Methods"
+  | "Access-Control-Max-Age";
 
 /** `components.headers`: each is on every answer whose description names it. */
 export const HEADERS: Readonly<Record<HeaderName, JsonObject>> = {
@@ -47,18 +52,14 @@ export const HEADERS: Readonly<Record<HeaderName, JsonObject>> = {
   Allow: header("The methods that are allowed.", { type: "string", pattern: "^[A-Z]+(, [A-Z]+)*$" }),
   "Cache-Control": header("What caches may do.", { enum: ["no-store", "no-cache"] }),
   Pragma: header("For caches from before Cache-Control.", { const: "no-cache" }),
+  "Access-Control-Allow-Origin": header("The page's origin, or `*`.", { type: "string" }),
+  "Access-Control-Allow-Methods": header("All that are forwarded.", { const: CORS_METHODS }),
+  "Access-Control-Max-Age": header("Seconds for which the browser need not ask again.", count),
   ETag: header("Changes with the content.", { type: "string", pattern: '^"[\\w-]+"$' }),
 };
 
 /** On every answer to a call whose client was recognised. */
-export const CLIENT_HEADERS: readonly HeaderName[] = [
-  "X-Client-ID",
-  "RateLimit-Policy",
-  "RateLimit",
-  "X-RateLimit-Limit",
-  "X-RateLimit-Remaining",
-  "X-RateLimit-Reset",
-];
+export const CLIENT_HEADERS: readonly HeaderName[] = ANSWER_FIELDS;
 
 export const headers = (...names: readonly HeaderName[]): JsonObject =>
   Object.fromEntries((["X-Request-ID", ...names] as const).map((name) => [name, ref("headers", name)]));

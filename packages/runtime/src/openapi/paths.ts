@@ -6,6 +6,9 @@ const json = (schema: string): JsonObject => ({ "application/json": { schema: re
 const get = (operation: JsonObject): JsonObject => ({ get: { security: [], ...operation } });
 const guarded = (responses: JsonObject): JsonObject => ({ ...GUARD_RESPONSES, ...responses });
 
+const PREFLIGHT =
+  "A browser's CORS preflight needs no token. It is answered for the origins that this gateway allows, here and for services; their pages can then read every answer, errors too. For other origins it is a request like any other.";
+
 const TOKEN: JsonObject = {
   post: {
     operationId: "getToken",
@@ -23,6 +26,18 @@ const TOKEN: JsonObject = {
       "200": { description: "A token.", headers: headers("Cache-Control", "Pragma"), content: json("Token") },
       ...tokenErrors(),
     },
+  },
+  options: {
+    operationId: "preflightToken",
+    summary: "May this page get a token?",
+    description: PREFLIGHT,
+    security: [],
+    responses: guarded({
+      "204": {
+        description: "It may, and may send the fields it asked for.",
+        headers: headers("Access-Control-Allow-Origin", "Access-Control-Allow-Methods", "Access-Control-Max-Age"),
+      },
+    }),
   },
 };
 
@@ -50,7 +65,7 @@ const WITHOUT_BODY: readonly string[] = ["get", "head"];
 
 const call = (suffix: string, parameters: readonly string[]): JsonObject => ({
   description:
-    "Everything behind the service's name, with slashes and the query, goes to the service byte for byte. `//`, dot segments, `%2f`, `%5c` and `\\` in the path are refused.",
+    "Everything behind the service's name, with slashes and the query, goes to the service byte for byte. `//`, dot segments, `%2f`, `%5c` and `\\` in the path are refused. A service's redirects to itself lead here again. CORS preflights are answered as those of the token endpoint.",
   parameters: parameters.map((name) => ref("parameters", name)),
   ...Object.fromEntries(
     CALL_METHODS.map((method) => [

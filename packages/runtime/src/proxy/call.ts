@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Outcome } from "@aigw/core";
+import type { Fault } from "@aigw/core/services";
+import type { CorsAnswer } from "../cors/cors-answer.ts";
 import type { Placed } from "./dense-list.ts";
 import type { SendQueues } from "./send-queues.ts";
 
@@ -12,6 +14,8 @@ export interface Upstream {
   readonly origin: string;
   /** Starts with `/` or is empty; no trailing slash. */
   readonly basePath: string;
+  /** What clients put in its place: `/api/ocr`. */
+  readonly prefix: string;
   /** The service's own fields (its API key), opened: name, value. They replace what the client sent. */
   readonly headers: readonly (readonly [string, string])[];
   /** From the end of the request to the response headers. */
@@ -28,6 +32,7 @@ export interface Call {
   /** What follows `/api/<service>` in the request target, byte for byte: empty, or starting with `/` or `?`. */
   readonly rest: string;
   readonly requestId: string;
+  /** Empty for a preflight, which is nobody's. */
   readonly clientName: string;
   /** Who is calling, as `X-Forwarded-For`, `-Proto` and `-Host` tell the upstream. */
   readonly clientAddress: string;
@@ -35,6 +40,8 @@ export interface Call {
   readonly host: string | undefined;
   /** Set on the answer, also on the gateway's own 502 and 504: name, value, name, value … (X-Request-ID not among them). */
   readonly responseFields: readonly string[];
+  /** Besides: what the answer says of CORS. */
+  readonly cors: CorsAnswer;
   /** The request said `Expect: 100-continue` and no 100 was sent yet. */
   readonly expectsContinue: boolean;
   /** Called exactly once, when the answer has ended in whatever way; for a complete one, when it was handed to the OS. */
@@ -42,7 +49,11 @@ export interface Call {
 }
 
 export interface CallResult {
-  readonly outcome: Extract<Outcome, "ok" | "upstream_error" | "timeout" | "aborted" | "incomplete" | "revoked">;
+  /** `denied`: the gateway had no room for it. */
+  readonly outcome: Extract<
+    Outcome,
+    "ok" | "denied" | "upstream_error" | "timeout" | "aborted" | "incomplete" | "revoked"
+  >;
   /** Status sent to the client; 0 when it was gone before. */
   readonly status: number;
   /** From dispatch to the upstream's response headers, milliseconds. */
@@ -50,7 +61,9 @@ export interface CallResult {
   /** Body bytes received from and handed to the client, the gateway's own error bodies included. */
   readonly bytesIn: number;
   readonly bytesOut: number;
-  /** Why the upstream failed, for the log only: it may name hosts. */
+  /** Why there was no whole answer; absent when there was one, or when the upstream is not the reason. */
+  readonly fault?: Fault;
+  /** For the log only: it may name hosts. */
   readonly error?: Error;
 }
 

@@ -10,9 +10,10 @@ import type { ResponseHead } from "./upstream/response-head.ts";
  *   to be the connection's last.
  */
 export const sendHead = (call: Call, status: number, reason: string, fields: string[], last: boolean): void => {
-  const { incoming, outgoing, requestId, responseFields } = call;
+  const { incoming, outgoing, requestId, responseFields, cors } = call;
   fields.push("X-Request-ID", requestId);
   for (const part of responseFields) fields.push(part);
+  for (const part of cors.passed) fields.push(part);
   if (last) {
     fields.push("Connection", "close");
     lingerOnClose(incoming);

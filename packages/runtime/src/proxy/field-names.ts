@@ -4,7 +4,18 @@ export const DROP = 1;
 export const CONNECTION = 2;
 export const VIA = 3;
 export const FRAMING = 4;
-export type Fate = typeof KEEP | typeof DROP | typeof CONNECTION | typeof VIA | typeof FRAMING;
+/** May name the upstream: see service-address.ts. */
+export const ADDRESS = 5;
+/** `Access-Control-*` of a response: the gateway may be the one to say it. */
+export const CORS = 6;
+export type Fate =
+  | typeof KEEP
+  | typeof DROP
+  | typeof CONNECTION
+  | typeof VIA
+  | typeof FRAMING
+  | typeof ADDRESS
+  | typeof CORS;
 
 export interface FieldName {
   /** Lower-case, `_` as `-`: CGI and WSGI servers make one variable of both spellings, so both are one name here. */

@@ -74,9 +74,8 @@ export const requestFields = (call: Call, service: ServiceFields): string[] => {
     fields = withoutNamed(fields, connection);
     if (withoutNamed(["Via", ""], connection).length === 0) via = "";
   }
+  if (call.clientName !== "") fields.push("X-Client-ID", call.clientName);
   fields.push(
-    "X-Client-ID",
-    call.clientName,
     "X-Request-ID",
     call.requestId,
     "Via",
@@ -88,6 +87,7 @@ export const requestFields = (call: Call, service: ServiceFields): string[] => {
   );
   const { "content-length": length, "transfer-encoding": coding } = call.incoming.headers;
   if (call.host !== undefined) fields.push("X-Forwarded-Host", call.host);
+  fields.push("X-Forwarded-Prefix", call.upstream.prefix);
   // After what `Connection` removes: a client must not be able to change where its body ends.
   if (coding !== undefined) fields.push("Transfer-Encoding", "chunked");
   else if (length !== undefined) fields.push("Content-Length", length);

@@ -5,7 +5,7 @@ import type { ControlFollower } from "../follow/control-follower.ts";
 import type { GatewayEnv, GatewayRequest } from "../gateway-env.ts";
 import { problemResponse } from "../http-errors.ts";
 import { ownPublicUrl } from "../own-url.ts";
-import { drainAfterAnswer } from "../proxy/lingering-close.ts";
+import { closeIfUnread } from "../proxy/lingering-close.ts";
 
 export interface GatewayProverOptions {
   readonly sealer: Sealer;
@@ -46,7 +46,7 @@ const PATH = "/auth/proof?challenge=";
  */
 export const answerProof = (
   prover: GatewayProver,
-  { incoming, outgoing, target, requestId }: GatewayRequest,
+  { incoming, outgoing, target, requestId, cors }: GatewayRequest,
 ): boolean => {
   const { method } = incoming;
   if (!target.startsWith(PATH) || (method !== "GET" && method !== "HEAD")) return false;
@@ -54,7 +54,7 @@ export const answerProof = (
   if (!isChallenge(challenge)) return false;
   const { nonce, publicUrl, proof } = prover.prove(challenge);
   const body = JSON.stringify({ nonce, public_url: publicUrl, proof });
-  drainAfterAnswer(incoming, outgoing);
+  closeIfUnread(incoming, outgoing);
   outgoing.writeHead(200, [
     "Content-Type",
     "application/json",
@@ -64,6 +64,7 @@ export const answerProof = (
     "no-store",
     "X-Request-ID",
     requestId,
+    ...cors.own,
   ]);
   outgoing.end(body);
   return true;

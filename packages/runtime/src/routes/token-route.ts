@@ -33,7 +33,7 @@ export const tokenRoute =
         error: "invalid_request",
         error_description: `The body is larger than ${MAX_BODY_BYTES} bytes.`,
       };
-      return c.json(answer, 413, { ...NO_STORE, Connection: "close" });
+      return c.json(answer, 413, NO_STORE);
     }
     const credentials = readCredentials(incoming.headers.authorization, incoming.headers["content-type"], body);
     if ("error" in credentials) return refuse(credentials);

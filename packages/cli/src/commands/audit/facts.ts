@@ -41,6 +41,7 @@ const serviceFacts = (service: Service): Facts =>
     ["url", plain(service.url)],
     ["timeout", plain(formatDuration(service.timeoutMs))],
     ["idle timeout", plain(formatDuration(service.idleTimeoutMs))],
+    ["CORS origins", plain(service.corsOrigins)],
     ...service.headers.map(
       ({ name, sealedValue }) => [`header ${name}`, [{ value: sealedValue, shown: "sealed", secret: true }]] as const,
     ),

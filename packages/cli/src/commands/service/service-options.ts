@@ -1,4 +1,5 @@
 import type { HeaderInput } from "@aigw/core";
+import { parseServiceCors } from "@aigw/core/config";
 import { parseDuration } from "@aigw/core/services";
 import type { Command } from "commander";
 import { collect } from "../../command.ts";
@@ -10,6 +11,8 @@ export interface ServiceFactOptions {
   readonly headerEnv?: readonly HeaderInput[];
   readonly timeout?: number;
   readonly idleTimeout?: number;
+  /** `--no-cors-origins` of `set` makes it false. */
+  readonly corsOrigins?: string | false;
 }
 
 /** The facts of a service, for `add` and `set`. */
@@ -29,12 +32,23 @@ export const addFactOptions = (command: Command, ctx: Context): Command =>
       "--idle-timeout <duration>",
       "how long a transfer may stand still (5m)",
       flag("--idle-timeout", (value) => parseDuration("idle timeout", value)),
+    )
+    .option(
+      "--cors-origins <origins>",
+      "web pages that may call it from a browser, in place of the setting: a list of origins, *, none, or upstream: the service answers for itself",
+      flag("--cors-origins", parseServiceCors),
     );
 
 export const factsOf = (
   flags: ServiceFactOptions,
-): { readonly headers?: readonly HeaderInput[]; readonly timeoutMs?: number; readonly idleTimeoutMs?: number } => ({
+): {
+  readonly headers?: readonly HeaderInput[];
+  readonly timeoutMs?: number;
+  readonly idleTimeoutMs?: number;
+  readonly corsOrigins?: string;
+} => ({
   ...(flags.headerEnv === undefined ? {} : { headers: flags.headerEnv }),
   ...(flags.timeout === undefined ? {} : { timeoutMs: flags.timeout }),
   ...(flags.idleTimeout === undefined ? {} : { idleTimeoutMs: flags.idleTimeout }),
+  ...(typeof flags.corsOrigins !== "string" ? {} : { corsOrigins: flags.corsOrigins }),
 });

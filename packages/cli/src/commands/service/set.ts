@@ -28,6 +28,7 @@ export const command = (ctx: Context): Command =>
       ["aigw service set ocr --url http://127.0.0.1:9001", "another upstream"],
       ["aigw service set chat --header-env 'Authorization=LLM_AUTH'", "a new key for the upstream"],
       ["aigw service set chat --remove-header X-Api-Key --timeout 2m", "without that header"],
+      ["aigw service set chat --cors-origins https://app.example.com", "web pages there may call it from a browser"],
     ]).option("--url <url>", "the upstream, http:// or https://", flag("--url", parseUpstreamUrl)),
     ctx,
   )
@@ -38,6 +39,7 @@ export const command = (ctx: Context): Command =>
       "take a header away; repeatable",
       collect((value) => value),
     )
+    .option("--no-cors-origins", "back to the setting cors-origins")
     .option("--no-wait", "do not wait for the gateways")
     .action(async (given: string | undefined, flags: Flags) => {
       const patch = patchOf(flags);
@@ -52,6 +54,7 @@ const patchOf = (flags: Flags): ServicePatch => ({
   ...factsOf(flags),
   ...(flags.url === undefined ? {} : { url: flags.url }),
   ...(flags.removeHeader === undefined ? {} : { removeHeaders: flags.removeHeader }),
+  ...(flags.corsOrigins === false ? { corsOrigins: null } : {}),
 });
 
 export const run = ({ name, patch, wait }: SetOptions, ctx: Context): Promise<void> =>

@@ -34,6 +34,7 @@ export const run = ({ name }: { readonly name: string }, ctx: Context): Promise<
           ["Timeout", formatDuration(service.timeoutMs)],
           ["Idle timeout", formatDuration(service.idleTimeoutMs)],
           ["Headers", service.headers.map((header) => `${header.name} (sealed)`).join(", ")],
+          ["CORS origins", service.corsOrigins ?? "as the setting cors-origins says"],
           ["Clients", `${callers} of ${clients.length} may call it`],
           ["Created", when(view, service.createdAt)],
         ]),
