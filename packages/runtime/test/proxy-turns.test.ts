@@ -65,7 +65,7 @@ const settle = async (count: () => number): Promise<number> => {
 describe("one turn of the event loop", () => {
   test(`${MANY} large answers that nobody reads take no more of it than their share`, async (t) => {
     const upstream = await scriptedUpstream(t, (peer) => {
-      peer.socket.once("data", () => {
+      peer.socket.on("data", () => {
         peer.send(`HTTP/1.1 200 OK\r\nContent-Length: ${LARGE.length}\r\n\r\n`);
         peer.socket.write(LARGE);
       });
@@ -97,7 +97,7 @@ describe("one turn of the event loop", () => {
     const body = Buffer.from(Array.from({ length: 4 * MIB }, (_, index) => index % 251));
     const hash = createHash("sha256").update(body).digest("hex");
     const upstream = await scriptedUpstream(t, (peer) => {
-      peer.socket.once("data", () => {
+      peer.socket.on("data", () => {
         peer.send(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n`);
         peer.socket.write(body);
       });
@@ -118,7 +118,7 @@ describe("one turn of the event loop", () => {
 
   test("an upload whose answer came early is thrown away in turns, too", async (t) => {
     const upstream = await scriptedUpstream(t, (peer) => {
-      peer.socket.once("data", () => peer.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
+      peer.socket.on("data", () => peer.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
     });
     const gw = await gateway(t, upstream.origin);
     const client = await dial(t, gw.port, `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${LARGE.length}\r\n\r\n`);
