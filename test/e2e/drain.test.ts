@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { get, type IncomingMessage } from "node:http";
+import { connect } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import { aigwJson, type RunningGateway, startGatewayProcess } from "../support/aigw.ts";
 import { bearer, send, startUpstream, tokenFor } from "../support/http.ts";
@@ -102,6 +104,28 @@ describe("SIGTERM", { concurrency: true }, () => {
       );
     });
     assert.equal(await isListed(home, gateway), false);
+  });
+
+  it("answers what a client has sent without waiting, and says with the last of it that it closes", async (t) => {
+    const { gateway, token, upstream } = await setUp(t);
+    const { url, child, done } = gateway;
+    const { hostname, port } = new URL(url);
+    const socket = connect(Number(port), hostname);
+    t.after(() => socket.destroy());
+    let text = "";
+    socket.setEncoding("latin1").on("data", (part: string) => {
+      text += part;
+    });
+    const call = (path: string): string =>
+      `GET /api/live/${path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}\r\n\r\n`;
+    socket.write(call("slow") + call("quick").repeat(20));
+    await until("the first call", () => upstream.seen.length === 1);
+    child.kill("SIGTERM");
+    await within("the connection's end", once(socket, "close"));
+    assert.equal(text.split("HTTP/1.1 200 OK").length - 1, 21);
+    assert.equal(text.split("Connection: close").length - 1, 1);
+    assert.match(text, /.*Connection: close\r\n[^]{0,200}\r\nok$/);
+    assert.equal((await within("the end", done)).code, 0);
   });
 
   for (const signal of ["SIGTERM", "SIGINT"] as const) {

@@ -5,6 +5,7 @@ import type { ProblemCode } from "../http-errors.ts";
 import { ClientConnection, ClientConnections, type LingerLimits } from "../proxy/client-connection.ts";
 import { refuseAndClose } from "../proxy/lingering-close.ts";
 import type { Handle } from "../proxy/pipeline.ts";
+import { closeOnlyIdle } from "./close-idle.ts";
 import { ALLOWED_METHODS, judgeRequest } from "./judge-request.ts";
 import { type ParserError, parserRefusal } from "./parser-refusal.ts";
 import { answerRaw } from "./raw-answer.ts";
@@ -34,6 +35,7 @@ export const attachGuard = (
 ): ClientConnections => {
   const connections = new ClientConnections(linger, mostWaiting);
   const connected = server instanceof TlsServer ? "secureConnection" : "connection";
+  closeOnlyIdle(server, connected);
 
   server.on(connected, (socket: Socket) => {
     // Node keeps the address once it was asked for; a client that has left already has none, and gets no answer.
