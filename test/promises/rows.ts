@@ -8,6 +8,7 @@ import { guessing } from "./rows/guessing.ts";
 import { commandKills, gatewayKills } from "./rows/kills.ts";
 import { limit } from "./rows/limit.ts";
 import { mutated } from "./rows/mutated.ts";
+import { nonReadersRow } from "./rows/non-readers.ts";
 import { slowClients } from "./rows/slow-clients.ts";
 import { supplyChain } from "./rows/supply-chain.ts";
 import { whoExists } from "./rows/who-exists.ts";
@@ -27,6 +28,7 @@ export const ROWS: readonly Row[] = [
   whoExists,
   clientsGone,
   slowClients,
+  nonReadersRow,
   withoutARight,
   supplyChain,
 ];
