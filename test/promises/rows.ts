@@ -8,6 +8,7 @@ import { guessing } from "./rows/guessing.ts";
 import { commandKills, gatewayKills } from "./rows/kills.ts";
 import { limit } from "./rows/limit.ts";
 import { mutated } from "./rows/mutated.ts";
+import { neighbours } from "./rows/neighbours.ts";
 import { nonReadersRow } from "./rows/non-readers.ts";
 import { slowClients } from "./rows/slow-clients.ts";
 import { supplyChain } from "./rows/supply-chain.ts";
@@ -26,6 +27,7 @@ export const ROWS: readonly Row[] = [
   mutated,
   guessing,
   whoExists,
+  neighbours,
   clientsGone,
   slowClients,
   nonReadersRow,
