@@ -12,6 +12,7 @@ import { neighbours } from "./rows/neighbours.ts";
 import { nonReadersRow } from "./rows/non-readers.ts";
 import { slowClients } from "./rows/slow-clients.ts";
 import { supplyChain } from "./rows/supply-chain.ts";
+import { upstreamFaults } from "./rows/upstream-faults.ts";
 import { whoExists } from "./rows/who-exists.ts";
 import { withoutARight } from "./rows/without-a-right.ts";
 
@@ -27,6 +28,7 @@ export const ROWS: readonly Row[] = [
   mutated,
   guessing,
   whoExists,
+  upstreamFaults,
   neighbours,
   clientsGone,
   slowClients,
