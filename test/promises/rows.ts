@@ -1,6 +1,7 @@
 import type { Row } from "./row.ts";
 import { clientsGone } from "./rows/clients-gone.ts";
 import { conflicts } from "./rows/conflicts.ts";
+import { drain } from "./rows/drain.ts";
 import { endings } from "./rows/endings.ts";
 import { forged } from "./rows/forged.ts";
 import { grace } from "./rows/grace.ts";
@@ -24,6 +25,7 @@ export const ROWS: readonly Row[] = [
   limit,
   gatewayKills,
   commandKills,
+  drain,
   forged,
   mutated,
   guessing,
