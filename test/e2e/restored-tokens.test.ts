@@ -122,7 +122,7 @@ test("the command says what comes back, and what every client has to do", async 
   const restore = ["restore-backup", file, "--master-key-file", join(home, "master.key")];
   const { code, stdout, stderr } = await aigw(target, restore);
   assert.equal(code, 0, stderr);
-  assert.match(stdout, /holds revision 2 of \S+: 1 client, 0 services, 0 calls on record\.\n$/);
+  assert.match(stdout, /holds revision 2 of \S+: 1 client, 0 services, 0 usage events\.\n$/);
   assert.match(stderr, /Every token issued so far has ended: each client has to get a new one/);
   assert.match(stderr, /revoked or removed since .* is back, .* aigw audit list --home <the old home>/);
 });

@@ -11,6 +11,7 @@ import { limit } from "./rows/limit.ts";
 import { mutated } from "./rows/mutated.ts";
 import { neighbours } from "./rows/neighbours.ts";
 import { nonReadersRow } from "./rows/non-readers.ts";
+import { receipts } from "./rows/receipts.ts";
 import { slowClients } from "./rows/slow-clients.ts";
 import { supplyChain } from "./rows/supply-chain.ts";
 import { upstreamFaults } from "./rows/upstream-faults.ts";
@@ -20,6 +21,7 @@ import { withoutARight } from "./rows/without-a-right.ts";
 /** In the order of the report. */
 export const ROWS: readonly Row[] = [
   endings,
+  receipts,
   grace,
   conflicts,
   limit,

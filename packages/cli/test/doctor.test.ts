@@ -102,7 +102,11 @@ test("gateways: each is judged by its own report", () => {
       ["gateway_untrusted_proxy", "if it is your proxy: trust 10.0.0.2; if not, nothing"],
     ],
   );
+  assert.deepEqual(codes({ dumpsCore: true }), ["gateway_ready", "gateway_dumps_core"]);
   assert.deepEqual(codes({ lastSeenAgoMs: 4_000, appliedRev: 1 }), ["gateway_silent"]);
+  const [unconfirmed] = judgeGateways([{ ...gateway, alive: true, lastSeenAgoMs: 12_000 }], 9);
+  assert.equal(unconfirmed?.code, "gateway_unconfirmed");
+  assert.match(unconfirmed.message, new RegExp(`process ${gateway.pid}, runs and has not reported for 12 s`));
 });
 
 test("the port and the public URL's answer", () => {

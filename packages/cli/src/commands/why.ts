@@ -104,7 +104,9 @@ const fieldsOf = (view: View, event: UsageEvent): readonly (readonly [string, st
   ["Call", `${event.method} ${event.path}`],
   ["Status", event.status === 0 ? "none was sent" : String(event.status)],
   ["Outcome", event.outcome],
-  ["Stands for", event.count === undefined ? "" : `${event.count} refused calls within a second; the first is shown`],
+  ...(event.count === undefined
+    ? []
+    : [["Stands for", `${event.count} refused calls within a second; the first is shown`] as const]),
   ["Reason", event.reason ?? ""],
   ["Took", humanMs(event.latencyMs)],
   ["Service took", event.upstreamMs === undefined ? "" : humanMs(event.upstreamMs)],

@@ -1,4 +1,5 @@
 import type { SeenInstance, ServiceFault } from "@aigw/core";
+import { isSilent } from "@aigw/core/acts";
 import { faultWords } from "@aigw/core/services";
 import { spark } from "../output/bar.ts";
 import { escapeText } from "../output/escape.ts";
@@ -32,7 +33,7 @@ const OUT = "out of file descriptors, see aigw doctor";
 /** Lines of at most the view's width: a summary, the services, the clients, as many as there is room for. */
 export const renderFrame = (view: View, facts: FrameFacts): readonly string[] => {
   const { snapshot, gateways, sort, height, keys } = facts;
-  const ready = gateways.filter(({ state }) => state === "ready").length;
+  const ready = gateways.filter((gateway) => gateway.state === "ready" && !isSilent(gateway)).length;
   const time = rfc3339(snapshot.at).slice(11, 19);
   const title = `aigw top  ${time} UTC  ${gateways.length === 0 ? "no gateway is running" : `${ready} of ${gateways.length} gateways ready`}  last 60 s`;
   const dropped = gateways.reduce((sum, { droppedUsage }) => sum + droppedUsage, 0);

@@ -1,4 +1,5 @@
 import type { SeenInstance, ServiceFault } from "@aigw/core";
+import { isSilent } from "@aigw/core/acts";
 import { rfc3339 } from "../output/time.ts";
 import type { Snapshot, Stretch } from "./rolling-minute.ts";
 
@@ -30,7 +31,7 @@ export const snapshotJson = (
   return {
     at: rfc3339(at),
     gateways: {
-      ready: gateways.filter(({ state }) => state === "ready").length,
+      ready: gateways.filter((gateway) => gateway.state === "ready" && !isSilent(gateway)).length,
       total: gateways.length,
       droppedUsage: gateways.reduce((sum, { droppedUsage }) => sum + droppedUsage, 0),
     },

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { MaybePromise, TrafficStore } from "@aigw/core";
-import { Limiter, type Permit } from "@aigw/core/limits";
+import { Limiter, type Permit, type Share } from "@aigw/core/limits";
 
 /** The window of the guessing bounds, milliseconds. */
 const WINDOW_MS = 300_000;
@@ -24,8 +24,9 @@ export class GuessLimit {
   readonly #limiter: Limiter;
   readonly #turns = new Map<string, Promise<unknown>>();
 
-  constructor(store: TrafficStore, holder: string) {
-    this.#limiter = new Limiter({ store, holder, windowMs: WINDOW_MS, bundles: false });
+  /** @param share of this gateway, while attempts cannot be counted in the store */
+  constructor(store: TrafficStore, holder: string, share: () => Share) {
+    this.#limiter = new Limiter({ store, holder, windowMs: WINDOW_MS, bundles: false, share });
   }
 
   /** @returns the attempt, or for how many milliseconds to wait */
