@@ -1,5 +1,6 @@
 import type { Row } from "./row.ts";
 import { clientsGone } from "./rows/clients-gone.ts";
+import { clock } from "./rows/clock.ts";
 import { conflicts } from "./rows/conflicts.ts";
 import { drain } from "./rows/drain.ts";
 import { endings } from "./rows/endings.ts";
@@ -28,6 +29,7 @@ export const ROWS: readonly Row[] = [
   gatewayKills,
   commandKills,
   drain,
+  clock,
   forged,
   mutated,
   guessing,
