@@ -7,6 +7,7 @@ import { endings } from "./rows/endings.ts";
 import { forged } from "./rows/forged.ts";
 import { grace } from "./rows/grace.ts";
 import { guessing } from "./rows/guessing.ts";
+import { injected } from "./rows/injected.ts";
 import { commandKills, gatewayKills } from "./rows/kills.ts";
 import { limit } from "./rows/limit.ts";
 import { mutated } from "./rows/mutated.ts";
@@ -28,6 +29,7 @@ export const ROWS: readonly Row[] = [
   limit,
   gatewayKills,
   commandKills,
+  injected,
   drain,
   clock,
   forged,
