@@ -68,7 +68,7 @@ export const handOutAll = async (
   let broken: Posted | undefined;
   for (let at = 0; at < recipients.length; at += PROOFS_AT_ONCE) {
     const proven = await Promise.all(
-      recipients.slice(at, at + PROOFS_AT_ONCE).map((recipient) => proveOne(ctx, recipient, given)),
+      recipients.slice(at, at + PROOFS_AT_ONCE).map((recipient) => proveOne(ctx, home, recipient, given)),
     );
     const [first] = proven;
     // Of what an earlier run had begun, some is handed out by now.
@@ -94,9 +94,14 @@ const takeAllBack = (home: Home, recipients: readonly Recipient[]): Promise<stri
     recipients.flatMap(({ waiting }) => waiting ?? []),
   );
 
-const proveOne = async (ctx: Context, recipient: Recipient, { prover, stop }: Given): Promise<HandedOut> => {
+const proveOne = async (
+  ctx: Context,
+  home: Home,
+  recipient: Recipient,
+  { prover, stop }: Given,
+): Promise<HandedOut> => {
   const { client, steps } = recipient;
-  const proof = await prove(ctx, stop.aborted ? undefined : prover, client, steps);
+  const proof = await prove(ctx, home, stop.aborted ? undefined : prover, client, steps);
   const one = { ...recipient, file: undefined, posted: undefined };
   // A proof that was broken off says nothing.
   if (proof.problem !== undefined && stop.aborted) return { ...one, trial: undefined, problem: undefined };

@@ -3,6 +3,7 @@ import { recordProofs } from "@aigw/core/acts";
 import { type Client, limitOf, standingOf } from "@aigw/core/clients";
 import { AigwError, isStoreFault } from "@aigw/core/errors";
 import { type OnboardingFacts, quickStart } from "@aigw/core/onboarding";
+import { TRIAL_FIELD, trialMark } from "@aigw/core/sealing";
 import type { Context } from "../context.ts";
 import { identityOf } from "../gateway-proof.ts";
 import type { Home } from "../home.ts";
@@ -56,7 +57,13 @@ export interface Proof {
  * Runs the commands of the very text that is to be handed out.
  * @param steps undefined where the text has none and nothing else is known: nothing is tried then
  */
-export const prove = async (ctx: Context, prover: Prover, client: Client, steps: Steps | undefined): Promise<Proof> => {
+export const prove = async (
+  ctx: Context,
+  home: Home,
+  prover: Prover,
+  client: Client,
+  steps: Steps | undefined,
+): Promise<Proof> => {
   if (prover === undefined || steps === undefined || standingOf(client, ctx.clock.now()) !== "active") {
     return { trial: undefined, problem: undefined };
   }
@@ -66,7 +73,10 @@ export const prove = async (ctx: Context, prover: Prover, client: Client, steps:
     const why = seen.kind === "silent" ? `no gateway answers any more (${seen.reason})` : seen.reason;
     return { trial: undefined, problem: why.replace(/\.$/, "") };
   }
-  const trial = await tryQuickStart(prover.shell, steps, limitOf(client));
+  const { sealer, store } = home;
+  const mark = (): string =>
+    `${TRIAL_FIELD}: ${trialMark(sealer, store.control.storeId, client.name, store.traffic.steadyNow())}`;
+  const trial = await tryQuickStart(prover.shell, steps, limitOf(client), mark);
   return { trial, problem: trial.works ? undefined : failuresOf(trial) };
 };
 

@@ -5,6 +5,7 @@ import { identityOf } from "../gateway-proof.ts";
 import type { HomeLocation } from "../home.ts";
 import { settingsInForce } from "../settings.ts";
 import { checkCache } from "./checks/cache.ts";
+import { checkCalls } from "./checks/calls.ts";
 import { checkClock } from "./checks/clock.ts";
 import { checkDisk } from "./checks/disk.ts";
 import { checkGateways } from "./checks/gateways.ts";
@@ -54,7 +55,8 @@ export const checksOf = (
       return checkSmtp({ url: url.value, verify: tls.value !== "unverified" });
     },
     unsent: () => checkUnsent(location.home, now),
-    service: () => checkServices(home),
+    service: () => checkServices(home, ctx.clock),
+    calls: () => checkCalls(home, ctx.clock),
   };
 };
 

@@ -16,4 +16,3 @@ export {
   parseLine,
   parseServiceList,
 } from "./parse-client.ts";
-export { similarName } from "./similar-name.ts";

@@ -91,12 +91,13 @@ const parseObject = (part: string): Record<string, unknown> | undefined => {
 };
 
 const readClaims = (payload: Record<string, unknown>, kid: string, realm: TokenRealm): TokenClaims | undefined => {
-  const { iss, aud, sub, client_id: clientName, iat, exp, jti, epoch } = payload;
+  const { iss, aud, sub, client_id: clientName, iat, exp, jti, epoch, trial } = payload;
   if (iss !== realm.issuer || aud !== realm.audience) return undefined;
   if (typeof sub !== "string" || typeof clientName !== "string" || typeof jti !== "string") return undefined;
   if (!isTime(iat) || !isTime(exp) || !Number.isSafeInteger(epoch)) return undefined;
   if (exp <= iat || exp - iat > TOKEN_LIFETIME_S + LIFETIME_LEEWAY_S) return undefined;
-  return { kid, clientId: sub, clientName, epoch: epoch as number, issuedAt: iat, expiresAt: exp, tokenId: jti };
+  const times = { issuedAt: iat, expiresAt: exp };
+  return { kid, clientId: sub, clientName, epoch: epoch as number, ...times, tokenId: jti, trial: trial === true };
 };
 
 const isTime = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value) && value >= 0;

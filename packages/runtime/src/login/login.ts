@@ -17,6 +17,7 @@ export interface LoginDeps {
   readonly realm: TokenRealm;
   readonly tokenNow: () => number;
   readonly noteToken: (issue: TokenIssue) => void;
+  readonly isTrial: (username: string, mark: string) => boolean;
   /** Its password was right, but is stored under weaker parameters than today's, or not of its NFC. */
   readonly onWeakHash: (client: Client, password: string) => void;
 }
@@ -28,7 +29,10 @@ export type LoginResult =
   | { readonly kind: "unavailable" };
 
 /** Who tries; `source` as `Callers.sourceOf` says it. */
-export type Attempter = Pick<Applicant, "source" | "isGone">;
+export interface Attempter extends Pick<Applicant, "source" | "isGone"> {
+  /** What says that it is a trial, as far as it came with something: see `trialMark`. */
+  readonly mark?: string | undefined;
+}
 
 /** Exchanges a client's credentials for a token. */
 export class Login {
@@ -48,23 +52,29 @@ export class Login {
   }
 
   /** Answers at once whom this instance knows to be over a bound. */
-  attempt(credentials: Credentials, { source, isGone }: Attempter): MaybePromise<LoginResult> {
+  attempt(credentials: Credentials, { source, isGone, mark }: Attempter): MaybePromise<LoginResult> {
+    const { guessLimit, isTrial } = this.#deps;
     const account = accountOf(credentials.username, source);
-    const waitMs = this.#deps.guessLimit.knownWait(source, account);
+    const waitMs = guessLimit.knownWait(source, account);
     if (waitMs !== undefined) return { kind: "slow_down", waitMs };
-    return this.#inTurn(credentials, { source, account, isGone });
+    const trial = mark !== undefined && isTrial(credentials.username, mark);
+    return this.#inTurn(credentials, { source, account, isGone }, trial);
   }
 
-  async #inTurn(credentials: Credentials, applicant: Applicant): Promise<LoginResult> {
+  async #inTurn(credentials: Credentials, applicant: Applicant, trial: boolean): Promise<LoginResult> {
     const { follower, hashSlots } = this.#deps;
     // Before its turn: a store that does not answer must not keep a slot from others.
     await follower.refresh();
     if (!(await follower.isFresh())) return { kind: "unavailable" };
-    const result = await hashSlots.run(applicant, () => this.#attempt(credentials, applicant));
+    const result = await hashSlots.run(applicant, () => this.#attempt(credentials, applicant, trial));
     return result ?? { kind: "unavailable" };
   }
 
-  async #attempt({ username, password, asSent }: Credentials, { source, account }: Applicant): Promise<LoginResult> {
+  async #attempt(
+    { username, password, asSent }: Credentials,
+    { source, account }: Applicant,
+    trial: boolean,
+  ): Promise<LoginResult> {
     const { follower, guessLimit, hashSlots } = this.#deps;
     // It may have gone over a bound while it waited for its turn.
     const waitMs = guessLimit.knownWait(source, account);
@@ -81,21 +91,23 @@ export class Login {
     if (right === false || !same || this.#deps.authenticator.standing(client) !== "active") return { kind: "denied" };
     hashSlots.noteGoodLogin(source, client.id);
     await attempt.forgive();
-    return this.#issue(client, right);
+    return this.#issue(client, right, trial);
   }
 
-  async #issue(client: Client, password: string): Promise<LoginResult> {
+  async #issue(client: Client, password: string, trial: boolean): Promise<LoginResult> {
     const { follower, realm, tokenNow, noteToken, onWeakHash } = this.#deps;
     const key = follower.signingKey();
     if (key === undefined) return { kind: "unavailable" };
-    const { token, issuedAt, expiresAt } = await issueToken(client, key, realm, tokenNow());
-    noteToken({
-      clientId: client.id,
-      kid: key.kid,
-      epoch: client.epoch,
-      issuedAt: issuedAt * 1000,
-      expiresAt: expiresAt * 1000,
-    });
+    const { token, issuedAt, expiresAt } = await issueToken(client, key, realm, tokenNow(), trial);
+    // Whom a rotation hits, and who has logged in: not somebody whose quick start was tried.
+    if (!trial)
+      noteToken({
+        clientId: client.id,
+        kid: key.kid,
+        epoch: client.epoch,
+        issuedAt: issuedAt * 1000,
+        expiresAt: expiresAt * 1000,
+      });
     if (needsRehash(client.passwordHash, password)) onWeakHash(client, password);
     return { kind: "token", token, expiresInS: expiresAt - issuedAt };
   }

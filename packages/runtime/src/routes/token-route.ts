@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { TRIAL_FIELD } from "@aigw/core/sealing";
 import type { GatewayRequest } from "../gateway-env.ts";
 import { readCredentials, TOKEN_ERRORS, type TokenErrorCode } from "../login/credentials.ts";
 import type { Login, LoginResult } from "../login/login.ts";
@@ -10,6 +11,8 @@ import { RefusalPace } from "./refusal-pace.ts";
 const MAX_BODY_BYTES = 8192;
 /** As for the header: who dribbles holds a connection for so long at most. */
 const BODY_TIMEOUT_MS = 15_000;
+
+const MARK = TRIAL_FIELD.toLowerCase();
 
 /** RFC 6749 §5.1 and §5.2: neither a token nor a refusal may be kept by a cache. */
 const NO_STORE = ["Cache-Control", "no-store", "Pragma", "no-cache"] as const;
@@ -52,7 +55,12 @@ export class TokenRoute {
       this.#refuse(request, credentials.error, credentials.description);
       return;
     }
-    const result = await login.attempt(credentials, { source, isGone: () => outgoing.destroyed });
+    const mark = incoming.headers[MARK];
+    const result = await login.attempt(credentials, {
+      source,
+      isGone: () => outgoing.destroyed,
+      mark: typeof mark === "string" ? mark : undefined,
+    });
     if (result.kind !== "token") {
       this.#refuseResult(request, result, credentials.basic);
       return;

@@ -1,5 +1,6 @@
 import type { Client, ControlStore, CredentialsRequest } from "@aigw/core";
-import { similarName, standingOf } from "@aigw/core/clients";
+import { didYouMean } from "@aigw/core/acts";
+import { standingOf } from "@aigw/core/clients";
 import { AigwError } from "@aigw/core/errors";
 import { differences, existsOtherwise, factsOf, type Person } from "@aigw/core/onboarding";
 import { confirmed } from "../../ask.ts";
@@ -33,11 +34,8 @@ export const decide = async (
   }
   const request = { kind: "add", facts: factsOf(person) } as const;
   if (create) return { request, ask: () => Promise.resolve() };
-  const meant = similarName(
-    name,
-    (await control.clients()).map((client) => client.name),
-  );
-  const unknown = `There is no client '${name}'.${meant === undefined ? "" : ` Did you mean ${meant}?`}`;
+  const names = (await control.clients()).map((client) => client.name);
+  const unknown = `There is no client '${name}'.${didYouMean(name, names)}`;
   if (ctx.globals.yes !== true && !ctx.interactive) {
     throw new AigwError("not_found", `${unknown} Nothing was changed. To add ${name}: --create`, { details: { name } });
   }

@@ -165,6 +165,7 @@ const handOver = async (ctx: Context, home: Home, options: OnboardOptions, prepa
     applied = await appliedOrStopped(home, rev, `${name} has a new password`, options.wait);
     const proof = await prove(
       ctx,
+      home,
       stop.aborted ? undefined : prover,
       made.client,
       stepsOfLetter(email?.body ?? "", facts),

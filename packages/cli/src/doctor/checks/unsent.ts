@@ -1,7 +1,9 @@
 import { statSync } from "node:fs";
 import { listed } from "../../delivery/listed.ts";
 import { outboxPath, type Waiting, waitingIn } from "../../delivery/outbox.ts";
-import { type Finding, quoted } from "../finding.ts";
+import { counted } from "../../output/counted.ts";
+import { shellQuoted } from "../../output/shell-quoted.ts";
+import type { Finding } from "../finding.ts";
 
 const about = "unsent";
 /** A mail server that is away comes back within a day; after that somebody has forgotten. */
@@ -18,11 +20,11 @@ export const checkUnsent = (home: string, now: number): readonly Finding[] => {
   const findings: Finding[] = [];
   if (loose.length > 0) {
     const message = `Others can read ${loose.length === 1 ? loose[0] : `${loose.length} files in ${folder}`}, with passwords in it.`;
-    findings.push({ code: "unsent_loose", about, message, fix: `chmod -R go= ${quoted(folder)}` });
+    findings.push({ code: "unsent_loose", about, message, fix: `chmod -R go= ${shellQuoted(folder)}` });
   }
   if (old.length > 0) {
     const days = Math.floor((now - (old[0]?.at ?? now)) / OLD_MS);
-    const message = `E-mails with passwords wait since ${days} ${days === 1 ? "day" : "days"} ago: ${named(old)}.`;
+    const message = `E-mails with passwords wait since ${counted(days, "day")} ago: ${named(old)}.`;
     findings.push({ code: "unsent_old", about, message, fix });
   } else {
     findings.push({ code: "unsent_waiting", about, message: `e-mails wait: ${named(waiting)}`, fix });

@@ -4,7 +4,8 @@ import { describe } from "../../../command.ts";
 import type { Context } from "../../../context.ts";
 import { listed } from "../../../delivery/listed.ts";
 import { takeOut } from "../../../delivery/outbox.ts";
-import { emails, judgedIn } from "./waiting.ts";
+import { counted } from "../../../output/counted.ts";
+import { judgedIn } from "./waiting.ts";
 
 export interface ClearOptions {
   /** None: those that are of no use. */
@@ -29,14 +30,15 @@ export const run = ({ names, all }: ClearOptions, ctx: Context): Promise<void> =
     const counting = chosen.filter(({ worth }) => worth !== "void").map(({ client }) => client);
     if (counting.length > 0) {
       const impact = `The password of ${listed(counting)} stands nowhere but in there: nobody will ever see it.`;
-      await confirmed(ctx, impact, `Delete ${emails(chosen.length)}?`);
+      await confirmed(ctx, impact, `Delete ${counted(chosen.length, "e-mail")}?`);
     }
     for (const message of chosen) takeOut(message);
     await ctx.out.answer({
       json: () => ({ cleared: chosen.map(({ client, path }) => ({ client, path })) }),
       quiet: () => chosen.map(({ client }) => client),
-      text: () => `${emails(chosen.length)} deleted.`,
+      text: () => `${counted(chosen.length, "e-mail")} deleted.`,
     });
     const left = judged.length - chosen.length;
-    if (left > 0) await ctx.out.note(`${emails(left)} can still be sent, and ${left === 1 ? "stays" : "stay"}.`);
+    if (left > 0)
+      await ctx.out.note(`${counted(left, "e-mail")} can still be sent, and ${left === 1 ? "stays" : "stay"}.`);
   });

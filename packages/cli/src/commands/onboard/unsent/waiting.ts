@@ -42,5 +42,3 @@ export const worthInWords = ({ worth, holder, client, mark }: Judged): string =>
   if (holder === undefined) return "there is no such client";
   return mark === undefined ? "from an earlier aigw: open it with a mail program" : "another password counts by now";
 };
-
-export const emails = (count: number): string => `${count} ${count === 1 ? "e-mail" : "e-mails"}`;
