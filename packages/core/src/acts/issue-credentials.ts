@@ -4,8 +4,7 @@ import { parseClientName } from "../clients/parse-client.ts";
 import { generatePassword, hashPassword, parseChosenPassword } from "../clients/password.ts";
 import type { Clock } from "../clock.ts";
 import { AigwError } from "../errors.ts";
-import { randomId } from "../random-id.ts";
-import { type AddClientInput, assertAbsent, type ClientWithPassword } from "./add-client.ts";
+import { type AddClientInput, assertAbsent, type ClientWithPassword, newClient } from "./add-client.ts";
 import { type ActDeps, type Committed, commit } from "./commit.ts";
 import { assertServicesExist } from "./find.ts";
 import { withPassword } from "./set-password.ts";
@@ -56,17 +55,7 @@ const makeOne = async (clock: Clock, request: CredentialsRequest): Promise<Crede
     const { known } = request;
     return { before: known, password, client: withPassword(known, passwordHash, now) };
   }
-  const client: Client = {
-    ...request.facts,
-    id: randomId("c_", 16),
-    name,
-    passwordHash,
-    status: "active",
-    epoch: 1,
-    createdAt: now,
-    passwordChangedAt: now,
-  };
-  return { before: undefined, password, client };
+  return { before: undefined, password, client: newClient(request.facts, passwordHash, now) };
 };
 
 /**
