@@ -26,7 +26,7 @@ const paragraph = (view: View, { severity, about, message, command }: Finding, c
   const subject = about === undefined ? "" : escapeText(about);
   const isBeside = subject !== "" && displayWidth(subject) <= column;
   const indent = isBeside ? `${least}${" ".repeat(column + 2)}` : least;
-  const lines = wrap(escapeText(message), view.width - indent.length).map((line) => line);
+  const lines = wrap(escapeText(message), view.width - indent.length);
   const head =
     subject === "" ? `${mark} ` : `${mark} ${view.style.bold(isBeside ? padEnd(subject, column + 2) : subject)}`;
   const shown =

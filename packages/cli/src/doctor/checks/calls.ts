@@ -1,7 +1,7 @@
 import type { Clock, HomeExamination, ServiceUse, TrafficStore } from "@aigw/core";
 import { isStoreFault } from "@aigw/core/errors";
 import { RECENT_MS, readServiceFacts } from "@aigw/core/insight";
-import { sumTallies, type UsageRow } from "@aigw/core/usage";
+import { sumTallies, triedClient, type UsageRow } from "@aigw/core/usage";
 import { listed, plural, reasonsOf, times } from "../../findings/words.ts";
 import { grouped } from "../../output/figures.ts";
 import type { Finding } from "../finding.ts";
@@ -29,11 +29,12 @@ export const judgeCalls = (rows: readonly Pick<UsageRow, "key" | "tally">[]): Fi
     .filter(({ tally }) => tally.denied > 0)
     .toSorted((one, other) => other.tally.denied - one.tally.denied);
   const names = refused.map(({ key, tally }) => `${key[0]} ${grouped(tally.denied)}`);
+  const [most = ""] = refused.map(({ key }) => String(key[0]));
   return {
     code: "calls_refused",
     about,
     message: `${counts} (${listed(names, NAMED)}).`,
-    fix: `aigw why ${refused[0]?.key[0]}`,
+    fix: `aigw why ${triedClient(most) ?? most}`,
   };
 };
 
