@@ -148,7 +148,12 @@ describe("usage", () => {
 
     const events = new Map((await tail("-n", "100")).map((event) => [event.requestId, event]));
     const reasons = [...events.values()].flatMap(({ requestId, reason }) => (reason ? [`${requestId} ${reason}`] : []));
-    assert.deepEqual(reasons.sort(), ["incomplete too_few_bytes", "timeout answer_timeout", "unreachable refused"]);
+    assert.deepEqual(reasons.sort(), [
+      "denied-401 client_revoked",
+      "incomplete too_few_bytes",
+      "timeout answer_timeout",
+      "unreachable refused",
+    ]);
     const is = (id: string, outcome: string, status: number, path: string, bytesIn: number, bytesOut: number): void => {
       const event = events.get(id);
       assert.ok(event, id);

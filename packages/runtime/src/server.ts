@@ -76,7 +76,10 @@ export const listen = async (options: ListenOptions): Promise<GatewayServer> => 
 
   const handle = (incoming: IncomingMessage, outgoing: ServerResponse, expectsContinue: boolean): void => {
     const tooMany = isTooMany(incoming);
-    if (tooMany || isDraining()) ClientConnection.of(incoming.socket)?.endBehind(outgoing);
+    const connection = ClientConnection.of(incoming.socket);
+    if (tooMany) connection?.endBehind(outgoing);
+    // What the client has sent on without waiting, as far as it was read, is answered, too.
+    else if (isDraining()) connection?.endBehind(connection.latest ?? outgoing);
     const requestId = requestIdOf(incoming.headers["x-request-id"]);
     const target = incoming.url ?? "/";
     // Who asks whether it lives must not conclude that it has to be restarted.

@@ -4,6 +4,8 @@ import { Server as TlsServer } from "node:tls";
 import type { ProblemCode } from "../http-errors.ts";
 import { ClientConnection, ClientConnections, type LingerLimits } from "../proxy/client-connection.ts";
 import { refuseAndClose } from "../proxy/lingering-close.ts";
+import type { Handle } from "../proxy/pipeline.ts";
+import { closeOnlyIdle } from "./close-idle.ts";
 import { ALLOWED_METHODS, judgeRequest } from "./judge-request.ts";
 import { type ParserError, parserRefusal } from "./parser-refusal.ts";
 import { answerRaw } from "./raw-answer.ts";
@@ -11,7 +13,7 @@ import { readWithoutUpgrade } from "./without-upgrade.ts";
 
 export interface Guarded {
   /** Gets what passed: one valid Host, an origin-form `url`, unambiguous framing. */
-  readonly handle: (incoming: IncomingMessage, outgoing: ServerResponse, expectsContinue: boolean) => void;
+  readonly handle: Handle;
   /** The id to answer a refused request with; called without one when the request could not even be read. */
   readonly requestId: (incoming?: IncomingMessage) => string;
   /** For the metrics: refused requests belong to nobody. */
@@ -19,6 +21,8 @@ export interface Guarded {
   /** Further fields of the guard's own answers. */
   readonly fields?: (incoming: IncomingMessage) => readonly string[];
   readonly linger?: LingerLimits;
+  /** Pipelined requests that may wait on all connections together. */
+  readonly mostWaiting?: number;
 }
 
 /**
@@ -27,10 +31,11 @@ export interface Guarded {
  */
 export const attachGuard = (
   server: Server,
-  { handle, requestId, onRefused, fields: fieldsFor = () => [], linger }: Guarded,
+  { handle, requestId, onRefused, fields: fieldsFor = () => [], linger, mostWaiting }: Guarded,
 ): ClientConnections => {
-  const connections = new ClientConnections(linger);
+  const connections = new ClientConnections(linger, mostWaiting);
   const connected = server instanceof TlsServer ? "secureConnection" : "connection";
+  closeOnlyIdle(server, connected);
 
   server.on(connected, (socket: Socket) => {
     // Node keeps the address once it was asked for; a client that has left already has none, and gets no answer.
@@ -45,7 +50,8 @@ export const attachGuard = (
       connection.discard();
       return;
     }
-    const refusal = judgeRequest(incoming, connection.latest === undefined);
+    const before = connection.latest;
+    const refusal = judgeRequest(incoming, before === undefined);
     connection.latest = outgoing;
     if (refusal !== undefined) {
       onRefused?.(refusal.code);
@@ -59,8 +65,10 @@ export const attachGuard = (
     if (incoming.url === "*") {
       const fields = ["Allow", ALLOWED_METHODS, "X-Request-ID", requestId(incoming), ...fieldsFor(incoming)];
       outgoing.writeHead(204, fields).end();
-    } else {
+    } else if (before === undefined || before.closed) {
       handle(incoming, outgoing, expectsContinue);
+    } else {
+      connection.handleBehind(before, { incoming, outgoing, expectsContinue }, handle);
     }
   };
 
@@ -96,6 +104,9 @@ export const attachGuard = (
       socket.destroy();
       return;
     }
+    const again = (): unknown => server.emit("clientError", error, socket);
+    const isLate = error.code === "ERR_HTTP_REQUEST_TIMEOUT";
+    if (isLate && connection.excusesHeader(again, server.headersTimeout)) return;
     const { latest } = connection;
     const refuse = (): void => {
       const refusal = parserRefusal(error);
@@ -107,6 +118,7 @@ export const attachGuard = (
     } else if (!latest.req.complete && !latest.writableEnded) {
       connection.closing = true;
       connection.discard();
+      connection.dropLatest();
       failWithin(latest, refuse);
     } else if (error.code === "HPE_INVALID_EOF_STATE") {
       // The client has left.

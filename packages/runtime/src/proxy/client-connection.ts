@@ -1,6 +1,8 @@
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { DenseList, type Placed } from "./dense-list.ts";
+import { type Handle, Pipeline, type PipelinedRequest, type WaitingCount } from "./pipeline.ts";
+import { READING_TURNS, type TurnReader } from "./reading-turns.ts";
 
 /** How long and how much is read from clients that may not have taken their last answer yet. */
 export interface LingerLimits {
@@ -24,12 +26,14 @@ export const LINGER: LingerLimits = {
 };
 
 const SWEEP_MS = 100;
+/** Pipelined requests of all connections: 2.3 kB each with a token. */
+const MOST_WAITING = 20_000;
 
 const CONNECTION: unique symbol = Symbol("client connection");
 type KnownSocket = Socket & { [CONNECTION]?: ClientConnection };
 
 /** The state of a client's connection that outlives a request, and how it ends. */
-export class ClientConnection implements Placed {
+export class ClientConnection implements Placed, TurnReader {
   place = -1;
   readonly socket: Socket;
   /** It gets, or has had, its last answer: nothing behind that may be served (RFC 9112 §9.6). */
@@ -37,6 +41,8 @@ export class ClientConnection implements Placed {
   /** The response to the latest request: needed when the parser fails, and Node does not say it then. */
   latest: ServerResponse | undefined;
   readonly #owner: ClientConnections;
+  /** Of a client that does not wait for its answers. */
+  #pipeline: Pipeline | undefined;
   #discarding = false;
   #moreToCome = false;
   #moved = false;
@@ -65,6 +71,34 @@ export class ClientConnection implements Placed {
   /** Whether nothing that the client sends matters any more. */
   get discarding(): boolean {
     return this.#discarding;
+  }
+
+  /**
+   * Handles the latest request when the one before it is answered. Where too many wait already, on whichever connections,
+   * the one before gets the connection's last answer, and the client has to send this one again (RFC 9112 §9.3.2).
+   */
+  handleBehind(before: ServerResponse, request: PipelinedRequest, handle: Handle): void {
+    if (this.#owner.waiting >= this.#owner.mostWaiting) {
+      this.latest = before;
+      this.endBehind(before);
+      return;
+    }
+    this.#pipeline ??= new Pipeline(this.socket, handle, this.#owner, () => this.#discarding);
+    this.#pipeline.add(before, request);
+  }
+
+  /** The latest request broke off within its body: it is answered in its turn, and not handled. */
+  dropLatest(): void {
+    if (this.latest !== undefined) this.#pipeline?.dropLast(this.latest);
+  }
+
+  /** As {@link Pipeline.excuses}; `again` is called only when the header has not got complete meanwhile. */
+  excusesHeader(again: () => void, ms: number): boolean {
+    const { latest } = this;
+    const look = (): void => {
+      if (latest === this.latest && !this.socket.destroyed) again();
+    };
+    return this.#pipeline?.excuses(look, ms) === true;
   }
 
   /**
@@ -123,9 +157,14 @@ export class ClientConnection implements Placed {
   take(bytes: number): void {
     this.#moved = true;
     this.#left -= bytes;
-    if (this.#left >= 0) return;
-    if (this.#endedAt === 0) this.socket.pause();
+    if (this.#left >= 0) {
+      if (!READING_TURNS.mayReadOn(this, bytes)) this.socket.pause();
+    } else if (this.#endedAt === 0) this.socket.pause();
     else this.socket.destroy();
+  }
+
+  readOn(): void {
+    if (this.#left >= 0) this.socket.resume();
   }
 
   /** Performance time at which the sending half was closed; 0 before. */
@@ -185,13 +224,16 @@ function onClose(this: KnownSocket): void {
 }
 
 /** The connections of one server that Node no longer looks after: few, bounded, and with one timer for all of them. */
-export class ClientConnections {
+export class ClientConnections implements WaitingCount {
   readonly limits: LingerLimits;
+  readonly mostWaiting: number;
+  waiting = 0;
   readonly #kept = new DenseList<ClientConnection>();
   #sweeper: NodeJS.Timeout | undefined;
 
-  constructor(limits: LingerLimits = LINGER) {
+  constructor(limits: LingerLimits = LINGER, mostWaiting: number = MOST_WAITING) {
     this.limits = limits;
+    this.mostWaiting = mostWaiting;
   }
 
   /** Those that linger, and those that wait for an answer before they do. */

@@ -134,7 +134,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
   checkTime(now: number): void {
     const { incoming, upstream } = this.call;
     if (incoming.socket.destroyed) {
-      // A pipelined request whose turn has not come is not told when its connection closes.
+      // One that left before its call was forwarded is not told of again.
       this.#clientClosed();
     } else if (this.#state === WAITING && this.#requestSentAt !== Number.POSITIVE_INFINITY) {
       if (now - this.#requestSentAt >= upstream.timeoutMs) this.#fail("answer_timeout", "timeout");
@@ -146,7 +146,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     const { outgoing, upstream } = this.call;
     const isTaking = this.#held || this.#state === ANSWERED;
     const taker = isTaking ? outgoing.socket : this.#upload?.isHeld ? this.#connection?.socket : undefined;
-    // A pipelined answer whose turn has not come waits for the one before it, and that one's time is watched, too.
+    // An answer without a socket has just left it.
     if (taker === null || (taker !== undefined && this.#owner.sendQueues.moved(taker, this.#lastByteAt, now))) {
       this.#lastByteAt = now;
     } else if (now - this.#lastByteAt >= Math.max(upstream.idleTimeoutMs, taker === undefined ? 0 : STEP_MS)) {
