@@ -18,7 +18,7 @@ export const speedUp = (t: Pick<TestContext, "after">): void => {
   const { createServer } = http;
   const real = globalThis.setTimeout;
   const faster = (options: ServerOptions, name: keyof typeof DEFAULTS): number =>
-    (options[name] ?? DEFAULTS[name]) / SPEED;
+    Math.round((options[name] ?? DEFAULTS[name]) / SPEED);
   const fast = (options: ServerOptions): ServerOptions => ({
     ...options,
     headersTimeout: faster(options, "headersTimeout"),
