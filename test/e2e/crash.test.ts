@@ -5,7 +5,7 @@ import { type KilledGateway, killUnderLoad } from "../support/killed-gateway.ts"
 import { prepareHome, UNLIMITED } from "../support/prepared-home.ts";
 import { rounds } from "../support/rounds.ts";
 
-/** `pnpm promises kills` looks for what is promised, 200 ms, on a quiet machine; a busy one is late with everything. */
+/** `pnpm promises gateway-kills` looks for what is promised, 200 ms, on a quiet machine; a busy one is late with everything. */
 const UNFLUSHED_MS = 600;
 
 describe("kill -9 of the gateway", () => {
