@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
-import { FAULTS, type Fault, SETTING_KEYS, SETTINGS } from "@aigw/core";
+import { FAULTS, type Fault, SETTING_KEYS, SETTINGS, TOKEN_ENDS } from "@aigw/core";
 import { FINDINGS } from "../../packages/cli/src/doctor/finding.ts";
 import { ENVIRONMENT } from "../../packages/cli/src/environment.ts";
 import { EXIT_CODES } from "../../packages/cli/src/exit-codes.ts";
@@ -68,6 +68,14 @@ test("docs/errors.md lists every reason why there was no answer, in the program'
     kind === "broken" ? undefined : failureOf(fault as Fault).code,
   ]);
   assert.deepEqual(Object.fromEntries(kinds), Object.fromEntries(told));
+});
+
+test("docs/errors.md lists every reason why a token was refused, in the program's own words", () => {
+  const documented = tableIn("errors.md", "## Why a token was refused").map(([reason, what, remedy]) => [
+    bare(reason),
+    { what, remedy },
+  ]);
+  assert.deepEqual(Object.fromEntries(documented), TOKEN_ENDS);
 });
 
 test("docs/doctor.md lists every finding with its level", () => {

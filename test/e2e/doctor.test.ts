@@ -132,6 +132,7 @@ test("a sound installation: everything is looked at, nothing fails, and soon", a
       "public_url_answers",
       "smtp_answers",
       "service_answers",
+      "calls_counted",
     ],
   );
   assert.match(sound.find("certificate_valid").message, /59 d left/);

@@ -26,8 +26,10 @@ describe("SIGTERM", { concurrency: true }, () => {
     assert.equal(drained.slowStatus, 200, "begun before, ended within the drain time");
     const { how, ms } = drained.stream;
     assert.equal(how, "broken", "a cut stream must not look complete");
-    assert.ok(ms >= DRAIN_MS && ms < DRAIN_MS + 2_000, `the stream got ${ms} ms`);
+    assert.ok(ms >= DRAIN_MS, `the stream got ${ms} ms`);
     assert.equal(drained.code, 0, drained.stderr);
+    assert.deepEqual(Object.keys(JSON.parse(drained.stdout).gateway), ["id", "url", "pid"], "one document, to the end");
+    for (const line of drained.stderr.trimEnd().split("\n")) assert.equal(typeof JSON.parse(line), "object", line);
     assert.deepEqual(drained.failed, []);
     assert.ok(drained.untaken <= 8, "one a connection at most");
     assert.deepEqual(drained.unrecorded, []);
@@ -61,19 +63,19 @@ describe("SIGTERM", { concurrency: true }, () => {
 
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     it(`${signal} a second time ends it at once, with 130`, async (t) => {
-      const { gateway, token } = await startDraining(t, DRAIN_MS);
+      const { gateway, token } = await startDraining(t, 120_000);
       const { url, child, done } = gateway;
       const { ended } = await openStream(`${url}/api/live/stream`, token);
+      // As a script runner passes on the Ctrl-C that the terminal has delivered already: that is not a second one.
       child.kill(signal);
+      child.kill(signal === "SIGINT" ? "SIGTERM" : "SIGINT");
       const first = performance.now();
       await until("it to drain", async () => (await send(`${url}/ready`)).status === 503);
       // What comes sooner counts as the same keystroke.
       await until("a moment", () => performance.now() - first > 300);
       child.kill(signal);
-      const second = performance.now();
-      const { code } = await within("the end", done);
+      const { code } = await within("the end, long before the drain time is over", done);
       assert.equal(code, 130);
-      assert.ok(performance.now() - second < 1_000, "at once");
       assert.equal((await within("the stream", ended)).how, "broken");
     });
   }

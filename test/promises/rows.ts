@@ -4,12 +4,14 @@ import { clock } from "./rows/clock.ts";
 import { conflicts } from "./rows/conflicts.ts";
 import { drain } from "./rows/drain.ts";
 import { endings } from "./rows/endings.ts";
+import { floods } from "./rows/floods.ts";
 import { forged } from "./rows/forged.ts";
 import { grace } from "./rows/grace.ts";
 import { guessing } from "./rows/guessing.ts";
 import { injected } from "./rows/injected.ts";
 import { commandKills, gatewayKills } from "./rows/kills.ts";
 import { limit } from "./rows/limit.ts";
+import { manySources } from "./rows/many-sources.ts";
 import { mutated } from "./rows/mutated.ts";
 import { neighbours } from "./rows/neighbours.ts";
 import { nonReadersRow } from "./rows/non-readers.ts";
@@ -36,6 +38,8 @@ export const ROWS: readonly Row[] = [
   forged,
   mutated,
   guessing,
+  manySources,
+  floods,
   whoExists,
   upstreamFaults,
   neighbours,

@@ -89,6 +89,7 @@ export interface Drained {
   readonly slowStatus: number;
   readonly stream: { readonly how: StreamEnd["how"]; readonly ms: number };
   readonly code: number | null;
+  readonly stdout: string;
   readonly stderr: string;
   readonly served: number;
   /** Calls that failed, by the client's connection or by status. */
@@ -135,7 +136,7 @@ export const drainUnderLoad = async (t: Owner, of: Draining, readers = 0): Promi
   const { status: slowStatus } = await slow;
   const end = await within("the stream to end", stream.ended, 60_000);
   const missing = await within("slow readers", Promise.all(slowReaders.map((reader) => reader.missing)), 60_000);
-  const { code, stderr } = await within("the end", done);
+  const { code, stdout, stderr } = await within("the end", done);
 
   const reached = new Set(upstream.seen.flatMap(({ rawHeaders }) => rawHeaders));
   const failed = load.calls.filter(({ result }) => result !== 200 && result !== "ECONNREFUSED");
@@ -159,6 +160,7 @@ export const drainUnderLoad = async (t: Owner, of: Draining, readers = 0): Promi
     slowStatus,
     stream: { how: end.how, ms: end.at - start },
     code,
+    stdout,
     stderr,
     served: served.length,
     failed: failed.filter((call) => !untaken.includes(call)).map(({ id, result }) => `${id}: ${result}`),

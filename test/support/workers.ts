@@ -25,6 +25,7 @@ export interface LogLine {
   readonly instance?: string;
   readonly pid?: number;
   readonly restartInMs?: number;
+  readonly code?: string;
 }
 
 /** `aigw serve --workers` in a process group of its own, which is gone after the test. */

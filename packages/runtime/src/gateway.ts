@@ -6,6 +6,7 @@ import { effectiveSetting } from "@aigw/core/config";
 import { isStoreFault } from "@aigw/core/errors";
 import { Limiter, type Share } from "@aigw/core/limits";
 import { randomId } from "@aigw/core/random-id";
+import { isTrialMark } from "@aigw/core/sealing";
 import { inTime, WORK_PATIENCE_MS } from "@aigw/core/store";
 import { realmOf } from "@aigw/core/tokens";
 import { pruneTime } from "@aigw/core/usage";
@@ -179,10 +180,11 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     follower,
     authenticator,
     guessLimit,
-    hashSlots: new HashSlots(),
+    hashSlots: new HashSlots(() => clock.monotonic()),
     realm,
     tokenNow,
     noteToken: (issue) => recorder.noteToken(issue),
+    isTrial: (username, mark) => isTrialMark(sealer, store.control.storeId, username, mark, tokenNow()),
     onWeakHash: (client, password) => void rehash(acts, client, password).catch(storeFault("rehash")),
   });
   const onFault = faultLog(log, openFiles);

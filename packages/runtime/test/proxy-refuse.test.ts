@@ -185,7 +185,7 @@ describe("lingering", () => {
   };
 
   test("a client that goes on sending is given up after the whole time", async (t) => {
-    const { port } = await refusing(t);
+    const { port } = await refusing(t, refuseAll, { bytes: Number.MAX_SAFE_INTEGER });
     const client = await dial(t, port, UPLOAD);
     flood(t, client);
     await client.over();

@@ -2,6 +2,7 @@ import { isSilent } from "@aigw/core/acts";
 import { standingOf } from "@aigw/core/clients";
 import { parseStoreUrl, type SeenInstance } from "@aigw/core/store";
 import type { Command } from "commander";
+import { carryFlags } from "../carry-flags.ts";
 import { describe } from "../command.ts";
 import type { Context } from "../context.ts";
 import { renderFields } from "../output/fields.ts";
@@ -45,14 +46,16 @@ export const run = (ctx: Context): Promise<void> =>
           ["Revision", String(revision)],
           ["Clients", `${active} active of ${clients.length}`],
           ["Services", String(services.length)],
-          ["Gateways", countOf(running)],
+          ["Gateways", carryFlags(countOf(running), ctx.globals)],
         ]);
         if (gateways.length === 0) return facts;
         const workers = gateways.some(({ worker }) => worker !== undefined);
         const rows = gateways.map((gateway) => row(view, gateway, revision, workers));
         const table = `${facts}\n\n${await renderTable(view, columns(workers), rows)}`;
         const refusing = gateways.filter(({ openFiles }) => (openFiles?.refused ?? 0) > 0);
-        return [table, ...refusing.map((gateway) => view.style.red(outOfFiles(gateway)))].join("\n");
+        return [table, ...refusing.map((gateway) => view.style.red(carryFlags(outOfFiles(gateway), ctx.globals)))].join(
+          "\n",
+        );
       },
     });
     if (problem !== undefined) throw problem;
@@ -81,7 +84,7 @@ const gatewayJson = (gateway: SeenInstance): Readonly<Record<string, unknown>> =
 });
 
 const outOfFiles = ({ id, openFiles }: SeenInstance): string =>
-  `${id} has refused ${openFiles?.refused} connections and calls: it may open ${openFiles?.limit} files. aigw doctor`;
+  `${id} has refused ${openFiles?.refused} connections and calls: it may open ${openFiles?.limit} files. See: aigw doctor`;
 
 /** @param workers whether some of the gateways are workers */
 const columns = (workers: boolean): readonly Column[] => [

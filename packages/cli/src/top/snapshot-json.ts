@@ -9,6 +9,7 @@ export interface StretchJson {
   readonly requests: number;
   readonly errors: number;
   readonly limited: number;
+  readonly denied: number;
   readonly latencyMs: { readonly p50: number; readonly p99: number } | null;
 }
 
@@ -42,11 +43,12 @@ export const snapshotJson = (
   };
 };
 
-const stretchJson = ({ name, perSecond, requests, errors, limited, p50, p99 }: Stretch): StretchJson => ({
+const stretchJson = ({ name, perSecond, requests, errors, limited, denied, p50, p99 }: Stretch): StretchJson => ({
   name,
   perSecond,
   requests,
   errors,
   limited,
+  denied,
   latencyMs: p50 === undefined || p99 === undefined ? null : { p50, p99 },
 });

@@ -2,6 +2,7 @@ export { type AddClientInput, addClient, type ClientWithPassword } from "./add-c
 export { type AddServiceInput, addService, type HeaderInput } from "./add-service.ts";
 export { awaitGateways, type GatewayReceipt, INSTANCE_GONE_MS, isSilent, type Receipt } from "./await-gateways.ts";
 export type { ActDeps, Committed } from "./commit.ts";
+export { didYouMean } from "./did-you-mean.ts";
 export { findClient, findService } from "./find.ts";
 export { byGatewayName, gatewayName } from "./gateway-name.ts";
 export { type CredentialsRequest, issueCredentials } from "./issue-credentials.ts";

@@ -90,6 +90,17 @@ export class Limiter {
     return this.#ask(key, holding);
   }
 
+  /**
+   * For how many milliseconds {@link acquire} would refuse this key without asking the store; undefined when it would have
+   * to ask. A key that was never asked for stays unknown.
+   */
+  refusedFor(key: string): number | undefined {
+    const until = this.#holdings.get(key)?.refusedUntil ?? 0;
+    if (until === 0) return undefined;
+    const left = until - this.#options.store.steadyNow();
+    return left > 0 ? left : undefined;
+  }
+
   /** The window as it stands, without taking a permit: `remaining` and `resetMs` for an answer that costs nothing. */
   peek(key: string, limit: number): MaybePromise<Permit> {
     const now = this.#options.store.steadyNow();

@@ -132,10 +132,11 @@ export interface TrafficStore {
    */
   usageReport(query: UsageReportQuery): MaybePromise<UsageReport>;
   /**
-   * When each of these clients was last recorded, milliseconds since the epoch; never recorded ones are left out.
+   * When each of these clients was last recorded, milliseconds since the epoch; never recorded ones are left out. With
+   * `letIn` only calls count that were let through to a service.
    * Pruning does not forget it. One look-up a client, and one look at each event that is not folded yet.
    */
-  lastUsage(clients: readonly string[]): MaybePromise<ReadonlyMap<string, number>>;
+  lastUsage(clients: readonly string[], only?: { readonly letIn: boolean }): MaybePromise<ReadonlyMap<string, number>>;
   /**
    * Counts up to `limit` events, in the order they were stored, into hours and days, each event once, whoever calls it
    * and however often. Kept apart from {@link recordUsage} because an event is then paid for once per group, not once

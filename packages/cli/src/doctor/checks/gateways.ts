@@ -75,7 +75,7 @@ const judge = (gateway: SeenInstance, head: number): readonly Finding[] => {
       code: "gateway_dropped_usage",
       about,
       message: `It has lost the usage of ${droppedUsage} requests since it started, because it could not be stored.`,
-      fix: "aigw doctor shows what ails the store; the count starts anew with the gateway",
+      fix: "look at what ails the store, above; the count starts anew with the gateway",
     });
   }
   if (gateway.dumpsCore) {

@@ -101,8 +101,11 @@ export class SqliteTraffic implements TrafficStore {
     return reportUsage(this.#open().db, query);
   }
 
-  lastUsage(clients: readonly string[]): ReadonlyMap<string, number> {
-    return readLastUsage(this.#open().db, clients);
+  lastUsage(
+    clients: readonly string[],
+    { letIn }: { readonly letIn: boolean } = { letIn: false },
+  ): ReadonlyMap<string, number> {
+    return readLastUsage(this.#open().db, clients, letIn);
   }
 
   foldUsage(limit: number): UsageSlice {
