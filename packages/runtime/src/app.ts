@@ -11,6 +11,7 @@ import type { Login } from "./login/login.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import type { Callers } from "./peer/callers.ts";
 import { documentRoute, type PublicDocument } from "./routes/document-route.ts";
+import { frontRoute } from "./routes/front-route.ts";
 import { metricsRoute } from "./routes/metrics-route.ts";
 import { answerProof, type GatewayProver, refuseProof } from "./routes/proof-route.ts";
 import { tokenRoute } from "./routes/token-route.ts";
@@ -21,7 +22,11 @@ export interface AppDeps {
   readonly apiGate: ApiGate;
   readonly preflightGate: PreflightGate;
   readonly prover: GatewayProver;
-  readonly docs: () => Promise<{ readonly guide: PublicDocument; readonly openApi: PublicDocument }>;
+  readonly docs: () => Promise<{
+    readonly guide: PublicDocument;
+    readonly openApi: PublicDocument;
+    readonly guidePath: string;
+  }>;
   readonly isReady: () => boolean | Promise<boolean>;
   readonly onLogin: (result: "ok" | TokenErrorCode) => void;
   /** A preflight was taken over, and who answers it. */
@@ -48,6 +53,10 @@ export const createApp = (deps: AppDeps): Handler => {
   app.get("/health", (c) => c.json({ status: "ok" }));
   app.get("/ready", async (c) =>
     (await isReady()) ? c.json({ status: "ready" }) : c.json({ status: "not ready" }, 503, { "Retry-After": "5" }),
+  );
+  app.get(
+    "/",
+    frontRoute(async () => (await docs()).guidePath),
   );
   app.get(
     "/guide",
@@ -98,7 +107,8 @@ const ownFields: MiddlewareHandler<GatewayEnv> = async (c, next) => {
   await next();
   const { requestId, cors } = c.env;
   c.header("X-Request-ID", requestId);
-  for (let i = 0; i + 1 < cors.own.length; i += 2) c.header(cors.own[i] ?? "", cors.own[i + 1]);
+  // Added to, not replaced: a route may have a Vary of its own.
+  for (let i = 0; i + 1 < cors.own.length; i += 2) c.header(cors.own[i] ?? "", cors.own[i + 1], { append: true });
 };
 
 /** Other methods of known paths, unknown paths, and faults. */
