@@ -12,12 +12,12 @@ export const checkServices = async ({ store }: HomeExamination): Promise<readonl
     const fix = "aigw service add <name> <url>";
     return [{ code: "service_none", about: "service", message: "There is no service to call.", fix }];
   }
-  return Promise.all(
-    services.map(async (service) =>
-      judgeService(service, await probe(service.url, { method: "HEAD", timeoutMs: TIMEOUT_MS, verify: true })),
-    ),
-  );
+  return Promise.all(services.map(lookAtService));
 };
+
+/** One request to one upstream, of 3 s at most. Never throws. */
+export const lookAtService = async (service: Pick<Service, "name" | "url">): Promise<Finding> =>
+  judgeService(service, await probe(service.url, { method: "HEAD", timeoutMs: TIMEOUT_MS, verify: true }));
 
 export const judgeService = ({ name, url }: Pick<Service, "name" | "url">, result: ProbeResult): Finding => {
   const about = `service ${name}`;
