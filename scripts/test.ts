@@ -86,7 +86,7 @@ const patterns = [
 const tests = only.length > 0 ? only : patterns.flatMap((pattern) => globSync(pattern, { cwd: root })).sort();
 if (tests.length === 0) throw new Error("no tests found");
 /** Promises in milliseconds: judged with nothing else running, which would only show how busy the machine is. */
-const ALONE = /\/(crash|revocation)\.test\.ts$/;
+const ALONE = /\/(crash|revocation|proxy-blame)\.test\.ts$/;
 const runTests = (what: string, files: readonly string[], atOnce: number): void => {
   if (files.length === 0) return;
   const options = [`--test-concurrency=${atOnce}`, "--test-timeout=120000", "--test-reporter=dot"];

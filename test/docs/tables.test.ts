@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
-import { SETTING_KEYS, SETTINGS } from "@aigw/core";
+import { FAULTS, type Fault, SETTING_KEYS, SETTINGS } from "@aigw/core";
 import { FINDINGS } from "../../packages/cli/src/doctor/finding.ts";
 import { ENVIRONMENT } from "../../packages/cli/src/environment.ts";
 import { EXIT_CODES } from "../../packages/cli/src/exit-codes.ts";
 import { PROBLEMS } from "../../packages/runtime/src/http-errors.ts";
 import { TOKEN_ERRORS } from "../../packages/runtime/src/login/credentials.ts";
+import { failureOf } from "../../packages/runtime/src/proxy/upstream-failure.ts";
 import { aigw, temporaryHome } from "../support/aigw.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
@@ -50,6 +51,23 @@ test("docs/errors.md lists every problem of the gateway and every error of the t
     Number(status),
   ]);
   assert.deepEqual(Object.fromEntries(tokenErrors), TOKEN_ERRORS);
+});
+
+test("docs/errors.md lists every reason why there was no answer, in the program's own words", () => {
+  const documented = tableIn("errors.md", "### Reasons").map(([reason, kind, what, remedy]) => [
+    bare(reason),
+    { kind, what, remedy },
+  ]);
+  assert.deepEqual(Object.fromEntries(documented), FAULTS);
+  const kinds = tableIn("errors.md", "## Why there was no answer").map(([kind = "", answer = ""]) => [
+    kind,
+    /^\d+ `(\w+)`/.exec(answer)?.[1],
+  ]);
+  const told = Object.entries(FAULTS).map(([fault, { kind }]) => [
+    kind,
+    kind === "broken" ? undefined : failureOf(fault as Fault).code,
+  ]);
+  assert.deepEqual(Object.fromEntries(kinds), Object.fromEntries(told));
 });
 
 test("docs/doctor.md lists every finding with its level", () => {

@@ -233,6 +233,9 @@ test("services and the mail server: refused, silent, failing, plain where TLS is
     nohost: "http://no-such-host.invalid",
     selfsigned: `https://localhost:${await startTls(t, selfSigned("localhost"))}`,
     notls: `https://127.0.0.1:${new URL(failing.url).port}`,
+    ssh: `http://127.0.0.1:${await startGreeter(t, "SSH-2.0-x\r\n")}`,
+    speakstls: `http://127.0.0.1:${await startGreeter(t, "\x15\x03\x01\x00\x02\x02\x46")}`,
+    bare: `http://127.0.0.1:${await startGreeter(t, "HTTP/1.1 200 OK\n\n")}`,
   });
   const answer = await doctor(home, [], { AIGW_SMTP_URL: `smtp://127.0.0.1:${silent}` });
   assert.deepEqual(
@@ -240,6 +243,7 @@ test("services and the mail server: refused, silent, failing, plain where TLS is
       answer.findings.flatMap(({ about, code }) => (about.startsWith("service ") ? [[about.slice(8), code]] : [])),
     ),
     {
+      bare: "service_invalid",
       failing: "service_failing",
       nohost: "service_unreachable",
       notls: "service_unreachable",
@@ -247,8 +251,27 @@ test("services and the mail server: refused, silent, failing, plain where TLS is
       refused: "service_unreachable",
       selfsigned: "service_untrusted",
       silent: "service_silent",
+      speakstls: "service_invalid",
+      ssh: "service_invalid",
     },
   );
+  const reasons = Object.fromEntries(
+    answer.findings.flatMap(({ about, message }) => {
+      const reason = / gives no answer: .* \((\w+)(?:, \w+)?\)\.$/.exec(message)?.[1];
+      return reason === undefined ? [] : [[about.slice(8), reason]];
+    }),
+  );
+  const { nohost, ...others } = reasons;
+  // Without a network there is nobody to ask.
+  assert.match(nohost ?? "", /^name_(not_found|lookup_failed)$/);
+  assert.deepEqual(others, {
+    bare: "bare_line_feed",
+    notls: "not_tls",
+    refused: "refused",
+    selfsigned: "certificate_self_signed",
+    speakstls: "speaks_tls",
+    ssh: "not_http",
+  });
   assert.equal(answer.find("smtp_unreachable").level, "fail");
   const greeted = async (port: number): Promise<string> =>
     (await checkSmtp({ url: `smtp://127.0.0.1:${port}`, verify: true })).map(

@@ -325,7 +325,7 @@ describe("a token", () => {
       events.map(({ status, outcome, service, path }) => [status, outcome, service, path]),
       [
         [403, "denied", "chat", "/api/chat/v1"],
-        [404, "denied", "nope", "/api/nope"],
+        [404, "denied", "", "/api/nope"],
         [200, "ok", "echo", "/api/echo"],
       ],
     );

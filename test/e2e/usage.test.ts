@@ -20,6 +20,7 @@ interface EventJson {
   bytesOut: number;
   requestId: string;
   outcome: string;
+  reason?: string;
 }
 
 const REFUSED = "http://127.0.0.1:9";
@@ -132,11 +133,17 @@ describe("usage", () => {
     await shown("denied-401");
 
     const failure = /.*"requestId":"unreachable".*/.exec(log())?.[0] ?? "";
-    assert.match(failure, /"level":"warn".*"service":"dead","code":"ECONNREFUSED","msg":"upstream failed"/);
+    assert.match(
+      failure,
+      /"level":"warn".*"service":"dead","reason":"refused","code":"ECONNREFUSED","msg":"upstream failed"/,
+    );
     assert.doesNotMatch(log(), new RegExp(new URL(REFUSED).host), "nobody's address");
-    assert.doesNotMatch(log(), /"requestId":"(?:ok|aborted|timeout|upstream-500)"/, "no other call");
+    assert.match(log(), /"requestId":"timeout","service":"hasty","reason":"answer_timeout","msg":"upstream failed"/);
+    assert.doesNotMatch(log(), /"requestId":"(?:ok|aborted|upstream-500)"/, "no other call");
 
     const events = new Map((await tail("-n", "100")).map((event) => [event.requestId, event]));
+    const reasons = [...events.values()].flatMap(({ requestId, reason }) => (reason ? [`${requestId} ${reason}`] : []));
+    assert.deepEqual(reasons.sort(), ["incomplete too_few_bytes", "timeout answer_timeout", "unreachable refused"]);
     const is = (id: string, outcome: string, status: number, path: string, bytesIn: number, bytesOut: number): void => {
       const event = events.get(id);
       assert.ok(event, id);
@@ -145,7 +152,7 @@ describe("usage", () => {
         [outcome, status, path, bytesIn, bytesOut],
         id,
       );
-      assert.equal(event.service, path.split("/")[2], id);
+      assert.equal(event.service, status === 404 ? "" : path.split("/")[2], id);
     };
     is("ok", "ok", 201, "/api/live/slow", 5, 10);
     is("denied", "denied", 403, "/api/other/x", 0, own["denied"] ?? 0);

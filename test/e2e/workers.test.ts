@@ -97,10 +97,10 @@ describe("aigw serve --workers", { concurrency: 2 }, () => {
     const count = (status: number): number => statuses.filter((got) => got === status).length;
     assert.deepEqual({ ok: count(200), limited: count(429) }, { ok: 60, limited: 540 });
     assert.equal(echo.seen.length, 60);
-    const usage = await until("600 usage events", () =>
+    const usage = await until("the usage of 600 calls", () =>
       withHome(home, async ({ store }) => {
         const events = await allUsage(store);
-        return events.length === 600 && events;
+        return events.reduce((sum, { count = 1 }) => sum + count, 0) === 600 && events;
       }),
     );
     assert.deepEqual([...new Set(usage.map(({ id }) => id.split(".")[0]))].sort(), idsOf(gateway), "all took part");

@@ -69,8 +69,13 @@ export const startTestGateway = async (
     admin?: boolean;
     env?: Record<string, string>;
     trustProxy?: string;
+    /** What the gateway gets for the store. */
+    through?: (store: Store) => Store;
   } = {},
 ): Promise<TestGateway> => {
+  let end: (() => Promise<void>) | undefined;
+  // Before the home goes: what it still has to store would be tried for 5 s.
+  t.after(() => end?.());
   const home = options.home ?? temporaryHome(t);
   const clock = options.clock ?? systemClock;
   await initHome({ home, at: clock.now(), actor: "test" });
@@ -79,7 +84,7 @@ export const startTestGateway = async (
   for (const [name, url] of Object.entries(options.services ?? {})) await addService(deps, { name, url });
   const log: string[] = [];
   const gateway = await startGateway({
-    store,
+    store: options.through?.(store) ?? store,
     sealer,
     clock,
     host: "127.0.0.1",
@@ -95,10 +100,10 @@ export const startTestGateway = async (
   });
   let closed: Promise<void> | undefined;
   const close = (): Promise<void> => (closed ??= gateway.close());
-  t.after(async () => {
+  end = async () => {
     await close();
     await store.close();
-  });
+  };
   const add: TestGateway["add"] = async (name, facts = {}) => {
     const { result } = await addClient(deps, { name, ...facts });
     return { name, password: result.password };

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 
-/** A disk of 4 MiB, where the system lets us mount one; else the test is skipped, and that is said. */
-export const mountSmallDisk = (t: TestContext): string | undefined => {
+/** A disk of so many MiB, where the system lets us mount one; else the test is skipped, and that is said. */
+export const mountSmallDisk = (t: TestContext, mib = 4): string | undefined => {
   const folder = mkdtempSync(join(tmpdir(), "aigw-disk-"));
   let mounted = false;
   t.after(() => {
@@ -14,7 +14,7 @@ export const mountSmallDisk = (t: TestContext): string | undefined => {
     rmSync(folder, { recursive: true, force: true });
   });
   try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=4m,mode=0700", "tmpfs", folder], { stdio: "ignore" });
+    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${mib}m,mode=0700`, "tmpfs", folder], { stdio: "ignore" });
   } catch {
     process.stderr.write("NOT RUN: the full-disk test needs the right to mount a small disk (root on Linux).\n");
     t.skip("needs the right to mount a small disk");

@@ -88,6 +88,10 @@ test("gateways: each is judged by its own report", () => {
   assert.deepEqual(codes({}, { appliedRev: 8 }), ["gateway_ready", "gateway_behind"]);
   assert.deepEqual(codes({ state: "stale", droppedUsage: 3 }), ["gateway_stale", "gateway_dropped_usage"]);
   assert.deepEqual(codes({ state: "draining" }), ["gateway_draining"]);
+  const openFiles = { used: 60, limit: 64, refused: 0 };
+  assert.deepEqual(codes({ openFiles: { ...openFiles, limit: 1_024 } }), ["gateway_ready"]);
+  assert.deepEqual(codes({ openFiles }), ["gateway_ready", "gateway_few_files"]);
+  assert.deepEqual(codes({ openFiles: { ...openFiles, refused: 3 } }), ["gateway_ready", "gateway_out_of_files"]);
   const untrustedForwarders = ["10.0.0.1", "10.0.0.2"].map((peer) => ({ peer, mend: `trust ${peer}` }));
   const told = judgeGateways([{ ...gateway, untrustedForwarders }], 9);
   assert.deepEqual(

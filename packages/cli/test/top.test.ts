@@ -30,17 +30,23 @@ test("top --once is one look, in every form, also without a terminal", async (t)
   await store.traffic.recordUsage([
     ...calls(30, { client: "john" }),
     ...calls(10, { client: "mary", service: "chat", status: 502, outcome: "upstream_error" }),
-    ...calls(4, { client: "mary", status: 429, outcome: "limited" }),
+    ...calls(1, { client: "mary", status: 429, outcome: "limited" }),
+    ...calls(1, { client: "mary", status: 429, outcome: "limited", count: 3 }),
     ...calls(7, { client: "old", at: Date.now() - 90_000 }),
   ]);
+  await store.traffic.recordUsage(
+    calls(3, { client: "mary", service: "chat", status: 502, outcome: "upstream_error", reason: "not_tls" }),
+  );
   const look = json<{
+    faults: unknown;
     gateways: unknown;
     all: { requests: number; errors: number; limited: number; perSecond: number };
     clients: { name: string; requests: number; latencyMs: unknown }[];
     services: { name: string }[];
   }>(await aigw(home, ["top", "--once", "--json"]));
   assert.deepEqual(look.gateways, { ready: 1, total: 1, droppedUsage: 0 });
-  assert.deepEqual([look.all.requests, look.all.errors, look.all.limited, look.all.perSecond], [44, 10, 4, 0.7]);
+  assert.deepEqual([look.all.requests, look.all.errors, look.all.limited, look.all.perSecond], [47, 13, 4, 0.8]);
+  assert.deepEqual(look.faults, [{ service: "chat", reason: "not_tls", calls: 3 }]);
   assert.deepEqual(
     look.clients.find(({ name }) => name === "john"),
     {
@@ -56,7 +62,11 @@ test("top --once is one look, in every form, also without a terminal", async (t)
   );
   // biome-ignore lint/suspicious/noControlCharactersInRegex: nothing but text goes into a pipe
   assert.doesNotMatch(text.stdout, /[\u001b█]/);
-  assert.equal((await aigw(home, ["top", "--once", "-q"])).stdout, "0.7\n");
+  assert.equal((await aigw(home, ["top", "--once", "-q"])).stdout, "0.8\n");
+  assert.match(
+    text.stdout,
+    /\nchat, 3 ×: it does not speak TLS, though .*\n {2}Let its URL begin with http:\/\/.*\n\nclient /,
+  );
   for (const terminal of [80, 200]) {
     const { stdout } = await aigw(home, ["top", "--once"], { terminal, env: { NO_COLOR: "1" } });
     for (const line of stdout.split("\n")) assert.ok(line.length <= terminal, line);

@@ -95,16 +95,35 @@ test("tail --json is a document a line, with exactly the documented fields", asy
   assert.equal((JSON.parse(lines[0] ?? "") as { at: string }).at, new Date(NOW - 7_200_000).toISOString());
 });
 
+test("tail says for how many refused calls a line stands", async (t) => {
+  const { home, store } = await prepared(t);
+  await store.traffic.recordUsage([
+    anEvent({ id: "g.9", client: "john", status: 429, outcome: "limited", count: 940, path: `/${"p".repeat(300)}` }),
+  ]);
+  const last = (stdout: string): string => stdout.trimEnd().split("\n").at(-1) ?? "";
+  const terminal = await aigw(home, ["usage", "tail"], { terminal: 80, env: { NO_COLOR: "1" } });
+  assert.match(last(terminal.stdout), /limited +×940 \/ppp/);
+  assert.match(last((await aigw(home, ["usage", "tail"])).stdout), /p {2}940$/);
+  const { count } = JSON.parse(last((await aigw(home, ["usage", "tail", "--json"])).stdout)) as { count: number };
+  assert.equal(count, 940);
+});
+
 test("tail for people is cut to the terminal; for pipes it is whole, and fields are told apart by spaces", async (t) => {
   const { home, store } = await prepared(t);
   await store.traffic.recordUsage([
     anEvent({ id: "g.9", client: "c".repeat(60), path: `/${"p".repeat(300)}`, service: "" }),
   ]);
+  await store.traffic.recordUsage([
+    anEvent({ id: "g.10", status: 502, outcome: "upstream_error", reason: "refused", path: `/${"p".repeat(300)}` }),
+  ]);
   const terminal = await aigw(home, ["usage", "tail"], { terminal: 80, env: { NO_COLOR: "1" } });
+  assert.match(terminal.stdout, / 502 .* refused /, "a terminal shows the reason");
   for (const line of terminal.stdout.split("\n")) assert.ok(line.length <= 80, line);
   const piped = await aigw(home, ["usage", "tail"]);
-  assert.match(piped.stdout, /p{300}\n$/);
-  for (const line of piped.stdout.trimEnd().split("\n")) assert.equal(line.split(/ +/).length, 8, line);
+  assert.match(piped.stdout, / upstream_error +\/p{300} {2}1\n$/, "a pipe has the outcome, whose list is short");
+  const [event] = (await aigw(home, ["usage", "tail", "-n", "1", "--json"])).stdout.trim().split("\n");
+  assert.equal((JSON.parse(event ?? "") as { reason: string }).reason, "refused");
+  for (const line of piped.stdout.trimEnd().split("\n")) assert.equal(line.split(/ +/).length, 9, line);
 });
 
 test("tail -f shows what comes, until it is interrupted", async (t) => {

@@ -59,6 +59,16 @@ test("why tells, as it goes, what stands in a client's way", async (t) => {
     "warning: ocr failed 4 of 5 calls in the last minute: 502 (4 times).\n    aigw service show ocr\n",
   );
 
+  await store.traffic.recordUsage(
+    Array.from({ length: 2 }, () =>
+      anEvent({ at: Date.now(), status: 502, outcome: "upstream_error", reason: "head_too_large" }),
+    ),
+  );
+  assert.match(
+    (await aigw(home, ["why", "john"])).stdout,
+    /failed 6 of 7 calls .* 502 \(6 times\)\. Twice the head of its answer is larger than 16 KiB/s,
+  );
+
   await aigw(home, ["client", "passwd", "john", "--yes", "--no-wait"]);
   assert.equal(await codes(home), "token_superseded service_failing");
   await aigw(home, ["client", "revoke", "john", "--yes", "--no-wait"]);
@@ -77,7 +87,15 @@ test("why explains one request, and exits 3 when there is neither", async (t) =>
   const { home, store } = await prepared(t);
   const at = Date.now() - 2 * HOUR;
   await store.traffic.recordUsage([
-    anEvent({ at, requestId: "r-1", status: 504, outcome: "timeout", latencyMs: 60_000, path: "/api/ocr/\u001b[31m" }),
+    anEvent({
+      at,
+      requestId: "r-1",
+      status: 504,
+      outcome: "timeout",
+      reason: "answer_timeout",
+      latencyMs: 60_000,
+      path: "/api/ocr/\u001b[31m",
+    }),
     anEvent({ at: at - 48 * HOUR, requestId: "r-old" }),
   ]);
   const found = json<Findings>(await aigw(home, ["why", "r-1", "--json"]));
@@ -87,7 +105,10 @@ test("why explains one request, and exits 3 when there is neither", async (t) =>
     ["request_timeout"],
   );
   const text = await aigw(home, ["why", "r-1"], { terminal: 80, env: { FORCE_COLOR: "0" } });
-  assert.match(text.stdout, /Outcome +timeout\n[\s\S]*gave up after 60000 ms with 504/);
+  assert.match(
+    text.stdout,
+    /Outcome +timeout\nReason +answer_timeout\n[\s\S]*gave up after 60000 ms with 504: its\s+answer/,
+  );
   // biome-ignore lint/suspicious/noControlCharactersInRegex: a terminal would obey it
   assert.doesNotMatch(text.stdout, /\u001b/);
   for (const subject of ["nobody", "r-old"]) {

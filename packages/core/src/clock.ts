@@ -15,12 +15,3 @@ export const systemClock: Clock = {
     return seconds * 1000 + nanoseconds / 1e6;
   },
 };
-
-/**
- * A wall clock that does not follow jumps: the time at its creation plus the monotonic time since. Tokens are judged by
- * it, so that setting the clock forward logs nobody out and setting it back revives nothing.
- */
-export const steadyWallClock = (clock: Clock): (() => number) => {
-  const offset = clock.now() - clock.monotonic();
-  return () => offset + clock.monotonic();
-};

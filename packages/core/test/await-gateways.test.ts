@@ -15,7 +15,7 @@ const receiptOf = async (dead: Partial<Instance>, alive: Partial<Instance>): Pro
   const { startedAt } = anInstance();
   store.traffic.reportInstance(anInstance({ ...dead, id: "dead", startedAt }));
   clock.advance(SILENT_MS);
-  store.traffic.reportInstance(anInstance({ ...alive, id: "alive", startedAt: startedAt + 1 }));
+  store.traffic.reportInstance(anInstance({ startedAt: startedAt + 1, ...alive, id: "alive" }));
   const { gateways } = await awaitGateways({ store, clock }, 1, 0);
   await store.close();
   return gateways.map(({ id }) => id);
@@ -33,6 +33,10 @@ describe("a receipt", () => {
   it("does not wait for the workers of a gateway that runs as one process now, nor the other way round", async () => {
     assert.deepEqual(await receiptOf({ ...here, worker: 2 }, here), ["alive"]);
     assert.deepEqual(await receiptOf(here, { ...here, worker: 1 }), ["alive"]);
+  });
+
+  it("goes by who was seen last, not by clocks: one that started after the clock was set back came later", async () => {
+    assert.deepEqual(await receiptOf(here, { ...here, startedAt: anInstance().startedAt - 7_200_000 }), ["alive"]);
   });
 
   it("waits for another worker, another machine, another address", async () => {

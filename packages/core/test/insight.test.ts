@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { ClientFacts, ServiceStatus } from "../src/insight/client-facts.ts";
+import { countFaults } from "../src/insight/count-faults.ts";
 import { explainClient } from "../src/insight/explain-client.ts";
 import { explainRequest } from "../src/insight/explain-request.ts";
-import { type DayOfUse, reviewClients } from "../src/insight/review-clients.ts";
+import { type DayOfUse, type ReviewFinding, reviewClients } from "../src/insight/review-clients.ts";
+import { FAULTS } from "../src/services/fault.ts";
 import { aClient, anEvent, anInstance, aSigningKey } from "../src/testing/index.ts";
 import { DAY_MS } from "../src/usage/report-plan.ts";
 import { OUTCOMES } from "../src/usage/usage-event.ts";
@@ -33,6 +35,7 @@ const facts = (fields: Partial<ClientFacts> = {}): ClientFacts => ({
   services: ["chat", "ocr"],
   recent: [],
   lastMinute: [],
+  lastFaults: [],
   gateways: [{ ...anInstance(), lastSeenAgoMs: 10 }],
   ...fields,
 });
@@ -110,8 +113,8 @@ describe("why a client fares as it does", () => {
       /^service_not_allowed warning \| 2 calls to 'chat' .* got 403.*--services ocr,chat$/,
     );
     assert.match(
-      only({ recent: [status("tts", 404, { requests: 1, denied: 1 })] }),
-      /^service_unknown .*Services are: chat, ocr\./,
+      only({ recent: [status("", 404, { requests: 1, denied: 1 })] }),
+      /^service_unknown warning \| 1 call in .* got 404: .*Services are: chat, ocr\..*tail --client john --status 404$/,
     );
     // The service's own 404 is its answer, not a refusal.
     assert.match(only({ recent: [status("ocr", 404, { requests: 1 })] }), /^fine /);
@@ -125,6 +128,27 @@ describe("why a client fares as it does", () => {
       /^service_failing blocked .*504 \(once\).*--timeout/,
     );
     assert.match(only({ lastMinute, client: { ...JOHN, services: ["chat"] } }), /^fine /);
+    const lastFaults = [
+      { service: "ocr", reason: "certificate_expired", calls: 3 },
+      { service: "chat", reason: "refused", calls: 2 },
+      { service: "ocr", reason: "reset", calls: 1 },
+    ];
+    assert.match(
+      only({ lastMinute, lastFaults }),
+      /502 \(4 times\)\. 3 times its certificate has expired\. Renew .* Once it reset the connection\. Its own log/,
+    );
+    assert.match(
+      only({ lastMinute, lastFaults: [{ service: "ocr", reason: "refused", calls: 4 }] }),
+      /502 \(4 times\)\. Each time its host refused the connection/,
+    );
+  });
+
+  it("knows when the gateway itself had no room", () => {
+    assert.match(
+      only({ recent: [status("ocr", 503, { requests: 2, denied: 2 })] }),
+      /^gateway_no_room warning \| .* no room for 2 calls .*LimitNOFILE.* \| aigw doctor$/,
+    );
+    assert.match(only({ recent: [status("ocr", 503, { requests: 2, errors: 2 })] }), /^fine /);
   });
 
   it("knows when no gateway runs, or none is fresh", () => {
@@ -185,28 +209,59 @@ describe("what became of a request", () => {
 
   it("tells a service that failed from one that was not reached", () => {
     const { upstreamMs: _none, ...unreached } = anEvent({ outcome: "upstream_error", status: 502 });
-    assert.match(explainRequest(unreached, JOHN, NOW).message, /could not get an answer from ocr/);
+    assert.match(explainRequest(unreached, JOHN, NOW).message, /got no answer from ocr and sent 502\.$/);
     assert.match(
       explainRequest({ ...unreached, upstreamMs: 7 }, JOHN, NOW).message,
       /ocr itself answered 502 after 7 ms/,
     );
   });
+
+  it("says why there was no answer, and what to do about it", () => {
+    const { upstreamMs: _none, ...unreached } = anEvent({ outcome: "upstream_error", status: 502 });
+    for (const [reason, { what, remedy }] of Object.entries(FAULTS)) {
+      assert.equal(
+        explainRequest({ ...unreached, reason }, JOHN, NOW).message,
+        `The gateway got no answer from ocr and sent 502: ${what}. ${remedy}`,
+      );
+      assert.ok(!/[.:]$/.test(what) && remedy.endsWith("."), reason);
+    }
+    assert.match(explainRequest({ ...unreached, reason: "of_a_later_version" }, JOHN, NOW).message, /sent 502\.$/);
+    const broken = explainRequest(anEvent({ outcome: "incomplete", reason: "no_last_chunk", bytesOut: 7 }), JOHN, NOW);
+    assert.match(
+      broken.message,
+      /did not finish its answer: .* before the last chunk\. After .* 7 bytes and got a broken transfer\. Its own log/,
+    );
+    const late = { ...unreached, outcome: "timeout", status: 504 } as const;
+    assert.match(explainRequest({ ...late, reason: "answer_timeout" }, JOHN, NOW).command ?? "", /--timeout/);
+    assert.doesNotMatch(explainRequest({ ...late, reason: "connect_timeout" }, JOHN, NOW).command ?? "", /--timeout/);
+  });
+
+  it("does not blame a service for the gateway's own want of room", () => {
+    const refused = anEvent({ outcome: "denied", status: 503, reason: "out_of_files" });
+    const { code, message, command } = explainRequest(refused, JOHN, NOW);
+    assert.deepEqual([code, command], ["request_no_room", "aigw doctor"]);
+    assert.match(message, /^The gateway refused it with 503 and did not call ocr: .*LimitNOFILE/);
+    assert.deepEqual(countFaults([refused]), []);
+  });
 });
 
 describe("the review", () => {
-  const review = (
+  const found = (
     fields: Partial<typeof JOHN>,
     more: { lastUsedAt?: number; day?: Partial<DayOfUse> } = {},
-  ): readonly string[] =>
+  ): readonly ReviewFinding[] =>
     reviewClients(
       {
         now: NOW,
         clients: [{ ...JOHN, ...fields }],
         lastUsedAt: new Map(more.lastUsedAt === undefined ? [] : [["john", more.lastUsedAt]]),
-        lastDay: new Map([["john", { limited: 0, requests: 0, busiestHour: 0, ...more.day }]]),
+        lastDay: new Map([["john", { limited: 0, requests: 0, errors: 0, busiestHour: 0, ...more.day }]]),
+        lastFaults: new Map([["john", [{ service: "ocr", reason: "refused", calls: 3 }]]]),
       },
       when,
-    ).map(({ code, command }) => `${code}: ${command}`);
+    );
+  const review = (...asked: Parameters<typeof found>): readonly string[] =>
+    found(...asked).map(({ code, command }) => `${code}: ${command}`);
   const used = { lastUsedAt: NOW - DAY_MS };
 
   it("finds nothing in a client that is well", () => {
@@ -238,6 +293,17 @@ describe("the review", () => {
       "near_limit: aigw client set john --limit 20",
     ]);
     assert.deepEqual(review({ limit: 10 }, { ...used, day: { busiestHour: 479 } }), []);
+  });
+
+  it("finds whose calls fail, and why", () => {
+    const day = { requests: 100, errors: 10 };
+    assert.deepEqual(review({}, { ...used, day }), ["calls_failing: aigw why john"]);
+    assert.match(
+      found({}, { ...used, day })[0]?.message ?? "",
+      /^10 of john's 100 calls .* because of ocr: its host refused the connection, .*\. Start the service,/,
+    );
+    assert.deepEqual(review({}, { ...used, day: { requests: 100, errors: 9 } }), []);
+    assert.deepEqual(review({}, { ...used, day: { requests: 1_000, errors: 49 } }), []);
   });
 
   it("finds who is gone but still there, and says nothing else of them", () => {

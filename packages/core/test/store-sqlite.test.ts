@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { umask } from "node:process";
 import { describe, it } from "node:test";
 import { isAigwError } from "../src/errors.ts";
 import { parseStoreUrl } from "../src/store/open-store.ts";
 import { createSqliteStore } from "../src/store/sqlite/create-sqlite-store.ts";
-import { aClient, anEvent, FixedClock, storeContract } from "../src/testing/index.ts";
+import { aClient, anEvent, anInstance, FixedClock, HostileStore, storeContract } from "../src/testing/index.ts";
 import { SEED, sqliteFixture } from "./store-support/sqlite-fixture.ts";
 
 const ACT = { at: 5, actor: "test" };
@@ -13,6 +13,17 @@ const ACT = { at: 5, actor: "test" };
 storeContract("the embedded store", () => {
   const { open, clock } = sqliteFixture();
   return { open, clock, dispose: () => undefined };
+});
+
+// What holds of an engine that answers at once holds of one whose answers are waited for.
+storeContract("an engine that answers by promises", () => {
+  const { open, clock } = sqliteFixture();
+  const byPromises = (): HostileStore => {
+    const store = new HostileStore(open());
+    store.treatAll({ kind: "promise" });
+    return store;
+  };
+  return { open: byPromises, clock, dispose: () => undefined };
 });
 
 describe("the embedded store's files", () => {
@@ -142,6 +153,29 @@ describe("steady time", () => {
     clock.advance(1_000);
     assert.equal(store.traffic.steadyNow(), start + 1_000);
     await store.close();
+  });
+
+  it("is that of the gateways, also while the file cannot be used or is made anew", async () => {
+    for (const what of ["damaged", "gone"] as const) {
+      const { open, clock, folder } = sqliteFixture();
+      const gateway = open();
+      gateway.traffic.reportInstance(anInstance());
+      const start = gateway.traffic.steadyNow();
+      const file = `${folder}/aigw.usage.db`;
+      for (const end of ["", "-wal", "-shm"]) renameSync(`${file}${end}`, `${file}${end}.away`);
+      if (what === "damaged") writeFileSync(file, "garbage".repeat(1_000), { mode: 0o600 });
+      clock.setWall(clock.now() + 3_600_000);
+      const late = open();
+      assert.equal(late.traffic.steadyNow(), start, what);
+      clock.advance(300);
+      for (const end of ["", "-wal", "-shm"]) rmSync(`${file}${end}`, { force: true });
+      late.traffic.recordUsage([anEvent()]);
+      gateway.traffic.recordUsage([anEvent()]);
+      for (const { traffic } of [late, gateway]) assert.equal(traffic.steadyNow(), start + 300, what);
+      const rebooted = open({ bootId: "boot-2", clock: new FixedClock(clock.now() + 5_000, 20) });
+      assert.equal(rebooted.traffic.steadyNow(), start + 3_600_300 + 5_000, "the copy is of one boot");
+      for (const store of [gateway, late, rebooted]) await store.close();
+    }
   });
 });
 

@@ -1,11 +1,12 @@
 import { hostname } from "node:os";
 import type { ActDeps, Sealer, Store } from "@aigw/core";
 import { LIMIT_WINDOW_MS } from "@aigw/core/clients";
-import { type Clock, steadyWallClock, systemClock } from "@aigw/core/clock";
+import { type Clock, systemClock } from "@aigw/core/clock";
 import { effectiveSetting } from "@aigw/core/config";
 import { isStoreFault } from "@aigw/core/errors";
 import { Limiter } from "@aigw/core/limits";
 import { randomId } from "@aigw/core/random-id";
+import { inTime, WORK_PATIENCE_MS } from "@aigw/core/store";
 import { realmOf } from "@aigw/core/tokens";
 import { pruneTime } from "@aigw/core/usage";
 import { createApp } from "./app.ts";
@@ -27,15 +28,17 @@ import { createLogger } from "./log.ts";
 import { GuessLimit } from "./login/guess-limit.ts";
 import { HashSlots } from "./login/hash-slots.ts";
 import { Login } from "./login/login.ts";
-import { CallMeter, type CallMeterOptions } from "./metering/call-meter.ts";
+import { rehash } from "./login/rehash.ts";
+import { CallMeter } from "./metering/call-meter.ts";
+import { faultLog } from "./metering/fault-log.ts";
 import { GatewayStats, type StoreOperation } from "./metering/gateway-stats.ts";
 import { StrangerLog } from "./metering/stranger-log.ts";
 import { UsageKeeper } from "./metering/usage-keeper.ts";
 import { UsageRecorder } from "./metering/usage-recorder.ts";
 import type { MetricFamily } from "./metrics/metric-family.ts";
+import { OpenFiles, openFilesLimit } from "./open-files.ts";
 import { Callers } from "./peer/callers.ts";
 import { ReverseProxy } from "./proxy/reverse-proxy.ts";
-import { codeOf } from "./proxy/upstream-failure.ts";
 import { GatewayProver } from "./routes/proof-route.ts";
 import type { CertificateFiles } from "./tls/certificate.ts";
 
@@ -127,11 +130,13 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   });
   const { storeUrl, env = {} } = options;
   const cors = new CorsRules({ follower, env });
-  const stats = new GatewayStats((service) => follower.upstream(service) !== undefined);
-  const tokenNow = steadyWallClock(clock);
+  const isService = (name: string): boolean => follower.upstream(name) !== undefined;
+  const stats = new GatewayStats(isService);
+  const tokenNow = (): number => store.traffic.steadyNow();
   const realm = realmOf(store.control.storeId);
   const authenticator = new Authenticator({ follower, realm, tokenNow, wallNow: () => clock.now() });
-  const proxy = new ReverseProxy<ForwardedCall>({ clock: () => clock.monotonic() });
+  const openFiles = new OpenFiles(openFilesLimit(), log);
+  const proxy = new ReverseProxy<ForwardedCall>({ clock: () => clock.monotonic(), openFiles });
   const openCalls = new OpenCalls(proxy, follower, authenticator);
   const recorder = new UsageRecorder({
     traffic: store.traffic,
@@ -170,24 +175,18 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     realm,
     tokenNow,
     noteToken: (issue) => recorder.noteToken(issue),
-    onWeakHash: (client, password) => {
-      import("@aigw/core/acts")
-        .then(({ rehashPassword }) => rehashPassword(acts, client.name, client.passwordHash, password))
-        .catch(storeFault("rehash"));
-    },
+    onWeakHash: (client, password) => void rehash(acts, client, password).catch(storeFault("rehash")),
   });
-  const onUpstreamFailure: CallMeterOptions["onUpstreamFailure"] = ({ requestId, service }, error) =>
-    log.warn({ requestId, service, code: codeOf(error) || error.name }, "upstream failed");
+  const onFault = faultLog(log, openFiles);
   const meter = new CallMeter({
     clock,
     recorder,
     stats: stats.calls,
     instanceId,
-    onUpstreamFailure,
-    onRequest: () => {
-      reporter.countRequest();
-      keeper?.countCall();
-    },
+    isService,
+    onFault,
+    onRequest: () => reporter.countRequest(),
+    onEvent: () => keeper?.countCall(),
   });
   const apiGate = new ApiGate({
     follower,
@@ -199,7 +198,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     onStranger,
     onError,
   });
-  const preflightGate = new PreflightGate({ follower, proxy, callers, onStranger, onUpstreamFailure });
+  const preflightGate = new PreflightGate({ follower, proxy, callers, onStranger, onFault });
   const prover = new GatewayProver({
     sealer,
     storeId: store.control.storeId,
@@ -245,7 +244,9 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       staleMs: () => follower.staleMs,
       appliedRev: () => follower.rev,
       usage: () => recorder,
+      refusedForFiles: () => openFiles.refused,
     },
+    openFiles,
     isDraining: () => state === "draining",
     onMalformed: onStranger,
     onError,
@@ -271,10 +272,12 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       state: state === "ready" && follower.isFresh() === false ? "stale" : state,
       appliedRev: follower.rev,
       droppedUsage: recorder.dropped,
+      ...openFiles.report(),
       untrustedForwarders: callers.untrustedForwarders(),
     }),
     onFault: storeFault("report"),
   });
+  openFiles.measure();
   ready = true;
   recorder.start();
   keeper?.start();
@@ -284,6 +287,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   const prune = setInterval(() => {
     limiter.prune();
     guessLimit.prune();
+    meter.prune();
     if (isFirst) void pruneStore(store).catch(storeFault("prune"));
   }, PRUNE_MS);
   log.info({ url, adminUrl, version: options.version, rev: follower.rev }, "gateway started");
@@ -305,6 +309,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     await limiter.close();
     await guessLimit.close();
     await keeper?.close();
+    meter.flush();
     const dropped = await recorder.close();
     await reporter.retire();
     strangers.close();
@@ -321,4 +326,5 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   return { url, adminUrl, instanceId, reloadCertificate, metricFamilies, close };
 };
 
-const pruneStore = async ({ traffic }: Store): Promise<void> => traffic.prunePermitWindows(traffic.steadyNow());
+const pruneStore = async ({ traffic }: Store): Promise<void> =>
+  inTime(traffic.prunePermitWindows(traffic.steadyNow()), WORK_PATIENCE_MS);

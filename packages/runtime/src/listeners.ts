@@ -6,6 +6,7 @@ import type { ProblemCode } from "./http-errors.ts";
 import type { Logger } from "./log.ts";
 import type { MetricSources, OwnMetrics } from "./metrics/metrics.ts";
 import { startMetricsServer } from "./metrics-server.ts";
+import type { OpenFiles } from "./open-files.ts";
 import { type CloseOptions, type ListenOptions, listen } from "./server.ts";
 import type { CertificateFiles } from "./tls/certificate.ts";
 
@@ -23,6 +24,7 @@ export interface ListenersOptions {
   readonly app: Handler;
   readonly cors: CorsRules;
   readonly metrics: Omit<MetricSources, "certificateExpiresAt">;
+  readonly openFiles: OpenFiles;
   readonly isDraining: () => boolean;
   readonly onMalformed: (code: ProblemCode) => void;
   readonly onError: (error: unknown, requestId: string) => void;
@@ -73,6 +75,7 @@ export const openListeners = async (options: ListenersOptions): Promise<Listener
   const publicOptions: ListenOptions = {
     ...options.address,
     app: options.app,
+    openFiles: options.openFiles,
     cors: options.cors,
     isDraining: options.isDraining,
     onMalformed: options.onMalformed,

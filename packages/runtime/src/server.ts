@@ -10,10 +10,13 @@ import type { CorsRules } from "./cors/cors-rules.ts";
 import { isPreflight } from "./cors/preflight.ts";
 import type { GatewayRequest } from "./gateway-env.ts";
 import { attachGuard } from "./guard/attach-guard.ts";
+import { boundConnections } from "./guard/bound-connections.ts";
 import { pathProblem } from "./guard/path-problem.ts";
 import { SERVER_OPTIONS, TLS_OPTIONS } from "./guard/server-options.ts";
 import type { ProblemCode } from "./http-errors.ts";
-import { refuse } from "./proxy/lingering-close.ts";
+import type { OpenFiles } from "./open-files.ts";
+import { refuse, refuseAndClose } from "./proxy/lingering-close.ts";
+import { failureOf } from "./proxy/upstream-failure.ts";
 import { requestIdOf } from "./request-id.ts";
 
 export interface ListenOptions {
@@ -25,6 +28,8 @@ export interface ListenOptions {
   readonly isDraining: () => boolean;
   /** The guard refused a request. */
   readonly onMalformed: (code: ProblemCode) => void;
+  /** With it no more connections are taken than there are file descriptors for. */
+  readonly openFiles?: OpenFiles;
   /** What answers say of CORS; nothing without it. */
   readonly cors?: Pick<CorsRules, "answerTo">;
   /** What chose the address, for the error when it cannot be bound; `--host` and `--port` unless given. */
@@ -49,6 +54,8 @@ export interface CloseOptions {
   readonly cutOpenCalls: () => void;
 }
 
+const NO_ROOM = failureOf("out_of_files");
+
 /** Answers that end a connection get so long to leave it. */
 const LAST_WORDS_MS = 500;
 
@@ -57,6 +64,8 @@ export const listen = async (options: ListenOptions): Promise<GatewayServer> => 
   const { app, isDraining, onMalformed, tls } = options;
   const tlsServer = tls === undefined ? undefined : secureServer(tls);
   const server = tlsServer ?? createServer(SERVER_OPTIONS);
+  const isTooMany =
+    options.openFiles === undefined ? () => false : boundConnections(server, options.openFiles, NO_ROOM);
   const corsOf = ({ url = "/", headers }: IncomingMessage): CorsAnswer =>
     options.cors?.answerTo(url, headers.origin) ?? NO_CORS;
 
@@ -64,6 +73,15 @@ export const listen = async (options: ListenOptions): Promise<GatewayServer> => 
     if (isDraining()) outgoing.shouldKeepAlive = false;
     const requestId = requestIdOf(incoming.headers["x-request-id"]);
     const target = incoming.url ?? "/";
+    if (isTooMany(incoming)) {
+      outgoing.shouldKeepAlive = false;
+      // Who asks whether it lives must not conclude that it has to be restarted.
+      if (target !== "/health" && target !== "/ready") {
+        onMalformed("unavailable");
+        refuseAndClose(incoming, outgoing, { ...NO_ROOM, requestId }, ["Retry-After", "5", ...corsOf(incoming).own]);
+        return;
+      }
+    }
     const query = target.indexOf("?");
     const request: GatewayRequest = { incoming, outgoing, target, requestId, expectsContinue, cors: corsOf(incoming) };
     const detail = pathProblem(query === -1 ? target : target.slice(0, query));

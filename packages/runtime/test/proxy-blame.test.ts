@@ -52,8 +52,8 @@ describe("who stands still", { concurrency: true }, () => {
         const client = await dial(t, gw.port, text);
         await client.has('"code":"request_timeout"', 1_500);
         assert.match(client.received, /^(?:HTTP\/1.1 100 Continue\r\n\r\n)?HTTP\/1.1 408 .*\r\nConnection: close\r\n/s);
-        const { outcome, status, error } = await gw.results.next("the result");
-        assert.deepEqual({ outcome, status, error }, { outcome: "aborted", status: 408, error: undefined });
+        const { outcome, status, fault, error } = await gw.results.next("the result");
+        assert.deepEqual([outcome, status, fault, error], ["aborted", 408, undefined, undefined]);
         await (await upstream.connections.next("a connection")).close(1_000);
         await client.over(2_000);
         assert.equal(gw.proxy.open, 0);
@@ -89,8 +89,8 @@ describe("who stands still", { concurrency: true }, () => {
       const client = await dial(t, gw.port, post(`Content-Length: ${256 * MIB}\r\n`));
       pour(client);
       await client.has("upstream_timeout", 5_000);
-      const { outcome, status } = await gw.results.next("the result");
-      assert.deepEqual({ outcome, status }, { outcome: "timeout", status: 504 });
+      const { outcome, status, fault } = await gw.results.next("the result");
+      assert.deepEqual([outcome, status, fault], ["timeout", 504, "upload_stalled"]);
     });
 
     test("it stops in the middle of its answer, which the client reads: incomplete", async (t) => {
@@ -121,7 +121,7 @@ describe("who stands still", { concurrency: true }, () => {
       }
       clearInterval(reading);
       client.socket.pause();
-      const { outcome, status } = await gw.results.next("the result", 4_000);
+      const { outcome, status } = await gw.results.next("the result", 10_000);
       assert.deepEqual({ outcome, status }, { outcome: "aborted", status: 200 });
       await (await upstream.connections.next("a connection")).close(1_000);
     });
@@ -142,7 +142,7 @@ describe("who stands still", { concurrency: true }, () => {
       }
       clearInterval(reading);
       peer.socket.pause();
-      assert.equal((await gw.results.next("the result", 4_000)).outcome, "timeout");
+      assert.equal((await gw.results.next("the result", 10_000)).outcome, "timeout");
     });
 
     test("nor an answer that waits for its turn behind a slow one", async (t) => {

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { describe, test } from "node:test";
+import type { Fault } from "@aigw/core/services";
+import { systemCodeOf } from "../src/proxy/upstream-failure.ts";
 import {
   type Answer,
   answering,
@@ -47,56 +49,88 @@ describe("an upstream that gives no answer", () => {
     assert.equal(answer.status, 502);
     assert.match(answer.head, /\r\nX-Client-ID: alice/);
     assertProblem(answer, "upstream_unreachable");
-    const { outcome, status, bytesIn, error } = await gw.results.next("the result");
-    assert.deepEqual({ outcome, status, bytesIn }, { outcome: "upstream_error", status: 502, bytesIn: 3 });
-    assert.match(String(error), /ECONNREFUSED/);
+    const { outcome, status, bytesIn, fault, error } = await gw.results.next("the result");
+    assert.deepEqual(
+      { outcome, status, bytesIn, fault },
+      { outcome: "upstream_error", status: 502, bytesIn: 3, fault: "refused" },
+    );
+    assert.equal(error && systemCodeOf(error), "ECONNREFUSED");
   });
 
-  for (const [what, act, code] of [
-    ["resets", reset, "upstream_unreachable"],
-    ["closes", (peer) => void peer.socket.end(), "upstream_unreachable"],
-    ["speaks something else", (peer) => peer.send("SSH-2.0-OpenSSH_9.2\r\n"), "upstream_invalid"],
-    ["closes within the head", (peer) => void peer.socket.end("HTTP/1.1 200 OK\r\nConte"), "upstream_invalid"],
+  for (const [what, act, code, fault] of [
+    ["resets", reset, "upstream_unreachable", "reset"],
+    ["closes", (peer) => void peer.socket.end(), "upstream_unreachable", "closed"],
+    ["speaks something else", "SSH-2.0-OpenSSH_9.2\r\n", "upstream_invalid", "not_http"],
+    ["speaks TLS", "\x15\x03\x01\x00\x02\x02\x46", "upstream_invalid", "speaks_tls"],
+    ["speaks HTTP/2", "\0\0\x06\x04\0\0\0\0\0\0\x05\0\0\x40\0", "upstream_invalid", "http2_only"],
+    [
+      "closes within the head",
+      (peer) => void peer.socket.end("HTTP/1.1 200 OK\r\nConte"),
+      "upstream_invalid",
+      "head_cut_short",
+    ],
     [
       "switches protocols unasked",
-      (peer) => peer.send("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"),
+      "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
       "upstream_invalid",
+      "switched_protocols",
     ],
-    ["says 101 and nothing else", (peer) => peer.send("HTTP/1.1 101 Switching Protocols\r\n\r\n"), "upstream_invalid"],
+    ["says 101 and nothing else", "HTTP/1.1 101 Switching Protocols\r\n\r\n", "upstream_invalid", "switched_protocols"],
     [
       "sends two lengths",
-      (peer) => peer.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nokk"),
+      "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nokk",
       "upstream_invalid",
+      "two_lengths",
     ],
+    ["sends half a length", "HTTP/1.1 200 OK\r\nContent-Length: 2.5\r\n\r\nokk", "upstream_invalid", "bad_length"],
     [
       "sends length and coding",
-      (peer) =>
-        peer.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"),
+      "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
       "upstream_invalid",
+      "length_and_coding",
     ],
     [
       "uses another coding",
-      (peer) => peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"),
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
       "upstream_invalid",
+      "bad_coding",
+    ],
+    [
+      "uses a coding in HTTP/1.0",
+      "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+      "upstream_invalid",
+      "bad_coding",
     ],
     [
       "sends too large a head",
-      (peer) => peer.send(`HTTP/1.1 200 OK\r\nX: ${"x".repeat(40_000)}\r\n\r\n`),
+      `HTTP/1.1 200 OK\r\nX: ${"x".repeat(40_000)}\r\n\r\n`,
       "upstream_invalid",
+      "head_too_large",
     ],
     [
-      "folds a field",
-      (peer) => peer.send("HTTP/1.1 200 OK\r\nX: a\r\n\tb\x01\r\nContent-Length: 0\r\n\r\n"),
+      "sends a head just too large, whole",
+      `HTTP/1.1 200 OK\r\nX: ${"x".repeat(16_400)}\r\n\r\n`,
       "upstream_invalid",
+      "head_too_large",
     ],
-  ] as [string, (peer: Peer) => void, string][]) {
+    ["folds a field", "HTTP/1.1 200 OK\r\nX: a\r\n\tb\r\nContent-Length: 0\r\n\r\n", "upstream_invalid", "folded_line"],
+    ["ends a line without CR", "HTTP/1.1 200 OK\nContent-Length: 0\n\n", "upstream_invalid", "bare_line_feed"],
+    ["ends a line without LF", "HTTP/1.1 200 OK\rX: a\r\n\r\n", "upstream_invalid", "bare_line_feed"],
+    ["sends a NUL", "HTTP/1.1 200 OK\r\nX: a\0b\r\n\r\n", "upstream_invalid", "control_character"],
+    ["leaves the colon out", "HTTP/1.1 200 OK\r\nNoColon\r\n\r\n", "upstream_invalid", "bad_field"],
+    ["leaves a blank before the colon", "HTTP/1.1 200 OK\r\nX : a\r\n\r\n", "upstream_invalid", "bad_field"],
+    ["has two digits for a status", "HTTP/1.1 20 OK\r\n\r\n", "upstream_invalid", "bad_status_line"],
+    ["is of another version", "HTTP/2.0 200 OK\r\n\r\n", "upstream_invalid", "bad_status_line"],
+    ["is of another protocol", "ICY 200 OK\r\n\r\n", "upstream_invalid", "not_http"],
+  ] as [string, string | ((peer: Peer) => void), string, Fault][]) {
     test(`${what}: 502`, async (t) => {
-      const upstream = await scriptedUpstream(t, onRequest(act));
+      const upstream = await scriptedUpstream(t, onRequest(typeof act === "string" ? (peer) => peer.send(act) : act));
       const gw = await gateway(t, upstream.origin);
       const answer = await exchange(t, gw.port, post("abc"), 1_000);
       assert.equal(answer.status, 502, answer.head);
       assertProblem(answer, code);
-      assert.equal((await gw.results.next("the result")).outcome, "upstream_error");
+      const result = await gw.results.next("the result");
+      assert.deepEqual([result.outcome, result.fault], ["upstream_error", fault]);
       assert.equal(upstream.connections.all.length, 1, "a request with a body is not sent twice");
       assert.equal(gw.proxy.open, 0);
     });
@@ -121,7 +155,8 @@ describe("an upstream that gives no answer", () => {
     assert.equal(answer.status, 504);
     assertProblem(answer, "upstream_timeout");
     assert.ok(took >= 290 && took < 800, `${took} ms`);
-    assert.equal((await gw.results.next("the result")).outcome, "timeout");
+    const { outcome, fault } = await gw.results.next("the result");
+    assert.deepEqual([outcome, fault], ["timeout", "answer_timeout"]);
     await (await upstream.connections.next("a connection")).close(1_000);
   });
 
@@ -142,28 +177,47 @@ describe("an upstream that gives no answer", () => {
 });
 
 describe("an upstream that dies or lies within the body", () => {
-  for (const [what, begin, act] of [
-    ["resets with a length", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", reset],
-    ["closes with a length", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", (peer) => void peer.socket.end()],
+  for (const [what, begin, act, fault] of [
+    ["resets with a length", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", reset, "reset"],
+    [
+      "closes with a length",
+      "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc",
+      (peer) => void peer.socket.end(),
+      "too_few_bytes",
+    ],
     [
       "closes as announced, but early",
       "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 10\r\n\r\nabc",
       (peer) => void peer.socket.end(),
+      "too_few_bytes",
     ],
-    ["resets a chunked body", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", reset],
+    ["resets a chunked body", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", reset, "reset"],
     [
       "closes a chunked body",
       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
       (peer) => void peer.socket.end(),
+      "no_last_chunk",
     ],
     [
       "frames a chunk badly",
       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
       (peer) => peer.send("zz\r\n"),
+      "bad_chunk",
     ],
-    ["resets a body that ends with the connection", "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nabc", reset],
-    ["falls silent", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", () => undefined],
-  ] as [string, string, (peer: Peer) => void][]) {
+    [
+      "frames a trailer badly",
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+      (peer) => peer.send("0\r\nContent-Length: 3\r\n\r\n"),
+      "bad_trailer",
+    ],
+    ["resets a body that ends with the connection", "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nabc", reset, "reset"],
+    [
+      "falls silent",
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+      () => undefined,
+      "answer_stalled",
+    ],
+  ] as [string, string, (peer: Peer) => void, Fault][]) {
     test(what, async (t) => {
       const upstream = await scriptedUpstream(t, answering(begin));
       const gw = await gateway(t, upstream.origin, { idleTimeoutMs: 500 });
@@ -174,8 +228,9 @@ describe("an upstream that dies or lies within the body", () => {
       await client.over(2_000);
       assert.match(client.received, /^HTTP\/1.1 200 OK\r\n/);
       assert.doesNotMatch(client.received, /\r\n0\r\n\r\n$/, "no end of a chunked body");
-      const { outcome, status, bytesOut } = await gw.results.next("the result");
-      assert.deepEqual({ outcome, status, bytesOut }, { outcome: "incomplete", status: 200, bytesOut: 3 });
+      const result = await gw.results.next("the result");
+      assert.deepEqual([result.outcome, result.fault], ["incomplete", fault]);
+      assert.deepEqual([result.status, result.bytesOut], [200, 3]);
       await peer.close(1_000);
       assert.equal(gw.proxy.open, 0);
     });
@@ -277,6 +332,8 @@ describe("retrying", () => {
       assert.equal((await exchange(t, gw.port, get("/"))).status, 200);
       assert.equal((await exchange(t, gw.port, text)).status, 502);
       assert.equal(upstream.connections.all.length, 1);
+      assert.equal((await gw.results.next("the first result")).fault, undefined);
+      assert.equal((await gw.results.next("the second result")).fault, "kept_connection_closed");
     });
   }
 

@@ -12,7 +12,7 @@ import { NO_CORS } from "../src/cors/cors-answer.ts";
 import { attachGuard } from "../src/guard/attach-guard.ts";
 import { SERVER_OPTIONS } from "../src/guard/server-options.ts";
 import type { Call, CallResult, Exchange, Upstream } from "../src/proxy/call.ts";
-import { ReverseProxy } from "../src/proxy/reverse-proxy.ts";
+import { ReverseProxy, type ReverseProxyOptions } from "../src/proxy/reverse-proxy.ts";
 
 /** Every wait in these tests is bounded by this. */
 export const within = async <T>(promise: Promise<T>, what: string, ms = 5_000): Promise<T> => {
@@ -159,11 +159,12 @@ export interface TestGateway {
 }
 
 export type GatewayOptions = Partial<Upstream> &
-  Partial<Pick<Call, "responseFields" | "clientName">> & { readonly clock?: () => number };
+  Partial<Pick<Call, "responseFields" | "clientName">> &
+  Pick<ReverseProxyOptions, "openFiles" | "clock">;
 
 /** A gateway without a gate: guard in front, everything forwarded to one upstream. */
 export const gateway = async (t: TestContext, origin: string, options: GatewayOptions = {}): Promise<TestGateway> => {
-  const { responseFields = [], clientName = "alice", clock, ...of } = options;
+  const { responseFields = [], clientName = "alice", clock, openFiles, ...of } = options;
   const upstream: Upstream = {
     origin,
     basePath: "",
@@ -173,7 +174,7 @@ export const gateway = async (t: TestContext, origin: string, options: GatewayOp
     idleTimeoutMs: 5_000,
     ...of,
   };
-  const proxy = new ReverseProxy(clock && { clock });
+  const proxy = new ReverseProxy({ ...(clock && { clock }), ...(openFiles && { openFiles }) });
   const results = new Arrivals<CallResult>();
   const exchanges = new Arrivals<Exchange>();
   const handled: IncomingMessage[] = [];

@@ -159,6 +159,11 @@ describe("what is left of an earlier answer, in place of the answer", { concurre
       assert.equal(answer.status, status);
       assert.doesNotMatch(answer.body, /html/);
       assert.equal(upstream.connections.all.length, connections);
+      const faults = [await gw.results.next("the first result"), await gw.results.next("the second")];
+      assert.deepEqual(
+        faults.map(({ fault }) => fault),
+        [undefined, status === 200 ? undefined : "leftover_bytes"],
+      );
     });
   }
 
@@ -167,5 +172,6 @@ describe("what is left of an earlier answer, in place of the answer", { concurre
     const gw = await gateway(t, upstream.origin);
     assert.equal((await exchange(t, gw.port, get("/"))).status, 502);
     assert.equal(upstream.connections.all.length, 1);
+    assert.equal((await gw.results.next("the result")).fault, "not_http");
   });
 });

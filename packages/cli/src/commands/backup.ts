@@ -47,7 +47,7 @@ export const run = ({ file: given }: BackupOptions, ctx: Context): Promise<void>
   });
 
 const sentence = (file: string, { revision, clients, services, usageEvents, bytes }: BackupFacts): string =>
-  `${file} holds revision ${revision}: ${counted(clients, "client")}, ${counted(services, "service")}, ${counted(usageEvents, "call")} on record; ${formatBytes(bytes)}.`;
+  `${file} holds revision ${revision}: ${counted(clients, "client")}, ${counted(services, "service")}, ${counted(usageEvents, "usage event")}; ${formatBytes(bytes)}.`;
 
 /** Said every time, in every mode but JSON, which has a field for it: a backup without its key is worth nothing. */
 const warnOfKey = async (ctx: Context, home: Home, key: string | null): Promise<void> => {

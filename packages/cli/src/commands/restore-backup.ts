@@ -54,7 +54,7 @@ export const run = async (options: RestoreBackupOptions, ctx: Context): Promise<
     }),
     quiet: () => location.home,
     text: (view) =>
-      `${location.home} holds revision ${facts.revision} of ${when(view, facts.createdAt)}: ${counted(facts.clients, "client")}, ${counted(facts.services, "service")}, ${counted(facts.usageEvents, "call")} on record.`,
+      `${location.home} holds revision ${facts.revision} of ${when(view, facts.createdAt)}: ${counted(facts.clients, "client")}, ${counted(facts.services, "service")}, ${counted(facts.usageEvents, "usage event")}.`,
   });
   await ctx.out.note(
     "Every token issued so far has ended: each client has to get a new one, with the password that it had when the backup was made.",

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { parseTrustProxy } from "@aigw/core/config";
 import { parseDuration } from "@aigw/core/services";
+import { inTime, WORK_PATIENCE_MS } from "@aigw/core/store";
 import type { GatewayOptions } from "@aigw/runtime";
 import type { Command } from "commander";
 import { UsageError } from "../cli-error.ts";
@@ -127,7 +128,7 @@ const serveUntil = async (
   const { host, port, tls, trustProxy, admin, workers } = options;
   const version = readVersion();
   // A value in the environment that is not valid is to be named before anything listens.
-  settingsInForce(ctx, await home.store.control.settings());
+  settingsInForce(ctx, await inTime(home.store.control.settings(), WORK_PATIENCE_MS));
   if (workers > 1) {
     const { serveWorkers } = await import("../workers/serve-workers.ts");
     const { maxStale: maxStaleMs, drain: drainMs } = options;

@@ -46,7 +46,9 @@ export const run = (ctx: Context): Promise<void> =>
         if (gateways.length === 0) return facts;
         const workers = gateways.some(({ worker }) => worker !== undefined);
         const rows = gateways.map((gateway) => row(view, gateway, revision, workers));
-        return `${facts}\n\n${await renderTable(view, columns(workers), rows)}`;
+        const table = `${facts}\n\n${await renderTable(view, columns(workers), rows)}`;
+        const refusing = gateways.filter(({ openFiles }) => (openFiles?.refused ?? 0) > 0);
+        return [table, ...refusing.map((gateway) => view.style.red(outOfFiles(gateway)))].join("\n");
       },
     });
   });
@@ -63,8 +65,12 @@ const gatewayJson = (gateway: SeenInstance): Readonly<Record<string, unknown>> =
   appliedRev: gateway.appliedRev,
   requestsPerSecond: gateway.requestsPerSecond,
   droppedUsage: gateway.droppedUsage,
+  openFiles: gateway.openFiles ?? null,
   lastSeenAgoMs: gateway.lastSeenAgoMs,
 });
+
+const outOfFiles = ({ id, openFiles }: SeenInstance): string =>
+  `${id} has refused ${openFiles?.refused} connections and calls: it may open ${openFiles?.limit} files. aigw doctor`;
 
 /** @param workers whether some of the gateways are workers */
 const columns = (workers: boolean): readonly Column[] => [

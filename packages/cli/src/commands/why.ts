@@ -63,7 +63,7 @@ export const run = ({ subject, since }: WhyOptions, ctx: Context): Promise<void>
 const notFound = (subject: string, since: number): AigwError =>
   new AigwError(
     "not_found",
-    `There is neither a client '${subject}' nor a request of that id since ${rfc3339(since)}. List clients: aigw client list; look further back for a request: --since 30d. Calls without a genuine token belong to no client and are not recorded.`,
+    `There is neither a client '${subject}' nor a request of that id since ${rfc3339(since)}. List clients: aigw client list; look further back for a request: --since 30d. Calls without a genuine token belong to no client and are not recorded; of a client's refused calls beyond 60 in a minute the first of each second is.`,
   );
 
 const whyClient = async (name: string, ctx: Context, { store, clock }: Home): Promise<void> => {
@@ -104,6 +104,8 @@ const fieldsOf = (view: View, event: UsageEvent): readonly (readonly [string, st
   ["Call", `${event.method} ${event.path}`],
   ["Status", event.status === 0 ? "none was sent" : String(event.status)],
   ["Outcome", event.outcome],
+  ["Stands for", event.count === undefined ? "" : `${event.count} refused calls within a second; the first is shown`],
+  ["Reason", event.reason ?? ""],
   ["Took", humanMs(event.latencyMs)],
   ["Service took", event.upstreamMs === undefined ? "" : humanMs(event.upstreamMs)],
   ["Bytes", `${humanBytes(event.bytesIn)} in, ${humanBytes(event.bytesOut)} out`],

@@ -40,6 +40,8 @@ export const FINDINGS = {
   gateway_behind: "fail",
   gateway_stale: "fail",
   gateway_dropped_usage: "warn",
+  gateway_out_of_files: "warn",
+  gateway_few_files: "warn",
   gateway_untrusted_proxy: "warn",
   settings_invalid: "fail",
   public_url_set: "ok",
@@ -69,6 +71,7 @@ export const FINDINGS = {
   service_silent: "warn",
   service_unreachable: "fail",
   service_untrusted: "fail",
+  service_invalid: "fail",
   check_unfinished: "warn",
 } as const;
 

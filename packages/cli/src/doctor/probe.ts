@@ -1,13 +1,6 @@
 import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 
-export interface ProbeOptions {
-  readonly method?: "GET" | "HEAD";
-  readonly timeoutMs: number;
-  /** False where the certificate is judged apart. */
-  readonly verify: boolean;
-}
-
 export type ProbeResult =
   | {
       readonly kind: "answer";
@@ -22,8 +15,8 @@ export type ProbeResult =
 
 const MAX_BODY = 4096;
 
-/** One request on a connection of its own, without any credentials. Never throws. */
-export const probe = (url: string, { method = "GET", timeoutMs, verify }: ProbeOptions): Promise<ProbeResult> =>
+/** One GET on a connection of its own, without any credentials; the certificate is judged apart. Never throws. */
+export const probe = (url: string, timeoutMs: number): Promise<ProbeResult> =>
   new Promise((settle) => {
     const isHttps = url.startsWith("https:");
     let connected = false;
@@ -32,7 +25,7 @@ export const probe = (url: string, { method = "GET", timeoutMs, verify }: ProbeO
       settle(result);
       outgoing.destroy();
     };
-    const options = { method, agent: false, headers: { "User-Agent": "aigw-doctor" } };
+    const options = { agent: false, headers: { "User-Agent": "aigw-doctor" } };
     const onResponse = (response: IncomingMessage): void => {
       let body = "";
       const finish = (): void =>
@@ -45,7 +38,7 @@ export const probe = (url: string, { method = "GET", timeoutMs, verify }: ProbeO
       response.on("error", finish);
     };
     const outgoing = isHttps
-      ? httpsRequest(url, { ...options, rejectUnauthorized: verify }, onResponse)
+      ? httpsRequest(url, { ...options, rejectUnauthorized: false }, onResponse)
       : httpRequest(url, options, onResponse);
     const timer = setTimeout(() => done(connected ? { kind: "silent" } : TIMED_OUT), timeoutMs);
     outgoing.on("socket", (socket) => {

@@ -25,8 +25,16 @@ const COLUMNS: readonly Layout[] = [
   { title: "status", width: 6, right: true, value: (event) => (event.status === 0 ? "-" : String(event.status)) },
   { title: "took", width: 9, narrow: 8, right: true, value: (event) => `${Math.round(event.latencyMs)} ms` },
   { title: "outcome", width: 14, narrow: 8, value: (event) => event.outcome },
-  { title: "path", width: 0, value: (event) => event.path },
 ];
+
+/** How many refused calls the line stands for: before what may be cut, and as a number of its own for a pipe. */
+const TERMINAL_PATH: Layout = {
+  title: "path",
+  width: 0,
+  value: ({ count, path }) => (count === undefined ? path : `×${count} ${path}`),
+};
+const PIPE_PATH: Layout = { title: "path", width: 0, value: (event) => event.path };
+const PIPE_COUNT: Layout = { title: "count", width: 0, value: ({ count = 1 }) => String(count) };
 
 const TONES: Readonly<Record<Outcome, Tone>> = {
   ok: "green",
@@ -63,10 +71,16 @@ export const usageLine = (view: View, event: UsageEvent): string => {
 const FEW_COLUMNS = 110;
 
 const columnsFor = (view: View): readonly Layout[] => {
-  if (!view.isTerminal) return [PIPE_TIME, ...COLUMNS];
-  const narrowed = COLUMNS.map((column) => ({ ...column, width: column.narrow ?? column.width }));
-  return [TERMINAL_TIME, ...(view.width < FEW_COLUMNS ? narrowed : COLUMNS)];
+  if (!view.isTerminal) return [PIPE_TIME, ...COLUMNS, PIPE_PATH, PIPE_COUNT];
+  const columns = COLUMNS.map((column) =>
+    column.title === "outcome" ? { ...column, value: reasonOrOutcome } : column,
+  );
+  const narrowed = columns.map((column) => ({ ...column, width: column.narrow ?? column.width }));
+  return [TERMINAL_TIME, ...(view.width < FEW_COLUMNS ? narrowed : columns), TERMINAL_PATH];
 };
+
+/** The reason, where there is one, says more. */
+const reasonOrOutcome = ({ reason, outcome }: UsageEvent): string => reason ?? outcome;
 
 const join = (view: View, columns: readonly Layout[], values: readonly string[]): string => {
   const cells = columns.map(({ width, right }, index) => {

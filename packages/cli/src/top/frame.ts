@@ -1,4 +1,5 @@
-import type { SeenInstance } from "@aigw/core";
+import type { SeenInstance, ServiceFault } from "@aigw/core";
+import { faultWords } from "@aigw/core/services";
 import { spark } from "../output/bar.ts";
 import { escapeText } from "../output/escape.ts";
 import { grouped, humanMs } from "../output/figures.ts";
@@ -26,6 +27,8 @@ const FIGURES = 8;
 const BEFORE_SPARK = NAME + 6 * (FIGURES + 1) + 1;
 const WIDEST_SPARK = 60;
 
+const OUT = "out of file descriptors, see aigw doctor";
+
 /** Lines of at most the view's width: a summary, the services, the clients, as many as there is room for. */
 export const renderFrame = (view: View, facts: FrameFacts): readonly string[] => {
   const { snapshot, gateways, sort, height, keys } = facts;
@@ -33,23 +36,35 @@ export const renderFrame = (view: View, facts: FrameFacts): readonly string[] =>
   const time = rfc3339(snapshot.at).slice(11, 19);
   const title = `aigw top  ${time} UTC  ${gateways.length === 0 ? "no gateway is running" : `${ready} of ${gateways.length} gateways ready`}  last 60 s`;
   const dropped = gateways.reduce((sum, { droppedUsage }) => sum + droppedUsage, 0);
+  const refused = gateways.reduce((sum, { openFiles }) => sum + (openFiles?.refused ?? 0), 0);
   const lines = [
     view.style.bold(cut(view, title)),
     ...(dropped === 0 ? [] : [view.style.red(cut(view, `${grouped(dropped)} calls could not be recorded`))]),
+    ...(refused === 0 ? [] : [view.style.red(cut(view, `${grouped(refused)} connections and calls refused: ${OUT}`))]),
     head(view, "", sort),
     row(view, snapshot.all),
     "",
     head(view, "service", sort),
   ];
-  const left = Math.max(2, height - lines.length - 3);
+  const faults = snapshot.faults.slice(0, MOST_FAULTS).flatMap((fault) => faultLines(view, fault));
+  const left = Math.max(2, height - lines.length - faults.length - 3);
   const services = sorted(snapshot.services, sort).slice(
     0,
     Math.max(1, Math.min(snapshot.services.length, Math.floor(left / 2))),
   );
-  lines.push(...listed(view, services), "", head(view, "client", sort));
+  lines.push(...listed(view, services), ...faults, "", head(view, "client", sort));
   lines.push(...listed(view, sorted(snapshot.clients, sort).slice(0, Math.max(1, height - lines.length - 1))));
   if (keys !== "") lines.push(view.style.dim(cut(view, `${keys}  sorted by ${sort}`)));
   return lines;
+};
+
+const MOST_FAULTS = 3;
+
+/** Why a service fails and, under it, what to do about it. */
+const faultLines = (view: View, { service, reason, calls }: ServiceFault): readonly string[] => {
+  const words = faultWords(reason);
+  const why = `${service}, ${grouped(calls)} ×: ${words?.what ?? reason}`;
+  return [view.style.red(cut(view, escapeText(why))), ...(words === undefined ? [] : [cut(view, `  ${words.remedy}`)])];
 };
 
 const listed = (view: View, stretches: readonly Stretch[]): readonly string[] =>

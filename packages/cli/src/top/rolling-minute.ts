@@ -1,4 +1,5 @@
-import type { UsageEvent } from "@aigw/core";
+import type { ServiceFault, UsageEvent } from "@aigw/core";
+import { countFaults } from "@aigw/core/insight";
 
 /** Seconds looked back. */
 export const SPAN = 60;
@@ -25,6 +26,8 @@ export interface Snapshot {
   readonly all: Stretch;
   readonly clients: readonly Stretch[];
   readonly services: readonly Stretch[];
+  /** Why services failed, most often first. */
+  readonly faults: readonly ServiceFault[];
 }
 
 const ERRORS = new Set(["upstream_error", "timeout", "incomplete"]);
@@ -46,27 +49,36 @@ export class RollingMinute {
     const past = this.#events.filter((event) => event.at < end);
     const named = (key: "client" | "service"): readonly Stretch[] =>
       [...Map.groupBy(past, (event) => event[key])].map(([name, events]) => stretchOf(name, events, start));
-    return { at: now, all: stretchOf("all", past, start), clients: named("client"), services: named("service") };
+    return {
+      at: now,
+      all: stretchOf("all", past, start),
+      clients: named("client"),
+      services: named("service"),
+      faults: countFaults(past),
+    };
   }
 }
 
 const stretchOf = (name: string, events: readonly UsageEvent[], start: number): Stretch => {
   const seconds = Array<number>(SPAN).fill(0);
+  let requests = 0;
   let errors = 0;
   let limited = 0;
   const latencies: number[] = [];
-  for (const { at, outcome, latencyMs } of events) {
+  for (const { at, outcome, latencyMs, count = 1 } of events) {
     const second = Math.floor((at - start) / SECOND_MS);
-    seconds[second] = (seconds[second] ?? 0) + 1;
-    if (ERRORS.has(outcome)) errors += 1;
-    if (outcome === "limited") limited += 1;
+    seconds[second] = (seconds[second] ?? 0) + count;
+    requests += count;
+    if (ERRORS.has(outcome)) errors += count;
+    if (outcome === "limited") limited += count;
+    // Only refused calls are counted together.
     if (!UNTIMED.has(outcome)) latencies.push(latencyMs);
   }
   latencies.sort((one, other) => one - other);
   return {
     name,
-    perSecond: Math.round((events.length / SPAN) * 10) / 10,
-    requests: events.length,
+    perSecond: Math.round((requests / SPAN) * 10) / 10,
+    requests,
     errors,
     limited,
     p50: latencies[Math.ceil(latencies.length * 0.5) - 1],

@@ -1,4 +1,4 @@
-import type { SeenInstance } from "@aigw/core";
+import type { SeenInstance, ServiceFault } from "@aigw/core";
 import { rfc3339 } from "../output/time.ts";
 import type { Snapshot, Stretch } from "./rolling-minute.ts";
 
@@ -18,10 +18,12 @@ export interface SnapshotJson {
   readonly all: Omit<StretchJson, "name">;
   readonly services: readonly StretchJson[];
   readonly clients: readonly StretchJson[];
+  /** Why services failed, most often first. */
+  readonly faults: readonly ServiceFault[];
 }
 
 export const snapshotJson = (
-  { at, all, services, clients }: Snapshot,
+  { at, all, services, clients, faults }: Snapshot,
   gateways: readonly SeenInstance[],
 ): SnapshotJson => {
   const { name: _all, ...rest } = stretchJson(all);
@@ -35,6 +37,7 @@ export const snapshotJson = (
     all: rest,
     services: services.map(stretchJson),
     clients: clients.map(stretchJson),
+    faults,
   };
 };
 

@@ -59,7 +59,7 @@ const withoutSuperseded = (instances: readonly SeenInstance[]): readonly SeenIns
   instances.filter(
     (old) =>
       old.lastSeenAgoMs < HEARTBEAT_MISSED_MS ||
-      !instances.some((other) => other.startedAt > old.startedAt && takesThePlaceOf(other, old)),
+      !instances.some((other) => other.lastSeenAgoMs < old.lastSeenAgoMs && takesThePlaceOf(other, old)),
   );
 
 /** An address of a machine belongs to one gateway at a time; its workers share it, each under its own number. */

@@ -5,6 +5,7 @@ export type { ActDeps, Committed } from "./commit.ts";
 export { findClient, findService } from "./find.ts";
 export { byGatewayName, gatewayName } from "./gateway-name.ts";
 export { type CredentialsRequest, issueCredentials } from "./issue-credentials.ts";
+export { keyTime } from "./key-time.ts";
 export { previewRotation, type RotationPreview } from "./preview-rotation.ts";
 export { recordProof } from "./record-proof.ts";
 export { rehashPassword } from "./rehash-password.ts";

@@ -5,6 +5,7 @@ import { activeKey, type Keyring, type SigningKey } from "../keys/signing-key.ts
 import { awaitGateways } from "./await-gateways.ts";
 import { type ActDeps, type Committed, commit } from "./commit.ts";
 import { gatewayName } from "./gateway-name.ts";
+import { keyTime } from "./key-time.ts";
 
 export interface RotationResult {
   /** The key that signs now. */
@@ -38,7 +39,7 @@ export const rotateSecretWithGrace = async (
   const published = await commit(deps, async () => {
     const before = await deps.store.control.keyring();
     refuseIfUnderWay(before, deps.clock.now());
-    const after = publish(before, fresh, deps.clock.now());
+    const after = publish(before, fresh, keyTime(deps));
     return { draft: { action: "secret.publish", subject: kid, after }, result: undefined };
   });
   try {
@@ -69,7 +70,7 @@ const activated = (deps: ActDeps, fresh: SigningKey, graceMs: number): Promise<C
   return commit(deps, async () => {
     const before = await deps.store.control.keyring();
     if (before.find((key) => key.kid === kid)?.status !== "published") throw raced();
-    const keyring = activate(before, kid, deps.clock.now(), graceMs);
+    const keyring = activate(before, kid, keyTime(deps), graceMs);
     const key = activeKey(keyring) ?? fresh;
     return { draft: { action: "secret.activate", subject: kid, after: keyring }, result: { key, keyring } };
   });

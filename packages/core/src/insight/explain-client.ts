@@ -11,6 +11,7 @@ export type ClientFindingCode =
   | "expired"
   | "no_gateway"
   | "gateway_stale"
+  | "gateway_no_room"
   | "no_login"
   | "token_superseded"
   | "token_rotated"

@@ -1,4 +1,5 @@
 import { type Client, standingOf } from "../clients/client.ts";
+import { faultWords } from "../services/fault.ts";
 import type { Outcome, UsageEvent } from "../usage/usage-event.ts";
 import type { Finding } from "./finding.ts";
 
@@ -7,7 +8,8 @@ export type RequestFindingCode =
   | `request_${Exclude<Outcome, "denied">}`
   | "request_token_refused"
   | "request_not_allowed"
-  | "request_unknown_service";
+  | "request_unknown_service"
+  | "request_no_room";
 
 export type RequestFinding = Finding<RequestFindingCode>;
 
@@ -15,6 +17,10 @@ export type RequestFinding = Finding<RequestFindingCode>;
 export const explainRequest = (event: UsageEvent, client: Client | undefined, now: number): RequestFinding => {
   const { service, status, outcome } = event;
   const took = `${Math.round(event.latencyMs)} ms`;
+  // One of a later version has no words here.
+  const words = faultWords(event.reason ?? "");
+  const because = words === undefined ? "" : `: ${words.what}`;
+  const remedy = words === undefined ? "" : ` ${words.remedy}`;
   const show = { command: `aigw service show ${service}` };
   switch (outcome) {
     case "ok":
@@ -32,23 +38,24 @@ export const explainRequest = (event: UsageEvent, client: Client | undefined, no
     case "upstream_error": {
       const message =
         event.upstreamMs === undefined
-          ? `The gateway could not get an answer from ${service} (not reachable, or not HTTP) and answered ${status}.`
+          ? `The gateway got no answer from ${service} and sent ${status}${because}.${remedy}`
           : `${service} itself answered ${status} after ${Math.round(event.upstreamMs)} ms; the gateway passed it on. Its own log knows why.`;
       return { code: "request_upstream_error", severity: "blocked", message, ...show };
     }
     case "timeout": {
-      const message = `${service} did not answer in time; the gateway gave up after ${took} with ${status}.`;
-      return {
-        code: "request_timeout",
-        severity: "blocked",
-        message,
-        command: `aigw service set ${service} --timeout 300s`,
-      };
+      const message = `${service} did not answer in time; the gateway gave up after ${took} with ${status}${because}.${remedy}`;
+      const more = { command: `aigw service set ${service} --timeout 300s` };
+      const isSlow = event.reason === undefined || event.reason === "answer_timeout";
+      return { code: "request_timeout", severity: "blocked", message, ...(isSlow ? more : show) };
     }
     case "aborted":
       return { code: "request_aborted", severity: "warning", message: aborted(event, took) };
     case "incomplete": {
-      const message = `${service} broke off or fell silent in the middle of its answer, or the gateway was stopped: after ${took} the client had ${event.bytesOut} bytes and got a broken transfer.`;
+      const what =
+        words === undefined
+          ? "broke off or fell silent in the middle of its answer, or the gateway was stopped"
+          : `did not finish its answer: ${words.what}`;
+      const message = `${service} ${what}. After ${took} the client had ${event.bytesOut} bytes and got a broken transfer.${remedy}`;
       return { code: "request_incomplete", severity: "blocked", message, ...show };
     }
     case "revoked": {
@@ -75,6 +82,11 @@ const aborted = ({ service, status, upstreamMs, bytesIn, bytesOut }: UsageEvent,
 
 const denied = (event: UsageEvent, client: Client | undefined, now: number): RequestFinding => {
   const { service, status } = event;
+  const words = faultWords(event.reason ?? "");
+  if (words !== undefined) {
+    const message = `The gateway refused it with ${status} and did not call ${service}: ${words.what}. ${words.remedy}`;
+    return { code: "request_no_room", severity: "blocked", message, command: "aigw doctor" };
+  }
   if (status === 403) {
     const message = `${event.client} was not allowed to call ${service}.`;
     const names = [...(client?.services ?? []), service].join(",");

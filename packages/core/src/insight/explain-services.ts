@@ -1,5 +1,7 @@
 import { mayCall } from "../clients/client.ts";
+import { FAULTS, faultWords } from "../services/fault.ts";
 import type { ClientFacts, ServiceStatus } from "./client-facts.ts";
+import type { ServiceFault } from "./count-faults.ts";
 import type { ClientFinding } from "./explain-client.ts";
 import { plural } from "./finding.ts";
 
@@ -15,7 +17,7 @@ export const explainServices = (facts: ClientFacts): readonly ClientFinding[] =>
       },
     ];
   }
-  return [...reachable(facts), ...refused(facts), ...failing(facts)];
+  return [...reachable(facts), ...refused(facts), ...noRoom(facts), ...failing(facts)];
 };
 
 const reachable = ({ client, services }: ClientFacts): readonly ClientFinding[] => {
@@ -40,11 +42,12 @@ const reachable = ({ client, services }: ClientFacts): readonly ClientFinding[] 
 
 const refused = ({ client, services, recent }: ClientFacts): readonly ClientFinding[] =>
   recent.flatMap(({ service, status, tally }): readonly ClientFinding[] => {
-    const calls = `${plural(tally.denied, "call")} to '${service}' in the last 15 minutes got ${status}`;
-    if (tally.denied === 0 || service === "") return [];
+    if (tally.denied === 0) return [];
+    const calls = plural(tally.denied, "call");
     if (status === 404 && !services.includes(service)) {
-      const message = `${calls}: there is no such service. Services are: ${services.join(", ")}.`;
-      return [{ code: "service_unknown", severity: "warning", message, command: `aigw service add ${service} <url>` }];
+      const message = `${calls} in the last 15 minutes got 404: there is no service of the name in their path. Services are: ${services.join(", ")}.`;
+      const command = `aigw usage tail --client ${client.name} --status 404`;
+      return [{ code: "service_unknown", severity: "warning", message, command }];
     }
     if (status !== 403 || mayCall(client, service)) return [];
     const allowed = [...(client.services ?? []), service].join(",");
@@ -52,13 +55,21 @@ const refused = ({ client, services, recent }: ClientFacts): readonly ClientFind
       {
         code: "service_not_allowed",
         severity: "warning",
-        message: `${calls}: ${client.name} is not allowed to call it.`,
+        message: `${calls} to '${service}' in the last 15 minutes got ${status}: ${client.name} is not allowed to call it.`,
         command: `aigw client set ${client.name} --services ${allowed}`,
       },
     ];
   });
 
-const failing = ({ client, lastMinute }: ClientFacts): readonly ClientFinding[] =>
+/** The gateway's own 503; a service's is no refusal. */
+const noRoom = ({ recent }: ClientFacts): readonly ClientFinding[] => {
+  const calls = recent.reduce((sum, { status, tally }) => sum + (status === 503 ? tally.denied : 0), 0);
+  if (calls === 0) return [];
+  const message = `The gateway itself had no room for ${plural(calls, "call")} in the last 15 minutes and refused ${calls === 1 ? "it" : "them"} with 503. ${FAULTS.out_of_files.remedy}`;
+  return [{ code: "gateway_no_room", severity: "warning", message, command: "aigw doctor" }];
+};
+
+const failing = ({ client, lastMinute, lastFaults }: ClientFacts): readonly ClientFinding[] =>
   [...Map.groupBy(lastMinute, ({ service }) => service)].flatMap(([service, rows]): readonly ClientFinding[] => {
     const failed = rows.filter(({ tally }) => tally.errors > 0);
     if (failed.length === 0 || !mayCall(client, service)) return [];
@@ -70,12 +81,26 @@ const failing = ({ client, lastMinute }: ClientFacts): readonly ClientFinding[] 
       {
         code: "service_failing",
         severity: errors === requests ? "blocked" : "warning",
-        message: `${service} failed ${errors} of ${requests} calls in the last minute: ${statuses}.`,
+        message: `${service} failed ${errors} of ${requests} calls in the last minute: ${statuses}.${reasons(lastFaults, service, errors)}`,
         command: failed.some(({ status }) => status === 504)
           ? `aigw service set ${service} --timeout 300s`
           : `aigw service show ${service}`,
       },
     ];
   });
+
+/** The two most frequent; a service's own errors have none. */
+const reasons = (faults: readonly ServiceFault[], service: string, errors: number): string =>
+  faults
+    .filter((fault) => fault.service === service)
+    .slice(0, 2)
+    .map(({ reason, calls }) => {
+      const words = faultWords(reason);
+      if (words === undefined) return "";
+      return ` ${calls === errors ? "Each time" : capitalised(times(calls))} ${words.what}. ${words.remedy}`;
+    })
+    .join("");
+
+const capitalised = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 const times = (count: number): string => (count === 1 ? "once" : count === 2 ? "twice" : `${count} times`);

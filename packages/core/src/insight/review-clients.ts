@@ -1,11 +1,14 @@
 import { type Client, limitOf, standingOf } from "../clients/client.ts";
+import { faultWords } from "../services/fault.ts";
 import { DAY_MS } from "../usage/report-plan.ts";
+import type { ServiceFault } from "./count-faults.ts";
 import type { Finding, When } from "./finding.ts";
 
 /** Closed and stable: scripts go by it. */
 export type ReviewCode =
   | "over_limit"
   | "near_limit"
+  | "calls_failing"
   | "expires_soon"
   | "never_used"
   | "never_proven"
@@ -25,12 +28,16 @@ export interface ReviewFacts {
   readonly lastUsedAt: ReadonlyMap<string, number>;
   /** By client name: the last 24 hours. */
   readonly lastDay: ReadonlyMap<string, DayOfUse>;
+  /** By client name: why the latest calls failed, most often first. */
+  readonly lastFaults: ReadonlyMap<string, readonly ServiceFault[]>;
 }
 
 export interface DayOfUse {
   /** Calls refused with 429. */
   readonly limited: number;
   readonly requests: number;
+  /** Calls at which the service failed. */
+  readonly errors: number;
   /** Calls admitted in the fullest clock hour. */
   readonly busiestHour: number;
 }
@@ -41,6 +48,8 @@ export const EXPIRES_SOON_DAYS = 14;
 export const LONG_GONE_DAYS = 30;
 /** Of what the limit lets through in an hour. */
 export const NEAR_LIMIT = 0.8;
+/** Of a day's calls, and so many at least. */
+export const FAILING = { share: 0.05, calls: 10 };
 
 const MINUTES_AN_HOUR = 60;
 
@@ -52,6 +61,7 @@ export const reviewClients = (facts: ReviewFacts, when: When): readonly ReviewFi
     if (standing === "expired") return longGone(client, client.expiresAt, "long_expired", facts.now, when);
     return [
       ...limits(client, facts),
+      ...failures(client, facts),
       ...expiry(client, facts, when),
       ...use(client, facts, when),
       ...password(client, facts, when),
@@ -85,6 +95,16 @@ const limits = (client: Client, { lastDay }: ReviewFacts): readonly ReviewFindin
   if (share < NEAR_LIMIT) return [];
   const message = `${name} used ${Math.round(share * 100)} % of what its limit of ${limit} in 60 s allows, over a whole hour of the last 24.`;
   return [{ ...more, code: "near_limit", message }];
+};
+
+const failures = ({ name }: Client, { lastDay, lastFaults }: ReviewFacts): readonly ReviewFinding[] => {
+  const { errors = 0, requests = 0 } = lastDay.get(name) ?? {};
+  if (errors < FAILING.calls || errors < requests * FAILING.share) return [];
+  const [most] = lastFaults.get(name) ?? [];
+  const words = most && faultWords(most.reason);
+  const lately = most && words ? ` Lately most often because of ${most.service}: ${words.what}. ${words.remedy}` : "";
+  const message = `${errors} of ${name}'s ${requests} calls in the last 24 hours got no good answer of the service.${lately}`;
+  return [{ client: name, code: "calls_failing", severity: "warning", message, command: `aigw why ${name}` }];
 };
 
 const expiry = ({ name, expiresAt }: Client, { now }: ReviewFacts, when: When): readonly ReviewFinding[] => {

@@ -1,2 +1,2 @@
 export { openSigningKey } from "./create-key.ts";
-export { activeKey, type Keyring, type SigningKey, verifies } from "./signing-key.ts";
+export { activeKey, type Keyring, type KeyTime, onWallClock, type SigningKey, verifies } from "./signing-key.ts";

@@ -1,4 +1,4 @@
-import { type Keyring, RETIRED_KEYS_KEPT, type SigningKey } from "./signing-key.ts";
+import { type Keyring, type KeyTime, RETIRED_KEYS_KEPT, type SigningKey } from "./signing-key.ts";
 
 /**
  * A gateway may sign with the old key until it has applied the activation (promised within 1 s), and such a token
@@ -14,18 +14,18 @@ export const rotateAtOnce = (keyring: Keyring, fresh: SigningKey, now: number): 
  * First half of a rotation with grace: the new key verifies everywhere before anything is signed with it. A key that a
  * killed command left published never signed anything and is retired.
  */
-export const publish = (keyring: Keyring, fresh: SigningKey, now: number): Keyring =>
+export const publish = (keyring: Keyring, fresh: SigningKey, now: KeyTime): Keyring =>
   prune([
-    ...retireOverdue(keyring, now).map((key) => (key.status === "published" ? retire(key, now) : key)),
+    ...retireOverdue(keyring, now).map((key) => (key.status === "published" ? retire(key, now.wall) : key)),
     { ...fresh, status: "published" },
   ]);
 
 /** Second half: the published key signs, the one that signed verifies for `graceMs` more. */
-export const activate = (keyring: Keyring, kid: string, now: number, graceMs: number): Keyring =>
+export const activate = (keyring: Keyring, kid: string, now: KeyTime, graceMs: number): Keyring =>
   retireOverdue(keyring, now).map((key): SigningKey => {
-    if (key.kid === kid) return { ...key, status: "active", activatedAt: now };
-    if (key.status === "active") return { ...key, status: "retiring", verifyUntil: now + graceMs + GRACE_MARGIN_MS };
-    return key;
+    if (key.kid === kid) return { ...key, status: "active", activatedAt: now.wall };
+    if (key.status !== "active") return key;
+    return { ...key, status: "retiring", verifyUntil: Math.ceil(now.steady) + graceMs + GRACE_MARGIN_MS };
   });
 
 /** Takes a published key back, when a gateway did not confirm it. */
@@ -37,10 +37,10 @@ const retire = (key: SigningKey, now: number): SigningKey => {
   return { ...rest, status: "retired", retiredAt: key.retiredAt ?? now };
 };
 
-const retireOverdue = (keyring: Keyring, now: number): Keyring =>
+const retireOverdue = (keyring: Keyring, now: KeyTime): Keyring =>
   keyring.map((key) =>
-    key.status === "retiring" && key.verifyUntil !== undefined && key.verifyUntil <= now
-      ? { ...retire(key, now), verifyUntil: key.verifyUntil }
+    key.status === "retiring" && key.verifyUntil !== undefined && key.verifyUntil <= now.steady
+      ? { ...retire(key, now.wall), verifyUntil: key.verifyUntil }
       : key,
   );
 

@@ -14,7 +14,7 @@ export interface SigningKey {
   readonly sealedSecret?: string;
   readonly createdAt: number;
   readonly activatedAt?: number;
-  /** Only on `retiring`: milliseconds since the epoch. */
+  /** Only on `retiring`: by the store's steady time, as tokens are judged; see {@link onWallClock}. */
   readonly verifyUntil?: number;
   readonly retiredAt?: number;
 }
@@ -27,8 +27,20 @@ export const RETIRED_KEYS_KEPT = 20;
 
 export const activeKey = (keyring: Keyring): SigningKey | undefined => keyring.find((key) => key.status === "active");
 
-/** @param now milliseconds since the epoch */
+/** @param now steady milliseconds of the store, as tokens are judged by */
 export const verifies = (key: SigningKey, now: number): boolean =>
   key.status === "active" ||
   key.status === "published" ||
   (key.status === "retiring" && key.verifyUntil !== undefined && now < key.verifyUntil);
+
+/** One moment by both clocks, milliseconds since the epoch: by the wall clock it is shown, by the store's time judged. */
+export interface KeyTime {
+  readonly wall: number;
+  readonly steady: number;
+}
+
+/** With `verifyUntil` as the wall clock will show it then, unless somebody sets it. */
+export const onWallClock = (keyring: Keyring, { wall, steady }: KeyTime): Keyring =>
+  keyring.map((key) =>
+    key.verifyUntil === undefined ? key : { ...key, verifyUntil: Math.round(key.verifyUntil + wall - steady) },
+  );

@@ -1,3 +1,4 @@
+import type { VersionedWindow } from "../store/store.ts";
 import {
   counted,
   EMPTY_WINDOW,
@@ -34,6 +35,8 @@ export interface Holding {
   leaseUntil: number;
   /** Admitted while the store was away; written with the next permit. */
   unsaved: readonly Spent[];
+  /** Those of them that a write has carried whose end is not known: it may have been stored, or may yet be. */
+  inDoubt: Set<Spent>;
   refusedUntil: number;
   /** Somebody else may have given permits back since it was read. */
   outdated: boolean;
@@ -47,6 +50,9 @@ export interface Terms {
   readonly windowMs: number;
 }
 
+/** Up to this limit every permit is granted by the store one by one; above it, in bundles of a sixtieth. */
+export const SINGLE_PERMIT_LIMIT = 120;
+
 export const newHolding = (limit: number): Holding => ({
   version: 0,
   window: EMPTY_WINDOW,
@@ -56,6 +62,7 @@ export const newHolding = (limit: number): Holding => ({
   leaseLastUse: 0,
   leaseUntil: 0,
   unsaved: [],
+  inDoubt: new Set(),
   refusedUntil: 0,
   outdated: false,
   turn: undefined,
@@ -65,6 +72,29 @@ export const endLease = (holding: Holding): void => {
   holding.leaseLeft = 0;
   holding.leaseUsed = 0;
   holding.leaseUntil = 0;
+};
+
+/**
+ * Takes over what the store has. A write whose end was not known may have been stored after all: what it carried is then
+ * in the window, and counts once.
+ */
+export const takeOver = (holding: Holding, found: VersionedWindow | undefined, holder: string): void => {
+  const { version, window } = found ?? { version: 0, window: EMPTY_WINDOW };
+  holding.version = version;
+  holding.window = window;
+  holding.outdated = false;
+  const stored = [...window.spent];
+  holding.unsaved = holding.unsaved.filter((entry) => {
+    const index = stored.findIndex(([at, count]) => at === entry[0] && count === entry[1]);
+    if (index < 0 || !holding.inDoubt.has(entry)) return true;
+    stored.splice(index, 1);
+    return false;
+  });
+  if (window.leases.some((lease) => lease.holder === holder && lease.until === holding.leaseUntil)) return;
+  // Our lease ran out and somebody else has already counted it as spent, or a write in doubt has. That one may have taken
+  // the next lease, of which nothing was handed out.
+  endLease(holding);
+  holding.window = giveBack(window, holder, undefined);
 };
 
 /** The window as it stands at `now`, with what this instance did and has not written yet. */
@@ -93,4 +123,24 @@ export const admitted = (holding: Holding, now: number, { windowMs }: Terms): Pe
 export const refused = (holding: Holding, now: number, terms: Terms): Permit => {
   const freeAt = nextFreeAt(currentWindow(holding, now, terms), holding.limit, terms.windowMs);
   return { admitted: false, limit: holding.limit, remaining: 0, resetMs: Math.max(1, freeAt - now), at: now };
+};
+
+const UNSAVED_STEP_MS = 1_000;
+
+/**
+ * One more permit that could not be written. Those of one second count together, as of the last of them: an outage
+ * costs a client with a large limit a minute's 60 entries, not one for each of its calls.
+ */
+export const withUnsaved = (
+  { unsaved, inDoubt, limit }: Holding,
+  now: number,
+  windowMs: number,
+): Holding["unsaved"] => {
+  const counting = unsaved.filter(([at]) => now - at < windowMs);
+  const last = counting.at(-1);
+  const step = (at: number): number => Math.floor(at / UNSAVED_STEP_MS);
+  const together = limit > SINGLE_PERMIT_LIMIT && last !== undefined && step(last[0]) === step(now);
+  // What is in doubt is to be found again as it was.
+  if (!together || inDoubt.has(last)) return [...counting, [now, 1]];
+  return [...counting.slice(0, -1), [now, last[1] + 1]];
 };

@@ -1,17 +1,20 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { isAigwError, isStoreFault } from "../errors.ts";
+import { inTime, isSilence, REQUEST_PATIENCE_MS } from "../store/in-time.ts";
 import type { MaybePromise, TrafficStore, VersionedWindow } from "../store/store.ts";
-import { admitted, currentWindow, endLease, type Holding, newHolding, type Permit, refused } from "./holding.ts";
 import {
-  counted,
-  EMPTY_WINDOW,
-  lend,
-  nextFreeAt,
-  oldestFreeAt,
-  type PermitWindow,
-  spend,
-  unspend,
-} from "./permit-window.ts";
+  admitted,
+  currentWindow,
+  endLease,
+  type Holding,
+  newHolding,
+  type Permit,
+  refused,
+  SINGLE_PERMIT_LIMIT,
+  takeOver,
+  withUnsaved,
+} from "./holding.ts";
+import { counted, lend, nextFreeAt, oldestFreeAt, type PermitWindow, spend, unspend } from "./permit-window.ts";
 
 export interface LimiterOptions {
   readonly store: Pick<TrafficStore, "steadyNow" | "permitWindow" | "setPermitWindow">;
@@ -22,8 +25,6 @@ export interface LimiterOptions {
   readonly bundles: boolean;
 }
 
-/** Up to this limit every permit is granted by the store one by one; above it, in bundles of a sixtieth. */
-export const SINGLE_PERMIT_LIMIT = 120;
 const LEASE_MS = 2_000;
 /** While somebody else holds a lease, a refusal may be out of date as soon as they give back what they did not use. */
 const REFUSAL_WITH_LEASES_MS = 250;
@@ -42,6 +43,8 @@ export class Limiter {
   readonly #holdings = new Map<string, Holding>();
   #storeAway = false;
   #storeAwayUntil = 0;
+  /** A store that did not answer is not asked before it, not even to read: every caller would wait as long again. */
+  #silentUntil = 0;
   /** One key finds out for all when the lock is free: every try blocks the thread for the busy timeout. */
   #lockFree: Promise<void> | undefined;
 
@@ -107,10 +110,11 @@ export class Limiter {
     }
   }
 
-  /** Gives unused permits back, so that a restart costs clients nothing. Best effort. */
+  /** Gives unused permits back, so that a restart costs clients nothing. Best effort: a store that is away is left. */
   async close(): Promise<void> {
     for (const [key, holding] of this.#holdings) {
       await holding.turn;
+      if (this.#storeAwayUntil > this.#options.store.steadyNow()) break;
       if (holding.leaseUntil === 0 && holding.unsaved.length === 0) continue;
       const window = currentWindow(holding, this.#options.store.steadyNow(), this.#options);
       await this.#write(
@@ -165,7 +169,12 @@ export class Limiter {
         }
         return admitted(holding, now, this.#options);
       },
-      admitHere,
+      () => {
+        const permit = admitHere();
+        const entry = holding.unsaved.at(-1);
+        if (bundle === 1 && entry !== undefined) holding.inDoubt.add(entry);
+        return permit;
+      },
     );
   }
 
@@ -194,24 +203,25 @@ export class Limiter {
         holding.window = next;
         endLease(holding);
         holding.unsaved = [];
+        holding.inDoubt.clear();
       }
       return then(ok);
+    };
+    const unsettled = (): MaybePromise<T> => {
+      holding.inDoubt = new Set(holding.unsaved);
+      return onFault();
     };
     return this.#guarded(
       holding,
       () => this.#options.store.setPermitWindow(key, holding.version, next),
       settled,
-      onFault,
+      unsettled,
     );
   }
 
   #reload<T>(key: string, holding: Holding, then: () => MaybePromise<T>): MaybePromise<T> {
     const loaded = (found: VersionedWindow | undefined): MaybePromise<T> => {
-      holding.version = found?.version ?? 0;
-      holding.window = found?.window ?? EMPTY_WINDOW;
-      holding.outdated = false;
-      // Our lease ran out and somebody else has already counted it as spent.
-      if (!holding.window.leases.some((lease) => lease.holder === this.#options.holder)) endLease(holding);
+      takeOver(holding, found, this.#options.holder);
       return then();
     };
     const storeAway = (): MaybePromise<T> => {
@@ -236,15 +246,20 @@ export class Limiter {
       if (!isStoreFault(error)) throw error;
       this.#storeAway = true;
       this.#storeAwayUntil = this.#options.store.steadyNow() + STORE_RETRY_MS;
+      if (isSilence(error)) this.#silentUntil = this.#storeAwayUntil;
       return onFault();
     };
+    if (this.#silentUntil !== 0) {
+      if (this.#options.store.steadyNow() < this.#silentUntil) return onFault();
+      this.#silentUntil = 0;
+    }
     let answer: MaybePromise<A>;
     try {
-      answer = this.#lockFree === undefined ? call() : this.#lockFree.then(call);
+      answer = inTime(this.#lockFree === undefined ? call() : this.#lockFree.then(call), REQUEST_PATIENCE_MS);
     } catch (error) {
       if (this.#storeAway || !isAigwError(error, "store_locked")) return fault(error);
       const waiting = this.#waitForLock(call);
-      answer = waiting;
+      answer = inTime(waiting, REQUEST_PATIENCE_MS);
       this.#lockFree = waiting
         .then(() => undefined)
         .finally(() => {
@@ -265,7 +280,7 @@ export class Limiter {
     for (;;) {
       await delay(LOCK_RETRY_MS);
       try {
-        return await call();
+        return await inTime(call(), REQUEST_PATIENCE_MS);
       } catch (error) {
         if (!isAigwError(error, "store_locked") || performance.now() > end) throw error;
       }
@@ -277,17 +292,3 @@ export class Limiter {
     return then();
   }
 }
-
-const UNSAVED_STEP_MS = 1_000;
-
-/**
- * One more permit that could not be written. Those of one second count together, as of the last of them: an outage
- * costs a client with a large limit a minute's 60 entries, not one for each of its calls.
- */
-const withUnsaved = ({ unsaved, limit }: Holding, now: number, windowMs: number): Holding["unsaved"] => {
-  const counting = unsaved.filter(([at]) => now - at < windowMs);
-  const last = counting.at(-1);
-  const step = (at: number): number => Math.floor(at / UNSAVED_STEP_MS);
-  if (limit <= SINGLE_PERMIT_LIMIT || last === undefined || step(last[0]) !== step(now)) return [...counting, [now, 1]];
-  return [...counting.slice(0, -1), [now, last[1] + 1]];
-};

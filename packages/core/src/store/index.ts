@@ -1,3 +1,4 @@
+export { inTime, isSilence, REQUEST_PATIENCE_MS, WORK_PATIENCE_MS } from "./in-time.ts";
 export type { BackupFacts, BackupOptions, StoreFile, StoreInspection } from "./maintenance.ts";
 export {
   type OpenedControl,

@@ -80,7 +80,7 @@ export const openControl = async (url: string, options: OpenStoreOptions): Promi
   const { path } = parseStoreUrl(url);
   const { SqliteControl } = await import("./sqlite/control.ts");
   const control = SqliteControl.open(path, options.busyTimeoutMs ?? DEFAULT_BUSY_TIMEOUT_MS);
-  return { control, keyCheck: control.keyCheck, close: async () => control.database.close() };
+  return { control, keyCheck: control.keyCheck, close: async () => control.close() };
 };
 
 /**

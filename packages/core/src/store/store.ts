@@ -72,8 +72,13 @@ export interface Instance {
   readonly appliedRev: number;
   /** Mean over the last 10 s. */
   readonly requestsPerSecond: number;
-  /** Usage events lost since it started, because they could not be stored; 0 in health. */
+  /** Requests whose usage was lost since it started, because it could not be stored; 0 in health. */
   readonly droppedUsage: number;
+  /**
+   * Its file descriptors: open now, the most there may be, and how many connections and calls were refused for want of
+   * them since it started. Absent where the limit cannot be read, and in older records.
+   */
+  readonly openFiles?: { readonly used: number; readonly limit: number; readonly refused: number };
   /** Who sends forwarded fields without being trusted. Absent in older records. */
   readonly untrustedForwarders?: readonly UntrustedForwarder[];
 }
@@ -93,7 +98,7 @@ export interface TokenIssue {
   readonly clientId: string;
   readonly kid: string;
   readonly epoch: number;
-  /** Milliseconds since the epoch. */
+  /** By the store's steady time, milliseconds. */
   readonly issuedAt: number;
   readonly expiresAt: number;
 }
@@ -139,12 +144,12 @@ export interface TrafficStore {
   pruneUsage(before: number, limit: number): MaybePromise<UsageSlice>;
 
   recordTokens(issues: readonly TokenIssue[]): MaybePromise<void>;
-  /** Issues not yet expired at `now` (milliseconds since the epoch). */
+  /** Issues not yet expired at `now` (steady). */
   liveTokens(now: number): MaybePromise<readonly TokenIssue[]>;
 
   /**
    * Milliseconds on a clock shared by all users of this store, unaffected by setting the wall clock, and not going back
-   * over restarts. The time base of permits and instances. Costs no I/O.
+   * over restarts; as near to the wall clock as that allows. The time base of tokens, permits and instances. Costs no I/O.
    */
   steadyNow(): number;
   permitWindow(key: string): MaybePromise<VersionedWindow | undefined>;

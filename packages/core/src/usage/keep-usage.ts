@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { inTime } from "../store/in-time.ts";
 import type { TrafficStore, UsageSlice } from "../store/store.ts";
 import { DAY_MS } from "./report-plan.ts";
 
@@ -24,6 +25,8 @@ export interface KeptUsage {
 const FOLD_SLICE = 2_000;
 const PRUNE_SLICE = 100;
 const SHORTEST_PAUSE_MS = 1;
+/** A slice takes milliseconds; one that is not answered in this time ends the work, which is begun anew another time. */
+const SLICE_TIMEOUT_MS = 60_000;
 /** With more than so many events at once, folding does not keep pace: slow reports are worse then than short waits. */
 const BEHIND = 5_000;
 
@@ -34,7 +37,9 @@ const BEHIND = 5_000;
 export const keepUsage = async (options: KeepUsageOptions): Promise<KeptUsage> => {
   const { traffic, before, shares, longestMs, onPruned } = options;
   const foldShare = (done: number): number => (done < BEHIND ? shares.fold : shares.behind);
-  const unfolded = await inSlices(options, longestMs?.fold, foldShare, () => traffic.foldUsage(FOLD_SLICE));
+  const unfolded = await inSlices(options, longestMs?.fold, foldShare, () =>
+    inTime(traffic.foldUsage(FOLD_SLICE), SLICE_TIMEOUT_MS),
+  );
   if (before === undefined) return { pruned: 0, more: unfolded };
   let pruned = 0;
   const unpruned = await inSlices(
@@ -42,7 +47,7 @@ export const keepUsage = async (options: KeepUsageOptions): Promise<KeptUsage> =
     longestMs?.prune,
     () => shares.prune,
     async () => {
-      const slice = await traffic.pruneUsage(before, PRUNE_SLICE);
+      const slice = await inTime(traffic.pruneUsage(before, PRUNE_SLICE), SLICE_TIMEOUT_MS);
       pruned += slice.events;
       if (slice.events > 0) await onPruned?.(pruned);
       return slice;

@@ -20,7 +20,7 @@ export interface UsageEvent {
   readonly at: number;
   /** The client's name. */
   readonly client: string;
-  /** The service asked for, as far as it is a valid service name; else empty. */
+  /** The service that was called; of a refused call the one asked for, or empty when there was no such service then. */
   readonly service: string;
   readonly method: string;
   /** Without the query. */

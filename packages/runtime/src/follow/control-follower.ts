@@ -1,9 +1,9 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { Client, Clock, ControlStore, MaybePromise, Sealer, Service } from "@aigw/core";
 import { type Change, type ControlState, emptyControlState, fold } from "@aigw/core/changes";
 import { AigwError, isStoreFault } from "@aigw/core/errors";
 import { openSigningKey, type SigningKey } from "@aigw/core/keys";
 import { openHeaders } from "@aigw/core/services";
+import { inTime, isSilence, REQUEST_PATIENCE_MS } from "@aigw/core/store";
 import type { VerifyingKey } from "@aigw/core/tokens";
 import type { Upstream } from "../proxy/call.ts";
 
@@ -16,8 +16,13 @@ const POLL_MS = 50;
 const PAGE = 1_000;
 /** A request that comes later than this after the last look (the process was suspended) looks itself first. */
 const LOOK_AGAIN_MS = 500;
-/** An engine that does not answer counts as away; less than LOOK_AGAIN_MS, so that requests need not wait for it. */
-const LOOK_TIMEOUT_MS = 300;
+/**
+ * An engine that does not answer counts as away. Two of these and a poll are less than LOOK_AGAIN_MS, so that while the
+ * log is not read requests need not wait for it.
+ */
+const LOOK_TIMEOUT_MS = 200;
+/** Everything there is, of a hundred thousand clients, comes later than one answer. */
+const LOAD_TIMEOUT_MS = 10_000;
 
 export interface FollowerOptions {
   readonly control: ControlStore;
@@ -46,6 +51,8 @@ export class ControlFollower {
   #looking: Promise<void> | undefined;
   /** The look after the one under way. */
   #nextLook: Promise<void> | undefined;
+  /** Everything, asked for anew; a look that it does not reach leaves it to the next one. */
+  #loading: { readonly askedAt: number; readonly state: MaybePromise<ControlState> } | undefined;
   /** Everything up to it is in force: opened, and what it forbids cut. */
   #appliedRev = 0;
   /** A change could not be opened, so the state is neither the old nor the new one. */
@@ -57,9 +64,9 @@ export class ControlFollower {
     this.#options = options;
   }
 
-  /** @throws AigwError when the state cannot be loaded: a gateway never starts blind */
+  /** @throws AigwError when the state cannot be loaded in 10 s: a gateway never starts blind */
   async start(): Promise<void> {
-    await this.#load();
+    await this.#load(LOAD_TIMEOUT_MS);
     this.#timer = setInterval(() => void (this.#looking ?? this.#look()), POLL_MS);
   }
 
@@ -131,10 +138,19 @@ export class ControlFollower {
 
   /**
    * Looks at the log now instead of at the next poll: for a login, and before a token of somebody new is refused, so that
-   * an act that is done is in force for whoever comes next. A look under way may have read the log before that act, so
-   * its callers share the next one.
+   * an act that is done is in force for whoever comes next. Returns after 250 ms also when the look has not come to an
+   * end. Never rejects.
    */
-  refresh(): Promise<void> {
+  async refresh(): Promise<void> {
+    try {
+      await inTime(this.#freshLook(), REQUEST_PATIENCE_MS);
+    } catch (error) {
+      if (!isSilence(error)) throw error;
+    }
+  }
+
+  /** A look under way may have read the log before the act in question, so its callers share the next one. */
+  #freshLook(): Promise<void> {
     if (this.#looking === undefined) return this.#look();
     this.#nextLook ??= this.#looking.then(() => {
       this.#nextLook = undefined;
@@ -153,11 +169,14 @@ export class ControlFollower {
   async #catchUp(): Promise<void> {
     const asked = this.#options.clock.monotonic();
     try {
-      const head = await inTime(this.#options.control.head());
+      const head = await inTime(this.#options.control.head(), LOOK_TIMEOUT_MS);
       // A log that went back is another log: somebody put a backup in its place.
-      if (head < this.#state.rev || this.#torn) await this.#load();
-      else if (head > this.#state.rev) await this.#applyUpTo(head);
-      this.#freshAt = asked;
+      if (head < this.#state.rev || this.#torn) await this.#load(LOOK_TIMEOUT_MS);
+      else {
+        // Also when a look that was broken off has already read up to it.
+        if (head > this.#appliedRev) await this.#applyUpTo(head);
+        this.#freshAt = asked;
+      }
       if (this.#faulty) this.#options.onRecovered();
       this.#faulty = false;
     } catch (error) {
@@ -174,9 +193,10 @@ export class ControlFollower {
 
   async #applyUpTo(head: number): Promise<void> {
     while (this.#state.rev < head) {
-      const changes = await this.#options.control.changesAfter(this.#state.rev, PAGE);
-      if (changes.length === 0) break;
+      const changes = await inTime(this.#options.control.changesAfter(this.#state.rev, PAGE), LOOK_TIMEOUT_MS);
+      if (changes.length === 0) throw incomplete();
       for (const change of changes) {
+        if (change.rev !== this.#state.rev + 1) throw incomplete();
         fold(this.#state, change);
         this.#open(change);
       }
@@ -190,14 +210,24 @@ export class ControlFollower {
     this.#options.onApplied();
   }
 
-  async #load(): Promise<void> {
-    const asked = this.#options.clock.monotonic();
-    this.#state = await this.#options.control.snapshot();
+  async #load(patienceMs: number): Promise<void> {
+    const now = this.#options.clock.monotonic();
+    if (this.#loading === undefined || now - this.#loading.askedAt >= LOAD_TIMEOUT_MS) {
+      this.#loading = { askedAt: now, state: this.#options.control.snapshot() };
+    }
+    const { askedAt, state } = this.#loading;
+    try {
+      this.#state = await inTime(state, patienceMs);
+      this.#loading = undefined;
+    } catch (error) {
+      if (!isSilence(error)) this.#loading = undefined;
+      throw error;
+    }
     this.#openKeyring();
     this.#upstreams = new Map();
     for (const name of this.#state.services.keys()) this.#openService(name);
-    this.#freshAt = asked;
-    this.#lookedAt = asked;
+    this.#freshAt = askedAt;
+    this.#lookedAt = askedAt;
     this.#applied();
   }
 
@@ -233,16 +263,9 @@ export class ControlFollower {
   }
 }
 
-const inTime = async <T>(answer: MaybePromise<T>): Promise<T> => {
-  if (!(answer instanceof Promise)) return answer;
-  const timeout = new AbortController();
-  const late = delay(LOOK_TIMEOUT_MS, undefined, { signal: timeout.signal }).then(() => {
-    throw new AigwError("store_unavailable", "The store does not answer.");
-  });
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    late.catch(() => undefined);
-    timeout.abort();
-  }
-};
+/** It names a revision that it does not show: to go on from there would skip somebody's revocation. */
+const incomplete = (): AigwError =>
+  new AigwError(
+    "store_unavailable",
+    "The store does not show every change that it says it has. Look at it again soon.",
+  );

@@ -1,8 +1,11 @@
 import type { Clock, Instance, TrafficStore } from "@aigw/core";
+import { inTime } from "@aigw/core/store";
 
 const HEARTBEAT_MS = 1_000;
 /** A store that is locked costs the thread its busy timeout at every try. */
 const RETRY_MS = 250;
+/** A report that is not answered is not the last one that can be sent. */
+const REPORT_TIMEOUT_MS = 1_000;
 const RATE_SECONDS = 10;
 
 export interface ReporterOptions {
@@ -10,7 +13,7 @@ export interface ReporterOptions {
   readonly clock: Clock;
   readonly identity: Pick<Instance, "id" | "address" | "hostname" | "worker" | "pid" | "version">;
   /** What changes, asked for at every report. */
-  readonly current: () => Pick<Instance, "state" | "appliedRev" | "droppedUsage" | "untrustedForwarders">;
+  readonly current: () => Pick<Instance, "state" | "appliedRev" | "droppedUsage" | "openFiles" | "untrustedForwarders">;
   readonly onFault: (error: unknown) => void;
 }
 
@@ -70,12 +73,13 @@ export class InstanceReporter {
     clearTimeout(this.#retry);
     if (this.#retired) return;
     try {
-      await this.#options.traffic.reportInstance({
+      const report = this.#options.traffic.reportInstance({
         ...this.#options.identity,
         ...this.#options.current(),
         startedAt: this.#startedAt,
         requestsPerSecond: this.#rate(),
       });
+      await inTime(report, REPORT_TIMEOUT_MS);
       this.#faulty = false;
     } catch (error) {
       if (!this.#faulty) this.#options.onFault(error);
@@ -92,7 +96,7 @@ export class InstanceReporter {
     await this.#sending;
     clearTimeout(this.#retry);
     try {
-      await this.#options.traffic.retireInstance(this.#options.identity.id);
+      await inTime(this.#options.traffic.retireInstance(this.#options.identity.id), REPORT_TIMEOUT_MS);
     } catch (error) {
       this.#options.onFault(error);
     }

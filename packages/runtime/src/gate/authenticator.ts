@@ -21,7 +21,7 @@ const INVALID: Authentication = { kind: "invalid" };
 export interface AuthenticatorOptions {
   readonly follower: ControlFollower;
   readonly realm: TokenRealm;
-  /** Milliseconds since the epoch, not following jumps of the clock: for tokens. */
+  /** The store's time, which follows no jump of the clock: for tokens and for the grace of a rotation. */
   readonly tokenNow: () => number;
   /** Milliseconds since the epoch: for the dates an admin set. */
   readonly wallNow: () => number;
@@ -51,10 +51,7 @@ export class Authenticator {
     if (client === undefined) return INVALID;
     const key = follower.key(claims.kid);
     const now = this.#options.tokenNow();
-    const alive =
-      key !== undefined &&
-      verifies(key.record, Math.min(now, this.#options.wallNow())) &&
-      claims.expiresAt * 1000 > now;
+    const alive = key !== undefined && verifies(key.record, now) && claims.expiresAt * 1000 > now;
     if (alive && client.epoch === claims.epoch && this.standing(client) === "active") {
       return { kind: "ok", client, claims };
     }

@@ -2,11 +2,12 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { endOfService } from "../api-target.ts";
 import type { CorsAnswer } from "../cors/cors-answer.ts";
 import type { GatewayRequest } from "../gateway-env.ts";
+import type { CallMeterOptions } from "../metering/call-meter.ts";
 import type { Identified } from "../peer/callers.ts";
 import type { Call, CallResult, Upstream } from "../proxy/call.ts";
 
 export interface PreflightCallDeps {
-  readonly onUpstreamFailure: (call: { readonly requestId: string; readonly service: string }, error: Error) => void;
+  readonly onFault: CallMeterOptions["onFault"];
 }
 
 /** What a preflight consists of. Anything else would be somebody's way to make a service do something without a token. */
@@ -30,13 +31,13 @@ export class PreflightCall implements Call, Identified {
   readonly expectsContinue = false;
   readonly cors: CorsAnswer;
   readonly claims = undefined;
-  readonly #onUpstreamFailure: PreflightCallDeps["onUpstreamFailure"];
+  readonly #onFault: PreflightCallDeps["onFault"];
 
   constructor(
     { incoming, outgoing, target, requestId, cors }: GatewayRequest,
     service: string,
     upstream: Upstream,
-    { onUpstreamFailure }: PreflightCallDeps,
+    { onFault }: PreflightCallDeps,
   ) {
     incoming.rawHeaders = incoming.rawHeaders.filter((_, index, raw) => FIELDS.test(raw[index - (index % 2)] ?? ""));
     this.incoming = incoming;
@@ -46,10 +47,10 @@ export class PreflightCall implements Call, Identified {
     this.rest = target.slice(endOfService(target));
     this.requestId = requestId;
     this.cors = cors;
-    this.#onUpstreamFailure = onUpstreamFailure;
+    this.#onFault = onFault;
   }
 
-  onEnd({ error }: CallResult): void {
-    if (error !== undefined) this.#onUpstreamFailure(this, error);
+  onEnd({ fault, error }: CallResult): void {
+    if (fault !== undefined) this.#onFault(this, fault, error);
   }
 }

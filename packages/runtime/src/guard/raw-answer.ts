@@ -9,6 +9,13 @@ const LINGER_MS = 500;
  * left open for a moment, so that unread bytes do not turn the close into a reset that takes the answer away.
  */
 export const answerRaw = (socket: Duplex, problem: Problem, fields: readonly string[] = []): void => {
+  socket.end(rawAnswer(problem, fields));
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.once("close", () => clearTimeout(timer));
+};
+
+/** @param fields lines such as `Allow: GET` */
+export const rawAnswer = (problem: Problem, fields: readonly string[]): string => {
   const { status } = PROBLEMS[problem.code];
   const body = problemBody(problem);
   const lines = [
@@ -19,7 +26,5 @@ export const answerRaw = (socket: Duplex, problem: Problem, fields: readonly str
     ...fields,
     "Connection: close",
   ];
-  socket.end(`${lines.join("\r\n")}\r\n\r\n${body}`);
-  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
-  socket.once("close", () => clearTimeout(timer));
+  return `${lines.join("\r\n")}\r\n\r\n${body}`;
 };

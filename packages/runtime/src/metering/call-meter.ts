@@ -1,5 +1,7 @@
 import type { Clock, Outcome, UsageEvent } from "@aigw/core";
+import type { Fault } from "@aigw/core/services";
 import type { CallStats } from "./call-stats.ts";
+import { Refusals } from "./refusals.ts";
 import type { UsageRecorder } from "./usage-recorder.ts";
 
 /** A request whose usage is being measured. */
@@ -20,7 +22,8 @@ export interface Ended {
   readonly upstreamMs?: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
-  /** Why the upstream failed, for the log only. */
+  /** Why there was no whole answer, and for the log only what the system said. */
+  readonly fault?: Fault;
   readonly error?: Error;
 }
 
@@ -32,27 +35,38 @@ export interface CallMeterOptions {
   readonly recorder: UsageRecorder;
   readonly stats: CallStats;
   readonly instanceId: string;
+  /** A name that a client made up must not be kept for good. */
+  readonly isService: (name: string) => boolean;
   readonly onRequest: () => void;
-  /** Why a call was answered with 502 or broken off by the upstream. */
-  readonly onUpstreamFailure: (call: Pick<Metered, "requestId" | "service">, error: Error) => void;
+  /** An event was handed to the recorder: fewer than requests. */
+  readonly onEvent: () => void;
+  /** Why a call was answered with 502 or 504, or broken off by the upstream. */
+  readonly onFault: (call: Pick<Metered, "requestId" | "service">, fault: Fault, error: Error | undefined) => void;
 }
 
 /** Turns requests into usage events. */
 export class CallMeter {
   readonly #clock: Clock;
-  readonly #recorder: UsageRecorder;
+  readonly #record: (event: UsageEvent) => void;
+  readonly #refusals: Refusals;
+  readonly #isService: (name: string) => boolean;
   readonly #instanceId: string;
   readonly #onRequest: () => void;
-  readonly #onUpstreamFailure: CallMeterOptions["onUpstreamFailure"];
+  readonly #onFault: CallMeterOptions["onFault"];
   readonly #stats: CallStats;
   #count = 0;
 
   constructor(options: CallMeterOptions) {
     this.#clock = options.clock;
-    this.#recorder = options.recorder;
+    this.#record = (event) => {
+      options.onEvent();
+      options.recorder.record(event);
+    };
+    this.#refusals = new Refusals(this.#record);
+    this.#isService = options.isService;
     this.#instanceId = options.instanceId;
     this.#onRequest = options.onRequest;
-    this.#onUpstreamFailure = options.onUpstreamFailure;
+    this.#onFault = options.onFault;
     this.#stats = options.stats;
   }
 
@@ -64,15 +78,19 @@ export class CallMeter {
 
   end(metered: Metered, client: string, ended: Ended): void {
     this.#count += 1;
-    if (ended.error !== undefined) this.#onUpstreamFailure(metered, ended.error);
+    if (ended.fault !== undefined) this.#onFault(metered, ended.fault, ended.error);
     const { at, start, method, path, service, requestId } = metered;
-    const latencyMs = round(this.#clock.monotonic() - start);
-    this.#stats.of(service).record(ended.outcome, ended.status, latencyMs, ended.upstreamMs);
+    const { outcome } = ended;
+    const now = this.#clock.monotonic();
+    const latencyMs = round(now - start);
+    // What was forwarded went to a service, which may have been removed since.
+    const refused = outcome === "denied" || outcome === "limited";
+    this.#stats.of(service).record(outcome, ended.status, latencyMs, ended.upstreamMs);
     const event: UsageEvent = {
       id: `${this.#instanceId}.${this.#count.toString(36)}`,
       at,
       client,
-      service: /^[a-z0-9][a-z0-9-]{0,31}$/.test(service) ? service : "",
+      service: refused && !this.#isService(service) ? "" : service,
       method,
       path: path.length > MAX_PATH ? `${path.slice(0, MAX_PATH)}…` : path,
       status: ended.status,
@@ -80,9 +98,21 @@ export class CallMeter {
       bytesIn: ended.bytesIn,
       bytesOut: ended.bytesOut,
       requestId,
-      outcome: ended.outcome,
+      outcome,
+      ...(ended.fault && { reason: ended.fault }),
     };
-    this.#recorder.record(ended.upstreamMs === undefined ? event : { ...event, upstreamMs: round(ended.upstreamMs) });
+    if (refused) this.#refusals.take(event, now);
+    else this.#record(ended.upstreamMs === undefined ? event : { ...event, upstreamMs: round(ended.upstreamMs) });
+  }
+
+  /** Hands over what is gathered: at the end, before the recorder is closed. */
+  flush(): void {
+    this.#refusals.flush();
+  }
+
+  /** Forgets clients that were refused more than a minute ago. */
+  prune(): void {
+    this.#refusals.prune(this.#clock.monotonic());
   }
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { TokenIssue, TrafficStore, UsageEvent } from "@aigw/core";
+import type { MaybePromise, TokenIssue, TrafficStore, UsageEvent } from "@aigw/core";
+import { inTime, WORK_PATIENCE_MS } from "@aigw/core/store";
 
 const LOOK_MS = 25;
 /** With one look more, the most that a kill may cost; a store that is busy for a moment has as much again to take them. */
@@ -39,6 +40,8 @@ export class UsageRecorder {
   /** Since when something waits to be stored; Infinity: nothing does. */
   #heldSince = Number.POSITIVE_INFINITY;
   #faults = 0;
+  /** Everything ends by then; Infinity: nobody has asked for that. */
+  #closeBy = Number.POSITIVE_INFINITY;
   #flushing: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -53,7 +56,7 @@ export class UsageRecorder {
     }, LOOK_MS);
   }
 
-  /** Events that could neither be stored nor held. */
+  /** Requests whose events could neither be stored nor held. */
   get dropped(): number {
     return this.#dropped;
   }
@@ -65,7 +68,7 @@ export class UsageRecorder {
 
   record(event: UsageEvent): void {
     if (this.#events.length >= HELD_EVENTS) {
-      this.#dropped += 1;
+      this.#dropped += event.count ?? 1;
       return;
     }
     const held = this.#events.push(event);
@@ -92,18 +95,17 @@ export class UsageRecorder {
     return this.#flushing;
   }
 
-  /** Stops and stores the rest. @returns how many events were lost in all */
+  /** Stops and stores the rest, in 5 s at most. @returns how many requests were lost in all */
   async close(): Promise<number> {
     clearInterval(this.#timer);
+    this.#closeBy = performance.now() + LAST_FLUSH_MS;
     await this.#flushing;
-    const end = performance.now() + LAST_FLUSH_MS;
     await this.flush();
-    while ((this.#events.length > 0 || this.#issues.length > 0) && performance.now() < end) {
+    while ((this.#events.length > 0 || this.#issues.length > 0) && performance.now() < this.#closeBy) {
       await delay(LOOK_MS);
       await this.flush();
     }
-    const lost = this.#events.length;
-    this.#dropped += lost;
+    for (const { count = 1 } of this.#events) this.#dropped += count;
     this.#events = [];
     return this.#dropped;
   }
@@ -114,13 +116,13 @@ export class UsageRecorder {
       // Those that are there now: with a store that takes its time, others come as fast.
       for (let left = this.#events.length; left > 0; ) {
         const batch = this.#events.slice(0, Math.min(BATCH, left));
-        await this.#options.traffic.recordUsage(batch);
+        await this.#answered(this.#options.traffic.recordUsage(batch));
         this.#events = this.#events.slice(batch.length);
         left -= batch.length;
       }
       if (this.#issues.length > 0) {
         const issues = [...this.#issues];
-        await this.#options.traffic.recordTokens(issues);
+        await this.#answered(this.#options.traffic.recordTokens(issues));
         this.#issues = this.#issues.slice(issues.length);
       }
       this.#heldSince = Number.POSITIVE_INFINITY;
@@ -136,5 +138,9 @@ export class UsageRecorder {
       this.#faults += 1;
       this.#retryAt = performance.now() + Math.min(LONGEST_RETRY_MS, LOOK_MS * 2 ** (this.#faults - 2));
     }
+  }
+
+  #answered(answer: MaybePromise<void>): MaybePromise<void> {
+    return inTime(answer, Math.max(1, Math.min(WORK_PATIENCE_MS, this.#closeBy - performance.now())));
   }
 }

@@ -15,6 +15,8 @@ export interface MetricSources {
   readonly staleMs: () => number;
   readonly appliedRev: () => number;
   readonly usage: () => { readonly held: number; readonly dropped: number };
+  /** Connections and calls refused for want of file descriptors. */
+  readonly refusedForFiles: () => number;
   /** With TLS: milliseconds since the epoch. */
   readonly certificateExpiresAt: (() => number) | undefined;
 }
@@ -96,9 +98,20 @@ const addGatewayMetrics = (registry: Registry, sources: MetricSources): void => 
   counter(registry, "aigw_store_faults_total", "How often the store began to fail, by what for", ["operation"], () =>
     tally("operation", stats.storeFaults.entries()),
   );
-  counter(registry, "aigw_usage_dropped_total", "Usage events lost because they could not be stored", [], () => [
-    [{}, sources.usage().dropped],
-  ]);
+  counter(
+    registry,
+    "aigw_usage_dropped_total",
+    "Requests whose usage was lost because it could not be stored",
+    [],
+    () => [[{}, sources.usage().dropped]],
+  );
+  counter(
+    registry,
+    "aigw_out_of_files_total",
+    "Connections and calls refused because file descriptors ran out",
+    [],
+    () => [[{}, sources.refusedForFiles()]],
+  );
   new ReadHistogram(registry, "aigw_usage_flush_duration_seconds", "Storing what has gathered of usage", () => [
     [{}, stats.flushes],
   ]);

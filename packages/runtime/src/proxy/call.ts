@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Outcome } from "@aigw/core";
+import type { Fault } from "@aigw/core/services";
 import type { CorsAnswer } from "../cors/cors-answer.ts";
 import type { Placed } from "./dense-list.ts";
 import type { SendQueues } from "./send-queues.ts";
@@ -48,7 +49,11 @@ export interface Call {
 }
 
 export interface CallResult {
-  readonly outcome: Extract<Outcome, "ok" | "upstream_error" | "timeout" | "aborted" | "incomplete" | "revoked">;
+  /** `denied`: the gateway had no room for it. */
+  readonly outcome: Extract<
+    Outcome,
+    "ok" | "denied" | "upstream_error" | "timeout" | "aborted" | "incomplete" | "revoked"
+  >;
   /** Status sent to the client; 0 when it was gone before. */
   readonly status: number;
   /** From dispatch to the upstream's response headers, milliseconds. */
@@ -56,7 +61,9 @@ export interface CallResult {
   /** Body bytes received from and handed to the client, the gateway's own error bodies included. */
   readonly bytesIn: number;
   readonly bytesOut: number;
-  /** Why the upstream failed, for the log only: it may name hosts. */
+  /** Why there was no whole answer; absent when there was one, or when the upstream is not the reason. */
+  readonly fault?: Fault;
+  /** For the log only: it may name hosts. */
   readonly error?: Error;
 }
 

@@ -3,11 +3,12 @@ import { DenseList } from "./dense-list.ts";
 import { Route } from "./route.ts";
 import { SendQueues } from "./send-queues.ts";
 import { ConnectionPool } from "./upstream/connection-pool.ts";
+import type { ConnectorOptions } from "./upstream/connector.ts";
 import { UpstreamExchange } from "./upstream-exchange.ts";
 
 const SWEEP_MS = 100;
 
-export interface ReverseProxyOptions {
+export interface ReverseProxyOptions extends Pick<ConnectorOptions, "openFiles" | "lookup"> {
   /** Monotonic, milliseconds. */
   readonly clock?: () => number;
 }
@@ -19,10 +20,13 @@ export class ReverseProxy<C extends Call = Call> implements ExchangeOwner<C> {
   readonly #open = new DenseList<TimedExchange<C>>();
   readonly #pools = new Map<string, ConnectionPool>();
   readonly #routes = new WeakMap<Upstream, Route>();
+  readonly #connections: ConnectorOptions;
   readonly #sweeper: NodeJS.Timeout;
 
-  constructor({ clock = () => performance.now() }: ReverseProxyOptions = {}) {
+  constructor({ clock = () => performance.now(), ...connections }: ReverseProxyOptions = {}) {
     this.clock = clock;
+    this.#connections = connections;
+    connections.openFiles?.onFull(() => this.#closeOneIdle());
     // One timer that looks at every open exchange, instead of timers that every request sets, moves and clears.
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS).unref();
   }
@@ -62,12 +66,18 @@ export class ReverseProxy<C extends Call = Call> implements ExchangeOwner<C> {
     for (const pool of this.#pools.values()) pool.sweep(now);
   }
 
+  /** What rests for one upstream must not keep another from being called. */
+  #closeOneIdle(): boolean {
+    for (const pool of this.#pools.values()) if (pool.closeOneIdle()) return true;
+    return false;
+  }
+
   #routeOf(upstream: Upstream): Route {
     const known = this.#routes.get(upstream);
     if (known !== undefined) return known;
     let pool = this.#pools.get(upstream.origin);
     if (pool === undefined) {
-      pool = new ConnectionPool(upstream.origin, this.clock);
+      pool = new ConnectionPool(upstream.origin, this.clock, this.#connections);
       this.#pools.set(upstream.origin, pool);
     }
     const route = new Route(upstream, pool);

@@ -1,3 +1,4 @@
+import { FAULTS, type Fault } from "@aigw/core/services";
 import { type Problem, problemBody } from "../http-errors.ts";
 import type { Call, CallResult, ExchangeOwner, TimedExchange } from "./call.ts";
 import { destroyClient, flushHead, sendContent, sendHead, sendInterim } from "./client-side.ts";
@@ -10,7 +11,7 @@ import { STEP_MS } from "./send-queues.ts";
 import { Upload, type UploadHandler } from "./upload.ts";
 import type { Connection, ResponseHandler } from "./upstream/connection.ts";
 import type { ResponseHead } from "./upstream/response-head.ts";
-import { TIMED_OUT, type UpstreamFailure, upstreamFailure } from "./upstream-failure.ts";
+import { failureOf, faultOf, TIMED_OUT } from "./upstream-failure.ts";
 
 type Outcome = CallResult["outcome"];
 
@@ -34,6 +35,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
   #upload: Upload | undefined;
   #mayRetry = false;
   #outcome: Outcome = "ok";
+  #fault: Fault | undefined;
   #error: Error | undefined;
   #dispatchedAt = 0;
   /** When the upstream had the whole request; it has `timeoutMs` from then. Infinity while a body is being sent. */
@@ -133,7 +135,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
       // A pipelined request whose turn has not come is not told when its connection closes.
       this.#clientClosed();
     } else if (this.#state === WAITING && this.#requestSentAt !== Number.POSITIVE_INFINITY) {
-      if (now - this.#requestSentAt >= upstream.timeoutMs) this.#fail(TIMED_OUT, "timeout");
+      if (now - this.#requestSentAt >= upstream.timeoutMs) this.#fail("answer_timeout", "timeout");
     } else if (now - this.#lastByteAt >= upstream.idleTimeoutMs / 4) this.#checkMovement(now);
   }
 
@@ -153,11 +155,12 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
   /** @param isClient it is the client that does not take, or does not send; else the upstream */
   #standsStill(isClient: boolean): void {
     if (this.#state !== WAITING) {
-      this.#breakOff(isClient ? this.#outcomeWithoutClient() : "incomplete");
+      if (isClient) this.#breakOff(this.#outcomeWithoutClient());
+      else this.#breakOff("incomplete", "answer_stalled");
     } else if (isClient) {
       const detail = "The rest of the request did not arrive in time.";
       this.#answer({ code: "request_timeout", detail, requestId: this.call.requestId }, "aborted", refuseAndClose);
-    } else this.#fail(TIMED_OUT, "timeout");
+    } else this.#fail("upload_stalled", "timeout");
   }
 
   onInterim(head: ResponseHead): void {
@@ -225,23 +228,28 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     this.#connection = undefined;
     if (this.#state === ANSWERED) return;
     this.#error = error;
+    const fault = faultOf(error, connection, this.#state === STREAMING ? this.#contentLength : undefined);
     if (this.#state === STREAMING && this.#head === undefined) {
-      this.#breakOff("incomplete");
+      this.#breakOff("incomplete", fault);
     } else if (this.#mayRetry && isRetriable(connection, error)) {
       // On a new connection, so that it cannot happen again.
       this.#mayRetry = false;
       this.#error = undefined;
       this.#send(null, this.#route.pool.open());
     } else {
-      this.#fail(upstreamFailure(error, connection.sawBytes), "upstream_error");
+      this.#fail(fault, FAULTS[fault].kind === "gateway" ? "denied" : "upstream_error");
     }
   }
 
   /** Answers with the gateway's own 502 or 504. */
-  #fail({ code, detail }: UpstreamFailure, outcome: Outcome): void {
+  #fail(fault: Fault, outcome: Outcome): void {
+    const isLate = outcome === "timeout";
+    this.#fault = isLate && this.#connection?.opening === true ? "connect_timeout" : fault;
+    const { code, detail } = isLate ? TIMED_OUT : failureOf(fault);
     // There may have been a head, with something behind it that made all of it invalid.
     this.#upstreamMs = -1;
-    this.#answer({ code, detail, requestId: this.call.requestId }, outcome, refuse);
+    const fields = code === "unavailable" ? ["Retry-After", "5"] : [];
+    this.#answer({ code, detail, requestId: this.call.requestId }, outcome, refuse, fields);
   }
 
   #answer(problem: Problem, outcome: Outcome, by: typeof refuse, fields: readonly string[] = []): void {
@@ -255,7 +263,8 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
   }
 
   /** The rest of the response will not come, or not be taken: the client must see that. */
-  #breakOff(outcome: Outcome): void {
+  #breakOff(outcome: Outcome, fault?: Fault): void {
+    this.#fault ??= fault;
     this.#abortUpstream();
     destroyClient(this.call.outgoing, this.#contentLength >= 0);
     this.#end(outcome);
@@ -293,6 +302,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
       bytesIn: this.#upload?.bytes ?? 0,
       bytesOut: this.#bytesOut,
       ...(this.#upstreamMs >= 0 && { upstreamMs: this.#upstreamMs }),
+      ...(this.#fault && { fault: this.#fault }),
       ...(this.#error && { error: this.#error }),
     });
   }

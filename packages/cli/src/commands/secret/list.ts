@@ -1,4 +1,6 @@
 import type { SigningKey } from "@aigw/core";
+import { keyTime } from "@aigw/core/acts";
+import { onWallClock } from "@aigw/core/keys";
 import type { Command } from "commander";
 import { describe } from "../../command.ts";
 import type { Context } from "../../context.ts";
@@ -15,8 +17,8 @@ export const command = (ctx: Context): Command =>
   ]).action(() => run(ctx));
 
 export const run = (ctx: Context): Promise<void> =>
-  ctx.withControl(async (control) => {
-    const keys = (await control.keyring()).toReversed();
+  ctx.withHome("existing", async (home) => {
+    const keys = onWallClock(await home.store.control.keyring(), keyTime(home)).toReversed();
     await ctx.out.answer({
       json: () => ({ keys: keys.map((key) => keyJson(key, ctx.clock.now())) }),
       quiet: () => keys.map((key) => key.kid),

@@ -55,16 +55,16 @@ export const run = ({ format, filter, until }: ExportOptions, ctx: Context): Pro
     // A fixed end: what is stored meanwhile would keep the export going.
     const span = { filter, until: until ?? clock.now() };
     let cursor: string | undefined;
-    let count = 0;
+    let calls = 0;
     if (format === "csv") await ctx.out.line(csvLine(FIELDS));
     for (;;) {
       const page = await store.traffic.usageBetween(span, cursor, PAGE);
       await ctx.out.line(page.events.map(format === "csv" ? csvOf : jsonOf).join("\n"));
-      count += page.events.length;
+      for (const { count = 1 } of page.events) calls += count;
       cursor = page.cursor;
       if (page.events.length < PAGE) break;
     }
-    await ctx.out.note(`${grouped(count)} calls exported.`);
+    await ctx.out.note(`${grouped(calls)} calls exported.`);
   });
 
 const jsonOf = (event: UsageEvent): string => safeJson(usageEventJson(event));

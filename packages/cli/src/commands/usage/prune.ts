@@ -56,11 +56,11 @@ export const run = ({ olderThan }: PruneOptions, ctx: Context): Promise<void> =>
         onPruned: progress(ctx),
       });
       if (stopped.signal.aborted)
-        throw new Interrupted(`Stopped. ${grouped(events)} calls are dropped, the rest is left.`);
+        throw new Interrupted(`Stopped. ${grouped(events)} usage events are dropped, the rest is left.`);
       await ctx.out.answer({
         json: () => ({ pruned: { events, before: rfc3339(before) } }),
         quiet: () => String(events),
-        text: () => `${grouped(events)} calls before ${day} dropped.`,
+        text: () => `${grouped(events)} usage events before ${day} dropped.`,
       });
     } finally {
       unlisten();
@@ -75,6 +75,6 @@ const progress = (ctx: Context): ((events: number) => Promise<void>) => {
     const now = performance.now();
     if (now - told < PROGRESS_MS) return;
     told = now;
-    await ctx.out.note(`${grouped(events)} calls dropped so far …`);
+    await ctx.out.note(`${grouped(events)} usage events dropped so far …`);
   };
 };

@@ -12,7 +12,8 @@ export const judgeSpace = (free: number, folder: string): Finding => {
   const message = `${formatBytes(free)} free for ${folder}`;
   if (free >= LOW_BYTES) return { code: "disk_free", about, message };
   const fix = "free some space, or move the home to a larger disk";
-  return { code: free < FULL_BYTES ? "disk_full" : "disk_low", about, message: `Only ${message}.`, fix };
+  if (free >= FULL_BYTES) return { code: "disk_low", about, message: `Only ${message}.`, fix };
+  return { code: "disk_full", about, message: `Only ${message}. Below 16 MiB usage is not stored any more.`, fix };
 };
 
 export const checkDisk = (database: string): readonly Finding[] => {

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { HomeExamination, SeenInstance } from "@aigw/core";
 import { byGatewayName, gatewayName, INSTANCE_GONE_MS } from "@aigw/core/acts";
+import { FAULTS } from "@aigw/core/services";
 import type { Finding } from "../finding.ts";
 
 /** Gateways report every second; one that missed two reports is busy, suspended or dead. */
@@ -59,7 +60,7 @@ const judge = (gateway: SeenInstance, head: number): readonly Finding[] => {
     findings.push({
       code: "gateway_dropped_usage",
       about,
-      message: `It has lost ${droppedUsage} usage events since it started, because they could not be stored.`,
+      message: `It has lost the usage of ${droppedUsage} requests since it started, because it could not be stored.`,
       fix: "aigw doctor shows what ails the store; the count starts anew with the gateway",
     });
   }
@@ -71,5 +72,21 @@ const judge = (gateway: SeenInstance, head: number): readonly Finding[] => {
       fix: `if it is your proxy: ${mend}; if not, nothing`,
     });
   }
-  return findings;
+  return [...findings, ...judgeFiles(gateway, about)];
+};
+
+/** Below it, a few hundred clients are too many. */
+const FEW_FILES = 1_024;
+
+const judgeFiles = ({ openFiles }: SeenInstance, about: string): readonly Finding[] => {
+  if (openFiles === undefined) return [];
+  const { used, limit, refused } = openFiles;
+  const fix = FAULTS.out_of_files.remedy;
+  if (refused > 0) {
+    const message = `It has refused ${refused} connections and calls since it started, because it may open no more than ${limit} files; ${used} are open now.`;
+    return [{ code: "gateway_out_of_files", about, message, fix }];
+  }
+  if (limit >= FEW_FILES) return [];
+  const message = `It may open no more than ${limit} files, two for each call under way; ${used} are open now.`;
+  return [{ code: "gateway_few_files", about, message, fix }];
 };

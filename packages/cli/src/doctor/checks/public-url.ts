@@ -66,7 +66,7 @@ const judgeProof = (value: string, verdict: Verdict | undefined, seen: Finding):
   };
 };
 
-const ask = (url: string): Promise<ProbeResult> => probe(url, { timeoutMs: TIMEOUT_MS, verify: false });
+const ask = (url: string): Promise<ProbeResult> => probe(url, TIMEOUT_MS);
 
 const PLAIN_HTTP = (value: string): Finding => ({
   code: "public_url_plain_http",

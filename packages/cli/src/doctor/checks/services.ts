@@ -1,6 +1,7 @@
 import type { HomeExamination, Service } from "@aigw/core";
-import type { Finding } from "../finding.ts";
-import { type ProbeResult, probe, reasonFor } from "../probe.ts";
+import { FAULTS, type FaultKind } from "@aigw/core/services";
+import type { ProbeResult } from "@aigw/runtime/probe";
+import type { Finding, FindingCode } from "../finding.ts";
 
 const TIMEOUT_MS = 3_000;
 
@@ -16,30 +17,38 @@ export const checkServices = async ({ store }: HomeExamination): Promise<readonl
 };
 
 /** One request to one upstream, of 3 s at most. Never throws. */
-export const lookAtService = async (service: Pick<Service, "name" | "url">): Promise<Finding> =>
-  judgeService(service, await probe(service.url, { method: "HEAD", timeoutMs: TIMEOUT_MS, verify: true }));
+export const lookAtService = async (service: Pick<Service, "name" | "url">): Promise<Finding> => {
+  // The gateway's own reader: another one would find other faults.
+  const { probeService } = await import("@aigw/runtime/probe");
+  return judgeService(service, await probeService(service.url, TIMEOUT_MS));
+};
+
+const CODES: Readonly<Record<FaultKind, FindingCode>> = {
+  unreachable: "service_unreachable",
+  broken: "service_unreachable",
+  gateway: "service_unreachable",
+  untrusted: "service_untrusted",
+  invalid: "service_invalid",
+  late: "service_silent",
+};
 
 export const judgeService = ({ name, url }: Pick<Service, "name" | "url">, result: ProbeResult): Finding => {
   const about = `service ${name}`;
-  const fix = `start it, or: aigw service set ${name} --url <url>`;
-  if (result.kind === "silent") {
-    return { code: "service_silent", about, message: `${url} takes connections, but does not answer HEAD.`, fix };
-  }
+  const change = `aigw service set ${name} --url <url>`;
   if (result.kind === "answer") {
     // The gateway of a service that is down; 501 only says that there is no HEAD.
     if ([502, 503, 504].includes(result.status)) {
+      const fix = `start it, or: ${change}`;
       return { code: "service_failing", about, message: `${url} answers ${result.status}.`, fix };
     }
     return { code: "service_answers", about, message: `${url} answers` };
   }
-  const message = `${url} cannot be reached: ${reasonFor(result.code)}.`;
-  if (/CERT|SELF_SIGNED|ISSUER|SIGNATURE|ALTNAME/.test(result.code)) {
-    return {
-      code: "service_untrusted",
-      about,
-      message: `The certificate of ${url} is not accepted: ${result.code}.`,
-      fix: "give it a valid one, or start aigw with NODE_EXTRA_CA_CERTS=<your CA's file>",
-    };
+  const { fault, code } = result;
+  const { kind, what, remedy } = FAULTS[fault];
+  if (kind === "late") {
+    const message = `${url} takes connections, but does not answer HEAD within ${TIMEOUT_MS / 1000} s.`;
+    return { code: "service_silent", about, message, fix: `find out what keeps it, or: ${change}` };
   }
-  return { code: "service_unreachable", about, message, fix };
+  const message = `${url} gives no answer: ${what} (${[fault, ...(code === "" ? [] : [code])].join(", ")}).`;
+  return { code: CODES[kind], about, message, fix: /\bURL\b/.test(remedy) ? `${remedy} ${change}` : remedy };
 };

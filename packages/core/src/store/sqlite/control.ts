@@ -1,13 +1,14 @@
-import type { Change, ChangeDraft } from "../../changes/change.ts";
+import type { Action, Change, ChangeDraft } from "../../changes/change.ts";
 import type { ControlState } from "../../changes/control-state.ts";
 import type { Client } from "../../clients/client.ts";
 import type { SettingKey } from "../../config/settings.ts";
-import { AigwError } from "../../errors.ts";
+import { AigwError, isAigwError } from "../../errors.ts";
 import type { Keyring } from "../../keys/signing-key.ts";
 import type { Service } from "../../services/service.ts";
 import type { ControlStore } from "../store.ts";
 import { CONTROL_SCHEMA } from "./control-schema.ts";
 import { Database } from "./database.ts";
+import { DiskReserve } from "./files/disk-space.ts";
 import { assertSameVersion } from "./migrations.ts";
 import * as views from "./views.ts";
 
@@ -20,26 +21,43 @@ interface ChangeRow {
   readonly after: string;
 }
 
+/** What ends a right must be possible on a full disk, too: for these the reserve is there. */
+const ENDS_A_RIGHT: ReadonlySet<Action> = new Set<Action>([
+  "client.revoke",
+  "client.remove",
+  "client.passwd",
+  "service.remove",
+  "secret.rotate",
+  "secret.publish",
+  "secret.activate",
+  "secret.withdraw",
+]);
+
 /** The change log in `aigw.db`. Everything is synchronous; a statement blocks for the busy timeout at most. */
 export class SqliteControl implements ControlStore {
   readonly storeId: string;
   /** See sealKeyCheck. */
   readonly keyCheck: string;
   readonly #db: Database;
+  readonly #reserve: DiskReserve;
   /** The head as it was at a data version: valid until another connection commits. */
   #known: { readonly dataVersion: number; readonly rev: number } | undefined;
 
-  constructor(db: Database) {
+  constructor(db: Database, reserve: DiskReserve = new DiskReserve(db.path)) {
     this.#db = db;
+    this.#reserve = reserve;
     this.storeId = readMeta(db, "store_id");
     this.keyCheck = readMeta(db, "key_check");
   }
 
   /** Opens a control database, which must exist. @throws AigwError `insecure_permissions`, `store_*` */
   static open(path: string, busyTimeoutMs: number): SqliteControl {
-    const db = Database.open(path, CONTROL_SCHEMA, busyTimeoutMs);
+    const reserve = new DiskReserve(path);
+    // Opening it as the only one takes some space, too.
+    const db = reserve.during(() => Database.open(path, CONTROL_SCHEMA, busyTimeoutMs));
+    reserve.restore();
     try {
-      return new SqliteControl(db);
+      return new SqliteControl(db, reserve);
     } catch (error) {
       db.close();
       throw error;
@@ -77,12 +95,37 @@ export class SqliteControl implements ControlStore {
   append(expectedRev: number, draft: ChangeDraft, act: { at: number; actor: string }): Change {
     this.#db.assertInPlace();
     this.#known = undefined;
-    const change = this.#db.immediate(() => {
-      assertSameVersion(this.#db, CONTROL_SCHEMA);
-      return appendChange(this.#db, expectedRev, draft, act);
-    });
-    if (draft.action === "client.remove") this.#forgetPurged();
+    const append = (): Change =>
+      this.#db.immediate(() => {
+        assertSameVersion(this.#db, CONTROL_SCHEMA);
+        return appendChange(this.#db, expectedRev, draft, act);
+      });
+    const change = ENDS_A_RIGHT.has(draft.action) ? this.#withReserve(append) : append();
+    // The write-ahead log still holds the purged text.
+    if (draft.action === "client.remove") this.#cutLog();
     return change;
+  }
+
+  /** Kept by gateways, as usage is what comes by itself. */
+  keepReserve(): void {
+    this.#reserve.keep();
+  }
+
+  close(): void {
+    this.#db.close();
+    this.#reserve.restore();
+  }
+
+  /** The reserve stays released until the store is closed: what confirms the change has to be written, too. */
+  #withReserve(append: () => Change): Change {
+    try {
+      return this.#reserve.during(append);
+    } catch (error) {
+      if (!isAigwError(error, "store_full")) throw error;
+      // What the log holds that is in the database already is space as well.
+      this.#cutLog();
+      return append();
+    }
   }
 
   /** For upkeep only: everybody else goes through the methods. */
@@ -122,12 +165,12 @@ export class SqliteControl implements ControlStore {
     return views.readSettings(this.#db);
   }
 
-  /** The write-ahead log still holds the purged text until it is cut. Best effort: a reader may be in the way. */
-  #forgetPurged(): void {
+  /** Best effort: a reader may be in the way. The next checkpoint or the last close does it then. */
+  #cutLog(): void {
     try {
       this.#db.get("PRAGMA wal_checkpoint(TRUNCATE)");
     } catch {
-      // The removal itself is done and durable; the next checkpoint or the last close cuts the log.
+      // What was committed is durable all the same.
     }
   }
 }

@@ -30,7 +30,7 @@ export class SqliteStore implements OpenedStore {
     this.control = SqliteControl.open(path, options.busyTimeoutMs);
     this.#db = this.control.database;
     this.keyCheck = this.control.keyCheck;
-    this.traffic = new SqliteTraffic({ ...options, path: usagePathOf(path) });
+    this.traffic = new SqliteTraffic({ ...options, path: usagePathOf(path), control: this.control });
   }
 
   /** Reads both files entirely. @returns what is wrong with them, a line each; empty when they are sound */
@@ -51,6 +51,6 @@ export class SqliteStore implements OpenedStore {
 
   async close(): Promise<void> {
     this.traffic.close();
-    this.#db.close();
+    this.control.close();
   }
 }

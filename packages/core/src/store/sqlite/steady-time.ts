@@ -19,20 +19,24 @@ export const readBootId = (): string => {
   try {
     return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
   } catch {
-    return "unnamed";
+    return UNNAMED;
   }
 };
+
+const UNNAMED = "unnamed";
 
 /**
  * What to add to the monotonic clock to get the store's steady time. Set once per boot by whoever comes first, so that
  * all processes agree and setting the wall clock changes nothing; after a reboot it starts at the wall clock's time, or
- * at the last steady time the database knows of if that is later, so that permits never count longer nor shorter.
+ * at the last steady time the database knows of if that is later, so that permits never count longer nor shorter and no
+ * ended token comes back.
  *
  * Without boot ids, a reboot can go unnoticed when the machine has been up for longer than before; then steady time is
- * behind the wall clock, which nothing depends on, and still has not gone back.
- * @param atLeast a steady time that is known to this process, or 0
+ * behind the wall clock and still has not gone back: tokens live on for as long as the machine was off.
+ * @param known what this process goes by, or has read in the copy: a database that is made anew must not move anybody's
+ * time to where the wall clock stands by now
  */
-export const agreeOnSteadyOffset = (db: Database, clock: Clock, bootId: string, atLeast = 0): number => {
+export const agreeOnSteadyOffset = (db: Database, clock: Clock, bootId: string, known?: number): number => {
   const usable = (): number | undefined => {
     const stored = readAnchor(db);
     if (stored === undefined || stored.bootId !== bootId) return undefined;
@@ -43,7 +47,8 @@ export const agreeOnSteadyOffset = (db: Database, clock: Clock, bootId: string, 
     db.immediate(() => {
       const agreed = usable();
       if (agreed !== undefined) return agreed;
-      const offset = Math.max(clock.now(), lastKnown(db), atLeast) - clock.monotonic();
+      const now = clock.monotonic();
+      const offset = Math.max(known ?? clock.now() - now, lastKnown(db) - now);
       db.run(
         `INSERT INTO meta VALUES ('boot_id', ?), ('steady_offset', ?)
          ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
@@ -52,6 +57,25 @@ export const agreeOnSteadyOffset = (db: Database, clock: Clock, bootId: string, 
       );
       return offset;
     })
+  );
+};
+
+/**
+ * The control database has a copy of what was agreed in this boot. A gateway starts with that database only, and while
+ * the other one is away or made anew it must judge tokens by the same time as those that run.
+ */
+export const readSteadyCopy = (control: Database, bootId: string): number | undefined => {
+  const text = control.get<{ value: string }>("SELECT value FROM meta WHERE key = 'steady_offset'")?.value;
+  const [of, offset] = text?.split(" ") ?? [];
+  // Without a name a copy may be of another boot.
+  return of === bootId && bootId !== UNNAMED && offset !== undefined ? Number(offset) : undefined;
+};
+
+export const noteSteadyCopy = (control: Database, bootId: string, offset: number): void => {
+  if (bootId === UNNAMED || readSteadyCopy(control, bootId) === offset) return;
+  control.run(
+    "INSERT INTO meta VALUES ('steady_offset', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+    `${bootId} ${offset}`,
   );
 };
 

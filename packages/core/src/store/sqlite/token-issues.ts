@@ -23,7 +23,7 @@ export const recordTokenIssues = (db: Database, issues: readonly TokenIssue[]): 
   });
 };
 
-/** @param now milliseconds since the epoch */
+/** @param now steady milliseconds */
 export const readLiveTokens = (db: Database, now: number): readonly TokenIssue[] =>
   db
     .all<{ client_id: string; kid: string; epoch: number; issued_at: number; expires_at: number }>(

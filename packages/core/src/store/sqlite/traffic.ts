@@ -14,11 +14,13 @@ import type {
   UsageSpan,
   VersionedWindow,
 } from "../store.ts";
+import type { SqliteControl } from "./control.ts";
 import { createDatabaseFile } from "./create-database-file.ts";
 import { Database } from "./database.ts";
+import { assertRoomForUsage } from "./files/disk-space.ts";
 import { deleteInstance, readInstances, writeInstance } from "./instance-table.ts";
 import { pruneWindows, readWindow, writeWindow } from "./permit-table.ts";
-import { agreeOnSteadyOffset, readBootId } from "./steady-time.ts";
+import { agreeOnSteadyOffset, noteSteadyCopy, readBootId, readSteadyCopy } from "./steady-time.ts";
 import { readLiveTokens, recordTokenIssues } from "./token-issues.ts";
 import { TRAFFIC_SCHEMA } from "./traffic-schema.ts";
 import { readLastUsage } from "./usage-last.ts";
@@ -32,6 +34,8 @@ export interface TrafficOptions {
   readonly path: string;
   readonly clock: Clock;
   readonly busyTimeoutMs: number;
+  /** Keeps a copy of the time that was agreed on, and a reserve of disk space. */
+  readonly control: Pick<SqliteControl, "database" | "keepReserve">;
   /** Names this boot of the machine; read from the system unless given. */
   readonly bootId?: string | undefined;
 }
@@ -44,6 +48,9 @@ interface Opened {
 /** How often the file is looked at (has it been moved or deleted?), and how long a failed opening is not repeated. */
 const LOOK_AGAIN_MS = 250;
 
+/** How often a gateway sees to it that the reserve of disk space is there. */
+const KEEP_RESERVE_MS = 10_000;
+
 /** Usage, permits and instances in `aigw.usage.db`, which is opened on first use, and created when it is not there. */
 export class SqliteTraffic implements TrafficStore {
   readonly #options: TrafficOptions;
@@ -52,6 +59,8 @@ export class SqliteTraffic implements TrafficStore {
   #lookedAt = Number.NEGATIVE_INFINITY;
   #failedAt = Number.NEGATIVE_INFINITY;
   #offset: number | undefined;
+  #copiedOffset: number | undefined;
+  #reserveDueAt = Number.NEGATIVE_INFINITY;
   #closed = false;
 
   constructor(options: TrafficOptions) {
@@ -60,7 +69,9 @@ export class SqliteTraffic implements TrafficStore {
   }
 
   recordUsage(events: readonly UsageEvent[]): void {
-    this.#open().usage.record(events);
+    const { usage } = this.#open();
+    assertRoomForUsage(this.#options.path);
+    usage.record(events);
   }
 
   latestUsage(filter: UsageFilter, limit: number): UsagePage {
@@ -103,7 +114,7 @@ export class SqliteTraffic implements TrafficStore {
     return readLiveTokens(this.#open().db, now);
   }
 
-  /** While the file cannot be opened, the time since boot on top of the wall clock's: never a fault. */
+  /** While the file cannot be opened, by the copy, or else by the wall clock of that moment: never a fault. */
   steadyNow(): number {
     const { clock } = this.#options;
     const now = clock.monotonic();
@@ -114,8 +125,36 @@ export class SqliteTraffic implements TrafficStore {
         if (!isStoreFault(error)) throw error;
       }
     }
-    this.#offset ??= clock.now() - now;
+    this.#offset ??= this.#readCopy() ?? clock.now() - now;
     return this.#offset + now;
+  }
+
+  #readCopy(): number | undefined {
+    try {
+      return readSteadyCopy(this.#options.control.database, this.#bootId);
+    } catch (error) {
+      if (!isStoreFault(error)) throw error;
+      return undefined;
+    }
+  }
+
+  #keepReserve(): void {
+    const now = this.#options.clock.monotonic();
+    if (now < this.#reserveDueAt) return;
+    this.#reserveDueAt = now + KEEP_RESERVE_MS;
+    this.#options.control.keepReserve();
+  }
+
+  /** By gateways, which wait for no lock for long; commands that only read are to write nothing. */
+  #noteCopy(): void {
+    if (this.#offset === undefined || this.#copiedOffset === this.#offset) return;
+    this.#copiedOffset = this.#offset;
+    try {
+      noteSteadyCopy(this.#options.control.database, this.#bootId, this.#offset);
+    } catch (error) {
+      // Somebody holds the lock: the next gateway notes it.
+      if (!isStoreFault(error)) throw error;
+    }
   }
 
   permitWindow(key: string): VersionedWindow | undefined {
@@ -131,7 +170,10 @@ export class SqliteTraffic implements TrafficStore {
   }
 
   reportInstance(instance: Instance): void {
-    writeInstance(this.#open().db, instance, this.steadyNow());
+    const { db } = this.#open();
+    writeInstance(db, instance, this.steadyNow());
+    this.#noteCopy();
+    this.#keepReserve();
   }
 
   retireInstance(id: string): void {
@@ -169,7 +211,7 @@ export class SqliteTraffic implements TrafficStore {
       this.#opened = undefined;
     }
     try {
-      this.#opened = this.#connect(now);
+      this.#opened = this.#connect();
       return this.#opened;
     } catch (error) {
       this.#failedAt = now;
@@ -177,13 +219,12 @@ export class SqliteTraffic implements TrafficStore {
     }
   }
 
-  #connect(now: number): Opened {
+  #connect(): Opened {
     const { path, clock, busyTimeoutMs } = this.#options;
     if (!existsSync(path)) createDatabaseFile(path, TRAFFIC_SCHEMA, () => undefined);
     const db = Database.open(path, TRAFFIC_SCHEMA, busyTimeoutMs);
     try {
-      const known = this.#offset === undefined ? 0 : this.#offset + now;
-      this.#offset = agreeOnSteadyOffset(db, clock, this.#bootId, known);
+      this.#offset = agreeOnSteadyOffset(db, clock, this.#bootId, this.#offset ?? this.#readCopy());
       return { db, usage: new UsageLog(db) };
     } catch (error) {
       db.close();

@@ -1,6 +1,7 @@
 import { accessSync, constants, statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import { AigwError, type ErrorCode } from "../../errors.ts";
+import { isOutOfFiles } from "../../files/is-out-of-files.ts";
 
 /** Primary result codes, https://www.sqlite.org/rescode.html; the low byte of an extended one. */
 const BUSY = 5;
@@ -60,6 +61,7 @@ const faultOf = (errcode: number, path: string, text: string): Fault => {
       };
     case CANTOPEN:
     case IOERR:
+      if (isOutOfFiles()) return outOfFiles(path);
       if (hasNoSpace(path)) return full(path);
       if (!isWritable(path)) return readOnly(path);
       return {
@@ -74,6 +76,11 @@ const faultOf = (errcode: number, path: string, text: string): Fault => {
 const readOnly = (path: string): Fault => ({
   code: "store_read_only",
   what: `The database ${path} cannot be written. Make the file and its folder writable for this user.`,
+});
+
+const outOfFiles = (path: string): Fault => ({
+  code: "store_unavailable",
+  what: `The database ${path} cannot be opened: no file descriptor is left. Raise the limit of open files (systemd: LimitNOFILE=65536; a shell: ulimit -n 65536).`,
 });
 
 const full = (path: string): Fault => ({

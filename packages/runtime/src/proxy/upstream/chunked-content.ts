@@ -1,3 +1,4 @@
+import type { Fault } from "@aigw/core/services";
 import { parseFields, STRAY } from "./response-head.ts";
 
 /** Takes what the chunks hold. @returns false when nothing more is wanted */
@@ -40,6 +41,11 @@ export class ChunkedContent {
   #digits = 0;
   #extension = "";
   #trailer = "";
+
+  /** What was wrong when {@link read} said −1. */
+  get fault(): Fault {
+    return this.#trailer === "" ? "bad_chunk" : "bad_trailer";
+  }
 
   /** @returns where the content ends or the bytes do, or −1 when they are not valid */
   read(bytes: Buffer, start: number, sink: ChunkSink): number {

@@ -1,5 +1,5 @@
 import { Connection, type ConnectionOwner } from "./connection.ts";
-import { Connector } from "./connector.ts";
+import { Connector, type ConnectorOptions } from "./connector.ts";
 
 /** Beyond this many, connections are closed after use: a peak is not kept for ever. */
 const MAX_IDLE = 512;
@@ -31,6 +31,7 @@ const IDLE_TIMEOUT_MS = 1_000;
 export class ConnectionPool implements ConnectionOwner {
   readonly #connector: Connector;
   readonly #clock: () => number;
+  readonly #openFiles: ConnectorOptions["openFiles"];
   /** Ascending by the end of their last use. */
   readonly #idle: Connection[] = [];
   /** This upstream has closed a connection right behind an answer, without announcing it: it may do so again until then. */
@@ -38,8 +39,9 @@ export class ConnectionPool implements ConnectionOwner {
   #rests = 0;
   #distrustedUntil = 0;
 
-  constructor(origin: string, clock: () => number) {
-    this.#connector = new Connector(origin);
+  constructor(origin: string, clock: () => number, options: ConnectorOptions = {}) {
+    this.#connector = new Connector(origin, options);
+    this.#openFiles = options.openFiles;
     this.#clock = clock;
   }
 
@@ -65,9 +67,19 @@ export class ConnectionPool implements ConnectionOwner {
     return oldest;
   }
 
+  /** Gives up the one that has rested longest. @returns whether there was one */
+  closeOneIdle(): boolean {
+    // Taken out first: that it is closed says nothing of the upstream.
+    const oldest = this.#idle.shift();
+    oldest?.destroy();
+    return oldest !== undefined;
+  }
+
   /** A connection that was never used. */
   open(): Connection {
-    return new Connection(this.#connector, this);
+    const connection = new Connection(this.#connector, this);
+    this.#openFiles?.upstreamOpened();
+    return connection;
   }
 
   release(connection: Connection, keepAliveMs: number): void {
@@ -80,6 +92,8 @@ export class ConnectionPool implements ConnectionOwner {
   }
 
   closed(connection: Connection): void {
+    // Before its place is asked for: the socket itself says so a turn later.
+    this.#openFiles?.upstreamClosed();
     const at = this.#idle.indexOf(connection);
     if (at < 0) return;
     this.#idle.splice(at, 1);

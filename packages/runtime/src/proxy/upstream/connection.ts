@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { Connector } from "./connector.ts";
+import type { UpstreamSocket } from "./opening.ts";
 import { ResponseParser, type ResponseSink } from "./response-parser.ts";
 import { UpstreamError } from "./upstream-error.ts";
 
@@ -35,7 +36,8 @@ export class Connection {
   idleSince = 0;
   idleUntil = 0;
   readonly #owner: ConnectionOwner;
-  readonly #socket: Socket;
+  #socket: UpstreamSocket;
+  #opened: Socket | undefined;
   readonly #parser = new ResponseParser();
   readonly #prefix: string;
   #handler: ResponseHandler | undefined;
@@ -48,11 +50,17 @@ export class Connection {
   constructor(connector: Connector, owner: ConnectionOwner) {
     this.#owner = owner;
     this.#prefix = ` HTTP/1.1\r\nHost: ${connector.authority}\r\nConnection: keep-alive\r\n`;
-    this.#socket = connector.open((bytes) => this.#read(bytes));
+    this.#socket = connector.open(
+      (bytes) => this.#read(bytes),
+      (socket) => {
+        this.#socket = socket;
+        this.#opened = socket;
+      },
+    );
     this.#socket.on("drain", () => this.#handler?.onDrain());
     this.#socket.on("end", () => this.#ended());
     this.#socket.on("error", (error) => this.#fail(error));
-    this.#socket.on("close", () => this.#fail(new UpstreamError("UPSTREAM_CLOSED")));
+    this.#socket.on("close", () => this.#fail(new UpstreamError("UPSTREAM_CLOSED", "closed")));
   }
 
   /** Whether it has served before, so that the upstream may have closed it while it was idle. */
@@ -60,9 +68,14 @@ export class Connection {
     return this.#served > 0;
   }
 
-  /** For those who look at what the system holds of it; nobody else writes or reads. */
-  get socket(): Socket {
-    return this.#socket;
+  /** Nobody has taken the connection yet. */
+  get opening(): boolean {
+    return this.#opened === undefined;
+  }
+
+  /** For those who look at what the system holds of it; nobody else writes or reads. Undefined until it is open. */
+  get socket(): Socket | undefined {
+    return this.#opened;
   }
 
   /** What came instead of a response is the rest of an earlier answer: the upstream may not even have seen the request. */
@@ -161,7 +174,7 @@ export class Connection {
       this.#complete(handler, valid);
     } else if (!valid) {
       if (this.sawLeftovers) this.#owner.sawSurplus(this, bytes);
-      this.#fail(new UpstreamError("UPSTREAM_INVALID"));
+      this.#fail(new UpstreamError("UPSTREAM_INVALID", this.#parser.fault));
     } else handler.onReadEnd();
     return !this.#paused && !this.#closed;
   }
@@ -181,7 +194,7 @@ export class Connection {
   #ended(): void {
     const handler = this.#handler;
     if (handler !== undefined && this.#parser.end()) this.#complete(handler, false);
-    else this.#fail(new UpstreamError("UPSTREAM_CLOSED"));
+    else this.#fail(new UpstreamError("UPSTREAM_CLOSED", "closed"));
   }
 
   #fail(error: Error): void {

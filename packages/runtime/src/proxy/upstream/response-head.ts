@@ -20,7 +20,9 @@ export interface Framing {
   readonly keepAliveMs: number;
 }
 
-const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9][0-9]{2})(?: (.*))?$/;
+/** Node's own limit for requests. */
+export const MAX_HEAD: number = 16 * 1024;
+export const STATUS_LINE: RegExp = /^HTTP\/1\.([01]) ([1-9][0-9]{2})(?: (.*))?$/;
 /** RFC 9110 §5.6.2. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 /** A control character, or a CR or LF that is not part of a CRLF: where readers disagree on what is a line. */

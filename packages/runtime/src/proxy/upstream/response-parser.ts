@@ -1,5 +1,15 @@
+import type { Fault } from "@aigw/core/services";
 import { ChunkedContent } from "./chunked-content.ts";
-import { beginsAsHead, type Framing, framingOf, mayBecomeHead, parseHead, type ResponseHead } from "./response-head.ts";
+import { headFault } from "./head-fault.ts";
+import {
+  beginsAsHead,
+  type Framing,
+  framingOf,
+  MAX_HEAD,
+  mayBecomeHead,
+  parseHead,
+  type ResponseHead,
+} from "./response-head.ts";
 
 /** Whom a response is told to, piece by piece. It may call {@link ResponseParser.stop} at any time. */
 export interface ResponseSink {
@@ -13,8 +23,6 @@ export interface ResponseSink {
 
 /** The response is not valid HTTP/1.x, or not one to the request. */
 const INVALID = -1;
-/** Node's own limit for requests. */
-const MAX_HEAD = 16 * 1024;
 const HEAD_END = "\r\n\r\n";
 /** A long job may say every quarter of a minute that it goes on; what comes beyond is read and forgotten. */
 const MAX_INTERIM = 256;
@@ -43,6 +51,7 @@ export class ResponseParser {
   #framing: Framing | undefined;
   #chunked: ChunkedContent | undefined;
   #trailers: readonly string[] = [];
+  #fault: Fault = "not_http";
 
   /** A request was sent; what comes now is its response. */
   start(method: string, sink: ResponseSink): void {
@@ -65,6 +74,11 @@ export class ResponseParser {
   /** A response was asked for and is not complete. */
   get busy(): boolean {
     return this.#state !== NONE;
+  }
+
+  /** What was wrong with the bytes that {@link read} refused. */
+  get fault(): Fault {
+    return this.#fault;
   }
 
   /** What came where the response should begin is not HTTP at all: on a used connection, the rest of an earlier answer. */
@@ -107,17 +121,17 @@ export class ResponseParser {
     const start = this.#held === undefined ? at : 0;
     if (!beginsAsHead(all, start)) {
       this.#foreign = !this.#begun;
-      return INVALID;
+      return this.#refuse(headFault(all.subarray(start)));
     }
     const end = all.indexOf(HEAD_END, start, "latin1");
     if (end < 0) {
       this.#held = Buffer.from(all.subarray(start));
       const valid = this.#held.length <= MAX_HEAD && mayBecomeHead(this.#held.toString("latin1"));
-      return valid ? bytes.length : INVALID;
+      return valid ? bytes.length : this.#refuse(headFault(this.#held));
     }
     this.#held = undefined;
     const head = end - start > MAX_HEAD ? undefined : parseHead(all.toString("latin1", start, end + 2));
-    if (head === undefined || !this.#begin(head)) return INVALID;
+    if (head === undefined || !this.#begin(head)) return this.#refuse(headFault(all.subarray(start, end + 2)));
     return bytes.length - (all.length - end - HEAD_END.length);
   }
 
@@ -155,6 +169,11 @@ export class ResponseParser {
     return true;
   }
 
+  #refuse(fault: Fault): typeof INVALID {
+    this.#fault = fault;
+    return INVALID;
+  }
+
   #content(bytes: Buffer, at: number): number {
     const length = bytes.length - at;
     const taken = this.#state === UNTIL_CLOSE ? length : Math.min(length, this.#left);
@@ -170,6 +189,7 @@ export class ResponseParser {
     const chunked = this.#chunked;
     if (chunked === undefined) return INVALID;
     const next = chunked.read(bytes, at, this);
+    if (next === INVALID) return this.#refuse(chunked.fault);
     if (chunked.trailers !== undefined && this.#state === CHUNKED) {
       this.#trailers = chunked.trailers;
       this.#state = NONE;

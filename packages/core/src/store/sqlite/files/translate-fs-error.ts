@@ -6,6 +6,8 @@ const CODES: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   EACCES: ["store_read_only", "this user may not. Check the owner and the mode of the file and its folders"],
   EPERM: ["store_read_only", "this user may not. Check the owner and the mode of the file and its folders"],
   EROFS: ["store_read_only", "the file system is read-only. Remount it writable, or choose another folder"],
+  EMFILE: ["store_unavailable", "this process has no file descriptor left. Raise its limit of open files (ulimit -n)"],
+  ENFILE: ["store_unavailable", "this machine has no file descriptor left. Look at what holds them (lsof)"],
   ENOENT: ["store_unavailable", "its folder does not exist. Create it, or choose another"],
   ENOTDIR: ["store_unavailable", "a part of the path is a file, not a folder. Choose another path"],
   EISDIR: ["store_unavailable", "there is a folder in its place. Choose another path"],

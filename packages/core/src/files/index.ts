@@ -1,0 +1,1 @@
+export { isOutOfFiles } from "./is-out-of-files.ts";

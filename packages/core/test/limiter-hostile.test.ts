@@ -1,0 +1,209 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, afterEach, before, beforeEach, describe, it, mock } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
+import { initHome, LIMIT_WINDOW_MS, Limiter, type MaybePromise, openHome, type Permit, type Store } from "@aigw/core";
+import { FixedClock, HostileStore, type Treatment } from "@aigw/core/testing";
+import fc from "fast-check";
+
+const clock = new FixedClock();
+let folder = "";
+let real: Store;
+let store: HostileStore;
+let keys = 0;
+
+before(async () => {
+  folder = mkdtempSync(join(tmpdir(), "aigw-limiter-"));
+  const home = join(folder, "home");
+  await initHome({ home, at: clock.now(), actor: "test" });
+  ({ store: real } = await openHome({ home, clock }));
+});
+after(async () => {
+  await real.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+// The limiter's patience costs the tests no time. It is the only one who waits by the global timer.
+beforeEach(() => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  store = new HostileStore(real);
+});
+afterEach(() => mock.timers.reset());
+
+const limiter = (holder: string, traffic = store.traffic): Limiter =>
+  new Limiter({ store: traffic, holder, windowMs: LIMIT_WINDOW_MS, bundles: true });
+const newKey = (): string => {
+  keys += 1;
+  return `key-${keys}`;
+};
+const WRITES = ["traffic.setPermitWindow"] as const;
+const BOTH = ["traffic.permitWindow", "traffic.setPermitWindow"] as const;
+
+/** What it comes to, and how long it would have waited. */
+const settled = async <T>(value: MaybePromise<T>): Promise<{ value: T; waitedMs: number }> => {
+  let result: { value: T } | undefined;
+  const answered = Promise.resolve(value).then((answer) => {
+    result = { value: answer };
+  });
+  for (let waitedMs = 0; waitedMs <= 2_000; waitedMs += 50) {
+    for (let turns = 0; turns < 10; turns += 1) {
+      await turn();
+      if (result === undefined) continue;
+      await answered;
+      return { ...result, waitedMs };
+    }
+    mock.timers.tick(50);
+  }
+  throw new Error("never answered");
+};
+const take = async (one: Limiter, key: string, limit: number, count: number): Promise<number> => {
+  let admitted = 0;
+  for (let i = 0; i < count; i += 1) {
+    clock.advance(0.001);
+    if ((await settled(one.acquire(key, limit))).value.admitted) admitted += 1;
+  }
+  return admitted;
+};
+const leftInStore = async (key: string, limit: number): Promise<number> =>
+  ((await limiter(`reader ${key}`, real.traffic).peek(key, limit)) as Permit).remaining;
+
+describe("limiter, on a store that does not answer", () => {
+  for (const method of BOTH) {
+    it(`waits 250 ms for ${method} once, then counts alone, and blocks no key`, async () => {
+      const [one, key] = [limiter("one"), newKey()];
+      store.treat(method, { kind: "never" });
+      const first = await settled(one.acquire(key, 5));
+      assert.ok(first.value.admitted && first.waitedMs <= 250, `${first.waitedMs} ms`);
+      for (const other of [key, newKey()]) {
+        const next = await settled(one.acquire(other, 5));
+        assert.ok(next.value.admitted && next.waitedMs === 0, `${next.waitedMs} ms`);
+      }
+      const [queued, behind] = [newKey(), 5].map((name) => settled(one.acquire(String(name), 5)));
+      assert.equal((await queued)?.value.admitted, true);
+      assert.equal((await behind)?.value.admitted, true);
+      assert.equal(await take(one, key, 5, 10), 3, "the limit holds meanwhile");
+      store.calm();
+      clock.advance(1_000);
+      assert.equal(await take(one, key, 5, 10), 0);
+      clock.advance(LIMIT_WINDOW_MS);
+      assert.equal(await take(one, key, 5, 10), 5);
+      assert.equal(await leftInStore(key, 5), 0);
+    });
+  }
+
+  it("gives up at the end, whatever it holds", async () => {
+    const one = limiter("one");
+    for (let i = 0; i < 50; i += 1) await settled(one.acquire(newKey(), 600));
+    store.treatAll({ kind: "never" });
+    const { waitedMs } = await settled(one.close());
+    assert.ok(waitedMs <= 250, `${waitedMs} ms`);
+  });
+
+  it("leaves no rejection behind that nobody handles", async () => {
+    const [one, key] = [limiter("one"), newKey()];
+    store.treat("traffic.setPermitWindow", { kind: "held" });
+    await settled(one.acquire(key, 5));
+    store.treat("traffic.setPermitWindow", { kind: "throws", later: 1 });
+    clock.advance(1_000);
+    await settled(one.acquire(key, 5));
+    await real.traffic.setPermitWindow(key, 0, { spent: [], leases: [] });
+    store.release();
+    for (let turns = 0; turns < 20; turns += 1) await turn();
+  });
+});
+
+describe("limiter, on a store whose answers come late or never", () => {
+  for (const limit of [10, 600]) {
+    for (const kind of ["never", "unanswered"] as const) {
+      it(`counts each permit of ${limit} once, when a write is ${kind}`, async () => {
+        const [one, key] = [limiter("one"), newKey()];
+        const part = Math.floor(limit * 0.3);
+        assert.equal(await take(one, key, limit, part), part);
+        store.treat(WRITES, { kind });
+        for (let second = 0; second < 3; second += 1) {
+          assert.equal(await take(one, key, limit, part / 3), part / 3);
+          clock.advance(1_001);
+        }
+        store.calm();
+        assert.equal(await take(one, key, limit, limit), limit - 2 * part, "not one more, not one fewer");
+        assert.equal(await leftInStore(key, limit), 0);
+      });
+    }
+  }
+
+  it("counts a permit once that is stored after its time, before or after the next one", async () => {
+    for (const when of ["before", "after"]) {
+      const [one, key] = [limiter("one"), newKey()];
+      assert.equal(await take(one, key, 10, 2), 2);
+      store.treat(WRITES, { kind: "held" });
+      assert.equal(await take(one, key, 10, 2), 2);
+      store.calm();
+      if (when === "before") store.release();
+      clock.advance(1_001);
+      assert.equal(await take(one, key, 10, 1), 1);
+      if (when === "after") store.release();
+      assert.equal(await take(one, key, 10, 10), 5, when);
+      assert.equal(await leftInStore(key, 10), 0, when);
+    }
+  });
+
+  it("never admits one too many, and none too few, whatever the store does", async () => {
+    const treatments: readonly Treatment[] = [
+      { kind: "promise" },
+      { kind: "never" },
+      { kind: "unanswered" },
+      { kind: "held" },
+      { kind: "throws" },
+      { kind: "throws", later: 0 },
+    ];
+    const step = fc.record({
+      read: fc.constantFrom(undefined, ...treatments),
+      write: fc.constantFrom(undefined, ...treatments),
+      burst: fc.integer({ min: 1, max: 6 }),
+      pause: fc.oneof(fc.nat(1_200), fc.nat(30_000)),
+      release: fc.constantFrom(undefined, "first" as const, "last" as const),
+    });
+    const play = (limit: number) =>
+      fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 16 }), async (steps) => {
+        const [one, key] = [limiter("one"), newKey()];
+        const admitted: number[] = [];
+        const used = (): number => admitted.filter((at) => at > clock.monotonic() - LIMIT_WINDOW_MS).length;
+        const call = async (): Promise<void> => {
+          const before = used();
+          const { value, waitedMs } = await settled(one.acquire(key, limit));
+          // One read and one write at the most.
+          assert.ok(waitedMs <= 500, `${waitedMs} ms`);
+          assert.equal(value.admitted, before < limit, `${before} of ${limit} were used`);
+          if (value.admitted) admitted.push(clock.monotonic());
+        };
+        for (const { read, write, burst, pause, release } of steps) {
+          store.calm();
+          if (read) store.treat("traffic.permitWindow", read);
+          if (write) store.treat("traffic.setPermitWindow", write);
+          for (let i = 0; i < burst; i += 1) await call();
+          if (release) store.release(release);
+          clock.advance(pause);
+        }
+        store.calm();
+        clock.advance(1_001);
+        await call();
+        store.release("last");
+        for (let turns = 0; turns < 3; turns += 1) await turn();
+        // What was counted alone is written down with the next permit that is granted.
+        if (used() < limit) await call();
+        if (used() < limit) assert.equal(await leftInStore(key, limit), limit - used());
+      });
+    await fc.assert(play(7), { numRuns: 60 });
+    await fc.assert(play(40), { numRuns: 20 });
+  });
+
+  it("admits none too many when writes are done twice: a compare-and-set that is repeated says no", async () => {
+    const [one, key] = [limiter("one"), newKey()];
+    store.treat(WRITES, { kind: "twice" });
+    assert.ok((await take(one, key, 10, 20)) <= 10);
+    clock.advance(LIMIT_WINDOW_MS);
+    store.calm();
+    assert.equal(await take(one, key, 10, 20), 10);
+  });
+});

@@ -1,0 +1,62 @@
+import type { IncomingMessage, Server } from "node:http";
+import type { Socket } from "node:net";
+import { Server as TlsServer } from "node:tls";
+import type { Problem } from "../http-errors.ts";
+import type { OpenFiles } from "../open-files.ts";
+import { requestIdOf } from "../request-id.ts";
+import { rawAnswer } from "./raw-answer.ts";
+
+/** So long a connection that will be refused may take to bring its request. */
+const PATIENCE_MS = 1_000;
+const CLOSE_IDLE_EVERY_MS = 1_000;
+
+/**
+ * Takes no more connections than there are file descriptors for. One too many gets its first request answered, with a
+ * problem; of a flood of them, the rest is answered and closed at once. Idle ones make room.
+ * @param problem what those are told that are refused
+ * @returns whether this request's connection is one too many
+ */
+export const boundConnections = (
+  server: Server,
+  openFiles: OpenFiles,
+  problem: Omit<Problem, "requestId">,
+): ((incoming: IncomingMessage) => boolean) => {
+  /** By the peer: with TLS the request's socket is another object than the one that was accepted. */
+  const refused = new Set<string>();
+  const isTls = server instanceof TlsServer;
+  let closedIdleAt = Number.NEGATIVE_INFINITY;
+
+  const closeIdle = (): void => {
+    const now = performance.now();
+    if (now - closedIdleAt < CLOSE_IDLE_EVERY_MS) return;
+    closedIdleAt = now;
+    server.closeIdleConnections();
+  };
+
+  server.on("connection", (socket: Socket) => {
+    const admission = openFiles.clientOpened();
+    if (admission === "served") {
+      socket.once("close", () => openFiles.clientClosed(admission));
+      return;
+    }
+    closeIdle();
+    openFiles.countRefused();
+    const peer = peerOf(socket);
+    const timer = setTimeout(() => socket.destroy(), PATIENCE_MS);
+    socket.once("close", () => {
+      clearTimeout(timer);
+      refused.delete(peer);
+      openFiles.clientClosed(admission);
+    });
+    if (admission === "refused") refused.add(peer);
+    else {
+      // Before it has asked, because there is no room to wait for that, nor for an orderly end: a whole flood is taken
+      // in one turn. In TLS there is no answer before a handshake.
+      if (!isTls) socket.write(rawAnswer({ ...problem, requestId: requestIdOf(undefined) }, ["Retry-After: 5"]));
+      socket.destroy();
+    }
+  });
+  return ({ socket }) => refused.size > 0 && refused.has(peerOf(socket));
+};
+
+const peerOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;

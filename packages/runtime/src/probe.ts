@@ -1,0 +1,42 @@
+import type { Fault } from "@aigw/core/services";
+import { Connection } from "./proxy/upstream/connection.ts";
+import { Connector } from "./proxy/upstream/connector.ts";
+import { faultOf, systemCodeOf } from "./proxy/upstream-failure.ts";
+
+export type ProbeResult =
+  | { readonly kind: "answer"; readonly status: number }
+  /** `code`: the system's word for it, or OpenSSL's; may be empty. */
+  | { readonly kind: "fault"; readonly fault: Fault; readonly code: string };
+
+const ALONE = { release: () => undefined, closed: () => undefined, sawSurplus: () => undefined };
+
+/**
+ * A `HEAD` request to a service, without its API key, over a connection as the gateway would open it and read as the
+ * gateway would read it: what stands in a call's way is found under the same name. Never throws.
+ * @param timeoutMs for the connection, and for all
+ */
+export const probeService = async (url: string, timeoutMs: number): Promise<ProbeResult> => {
+  const { origin, pathname } = new URL(url);
+  const connection = new Connection(new Connector(origin, { openTimeoutMs: timeoutMs }), ALONE);
+  const { promise, resolve } = Promise.withResolvers<ProbeResult>();
+  // A connection that comes to nothing says so itself.
+  const check = (): void => {
+    if (!connection.opening) resolve({ kind: "fault", fault: "answer_timeout", code: "" });
+  };
+  const timer = setTimeout(check, timeoutMs);
+  connection.request("HEAD", pathname, ["User-Agent", "aigw-doctor", "Accept", "*/*"], null, {
+    onInterim: () => undefined,
+    onHead: ({ status }) => resolve({ kind: "answer", status }),
+    onContent: () => undefined,
+    onReadEnd: () => undefined,
+    onDrain: () => undefined,
+    onEnd: () => undefined,
+    onError: (error) => {
+      resolve({ kind: "fault", fault: faultOf(error, connection, undefined), code: systemCodeOf(error) });
+    },
+  });
+  const result = await promise;
+  clearTimeout(timer);
+  connection.destroy();
+  return result;
+};
