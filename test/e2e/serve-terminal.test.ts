@@ -60,14 +60,13 @@ test("serve on a terminal says where it is and what to do next, and stops on Ctr
   assert.doesNotMatch(first.screen, /\{"level"/, "no JSON for a person");
 
   // What comes next depends on what is there, and carries the flags.
-  const add = (...args: string[]): Promise<unknown> => aigw(home, [...args, "--no-wait"]);
   await aigw(home, ["service", "add", "ocr", "http://127.0.0.1:1", "--no-check"]);
   const serve = ["serve", "--port", "0", "--home", home, "--drain", "5s"];
   const second = await onTerminal(home, serve, [[READY, "\u0003"]]);
   const set = /\n {2}aigw config set public-url (http:\S+) --home (\S+)\n/.exec(second.screen);
   assert.deepEqual([set?.[1], set?.[2]], [/Listens on {2}(\S+)/.exec(second.screen)?.[1], home], second.screen);
   assert.match(second.screen, /Stopping: calls under way have 5s to end\./);
-  await add("config", "set", "public-url", "https://ai.example.com");
+  await aigw(home, ["config", "set", "public-url", "https://ai.example.com"]);
   const third = await onTerminal(home, serve, [[READY, "\u0003"]]);
   assert.match(
     third.screen,
