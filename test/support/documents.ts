@@ -9,19 +9,19 @@ export interface Block {
   /** What stands behind the opening fence, such as `bash`. */
   readonly language: string;
   readonly text: string;
-  /** The heading or paragraph before it: where it is found. */
-  readonly under: string;
+  /** The heading above it. */
+  readonly heading: string;
 }
 
 /** The fenced blocks of a document, in their order. */
 export const blocksIn = (file: string): readonly Block[] => {
   const text = readFileSync(join(ROOT, file), "utf8");
   return [...text.matchAll(/^( *)```(\w+)\n(.*?)^\1```$/gms)].map(
-    ([whole, indent = "", language = "", body = ""], i) => ({
+    ({ 1: indent = "", 2: language = "", 3: body = "", index }) => ({
       file,
       language,
       text: body.replaceAll(new RegExp(`^${indent}`, "gm"), ""),
-      under: text.slice(0, text.indexOf(whole)).trimEnd().split("\n").at(-1) ?? `block ${i}`,
+      heading: [...text.slice(0, index).matchAll(/^#+ (.*)$/gm)].at(-1)?.[1] ?? "",
     }),
   );
 };
@@ -32,7 +32,14 @@ export const documents = (): readonly string[] =>
     cwd: ROOT,
   });
 
-const MADE = /(^|\/)(node_modules|dist|\.git|[^/]*\.?tsbuildinfo)$/;
+/** The lines to paste under a heading of docs/install.md, block by block. */
+export const installing = (heading: string): readonly string[] => {
+  const found = blocksIn("docs/install.md").filter((block) => block.heading === heading && block.language === "bash");
+  if (found.length === 0) throw new Error(`docs/install.md has nothing to paste under ${heading}`);
+  return found.map(({ text }) => text);
+};
+
+const MADE = /(^|\/)(node_modules|dist|release|\.git|[^/]*\.?tsbuildinfo)$/;
 
 /** The repository as a fresh clone has it: nothing installed, nothing built. */
 export const freshClone = (to: string): void =>
