@@ -1,11 +1,12 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 /**
- * `node scripts/mutate.ts [word …]`: puts each fault of test/mutations.md, or those whose title has all the words, into
- * a copy of the working tree, and runs the tests named there, which have to fail. Exits 1 when a fault went unnoticed.
+ * `node scripts/mutate.ts [--check] [word …]`: puts each fault of test/mutations.md, or those whose title has all the
+ * words, into a copy of the working tree, and runs the tests named there, which have to fail. Exits 1 when a fault went
+ * unnoticed. `--check` only looks whether each can be put in, and whether its tests are there.
  */
 
 const root = resolve(import.meta.dirname, "..");
@@ -71,18 +72,27 @@ const runTests = (copy: string, tests: readonly string[]): { failed: boolean; ou
   return { failed: status !== 0, output: `${stdout}${stderr}` };
 };
 
-const words = process.argv.slice(2).map((word) => word.toLowerCase());
+/** Why it cannot be put in. */
+const staleness = ({ file, before, tests }: Mutation, source: string): string | undefined => {
+  const places = source.split(before).length - 1;
+  if (places !== 1) return `its lines stand ${places} times in ${file}, and not once`;
+  const gone = tests.find((test) => !existsSync(join(root, test)));
+  return gone && `there is no ${gone}`;
+};
+
+const args = process.argv.slice(2);
+const only = args.includes("--check") ? "check" : "run";
+const words = args.filter((arg) => arg !== "--check").map((word) => word.toLowerCase());
 const chosen = read().filter(({ title }) => words.every((word) => title.toLowerCase().includes(word)));
-const copy = copyTree();
+const copy = only === "run" ? copyTree() : root;
 const unnoticed: string[] = [];
-for (const { title, file, before, after, tests } of chosen) {
+for (const mutation of chosen) {
+  const { title, file, before, after, tests } = mutation;
   const path = join(copy, file);
   const source = readFileSync(path, "utf8");
-  const places = source.split(before).length - 1;
-  if (places !== 1) {
-    unnoticed.push(`${title}: its lines stand ${places} times in ${file}, and not once`);
-    continue;
-  }
+  const stale = staleness(mutation, source);
+  if (stale !== undefined) unnoticed.push(`${title}: ${stale}`);
+  if (stale !== undefined || only === "check") continue;
   writeFileSync(
     path,
     source.replace(before, () => after),
@@ -91,10 +101,12 @@ for (const { title, file, before, after, tests } of chosen) {
   writeFileSync(path, source);
   // A fault that does not compile shows nothing about the tests.
   const compiled = output.includes("types: ok");
-  process.stdout.write(`${failed && compiled ? "noticed  " : "UNNOTICED"} ${title}\n`);
+  const verdict = !compiled ? "BROKEN   " : failed ? "noticed  " : "UNNOTICED";
+  process.stdout.write(`${verdict} ${title}\n`);
   if (!compiled) unnoticed.push(`${title}: it does not compile\n${output.slice(0, 1_000)}`);
   else if (!failed) unnoticed.push(title);
 }
-process.stdout.write(`${chosen.length - unnoticed.length} of ${chosen.length} faults noticed\n`);
-for (const line of unnoticed) process.stderr.write(`not noticed: ${line}\n`);
+const done = only === "run" ? "noticed" : "can be put in";
+process.stdout.write(`${chosen.length - unnoticed.length} of ${chosen.length} faults ${done}\n`);
+for (const line of unnoticed) process.stderr.write(`${only === "run" ? "not noticed" : "stale"}: ${line}\n`);
 if (unnoticed.length > 0 || chosen.length === 0) process.exitCode = 1;

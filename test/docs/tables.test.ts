@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
-import { FAULTS, type Fault, SETTING_KEYS, SETTINGS } from "@aigw/core";
+import { FAULTS, type Fault, SETTING_KEYS, SETTINGS, TOKEN_ENDS } from "@aigw/core";
 import { FINDINGS } from "../../packages/cli/src/doctor/finding.ts";
 import { ENVIRONMENT } from "../../packages/cli/src/environment.ts";
 import { EXIT_CODES } from "../../packages/cli/src/exit-codes.ts";
@@ -70,6 +70,14 @@ test("docs/errors.md lists every reason why there was no answer, in the program'
   assert.deepEqual(Object.fromEntries(kinds), Object.fromEntries(told));
 });
 
+test("docs/errors.md lists every reason why a token was refused, in the program's own words", () => {
+  const documented = tableIn("errors.md", "## Why a token was refused").map(([reason, what, remedy]) => [
+    bare(reason),
+    { what, remedy },
+  ]);
+  assert.deepEqual(Object.fromEntries(documented), TOKEN_ENDS);
+});
+
 test("docs/doctor.md lists every finding with its level", () => {
   const documented = tableIn("doctor.md", "").map(([code, level]) => [bare(code), level]);
   assert.deepEqual(Object.fromEntries(documented), FINDINGS);
@@ -85,7 +93,7 @@ test("docs/configuration.md lists exactly the variables and settings that there 
 });
 
 /** Variables that are passed on or belong to Node. */
-const NOT_OURS = new Set(["PATH", "PWD"]);
+const NOT_OURS = new Set(["PATH", "PWD", "NODE_OPTIONS"]);
 
 test("the sources read no variable that is not in the table", () => {
   const known = new Set([...ENVIRONMENT.map(({ name }) => name), ...NOT_OURS]);

@@ -182,7 +182,9 @@ describe("secrets", () => {
     admin.add("serve on a port in use", stdout + stderr);
 
     const files = (when: string): void => {
-      for (const name of readdirSync(home)) outside.add(`${name} ${when}`, readFileSync(join(home, name)));
+      for (const entry of readdirSync(home, { recursive: true, withFileTypes: true })) {
+        if (entry.isFile()) outside.add(`${entry.name} ${when}`, readFileSync(join(entry.parentPath, entry.name)));
+      }
     };
     files("while it runs");
     const { store, sealer } = await openHome({ home, masterKey, clock: systemClock });

@@ -60,6 +60,13 @@ describe("the front door", () => {
       "CL with a sign": [`${call("Host: a", "Content-Length: +5")}hello`, 400],
       "HTTP/2.0": [call("Host: a").replace("HTTP/1.1", "HTTP/2.0"), 400],
       "the HTTP/2 preface": ["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 0],
+      "a method that nobody knows": [call("Host: a").replace("GET", "BREW"), 501],
+      "RTSP, with a method of its own": [
+        call("Host: a").replace("GET", "DESCRIBE").replace("HTTP/1.1", "RTSP/1.0"),
+        400,
+      ],
+      "RTSP, with one of HTTP": [call("Host: a").replace("HTTP/1.1", "RTSP/1.0"), 400],
+      ICE: [call("Host: a").replace("GET", "SOURCE").replace("HTTP/1.1", "ICE/1.0"), 400],
       TRACE: [call("Host: a").replace("GET", "TRACE"), 405],
       CONNECT: [lines("CONNECT a:80 HTTP/1.1", "Host: a:80", `Authorization: Bearer ${token}`), 405],
       "a bare LF in a field": [call("Host: a", "X-Y: 1\nX-Z: 2"), 400],

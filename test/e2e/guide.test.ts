@@ -122,7 +122,7 @@ describe("GET /guide", () => {
       assert.deepEqual([status, headers.location, headers.vary], [404, undefined, "Accept"], accept);
       assert.equal(JSON.parse(body).code, "not_found");
     }
-    assert.equal((await front(BROWSER, "POST")).status, 404);
+    assert.equal((await front(BROWSER, "POST")).status, 405);
     assert.equal((await send(`${gateway.url}/elsewhere`, { headers: { Accept: BROWSER } })).status, 404);
 
     await setSetting(gateway.deps, "public-url", "https://ai.example.com/gw");

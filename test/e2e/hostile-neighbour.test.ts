@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import {
   chmodSync,
   chownSync,
@@ -166,4 +167,29 @@ describe("compiled code that a neighbour has laid out is not run", { concurrency
     }
     assert.deepEqual(readdirSync(tmp), []);
   });
+});
+
+test("what a neighbour sees of a running gateway in /proc holds no secret", async (t) => {
+  if (!IS_ROOT || process.platform !== "linux") {
+    process.stderr.write("NOT RUN: another user's view of /proc needs the right to act as one (root on Linux).\n");
+    t.skip("needs the right to act as another user");
+    return;
+  }
+  const { user } = machine(t);
+  const masterKey = randomBytes(32).toString("base64url");
+  const env = { HOME: user, AIGW_HOME: join(user, "home"), AIGW_MASTER_KEY: masterKey, OCR_KEY: "canary-upstream-key" };
+  await run(t, ["service", "add", "ocr", "http://127.0.0.1:9", "--header-env", "X-Api-Key=OCR_KEY"], env);
+  const gateway = start(t, ["serve", "--port", "0", "--json"], env);
+  const { pid } = (
+    JSON.parse(String(await within("the gateway", gateway.ready, 20_000))) as { gateway: { pid: number } }
+  ).gateway;
+  const neighbour = { uid: NEIGHBOUR, gid: NEIGHBOUR, encoding: "latin1", stdio: "pipe" } as const;
+  const look = (name: string): string => execFileSync("cat", [`/proc/${pid}/${name}`], neighbour);
+  for (const name of ["environ", "maps", "mem", "auxv"]) assert.throws(() => look(name), /Permission denied/, name);
+  assert.throws(() => execFileSync("ls", [`/proc/${pid}/fd`], neighbour), /Permission denied/);
+  const open = ["cmdline", "status", "limits", "comm"].map(look).join("\n");
+  assert.match(open, /serve/, "he does see how it was called");
+  for (const secret of [masterKey, "canary-upstream-key"]) assert.ok(!open.includes(secret));
+  gateway.end();
+  assert.equal((await within("its end", gateway.done)).code, 0);
 });

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { setClient } from "@aigw/core";
 import { aigw, aigwJson, startGatewayProcess, temporaryHome } from "../support/aigw.ts";
 import { JumpingClock, startTestGateway } from "../support/gateway.ts";
-import { bearer, send, startEcho, tokenFor } from "../support/http.ts";
+import { bearer, login, send, startEcho, tokenFor } from "../support/http.ts";
+import { lockDatabase } from "../support/lock.ts";
 import { until } from "../support/until.ts";
 
 const tally = async (url: string, token: string, requests: number): Promise<{ ok: number; limited: number }> => {
@@ -75,6 +77,18 @@ describe("the limit", () => {
     assert.equal((await call()).status, 200);
   });
 
+  it("never says that the next permit takes longer than the window, not even while permits are leased", async (t) => {
+    const echo = await startEcho(t);
+    const { url, tokenFor: newToken } = await startTestGateway(t, { services: { echo: echo.url } });
+    const token = await newToken("john", { limit: 600 });
+    for (const path of ["echo", "echo", "unknown"]) {
+      const { headers } = await send(`${url}/api/${path}`, { headers: bearer(token) });
+      const reset = Number(headers["x-ratelimit-reset"]);
+      assert.equal(headers["ratelimit"], `"client";r=${headers["x-ratelimit-remaining"]};t=${reset}`);
+      assert.ok(reset > 0 && reset <= 60, `t=${reset}`);
+    }
+  });
+
   it("ignores jumps of the wall clock", async (t) => {
     const clock = new JumpingClock();
     const echo = await startEcho(t);
@@ -130,5 +144,33 @@ describe("the limit", () => {
     }
     const { url } = await startGatewayProcess(t, home);
     assert.deepEqual(await tally(url, token, 20), { ok: 0, limited: 20 }, "after kill -9 and a restart");
+  });
+
+  it("is shared by three gateways while usage cannot be written, and so are guesses", async (t) => {
+    const home = temporaryHome(t);
+    const echo = await startEcho(t);
+    await aigw(home, ["service", "add", "echo", echo.url]);
+    const { password } = await aigwJson<{ password: string }>(home, ["client", "add", "john"]);
+    const gateways = await Promise.all([1, 2, 3].map(() => startGatewayProcess(t, home)));
+    const token = await tokenFor(gateways[0]?.url ?? "", "john", password);
+    // The first one of them is known to the second within a second.
+    await until("all to know of each other", async () => {
+      const { gateways: seen } = await aigwJson<{ gateways: { startedAt: string }[] }>(home, ["status"]);
+      return seen.length === 3 && seen.every(({ startedAt }) => Date.now() - Date.parse(startedAt) > 1_500);
+    });
+    // Some that only one of them knows of.
+    assert.deepEqual(await tally(gateways[1]?.url ?? "", token, 10), { ok: 10, limited: 0 });
+    await lockDatabase(t, join(home, "aigw.usage.db"));
+    const results = await Promise.all(gateways.map(({ url }) => tally(url, token, 100)));
+    assert.equal(
+      results.reduce((sum, { ok }) => sum + ok, 0),
+      50,
+    );
+    const guesses = await Promise.all(
+      gateways.flatMap(({ url }) => Array.from({ length: 8 }, () => login(url, "john", "not-the-password"))),
+    );
+    // Ten an account and source in all; the login above was none.
+    assert.ok(guesses.filter(({ status }) => status === 401).length <= 10);
+    assert.ok(guesses.filter(({ status }) => status === 429).length >= 14);
   });
 });

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { restoreClient, revokeClient, setPassword } from "@aigw/core";
+import { revokeClient } from "@aigw/core";
 import { hash } from "@node-rs/argon2";
 import * as oauth from "oauth4webapi";
 import { JumpingClock, startTestGateway, type TestGateway } from "../support/gateway.ts";
-import { type Answer, bearer, login, send, startEcho, tokenFor } from "../support/http.ts";
+import { type Answer, bearer, login, send, sendRaw, startEcho, tokenFor } from "../support/http.ts";
 import { until } from "../support/until.ts";
 
 const FORM = { "Content-Type": "application/x-www-form-urlencoded" };
@@ -24,6 +24,15 @@ const visible = ({ status, rawHeaders, body }: Answer): string => {
 
 const applied = (gateway: TestGateway, rev: number): Promise<unknown> =>
   until("the change to be applied", async () => (await gateway.store.traffic.instances(5_000))[0]?.appliedRev === rev);
+
+/** Tries again where a busy machine has no turn for a hash within 5 s. */
+const answered = async (url: string, username: string, password: string): Promise<Answer> => {
+  for (let tries = 0; tries < 5; tries += 1) {
+    const answer = await login(url, username, password);
+    if (answer.status !== 503) return answer;
+  }
+  throw new Error("503, five times");
+};
 
 describe("POST /auth/token", () => {
   it("takes the credentials in every form it names", async (t) => {
@@ -142,8 +151,12 @@ describe("POST /auth/token", () => {
     assert.equal(errorOf(slowed[0] as Answer), "slow_down");
     assert.ok(Number(slowed[0]?.headers["retry-after"]) > 0);
     assert.equal((await login(first.url, "jane", jane.password)).status, 200, "another account from the same source");
-    const elsewhere = first.url.replace("127.0.0.1", "localhost");
-    assert.ok(elsewhere);
+    const form = new URLSearchParams({ username: "john", password: john.password }).toString();
+    const from = (localAddress: string): Promise<Answer> =>
+      send(`${first.url}/auth/token`, { method: "POST", headers: FORM, body: form, localAddress });
+    assert.equal((await from("127.0.0.1")).status, 429, "also with the right password");
+    // Only Linux has all of 127/8 without being told to.
+    if (process.platform === "linux") assert.equal((await from("127.0.0.2")).status, 200, "the account from elsewhere");
     await first.gateway.close();
     const second = await startTestGateway(t, { clock, home: first.home });
     assert.equal((await login(second.url, "john", john.password)).status, 429, "after a restart");
@@ -157,12 +170,23 @@ describe("POST /auth/token", () => {
     for (let batch = 0; batch < 6; batch += 1) {
       answers.push(
         ...(await Promise.all(
-          Array.from({ length: 20 }, (_, i) => login(gateway.url, `name${batch}-${i}`, "Spring-time-2026")),
+          Array.from({ length: 20 }, (_, i) => answered(gateway.url, `name${batch}-${i}`, "Spring-time-2026")),
         )),
       );
     }
     assert.equal(answers.filter(({ status }) => status === 401).length, 100);
     assert.equal(answers.filter(({ status }) => status === 429).length, 20);
+    // From now on it is known, and refusals cost next to nothing: no store is asked, and the body is not waited for.
+    const { traffic } = gateway.store;
+    const asked = [t.mock.method(traffic, "permitWindow"), t.mock.method(traffic, "setPermitWindow")];
+    for (let i = 0; i < 20; i += 1)
+      assert.equal((await login(gateway.url, `more${i}`, "Spring-time-2026")).status, 429);
+    const head = `POST /auth/token HTTP/1.1\r\nHost: ${new URL(gateway.url).host}\r\nContent-Length: 100\r\n`;
+    assert.match(await sendRaw(gateway.url, `${head}Connection: close\r\n\r\n`), /^HTTP\/1\.1 429 /);
+    assert.deepEqual(
+      asked.map(({ mock }) => mock.callCount()),
+      [0, 0],
+    );
   });
 
   it("lets twenty right logins at once of one client in: none of them is a guess", async (t) => {
@@ -223,111 +247,5 @@ describe("POST /auth/token", () => {
     const [last] = await store.control.latestChanges({ limit: 1 });
     assert.equal(last?.action, "client.rehash");
     assert.match(last?.actor ?? "", /^gateway gw-/);
-  });
-});
-
-describe("a token", () => {
-  it("dies with passwd, revoke and restore, also within one second; expires after its hour", async (t) => {
-    const clock = new JumpingClock();
-    const echo = await startEcho(t);
-    const gateway = await startTestGateway(t, { clock, services: { echo: echo.url } });
-    const { deps, url } = gateway;
-    const status = async (token: string): Promise<number> =>
-      (await send(`${url}/api/echo`, { headers: bearer(token) })).status;
-
-    const first = await gateway.tokenFor("john");
-    assert.equal(await status(first), 200);
-    const changed = await setPassword(deps, "john");
-    await applied(gateway, changed.rev);
-    const second = await tokenFor(url, "john", changed.result.password);
-    assert.deepEqual([await status(first), await status(second)], [401, 200]);
-    await revokeClient(deps, "john");
-    const restored = await restoreClient(deps, "john");
-    await applied(gateway, restored.rev);
-    assert.equal(await status(second), 401);
-    const third = await tokenFor(url, "john", changed.result.password);
-    assert.deepEqual([await status(first), await status(second), await status(third)], [401, 401, 200]);
-    clock.advance(3_580_000);
-    assert.equal(await status(third), 200);
-    clock.advance(20_000);
-    assert.equal(await status(third), 401);
-  });
-
-  it("survives the clock being set forward; an expired one is not revived by setting it back", async (t) => {
-    const clock = new JumpingClock();
-    const echo = await startEcho(t);
-    const gateway = await startTestGateway(t, { clock, services: { echo: echo.url } });
-    const token = await gateway.tokenFor("john");
-    const status = async (): Promise<number> =>
-      (await send(`${gateway.url}/api/echo`, { headers: bearer(token) })).status;
-    clock.setBy(3_600_000);
-    assert.equal(await status(), 200, "+1 h");
-    clock.advance(3_600_000);
-    assert.equal(await status(), 401);
-    clock.setBy(-7_200_000);
-    assert.equal(await status(), 401, "−2 h");
-  });
-
-  it("is taken in the Authorization field only, in any case of Bearer; refusals are as RFC 6750 says", async (t) => {
-    const echo = await startEcho(t);
-    const gateway = await startTestGateway(t, { services: { echo: echo.url } });
-    const token = await gateway.tokenFor("john");
-    const call = (headers: Record<string, string>, path = "/api/echo"): Promise<Answer> =>
-      send(`${gateway.url}${path}`, { headers });
-    for (const scheme of ["Bearer", "bearer", "BEARER"]) {
-      assert.equal((await call({ Authorization: `${scheme} ${token}` })).status, 200, scheme);
-    }
-    const served = echo.seen.length;
-    for (const [name, answer] of Object.entries({
-      none: await call({}),
-      "in the query": await call({}, `/api/echo?access_token=${token}`),
-      Basic: await call({ Authorization: basic("john", "x") }),
-      "in a cookie": await call({ Cookie: `access_token=${token}` }),
-    })) {
-      assert.equal(answer.status, 401, name);
-      assert.equal(answer.headers["www-authenticate"], 'Bearer realm="aigw"', name);
-      assert.equal(JSON.parse(answer.body).code, "missing_token");
-    }
-    for (const [name, value] of Object.entries({
-      "two spaces": `Bearer  ${token}`,
-      "a trailing comma": `Bearer ${token},`,
-      garbage: "Bearer garbage",
-      empty: "Bearer ",
-      changed: `Bearer ${token.slice(0, -2)}AA`,
-    })) {
-      const answer = await call({ Authorization: value });
-      assert.equal(answer.status, 401, name);
-      assert.match(answer.headers["www-authenticate"] ?? "", /error="invalid_token"/, name);
-      assert.equal(answer.headers["ratelimit"], undefined);
-    }
-    assert.equal(echo.seen.length, served, "nothing refused reached the upstream");
-  });
-
-  it("gives what the client may call: 403 for another service, 404 for an unknown one, without cost", async (t) => {
-    const echo = await startEcho(t);
-    const gateway = await startTestGateway(t, { services: { echo: echo.url, chat: echo.url } });
-    const token = await gateway.tokenFor("john", { services: ["echo"], limit: 1 });
-    const call = (path: string): Promise<Answer> => send(`${gateway.url}${path}`, { headers: bearer(token) });
-    const denied = await call("/api/chat/v1");
-    assert.equal(denied.status, 403);
-    assert.match(denied.headers["www-authenticate"] ?? "", /error="insufficient_scope"/);
-    assert.equal(denied.headers["ratelimit"], '"client";r=1;t=60');
-    const unknown = await call("/api/nope");
-    assert.equal(unknown.status, 404);
-    assert.equal(JSON.parse(unknown.body).error.code, "unknown_service");
-    assert.equal(echo.seen.length, 0);
-    assert.equal((await call("/api/echo")).status, 200, "the one permit is still there");
-    const { events } = await until("the events", async () => {
-      const page = await gateway.store.traffic.latestUsage({ client: "john" }, 10);
-      return page.events.length === 3 && page;
-    });
-    assert.deepEqual(
-      events.map(({ status, outcome, service, path }) => [status, outcome, service, path]),
-      [
-        [403, "denied", "chat", "/api/chat/v1"],
-        [404, "denied", "", "/api/nope"],
-        [200, "ok", "echo", "/api/echo"],
-      ],
-    );
   });
 });

@@ -32,6 +32,9 @@ interface ReportJson {
   }>[];
 }
 
+/** As people read it. */
+const counted = (calls: number): string => calls.toLocaleString("en-US");
+
 describe("calls of clients without a right", () => {
   it("add little to the disk, whatever they ask for, and every sum is exact; others notice nothing", async (t) => {
     const echo = await startEcho(t);
@@ -140,12 +143,12 @@ describe("calls of clients without a right", () => {
     const { findings } = await aigwJson<{ findings: { code: string; message: string }[] }>(home, ["why", "curious"]);
     assert.match(
       findings.find(({ code }) => code === "service_unknown")?.message ?? "",
-      new RegExp(`^${CALLS} calls `),
+      new RegExp(`^${counted(CALLS)} calls `),
     );
     const review = await aigwJson<{ findings: { client: string; code: string; message: string }[] }>(home, ["review"]);
     assert.match(
       review.findings.find(({ client, code }) => client === "limited" && code === "over_limit")?.message ?? "",
-      new RegExp(`^${CALLS} of limited's ${CALLS + 1} calls`),
+      new RegExp(`^${counted(CALLS)} of limited's ${counted(CALLS + 1)} calls`),
     );
   });
 });

@@ -9,7 +9,7 @@ import { until, within } from "../support/until.ts";
 const ROUNDS = rounds(5);
 
 interface KeysJson {
-  keys: { kid: string; status: string }[];
+  keys: { id: string; status: string }[];
 }
 
 const setUp = async (t: TestContext) => {
@@ -109,7 +109,8 @@ describe("secret rotate", () => {
     assert.ok(stderr.includes(stopped.id));
     assert.equal((await send(`${running.url}/api/echo`, { headers: bearer(token) })).status, 200);
     const { keys } = await aigwJson<KeysJson>(home, ["secret", "list"]);
-    const active = (list: KeysJson["keys"]): string | undefined => list.find(({ status }) => status === "active")?.kid;
+    const active = (list: KeysJson["keys"]): string | undefined => list.find(({ status }) => status === "active")?.id;
+    assert.match(active(keys) ?? "", /^k_/);
     assert.equal(active(keys), active(before.keys));
     assert.equal(keys.filter(({ status }) => status === "published").length, 0);
   });

@@ -63,8 +63,8 @@ test("serve on a terminal says where it is and what to do next, and stops on Ctr
   await aigw(home, ["service", "add", "ocr", "http://127.0.0.1:1", "--no-check"]);
   const serve = ["serve", "--port", "0", "--home", home, "--drain", "5s"];
   const second = await onTerminal(home, serve, [[READY, "\u0003"]]);
-  const set = /\n {2}aigw config set public-url (http:\S+) --home (\S+)\n/.exec(second.screen);
-  assert.deepEqual([set?.[1], set?.[2]], [/Listens on {2}(\S+)/.exec(second.screen)?.[1], home], second.screen);
+  const set = /\n {2}aigw --home (\S+) config set public-url (http:\S+)\n/.exec(second.screen);
+  assert.deepEqual([set?.[2], set?.[1]], [/Listens on {2}(\S+)/.exec(second.screen)?.[1], home], second.screen);
   assert.match(second.screen, /Stopping: calls under way have 5s to end\./);
   await aigw(home, ["config", "set", "public-url", "https://ai.example.com"]);
   const third = await onTerminal(home, serve, [[READY, "\u0003"]]);
@@ -72,12 +72,12 @@ test("serve on a terminal says where it is and what to do next, and stops on Ctr
     third.screen,
     /^ {2}Public URL {2}https:\/\/ai\.example\.com\n {2}Guide {7}https:\/\/ai\.example\.com\/guide$/m,
   );
-  assert.match(third.screen, /\n {2}aigw onboard <name> --email --home/);
+  assert.match(third.screen, /\n {2}aigw --home \S+ onboard <name> --email\n/);
   await aigw(home, ["client", "add", "john"]);
   const workers = await onTerminal(home, [...serve, "--workers", "2"], [[READY, "\u0003"]]);
   assert.equal(workers.exitCode, 0, workers.screen);
   assert.match(workers.screen, /^ {2}Workers {5}2$/m);
-  assert.match(workers.screen, /\n {2}aigw usage tail -f --home/);
+  assert.match(workers.screen, /\n {2}aigw --home \S+ usage tail -f\n/);
   assert.doesNotMatch(workers.screen, /\{"level"/);
 });
 

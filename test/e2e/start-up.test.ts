@@ -46,4 +46,15 @@ describe("a command loads what it needs", () => {
     );
     assert.ok(loaded.length < 80, `${loaded.length} modules`);
   });
+
+  it("aigw client add: what hashes a password beside it, and no server, prompt or table", async (t) => {
+    const { home } = await prepareHome(t);
+    const loaded = packagesOf(await loadedBy(home, ["client", "add", "john"]));
+    assert.ok(loaded.includes("@node-rs/argon2"), loaded.join());
+    const forbidden = /^(inquirer|@inquirer\/.*|jose|hono|@hono\/.*|cli-table3|chalk|nodemailer)$/;
+    assert.deepEqual(
+      loaded.filter((name) => forbidden.test(name)),
+      [],
+    );
+  });
 });

@@ -5,6 +5,7 @@ import {
   closeSync,
   cpSync,
   mkdirSync,
+  mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -14,10 +15,12 @@ import {
   writeFileSync,
   writeSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { describe, it } from "node:test";
-import { aigw, temporaryHome } from "../support/aigw.ts";
+import { after, before, describe, it } from "node:test";
+import type { ErrorCode } from "@aigw/core";
+import { aigw, jsonError } from "../../packages/cli/test/support/harness.ts";
 import { prepareHome } from "../support/prepared-home.ts";
 
 /** Every file and folder below: its mode and what is in it. */
@@ -51,6 +54,7 @@ interface Damage {
   readonly does: (home: string, db: string) => void;
   readonly env?: Record<string, string>;
   readonly code: 4 | 6;
+  readonly error: ErrorCode;
   readonly says: RegExp;
 }
 
@@ -58,25 +62,34 @@ const DAMAGES: Readonly<Record<string, Damage>> = {
   "the database's first bytes overwritten": {
     does: (_home, db) => overwrite(db, 0, randomBytes(100)),
     code: 6,
+    error: "store_corrupt",
     says: /damaged|not.*aigw's/,
   },
   "all of the database overwritten": {
     does: (_home, db) => overwrite(db, 100, Buffer.alloc(statSync(db).size - 100, 0xa5)),
     code: 6,
+    error: "store_corrupt",
     says: /damaged/,
   },
   "the database cut in the middle": {
     does: (_home, db) => truncateSync(db, 6_000),
     code: 6,
+    error: "store_corrupt",
     says: /damaged/,
   },
-  "an empty database file": { does: (_home, db) => truncateSync(db, 0), code: 6, says: /empty \(0 bytes\)/ },
+  "an empty database file": {
+    does: (_home, db) => truncateSync(db, 0),
+    code: 6,
+    error: "store_corrupt",
+    says: /empty \(0 bytes\)/,
+  },
   "a folder in the database's place": {
     does: (_home, db) => {
       rmSync(db);
       mkdirSync(db);
     },
     code: 6,
+    error: "store_unavailable",
     says: /is not a file/,
   },
   "somebody else's database": {
@@ -86,33 +99,58 @@ const DAMAGES: Readonly<Record<string, Damage>> = {
       chmodSync(db, 0o600);
     },
     code: 6,
+    error: "store_unsupported",
     says: /not aigw's/,
   },
-  "a newer schema": { does: (_home, db) => sql(db, "PRAGMA user_version = 999"), code: 6, says: /version 999/ },
-  "a key without its database": { does: (_home, db) => rmSync(db), code: 4, says: /database .* is missing/ },
+  "a newer schema": {
+    does: (_home, db) => sql(db, "PRAGMA user_version = 999"),
+    code: 6,
+    error: "store_schema_newer",
+    says: /version 999/,
+  },
+  "a key without its database": {
+    does: (_home, db) => rmSync(db),
+    code: 4,
+    error: "home_incomplete",
+    says: /database .* is missing/,
+  },
   "a database without its key": {
     does: (home) => rmSync(join(home, "master.key")),
     code: 4,
+    error: "home_incomplete",
     says: /master key .* is missing/,
   },
   "another master key": {
     does: () => undefined,
     env: { AIGW_MASTER_KEY: randomBytes(32).toString("base64url") },
     code: 4,
+    error: "master_key_wrong",
     says: /does not open this store/,
   },
   "a master key that is none": {
     does: (home) => writeFileSync(join(home, "master.key"), "too short\n"),
     code: 4,
+    error: "master_key_invalid",
     says: /does not hold a master key/,
   },
-  "a home that others may read": { does: (home) => chmodSync(home, 0o755), code: 4, says: /Run: chmod 700 / },
+  "a home that others may read": {
+    does: (home) => chmodSync(home, 0o755),
+    code: 4,
+    error: "insecure_permissions",
+    says: /Run: chmod 700 /,
+  },
   "a key that others may read": {
     does: (home) => chmodSync(join(home, "master.key"), 0o644),
     code: 4,
+    error: "insecure_permissions",
     says: /Run: chmod 600 /,
   },
-  "a database that others may read": { does: (_home, db) => chmodSync(db, 0o640), code: 4, says: /Run: chmod 600 / },
+  "a database that others may read": {
+    does: (_home, db) => chmodSync(db, 0o640),
+    code: 4,
+    error: "insecure_permissions",
+    says: /Run: chmod 600 /,
+  },
 };
 
 const COMMANDS = [
@@ -122,25 +160,31 @@ const COMMANDS = [
   ["init", "--public-url", "https://ai.example.com"],
 ];
 
-describe("a home that is damaged", { concurrency: 3 }, () => {
-  for (const [index, [what, { does, env = {}, code, says }]] of Object.entries(DAMAGES).entries()) {
-    it(`${what}: exit ${code}, one line, nothing created or changed`, async (t) => {
-      const { home } = await prepareHome(t, { clients: { john: {} } });
-      const copy = join(dirname(temporaryHome(t)), "home");
-      cpSync(home, copy, { recursive: true });
-      chmodSync(copy, 0o700);
-      does(copy, join(copy, "aigw.db"));
-      const before = fingerprint(copy);
-      // What could be taken for a home to initialise meets every command, the others one in turn.
-      const tempting = /without|empty|folder/.test(what);
-      const commands = COMMANDS.filter((_, turn) => tempting || turn === index % COMMANDS.length);
-      for (const args of commands) {
-        const { code: exit, stdout, stderr } = await aigw(copy, args, { env });
-        assert.equal(exit, code, `${args.join(" ")}: ${stderr}`);
-        assert.equal(stdout, "");
-        assert.match(stderr, /^error: [^\n]+\n$/, args.join(" "));
-        assert.match(stderr, says);
-        assert.deepEqual(fingerprint(copy), before, args.join(" "));
+describe("a home that is damaged", () => {
+  const folder = mkdtempSync(join(tmpdir(), "aigw-damage-"));
+  const sound = join(folder, "sound");
+  before(() => prepareHome({ after: () => undefined }, { home: sound, clients: { john: {} } }));
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  for (const [index, [what, { does, env = {}, code, error, says }]] of Object.entries(DAMAGES).entries()) {
+    it(`${what}: exit ${code}, one line, nothing created or changed`, async () => {
+      const home = join(folder, `${index}`, "home");
+      cpSync(sound, home, { recursive: true });
+      chmodSync(home, 0o700);
+      does(home, join(home, "aigw.db"));
+      const before = fingerprint(home);
+      for (const args of COMMANDS) {
+        const text = await aigw(home, args, { env });
+        assert.equal(text.code, code, `${args.join(" ")}: ${text.stderr}`);
+        assert.equal(text.stdout, "");
+        assert.match(text.stderr, /^error: [^\n]+\n$/, args.join(" "));
+        assert.match(text.stderr, says);
+
+        const asJson = await aigw(home, [...args, "--json"], { env });
+        assert.deepEqual([asJson.code, asJson.stdout], [code, ""]);
+        assert.equal(jsonError(asJson).code, error);
+        assert.match(jsonError(asJson).message, says);
+        assert.deepEqual(fingerprint(home), before, args.join(" "));
       }
     });
   }

@@ -201,6 +201,7 @@ describe("aigw serve", () => {
       [["--tls-cert", files.cert], 2, /--tls-cert needs --tls-key too/],
       [["--admin-host", "127.0.0.1"], 2, /--admin-host needs --admin-port too/],
       [flags({ ...files, key: files.cert }), 1, /private key .*cert\.pem cannot be used/],
+      [["--port", String(port)], 1, new RegExp(`127\\.0\\.0\\.1 port ${port} is in use already.*--port`)],
       [["--admin-port", String(port)], 1, new RegExp(`127\\.0\\.0\\.1 port ${port} is in use already.*--admin-port`)],
     ];
     const run = async ([args, code, message]: (typeof cases)[number]): Promise<void> => {

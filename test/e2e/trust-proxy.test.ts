@@ -113,7 +113,7 @@ describe("who is calling", () => {
       const started = performance.now();
       const headers = await told(fields);
       assert.equal(headers["x-forwarded-for"], expected, what);
-      assert.ok(performance.now() - started < 1_000, `${what}: at once`);
+      assert.ok(performance.now() - started < 5_000, `${what}: in linear time`);
       assert.equal(headers["forwarded"], undefined, what);
       assert.equal(headers["x-real-ip"], undefined, what);
     }

@@ -26,9 +26,12 @@ interface EventJson {
 const REFUSED = "http://127.0.0.1:9";
 
 const setUp = async (t: TestContext) => {
+  let uploaded = 0;
   const upstream = await startUpstream(t, (incoming, outgoing) => {
     const path = incoming.url?.split("?")[0];
-    incoming.resume();
+    incoming.on("data", (chunk: Buffer) => {
+      uploaded += chunk.length;
+    });
     if (path === "/hang") return;
     if (path === "/broken") {
       outgoing.writeHead(200, { "Content-Length": "1000" });
@@ -66,7 +69,7 @@ const setUp = async (t: TestContext) => {
     assert.equal(code, 0, stderr);
     return stdout.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line) as EventJson]));
   };
-  return { home, url, call, tail, headersOf, log: () => log };
+  return { home, url, call, tail, headersOf, log: () => log, uploaded: () => uploaded };
 };
 
 const openStream = (url: string, headers: Record<string, string>): Promise<IncomingMessage> =>
@@ -80,38 +83,40 @@ const openStream = (url: string, headers: Record<string, string>): Promise<Incom
     }),
   );
 
-const abortUpload = async (url: string, headers: Record<string, string>): Promise<void> => {
+/** @param arrived how much of it is there */
+const abortUpload = async (url: string, headers: Record<string, string>, arrived: () => number): Promise<void> => {
+  const before = arrived();
   const req = request(url, { method: "POST", headers, agent: false });
   req.on("error", () => undefined);
-  await within("the upload to begin", new Promise<void>((settle) => req.write("12345", () => settle())));
-  const start = performance.now();
-  await until("the upload to be under way", () => performance.now() - start > 100);
+  req.write("12345");
+  await until("the upload to arrive", () => arrived() === before + 5);
   req.destroy();
 };
 
 describe("usage", () => {
   it("records every outcome: bytes, status, latency, path without the query; tail filters and ends quietly", async (t) => {
-    const { home, url, call, tail, headersOf, log } = await setUp(t);
-    const arrived: { line: string; at: number }[] = [];
+    const { home, url, call, tail, headersOf, log, uploaded } = await setUp(t);
+    const shownLines: string[] = [];
     const follow = spawnAigw(home, ["usage", "tail", "-f", "-n", "0", "--json"]);
     t.after(() => follow.child.kill("SIGKILL"));
+    let unfinished = "";
     follow.child.stdout?.on("data", (text: string) => {
-      for (const line of text.split("\n")) if (line !== "") arrived.push({ line, at: performance.now() });
+      const lines = `${unfinished}${text}`.split("\n");
+      unfinished = lines.pop() ?? "";
+      shownLines.push(...lines);
     });
-    const shown = (id: string) =>
-      until(`${id} to be shown`, () => arrived.find(({ line }) => line.includes(`"${id}"`)));
+    const shown = (id: string) => until(`${id} to be shown`, () => shownLines.some((line) => line.includes(`"${id}"`)));
     let warmUps = 0;
     await until("tail to follow", async () => {
       warmUps += 1;
       await call(`warm-up-${warmUps}`, "live");
-      return arrived.length > 0;
+      return shownLines.length > 0;
     });
 
     const since = new Date().toISOString();
     const answer = await call("ok", "live/slow?secret=1&x=/../", { method: "POST", body: "hello" });
-    const answered = performance.now();
     assert.deepEqual([answer.status, answer.body], [201, "0123456789"]);
-    assert.ok((await shown("ok")).at - answered < 1_000, "shown within a second");
+    await shown("ok");
     const own: Record<string, number> = {};
     const refused = async (id: string, path: string, options: { client?: string } = {}): Promise<void> => {
       const { body } = await call(id, path, options);
@@ -126,7 +131,7 @@ describe("usage", () => {
     await refused("timeout", "hasty/hang");
     await assert.rejects(call("incomplete", "live/broken"));
     (await openStream(`${url}/api/live/stream?q`, headersOf("aborted", "john"))).destroy();
-    await abortUpload(`${url}/api/live/hang`, headersOf("aborted-upload", "john"));
+    await abortUpload(`${url}/api/live/hang`, headersOf("aborted-upload", "john"), uploaded);
     await openStream(`${url}/api/live/stream`, headersOf("revoked", "john"));
     await aigwJson(home, ["client", "revoke", "john", "--yes"]);
     await refused("denied-401", "live/x");
@@ -143,7 +148,12 @@ describe("usage", () => {
 
     const events = new Map((await tail("-n", "100")).map((event) => [event.requestId, event]));
     const reasons = [...events.values()].flatMap(({ requestId, reason }) => (reason ? [`${requestId} ${reason}`] : []));
-    assert.deepEqual(reasons.sort(), ["incomplete too_few_bytes", "timeout answer_timeout", "unreachable refused"]);
+    assert.deepEqual(reasons.sort(), [
+      "denied-401 client_revoked",
+      "incomplete too_few_bytes",
+      "timeout answer_timeout",
+      "unreachable refused",
+    ]);
     const is = (id: string, outcome: string, status: number, path: string, bytesIn: number, bytesOut: number): void => {
       const event = events.get(id);
       assert.ok(event, id);
@@ -169,7 +179,7 @@ describe("usage", () => {
     is("denied-401", "denied", 401, "/api/live/x", 0, own["denied-401"] ?? 0);
     const { at, client, method, latencyMs, upstreamMs } = events.get("ok") as EventJson;
     assert.deepEqual([client, method], ["john", "POST"]);
-    assert.ok(latencyMs >= 190 && latencyMs < 5_000, `${latencyMs} ms`);
+    assert.ok(latencyMs >= 190, `${latencyMs} ms`);
     assert.ok((upstreamMs ?? 0) >= 190 && (upstreamMs ?? 0) <= latencyMs, `${upstreamMs} ms`);
     assert.match(at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
     assert.equal(events.get("unreachable")?.upstreamMs, null);

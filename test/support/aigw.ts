@@ -48,9 +48,15 @@ export const cleanEnv = (home: string, extra: Record<string, string> = {}): Node
 export const spawnAigw = (
   home: string,
   args: readonly string[],
-  options: { input?: string; env?: Record<string, string> } = {},
+  options: {
+    input?: string;
+    env?: Record<string, string>;
+    /** A program, with its arguments, that runs it: strace, say. */
+    under?: readonly string[];
+  } = {},
 ): AigwProcess => {
-  const child = spawn(process.execPath, [...AIGW, ...args], {
+  const [program = process.execPath, ...rest] = [...(options.under ?? []), process.execPath, ...AIGW, ...args];
+  const child = spawn(program, rest, {
     env: cleanEnv(home, options.env),
     stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
   });

@@ -25,6 +25,7 @@ export interface LogLine {
   readonly instance?: string;
   readonly pid?: number;
   readonly restartInMs?: number;
+  readonly code?: string;
 }
 
 /** `aigw serve --workers` in a process group of its own, which is gone after the test. */
@@ -32,9 +33,10 @@ export const spawnWorkers = (
   t: Owner,
   home: string,
   args: readonly string[],
+  env: Record<string, string> = {},
 ): AigwProcess & Pick<Workers, "log" | "signalAll" | "pid"> => {
   const child = spawn(process.execPath, [...AIGW, "serve", "--json", ...args], {
-    env: cleanEnv(home),
+    env: cleanEnv(home, env),
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
   });
@@ -71,8 +73,9 @@ export const startWorkers = async (
   home: string,
   workers: number,
   args: readonly string[] = [],
+  env: Record<string, string> = {},
 ): Promise<Workers> => {
-  const spawned = spawnWorkers(t, home, ["--workers", String(workers), "--port", "0", ...args]);
+  const spawned = spawnWorkers(t, home, ["--workers", String(workers), "--port", "0", ...args], env);
   let announced = "";
   const ready = new Promise<string>((settle) => {
     spawned.child.stdout?.on("data", (text: string) => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { startOcrService } from "@aigw/ocr-service";
-import { answerOf, file, PATIENCE_MS, post, start } from "./support.ts";
+import { answerOf, file, PATIENCE_MS, post, received, start } from "./support.ts";
 
 const ORDER = file("test/fixtures/order.jpg");
 const KEY = "correct horse battery";
@@ -53,10 +53,13 @@ test("an empty API key is refused instead of leaving the door open", async () =>
 });
 
 test("close lets the picture being read finish and refuses those that wait", async () => {
-  const service = await startOcrService();
+  const service = await startOcrService({ limits: { drainMs: PATIENCE_MS } });
+  const first = received();
   const sample = post(service.url, file("sample.png"));
+  await first;
+  const second = received();
   const waiting = post(service.url, ORDER);
-  await new Promise((resolve) => setTimeout(resolve, 150));
+  await second;
   await Promise.all([service.close(), service.close()]);
   assert.equal((await sample).status, 200);
   const refused = await waiting;

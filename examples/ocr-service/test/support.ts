@@ -1,5 +1,7 @@
 import { createCipheriv } from "node:crypto";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { readFileSync } from "node:fs";
+import type { IncomingMessage } from "node:http";
 import type { TestContext } from "node:test";
 import { crc32, deflateSync } from "node:zlib";
 import { type Limits, startOcrService } from "@aigw/ocr-service";
@@ -54,6 +56,21 @@ export function lines(text: unknown): string[] {
   const all = String(text).split("\n");
   return all.map((line) => line.replace(/\s+/g, " ").trim()).filter((line) => line !== "");
 }
+
+/** Resolves once a service of this process has received one more request to its last byte, and has taken it up. */
+export function received(): Promise<void> {
+  return new Promise((settle) => {
+    const onRequest = (message: unknown): void => {
+      unsubscribe(REQUEST, onRequest);
+      const { request } = message as { request: IncomingMessage };
+      // Those who read it hear of its end after this listener.
+      request.once("end", () => setTimeout(settle, 1));
+    };
+    subscribe(REQUEST, onRequest);
+  });
+}
+
+const REQUEST = "http.server.request.start";
 
 export function pngChunk(type: string, data: Buffer): Buffer {
   const body = Buffer.concat([Buffer.from(type, "latin1"), data]);

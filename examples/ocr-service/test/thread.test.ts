@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Worker } from "node:worker_threads";
-import { file, post, slowPicture, start } from "./support.ts";
+import { file, post, received, slowPicture, start } from "./support.ts";
 
 const ORDER = file("test/fixtures/order.jpg");
 
@@ -25,10 +24,12 @@ test("a thread that died while nothing was read is replaced", async (t) => {
 test("a thread that dies over a picture takes neither the process nor the next picture with it", async (t) => {
   const thread = nextThread();
   const url = await start(t);
+  const taken = received();
   const fatal = post(url, slowPicture());
-  await sleep(500);
+  await taken;
+  const behind = received();
   const waiting = post(url, ORDER);
-  await sleep(100);
+  await behind;
   // What a thread out of memory does: an error event, then its end.
   (await thread).emit("error", new Error("out of memory"));
   await (await thread).terminate();

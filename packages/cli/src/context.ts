@@ -1,5 +1,6 @@
 import type { ControlStore } from "@aigw/core";
 import { type Clock, systemClock } from "@aigw/core/clock";
+import { carryFlags } from "./carry-flags.ts";
 import type { Globals } from "./globals.ts";
 import { type Home, type HomeMode, openControlFor, openHomeFor } from "./home.ts";
 import type { Io } from "./io.ts";
@@ -39,7 +40,11 @@ export const createContext = (io: Io, globals: () => Globals): Context => {
     },
     get out() {
       const { json, quiet, color } = globals();
-      out ??= createOutput(io, clock, { mode: json ? "json" : quiet ? "quiet" : "text", colour: color });
+      out ??= createOutput(io, clock, {
+        mode: json ? "json" : quiet ? "quiet" : "text",
+        colour: color,
+        carry: (text) => carryFlags(text, globals()),
+      });
       return out;
     },
     get interactive() {

@@ -12,8 +12,8 @@ import type { reportError } from "./report-error.ts";
 export const execute = async (argv: readonly string[], io: Io): Promise<ExitCode> => {
   const guessed = guessGlobals(argv);
   const help = { out: "", err: "" };
+  let program: Command | undefined;
   try {
-    let program: Command | undefined;
     const ctx = createContext(io, () => program?.opts<Globals>() ?? { ...UNPARSED, ...guessed });
     program = await createProgram(ctx, argv);
     captureHelp(program, io, help);
@@ -22,7 +22,12 @@ export const execute = async (argv: readonly string[], io: Io): Promise<ExitCode
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return showHelp(help.out, io, guessed);
     if (help.err !== "" && !guessed.json) await writeMessage(io.stderr, help.err);
-    return report(error, io, guessed);
+    const { home, store } = program?.opts<Globals>() ?? {};
+    return report(error, io, {
+      ...guessed,
+      ...(home !== undefined && { home }),
+      ...(store !== undefined && { store }),
+    });
   }
 };
 

@@ -21,6 +21,7 @@ export const EXIT_CODES: Readonly<Record<ErrorCode | CliErrorCode, ExitCode>> = 
   failed: 1,
   internal: 1,
   not_applied: 1,
+  unconfirmed: 1,
   home_not_initialised: 1,
   usage: 2,
   invalid_value: 2,

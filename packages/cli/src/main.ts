@@ -1,5 +1,8 @@
 #!/usr/bin/env node
 
+// Else Node opens its inspector to every user of this machine, beside the master key. For good: see shut-diagnostics.ts.
+process.on("SIGUSR1", () => undefined);
+
 /** `node:sqlite` without a flag, SQLite ≥ 3.51.3 and TypeScript's output target. */
 const OLDEST: readonly [major: number, minor: number] = [24, 21];
 
@@ -11,6 +14,9 @@ if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
 } else {
   const { enableCompileCache } = await import("./compile-cache.ts");
   enableCompileCache();
+  // What lives long is looked at even if no option asks for it: a signal may have come before the line above.
+  if (process.argv.includes("serve") || /--(inspect|report)/.test(`${process.execArgv} ${process.env["NODE_OPTIONS"]}`))
+    (await import("./shut-diagnostics.ts")).shutDiagnostics();
   // What asks on the terminal colours by itself, and knows of no flag.
   if (process.argv.includes("--no-color")) process.env["NO_COLOR"] = "1";
   const { run } = await import("./run.ts");

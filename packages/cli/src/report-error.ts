@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { isAigwError } from "@aigw/core/errors";
 import { CommanderError } from "commander";
+import { carryFlags } from "./carry-flags.ts";
 import { BrokenPipe, Interrupted, UsageError } from "./cli-error.ts";
 import { type CliErrorCode, EXIT_CODES, type ExitCode } from "./exit-codes.ts";
 import type { Globals } from "./globals.ts";
@@ -22,11 +23,14 @@ interface Report {
 export const reportError = async (
   error: unknown,
   io: Io,
-  globals: Pick<Globals, "json" | "color">,
+  globals: Pick<Globals, "json" | "color" | "home" | "store">,
 ): Promise<ExitCode> => {
   // The reader has seen enough, as in `aigw usage tail -f | head`.
   if (error instanceof BrokenPipe) return 0;
-  const { code, message, problems } = reportOf(error);
+  const report = reportOf(error);
+  const { code } = report;
+  const message = carryFlags(report.message, globals);
+  const problems = report.problems?.map((problem) => carryFlags(problem, globals));
   if (message !== "") {
     const { style } = await viewOf(io.stderr, io.env, globals.color, 0);
     const text = globals.json

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { SeenInstance } from "@aigw/core";
+import { emptyTally, type SeenInstance, type UsageTally } from "@aigw/core";
+import { renderDoctor } from "../src/commands/doctor.ts";
+import { judgeCalls, withUse } from "../src/doctor/checks/calls.ts";
 import { judgeCertificate } from "../src/doctor/checks/certificate.ts";
 import { judgeClock } from "../src/doctor/checks/clock.ts";
 import { judgeSpace } from "../src/doctor/checks/disk.ts";
@@ -9,9 +11,9 @@ import { checkNodeVersion } from "../src/doctor/checks/node-version.ts";
 import { judgePort } from "../src/doctor/checks/port.ts";
 import { judgeAnswer } from "../src/doctor/checks/public-url.ts";
 import { judgeInspection } from "../src/doctor/checks/store.ts";
-import { type Finding, quoted } from "../src/doctor/finding.ts";
-import { renderFindings } from "../src/doctor/render.ts";
+import type { Finding } from "../src/doctor/finding.ts";
 import { runChecks } from "../src/doctor/run-checks.ts";
+import { shellQuoted } from "../src/output/shell-quoted.ts";
 import { PLAIN_STYLE } from "../src/output/view.ts";
 import { displayWidth } from "../src/output/width.ts";
 
@@ -102,7 +104,11 @@ test("gateways: each is judged by its own report", () => {
       ["gateway_untrusted_proxy", "if it is your proxy: trust 10.0.0.2; if not, nothing"],
     ],
   );
+  assert.deepEqual(codes({ dumpsCore: true }), ["gateway_ready", "gateway_dumps_core"]);
   assert.deepEqual(codes({ lastSeenAgoMs: 4_000, appliedRev: 1 }), ["gateway_silent"]);
+  const [unconfirmed] = judgeGateways([{ ...gateway, alive: true, lastSeenAgoMs: 12_000 }], 9);
+  assert.equal(unconfirmed?.code, "gateway_unconfirmed");
+  assert.match(unconfirmed.message, new RegExp(`process ${gateway.pid}, runs and has not reported for 12 s`));
 });
 
 test("the port and the public URL's answer", () => {
@@ -150,10 +156,53 @@ test("findings fit a terminal, and are a line each in a pipe", async () => {
     },
   ];
   const view = { isTerminal: true, width: 80, style: PLAIN_STYLE, now: NOW };
-  const shown = await renderFindings(view, findings);
+  const shown = await renderDoctor(view, findings);
   for (const line of shown.split("\n")) assert.ok(displayWidth(line) <= 80, line);
   assert.equal(shown.includes("\u001b"), false);
-  const piped = await renderFindings({ ...view, isTerminal: false, width: Number.POSITIVE_INFINITY }, findings);
+  const piped = await renderDoctor({ ...view, isTerminal: false, width: Number.POSITIVE_INFINITY }, findings);
   assert.equal(piped.split("\n").length, 1 + findings.length);
-  assert.equal(quoted("it's"), `'it'\\''s'`);
+  assert.equal(shellQuoted("it's"), `'it'\\''s'`);
+});
+
+test("a service that answers now and failed calls is not in order", () => {
+  const answers: Finding = { code: "service_answers", about: "service ocr", message: "http://x answers" };
+  const use = (calls: number, errors: number): ReturnType<typeof withUse> =>
+    withUse(answers, "ocr", {
+      calls,
+      errors,
+      statuses: [{ status: 502, errors }],
+      faults: [{ reason: "refused", calls: errors - 1 }],
+    });
+  assert.deepEqual(withUse(answers, "ocr", undefined), [answers]);
+  assert.deepEqual(use(100, 0), [answers]);
+  assert.equal(use(100, 4)[0]?.message, "http://x answers; 4 of 100 calls in the last 15 minutes failed");
+  const [still, fails, ...more] = use(100, 40);
+  assert.deepEqual([still, more], [answers, []]);
+  assert.deepEqual([fails?.code, fails?.fix], ["service_fails_calls", "aigw usage tail --service ocr"]);
+  assert.match(
+    fails?.message ?? "",
+    /^40 of 100 calls in the last 15 minutes failed: 502 \(40 times\)\. 39 times its host refused/,
+  );
+  assert.equal(use(1, 1)[1]?.code, "service_fails_calls");
+  assert.equal(use(60, 2).length, 1);
+});
+
+test("everybody's calls are counted, and who is refused is named", () => {
+  const row = (name: string, tally: Partial<UsageTally>): Parameters<typeof judgeCalls>[0][number] => ({
+    key: [name],
+    tally: { ...emptyTally(), ...tally },
+  });
+  assert.equal(judgeCalls([]).message, "none in the last 15 minutes");
+  const rows = [
+    row("mary", { requests: 200, errors: 2, denied: 3 }),
+    row("john", { requests: 50, denied: 40, limited: 1 }),
+  ];
+  assert.deepEqual(judgeCalls(rows), {
+    code: "calls_refused",
+    about: "calls",
+    message: "250 calls in the last 15 minutes: 2 failed, 1 over a limit, 43 refused (john 40 and mary 3).",
+    fix: "aigw why john",
+  });
+  assert.equal(judgeCalls([row("mary", { requests: 200, denied: 9 })]).code, "calls_counted");
+  assert.equal(judgeCalls([row("mary", { requests: 1_000, denied: 49 })]).code, "calls_counted");
 });

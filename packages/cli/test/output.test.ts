@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join, sep } from "node:path";
 import { test } from "node:test";
 import { addClient, systemClock } from "@aigw/core";
 import { displayWidth } from "../src/output/width.ts";
@@ -194,19 +196,21 @@ test("control characters in stored text never reach the terminal", async (t) => 
   assert.equal(shown.client.note, evil);
 });
 
+const COMMANDS = join(import.meta.dirname, "../src/commands");
+
+/** A file each, and so is a noun's own. */
+const everyCommand = (): readonly (readonly string[])[] =>
+  readdirSync(COMMANDS, { recursive: true, encoding: "utf8" })
+    .filter((file) => /^export const command = /m.test(readIfFile(join(COMMANDS, file))))
+    .map((file) => file.replace(/(\/index)?\.ts$/, "").split(sep));
+
+const readIfFile = (path: string): string => (statSync(path).isFile() ? readFileSync(path, "utf8") : "");
+
 test("every help starts with two examples at least, and opens nothing", async (t) => {
   const home = temporaryHome(t);
-  const nouns: Record<string, readonly string[]> = {
-    client: ["add", "list", "show", "set", "passwd", "revoke", "restore", "remove"],
-    service: ["add", "list", "show", "set", "remove"],
-    secret: ["rotate", "list"],
-    config: ["list", "set", "unset"],
-    usage: ["tail"],
-    audit: ["list"],
-  };
-  const single = ["init", "serve", "onboard", "status", "help"].map((name) => [name]);
-  const verbs = Object.entries(nouns).flatMap(([noun, names]) => [[noun], ...names.map((name) => [noun, name])]);
-  for (const path of [[], ...single, ...verbs]) {
+  const commands = everyCommand();
+  assert.ok(commands.length > 40, `${commands.length}`);
+  for (const path of [[], ...commands]) {
     const result = await aigw(home, [...path, "--help"]);
     assert.equal(result.code, 0);
     assert.equal(result.stderr, "");
@@ -215,5 +219,8 @@ test("every help starts with two examples at least, and opens nothing", async (t
     assert.ok(lines.length >= 2, `${path.join(" ")}: ${result.stdout}`);
     for (const line of lines) assert.match(line, /aigw/);
     assert.equal((await aigw(home, ["help", ...path])).stdout, result.stdout);
+    const parent = await aigw(home, [...path.slice(0, -1), "--help"]);
+    if (path.length > 0) assert.match(parent.stdout, new RegExp(`^  ${path.at(-1)}\\b`, "m"), "its parent lists it");
   }
+  assert.equal(existsSync(home), false);
 });

@@ -32,6 +32,8 @@ test("top --once is one look, in every form, also without a terminal", async (t)
     ...calls(10, { client: "mary", service: "chat", status: 502, outcome: "upstream_error" }),
     ...calls(1, { client: "mary", status: 429, outcome: "limited" }),
     ...calls(1, { client: "mary", status: 429, outcome: "limited", count: 3 }),
+    ...calls(1, { client: "eve", status: 401, outcome: "denied", count: 20 }),
+    ...calls(1, { client: "eve", outcome: "revoked" }),
     ...calls(7, { client: "old", at: Date.now() - 90_000 }),
   ]);
   await store.traffic.recordUsage(
@@ -40,35 +42,46 @@ test("top --once is one look, in every form, also without a terminal", async (t)
   const look = json<{
     faults: unknown;
     gateways: unknown;
-    all: { requests: number; errors: number; limited: number; perSecond: number };
+    all: { requests: number; errors: number; limited: number; denied: number; perSecond: number };
     clients: { name: string; requests: number; latencyMs: unknown }[];
     services: { name: string }[];
   }>(await aigw(home, ["top", "--once", "--json"]));
   assert.deepEqual(look.gateways, { ready: 1, total: 1, droppedUsage: 0 });
-  assert.deepEqual([look.all.requests, look.all.errors, look.all.limited, look.all.perSecond], [47, 13, 4, 0.8]);
+  assert.deepEqual([look.all.requests, look.all.errors, look.all.limited, look.all.denied], [68, 13, 4, 21]);
+  assert.equal(look.all.perSecond, 1.1);
   assert.deepEqual(look.faults, [{ service: "chat", reason: "not_tls", calls: 3 }]);
   assert.deepEqual(
     look.clients.find(({ name }) => name === "john"),
     {
-      ...{ name: "john", perSecond: 0.5, requests: 30, errors: 0, limited: 0, latencyMs: { p50: 24, p99: 39 } },
+      ...{
+        name: "john",
+        perSecond: 0.5,
+        requests: 30,
+        errors: 0,
+        limited: 0,
+        denied: 0,
+        latencyMs: { p50: 24, p99: 39 },
+      },
     },
   );
-  assert.deepEqual(look.clients.map(({ name }) => name).toSorted(), ["john", "mary"]);
+  assert.deepEqual(look.clients.map(({ name }) => name).toSorted(), ["eve", "john", "mary"]);
   assert.deepEqual(look.services.map(({ name }) => name).toSorted(), ["chat", "ocr"]);
   const text = await aigw(home, ["top", "--once"]);
   assert.match(
     text.stdout,
-    /^aigw top {2}\d\d:\d\d:\d\d UTC {2}1 of 1 gateways ready[\s\S]*\njohn +0\.5 +30 +0 +0 +24 ms +39 ms\n/,
+    /^aigw top {2}\d\d:\d\d:\d\d UTC {2}1 of 1 gateways ready[\s\S]*\njohn +0\.5 +30 +0 +0 +0 +24 ms +39 ms\n/,
   );
   // biome-ignore lint/suspicious/noControlCharactersInRegex: nothing but text goes into a pipe
   assert.doesNotMatch(text.stdout, /[\u001b█]/);
-  assert.equal((await aigw(home, ["top", "--once", "-q"])).stdout, "0.8\n");
+  assert.equal((await aigw(home, ["top", "--once", "-q"])).stdout, "1.1\n");
   assert.match(
     text.stdout,
     /\nchat, 3 ×: it does not speak TLS, though .*\n {2}Let its URL begin with http:\/\/.*\n\nclient /,
   );
-  for (const terminal of [80, 200]) {
+  for (const terminal of [60, 80, 200]) {
     const { stdout } = await aigw(home, ["top", "--once"], { terminal, env: { NO_COLOR: "1" } });
+    assert.match(stdout, /\nclient +req\/s requests↓ +errors +limited +denied/);
+    assert.match(stdout, /\neve +0\.4 +21 +0 +0 +21/);
     for (const line of stdout.split("\n")) assert.ok(line.length <= terminal, line);
   }
 });

@@ -75,7 +75,7 @@ test("report goes by every key, filter and period", async (t) => {
   assert.equal(await rows("--by", "status,client"), "john/200=2 mary/403=1 john/429=1 mary/502=1");
   assert.equal(await rows("--by", "client", "--status", "4xx"), "john=1 mary=1");
   assert.equal(await rows("--by", "client", "--service", "chat"), "john=1");
-  assert.equal(await rows("--by", "client", "--client", "nobody"), "");
+  assert.equal(await rows("--by", "client", "--client", "mary", "--service", "chat"), "");
   assert.equal(await rows("--since", "1m"), "mary=1");
   assert.equal(await rows("--since", "4h", "--until", "2h"), "john=2");
   assert.equal(await rows("--since", "60d"), "john=3 mary=3");
@@ -109,10 +109,12 @@ test("report refuses what it cannot do, naming flag, value and what is allowed",
 
 test("report is a table with bars that fits a terminal, and plain for pipes and spreadsheets", async (t) => {
   const { home } = await prepared(t);
-  for (const terminal of [80, 200]) {
+  for (const terminal of [55, 60, 80, 200]) {
     const { stdout, stderr } = await usage(home, ["report"], { terminal, env: { NO_COLOR: "1" } });
     for (const line of stdout.split("\n")) assert.ok(line.length <= terminal, line);
-    assert.match(stdout, /john .*│\s+3 │ █{8} │/);
+    assert.match(stdout, /Requests .*│ Errors │ Limited │ Denied/);
+    // A bar is the first to go.
+    assert.match(stdout, terminal === 55 ? /john .*│ +3 │ +0 │ +1 │ +0 │/ : /john .*│\s+3 │ █{8} │ +0 │ +1 │ +0 │/);
     assert.equal(/Aborted/.test(stdout), terminal === 200);
     assert.match(stderr, /2027-06-09 12:30 to 2027-06-10 12:30 UTC: 5 requests, 1 errors, 1 limited, 1 denied/);
   }
@@ -125,7 +127,7 @@ test("report is a table with bars that fits a terminal, and plain for pipes and 
     "day,requests,ok,errors,limited,denied,aborted,bytesIn,bytesOut,latencyMeanMs,latencyP50Ms,latencyP95Ms",
   );
   assert.deepEqual(csv.slice(1), ["2027-06-09,0,0,0,0,0,0,0,0,,,", "2027-06-10,3,2,0,1,0,0,2,20,100,112,126.4", ""]);
-  const none = await usage(home, ["report", "--client", "nobody"]);
+  const none = await usage(home, ["report", "--client", "mary", "--service", "chat"]);
   assert.deepEqual([none.code, none.stdout], [0, ""]);
   assert.match(none.stderr, /No usage matches/);
 });

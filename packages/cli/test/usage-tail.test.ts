@@ -69,7 +69,7 @@ test("tail shows the last calls, oldest first, filtered by every filter", async 
   assert.equal(await ids("--since", "1h"), "r2 r3 r4");
   assert.equal(await ids("--since", "7d"), "r1 r2 r3 r4");
   assert.equal(await ids("--since", new Date(NOW - 45_000).toISOString()), "r4");
-  const none = await aigw(home, ["usage", "tail", "--client", "nobody"]);
+  const none = await aigw(home, ["usage", "tail", "--client", "john", "--since", "1s"]);
   assert.deepEqual([none.code, none.stdout], [0, ""]);
   for (const flags of [
     ["--status", "9xx"],
@@ -103,6 +103,8 @@ test("tail says for how many refused calls a line stands", async (t) => {
   const last = (stdout: string): string => stdout.trimEnd().split("\n").at(-1) ?? "";
   const terminal = await aigw(home, ["usage", "tail"], { terminal: 80, env: { NO_COLOR: "1" } });
   assert.match(last(terminal.stdout), /limited +×940 \/ppp/);
+  const narrow = await aigw(home, ["usage", "tail"], { terminal: 60, env: { NO_COLOR: "1" } });
+  assert.match(last(narrow.stdout), /×940 lim/);
   assert.match(last((await aigw(home, ["usage", "tail"])).stdout), /p {2}940$/);
   const { count } = JSON.parse(last((await aigw(home, ["usage", "tail", "--json"])).stdout)) as { count: number };
   assert.equal(count, 940);
@@ -149,4 +151,78 @@ test("tail -f shows what comes, until it is interrupted", async (t) => {
   const { code, stdout, stderr } = await running;
   assert.deepEqual([code, stdout, stderr], [130, "r4\nr6\n", ""]);
   assert.equal(listeners.size, 0);
+});
+
+test("every time on a terminal is UTC and says so, and a line says when the day changes", async (t) => {
+  const home = temporaryHome(t);
+  await aigw(home, ["init"]);
+  const { store } = await opened(t, home);
+  const midnight = Date.UTC(2027, 5, 10);
+  await store.traffic.recordUsage(
+    [-90_000_000, -1_000, 1_000, 2_000].map((ms, n) => anEvent({ at: midnight + ms, path: `/p${n}` })),
+  );
+  const clock = { now: () => midnight + 60_000, monotonic: () => performance.now() };
+  // Whatever zone the machine is in.
+  for (const TZ of ["UTC", "Pacific/Auckland", "America/New_York"]) {
+    const zone = process.env["TZ"];
+    process.env["TZ"] = TZ;
+    try {
+      const { stdout } = await aigw(home, ["usage", "tail"], { terminal: 60, clock, env: { NO_COLOR: "1" } });
+      assert.deepEqual(
+        stdout
+          .trimEnd()
+          .split("\n")
+          .map((line) => line.split(" ", 2).join(" ").trim()),
+        [
+          "time",
+          "2027-06-08 (UTC)",
+          "23:00:00Z",
+          "2027-06-09 (UTC)",
+          "23:59:59Z",
+          "2027-06-10 (UTC)",
+          "00:00:01Z",
+          "00:00:02Z",
+        ],
+        TZ,
+      );
+      for (const line of stdout.split("\n")) assert.ok(line.length <= 60, line);
+    } finally {
+      if (zone === undefined) delete process.env["TZ"];
+      else process.env["TZ"] = zone;
+    }
+  }
+  const piped = (await aigw(home, ["usage", "tail"], { clock })).stdout;
+  assert.match(piped, /\n2027-06-09T23:59:59\.000Z +john/);
+  assert.doesNotMatch(piped, /\(UTC\)/);
+});
+
+test("a filter that names nobody says so, and whom it may have meant", async (t) => {
+  const { home } = await prepared(t);
+  await aigw(home, ["service", "add", "tts", "http://127.0.0.1:9000"]);
+  await aigw(home, ["client", "add", "joanna"]);
+  const run = (...argv: string[]): ReturnType<typeof aigw> => aigw(home, ["usage", ...argv]);
+  for (const verb of ["tail", "report", "export"]) {
+    const unknown = await run(verb, "--client", "joana");
+    assert.deepEqual([unknown.code, unknown.stdout], [3, ""]);
+    assert.match(unknown.stderr, /No client is called 'joana', .* Did you mean joanna\? List them: aigw client list/);
+    const service = await run(verb, "--service", "ttts");
+    assert.equal(service.code, 3);
+    assert.match(service.stderr, /No service is called 'ttts', .* Did you mean tts\?/);
+    // Neither a client that was never called, nor one that is on record only, is unknown.
+    assert.equal((await run(verb, "--client", "joanna")).code, 0);
+    assert.equal((await run(verb, "--client", "joanna:trial")).code, 0);
+    assert.equal((await run(verb, "--client", "mary", "--service", "ocr")).code, 0);
+    assert.equal((await run(verb, "--service", "tts")).code, 0);
+  }
+  for (const argv of [
+    ["client", "show", "joana"],
+    ["why", "joana"],
+    ["audit", "list", "--subject", "joana"],
+  ]) {
+    const unknown = await aigw(home, argv);
+    assert.deepEqual([unknown.code, unknown.stdout], [3, ""], argv.join(" "));
+    assert.match(unknown.stderr, /'joana'.* Did you mean joanna\?/);
+  }
+  assert.equal((await aigw(home, ["audit", "list", "--subject", "docs-url"])).code, 0);
+  assert.doesNotMatch((await run("tail", "--client", "zzzzzzzz")).stderr, /Did you mean/);
 });

@@ -22,6 +22,7 @@ export type ErrorCode =
   | "store_schema_older"
   | "store_unsupported"
   | "not_applied"
+  | "unconfirmed"
   | "failed";
 
 /** Extra facts for `--json` and logs. Never a secret. */

@@ -11,9 +11,10 @@ const SILENT_MS = 3_000;
 /** @returns the ids that a receipt names, when `dead` fell silent and `alive` came after it */
 const receiptOf = async (dead: Partial<Instance>, alive: Partial<Instance>): Promise<readonly string[]> => {
   const { open, clock } = sqliteFixture();
-  const store = open();
+  const [store, killed] = [open(), open()];
   const { startedAt } = anInstance();
-  store.traffic.reportInstance(anInstance({ ...dead, id: "dead", startedAt }));
+  killed.traffic.reportInstance(anInstance({ ...dead, id: "dead", startedAt }));
+  await killed.close();
   clock.advance(SILENT_MS);
   store.traffic.reportInstance(anInstance({ startedAt: startedAt + 1, ...alive, id: "alive" }));
   const { gateways } = await awaitGateways({ store, clock }, 1, 0);
@@ -44,6 +45,27 @@ describe("a receipt", () => {
     assert.deepEqual((await receiptOf({ ...here, worker: 1 }, { ...here, worker: 2 })).toSorted(), both);
     assert.deepEqual((await receiptOf(here, { ...here, hostname: "two" })).toSorted(), both);
     assert.deepEqual((await receiptOf(here, { ...here, address: "http://0.0.0.0:8081" })).toSorted(), both);
+  });
+
+  it("waits for one that runs and does not report, however long that is, also where another took its address", async () => {
+    const { open, clock } = sqliteFixture();
+    const [silent, store] = [open(), open()];
+    const { startedAt } = anInstance();
+    silent.traffic.reportInstance(anInstance({ ...here, id: "silent", startedAt }));
+    clock.advance(600_000);
+    store.traffic.reportInstance(anInstance({ ...here, id: "other", startedAt: startedAt + 1, appliedRev: 1 }));
+    const { gateways, complete } = await awaitGateways({ store, clock }, 1, 0);
+    assert.equal(complete, false);
+    assert.deepEqual(
+      gateways.map(({ id, appliedAfterMs, lastSeenAgoMs }) => [id, appliedAfterMs, lastSeenAgoMs]),
+      [
+        ["other", 0, 0],
+        ["silent", undefined, 600_000],
+      ],
+    );
+    await silent.close();
+    assert.equal((await awaitGateways({ store, clock }, 1, 0)).complete, true, "until it ends");
+    await store.close();
   });
 
   it("names the worker", async () => {

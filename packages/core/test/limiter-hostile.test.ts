@@ -113,6 +113,56 @@ describe("limiter, on a store that does not answer", () => {
   });
 });
 
+describe("limiters that count alone", () => {
+  const share = (rank: number) => ({ of: 3, rank });
+  const three = (traffic: Store["traffic"]): readonly Limiter[] =>
+    [0, 1, 2].map(
+      (rank) =>
+        new Limiter({
+          store: traffic,
+          holder: `gateway ${rank}`,
+          windowMs: LIMIT_WINDOW_MS,
+          bundles: true,
+          share: () => share(rank),
+        }),
+    );
+  const takeAll = async (all: readonly Limiter[], key: string, limit: number): Promise<number> => {
+    let admitted = 0;
+    for (const one of all) admitted += await take(one, key, limit, limit + 1);
+    return admitted;
+  };
+
+  for (const limit of [2, 60, 61, 600]) {
+    it(`admit ${limit} together while the store can be read and not written, whatever each had seen`, async () => {
+      const [all, key] = [three(store.traffic), newKey()];
+      // Only the first knows of it.
+      const before = limit >= 60 ? await take(all[0] as Limiter, key, limit, 7) : 0;
+      store.treat(WRITES, { kind: "throws" });
+      const alone = await takeAll(all, key, limit);
+      // A bundle of a large limit counts as spent while its holder cannot say what it did not use.
+      if (limit <= 61) assert.equal(before + alone, limit);
+      else assert.ok(before + alone <= limit && before + alone > limit - 3 * Math.ceil(limit / 60), `${alone}`);
+      clock.advance(2_000);
+      assert.equal(await takeAll(all, key, limit), 0, "nor later in the window");
+      store.calm();
+      clock.advance(2_000);
+      await takeAll(all, key, limit);
+      clock.advance(LIMIT_WINDOW_MS);
+      assert.equal(await takeAll(all, key, limit), limit, "the next window is whole");
+    });
+  }
+
+  it("admit fewer than twice the limit where it cannot be read either", async () => {
+    const [all, key] = [three(store.traffic), newKey()];
+    // The others looked before, and know nothing of it.
+    for (const one of all) await settled(one.peek(key, 60));
+    const before = await take(all[0] as Limiter, key, 60, 60);
+    store.treat(BOTH, { kind: "throws" });
+    const alone = await takeAll(all, key, 60);
+    assert.deepEqual([before, alone], [60, 40]);
+  });
+});
+
 describe("limiter, on a store whose answers come late or never", () => {
   for (const limit of [10, 600]) {
     for (const kind of ["never", "unanswered"] as const) {

@@ -51,7 +51,7 @@ describe("a database that is not as it should be", () => {
     other.exec("BEGIN IMMEDIATE");
     const start = performance.now();
     assert.throws(() => store.control.append(0, SENDER, ACT), fault("store_locked", path));
-    assert.ok(performance.now() - start < 1_000);
+    assert.ok(performance.now() - start < 4_000, "that timeout, not the default of 5 s");
     assert.equal(store.control.head(), 0);
     other.exec("ROLLBACK");
     assert.equal(store.control.append(0, SENDER, ACT).rev, 1);

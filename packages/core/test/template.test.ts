@@ -80,7 +80,9 @@ ${FACTS.password}
         }
         const { subject, body } = renderTemplate(template, { ...FACTS, greetingName: "Jo" });
         return (
-          body.includes(FACTS.password) && !/\{\{|\}\}/.test(`${subject}${body}`) && !subject.includes(FACTS.password)
+          body.includes(FACTS.password) &&
+          ![subject, body].some((part) => /\{\{|\}\}/.test(part)) &&
+          !subject.includes(FACTS.password)
         );
       }),
       { numRuns: 500 },

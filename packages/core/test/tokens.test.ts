@@ -45,11 +45,28 @@ describe("token", () => {
     const claims = await verifyToken(token, keyFor, realm);
     assert.deepEqual(
       { ...claims, tokenId: "" },
-      { kid: "k_1", clientId: "c_1", clientName: "john", epoch: 3, issuedAt: iat, expiresAt, tokenId: "" },
+      {
+        kid: "k_1",
+        clientId: "c_1",
+        clientName: "john",
+        epoch: 3,
+        issuedAt: iat,
+        expiresAt,
+        tokenId: "",
+        trial: false,
+      },
     );
     assert.equal(expiresAt, iat + 3600);
     const payload: Record<string, unknown> = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
     assert.deepEqual(Object.keys(payload).sort(), ["aud", "client_id", "epoch", "exp", "iat", "iss", "jti", "sub"]);
+  });
+
+  it("of a trial says so, and nothing but true does", async () => {
+    const { token } = await issueToken(client, key, realm, NOW, true);
+    assert.equal((await verifyToken(token, keyFor, realm))?.trial, true);
+    for (const trial of ["true", 1, {}, null]) {
+      assert.equal((await verifyToken(sign(goodHeader, { ...goodPayload, trial }), keyFor, realm))?.trial, false);
+    }
   });
 
   it("accepts the hand-made good one that every forgery below is a variation of", async () => {
@@ -170,6 +187,7 @@ describe("token memory", () => {
     issuedAt: 0,
     expiresAt: 1,
     tokenId: "",
+    trial: false,
   });
 
   it("is bounded, and keeps what is in use", () => {

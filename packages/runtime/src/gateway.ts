@@ -4,13 +4,15 @@ import { LIMIT_WINDOW_MS } from "@aigw/core/clients";
 import { type Clock, systemClock } from "@aigw/core/clock";
 import { effectiveSetting } from "@aigw/core/config";
 import { isStoreFault } from "@aigw/core/errors";
-import { Limiter } from "@aigw/core/limits";
+import { Limiter, type Share } from "@aigw/core/limits";
 import { randomId } from "@aigw/core/random-id";
+import { isTrialMark } from "@aigw/core/sealing";
 import { inTime, WORK_PATIENCE_MS } from "@aigw/core/store";
 import { realmOf } from "@aigw/core/tokens";
 import { pruneTime } from "@aigw/core/usage";
 import { createApp } from "./app.ts";
 import { boundMemory, releaseAfterLoading } from "./bound-memory.ts";
+import { mayDumpCore } from "./core-dumps.ts";
 import { CorsRules } from "./cors/cors-rules.ts";
 import { errorNameOf, reasonOf } from "./fault-reason.ts";
 import { ControlFollower } from "./follow/control-follower.ts";
@@ -155,8 +157,15 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
           onKept: (pruned) => pruned > 0 && log.info({ pruned }, "old usage pruned"),
           onFault: storeFault("prune", "sum up and prune usage"),
         });
-  const limiter = new Limiter({ store: store.traffic, holder: instanceId, windowMs: LIMIT_WINDOW_MS, bundles: true });
-  const guessLimit = new GuessLimit(store.traffic, instanceId);
+  const share = (): Share => reporter.share;
+  const limiter = new Limiter({
+    store: store.traffic,
+    holder: instanceId,
+    windowMs: LIMIT_WINDOW_MS,
+    bundles: true,
+    share,
+  });
+  const guessLimit = new GuessLimit(store.traffic, instanceId, share);
   const strangers = new StrangerLog(log);
   const onStranger = (code: ProblemCode): void => {
     stats.strangers.add(code);
@@ -171,10 +180,11 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     follower,
     authenticator,
     guessLimit,
-    hashSlots: new HashSlots(),
+    hashSlots: new HashSlots(() => clock.monotonic()),
     realm,
     tokenNow,
     noteToken: (issue) => recorder.noteToken(issue),
+    isTrial: (username, mark) => isTrialMark(sealer, store.control.storeId, username, mark, tokenNow()),
     onWeakHash: (client, password) => void rehash(acts, client, password).catch(storeFault("rehash")),
   });
   const onFault = faultLog(log, openFiles);
@@ -267,6 +277,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       ...(worker && { worker: worker.number }),
       pid: options.pid,
       version: options.version,
+      ...(mayDumpCore() && { dumpsCore: true }),
     },
     current: () => ({
       state: state === "ready" && follower.isFresh() === false ? "stale" : state,
@@ -282,7 +293,6 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   recorder.start();
   keeper?.start();
   strangers.start();
-  await reporter.start();
   const sweep = setInterval(() => openCalls.cutRevoked(), EXPIRY_SWEEP_MS);
   const prune = setInterval(() => {
     limiter.prune();
@@ -290,8 +300,6 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     meter.prune();
     if (isFirst) void pruneStore(store).catch(storeFault("prune"));
   }, PRUNE_MS);
-  log.info({ url, adminUrl, version: options.version, rev: follower.rev }, "gateway started");
-
   const end = async (atOnce: boolean): Promise<void> => {
     state = "draining";
     log.info({ openCalls: openCalls.size }, "draining");
@@ -322,6 +330,11 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     ended ??= end(atOnce);
     return ended;
   };
+  await reporter.start().catch(async (error: unknown) => {
+    await close({ atOnce: true });
+    throw error;
+  });
+  log.info({ url, adminUrl, version: options.version, rev: follower.rev }, "gateway started");
   const metricFamilies = async (): Promise<readonly MetricFamily[]> => (await listeners.loadMetrics()).families();
   return { url, adminUrl, instanceId, reloadCertificate, metricFamilies, close };
 };

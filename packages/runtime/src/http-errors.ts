@@ -73,10 +73,3 @@ export const sendProblem = (outgoing: ServerResponse, problem: Problem, fields: 
   // Not as text: Node would put it and the head into one, and encode the bytes of both anew.
   outgoing.end(Buffer.from(body));
 };
-
-/** The same as a web response, for Hono's routes. */
-export const problemResponse = (problem: Problem, fields: Readonly<Record<string, string>> = {}): Response =>
-  new Response(problemBody(problem), {
-    status: PROBLEMS[problem.code].status,
-    headers: { "Content-Type": "application/problem+json", ...fields },
-  });

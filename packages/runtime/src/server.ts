@@ -15,6 +15,7 @@ import { pathProblem } from "./guard/path-problem.ts";
 import { SERVER_OPTIONS, TLS_OPTIONS } from "./guard/server-options.ts";
 import type { ProblemCode } from "./http-errors.ts";
 import type { OpenFiles } from "./open-files.ts";
+import { ClientConnection, LINGER } from "./proxy/client-connection.ts";
 import { refuse, refuseAndClose } from "./proxy/lingering-close.ts";
 import { failureOf } from "./proxy/upstream-failure.ts";
 import { requestIdOf } from "./request-id.ts";
@@ -54,6 +55,9 @@ export interface CloseOptions {
   readonly cutOpenCalls: () => void;
 }
 
+/** The part of the file descriptors that clients may hold who have had their last answer. */
+const LINGER_SHARE = 1 / 16;
+
 const NO_ROOM = failureOf("out_of_files");
 
 /** Answers that end a connection get so long to leave it. */
@@ -64,23 +68,25 @@ export const listen = async (options: ListenOptions): Promise<GatewayServer> => 
   const { app, isDraining, onMalformed, tls } = options;
   const tlsServer = tls === undefined ? undefined : secureServer(tls);
   const server = tlsServer ?? createServer(SERVER_OPTIONS);
+  const filesLimit = options.openFiles?.limit ?? Number.POSITIVE_INFINITY;
   const isTooMany =
     options.openFiles === undefined ? () => false : boundConnections(server, options.openFiles, NO_ROOM);
   const corsOf = ({ url = "/", headers }: IncomingMessage): CorsAnswer =>
     options.cors?.answerTo(url, headers.origin) ?? NO_CORS;
 
   const handle = (incoming: IncomingMessage, outgoing: ServerResponse, expectsContinue: boolean): void => {
-    if (isDraining()) outgoing.shouldKeepAlive = false;
+    const tooMany = isTooMany(incoming);
+    const connection = ClientConnection.of(incoming.socket);
+    if (tooMany) connection?.endBehind(outgoing);
+    // What the client has sent on without waiting, as far as it was read, is answered, too.
+    else if (isDraining()) connection?.endBehind(connection.latest ?? outgoing);
     const requestId = requestIdOf(incoming.headers["x-request-id"]);
     const target = incoming.url ?? "/";
-    if (isTooMany(incoming)) {
-      outgoing.shouldKeepAlive = false;
-      // Who asks whether it lives must not conclude that it has to be restarted.
-      if (target !== "/health" && target !== "/ready") {
-        onMalformed("unavailable");
-        refuseAndClose(incoming, outgoing, { ...NO_ROOM, requestId }, ["Retry-After", "5", ...corsOf(incoming).own]);
-        return;
-      }
+    // Who asks whether it lives must not conclude that it has to be restarted.
+    if (tooMany && target !== "/health" && target !== "/ready") {
+      onMalformed("unavailable");
+      refuseAndClose(incoming, outgoing, { ...NO_ROOM, requestId }, ["Retry-After", "5", ...corsOf(incoming).own]);
+      return;
     }
     const query = target.indexOf("?");
     const request: GatewayRequest = { incoming, outgoing, target, requestId, expectsContinue, cors: corsOf(incoming) };
@@ -93,11 +99,12 @@ export const listen = async (options: ListenOptions): Promise<GatewayServer> => 
     onMalformed("invalid_path");
     refuse(incoming, outgoing, { code: "invalid_path", detail, requestId }, request.cors.own);
   };
-  attachGuard(server, {
+  const connections = attachGuard(server, {
     handle,
     requestId: (incoming) => requestIdOf(incoming?.headers["x-request-id"]),
     onRefused: onMalformed,
     fields: (incoming) => corsOf(incoming).own,
+    linger: { ...LINGER, connections: Math.min(LINGER.connections, Math.floor(filesLimit * LINGER_SHARE)) },
   });
 
   await new Promise<void>((ready, failed) => {
@@ -115,7 +122,10 @@ export const listen = async (options: ListenOptions): Promise<GatewayServer> => 
     // Node closes those that are idle now, and leaves open those whose answer ends later.
     const idle = setInterval(() => server.closeIdleConnections(), 100);
     if (!(await endsWithin(closed, drainMs))) cutOpenCalls();
-    if (!(await endsWithin(closed, LAST_WORDS_MS))) server.closeAllConnections();
+    if (!(await endsWithin(closed, LAST_WORDS_MS))) {
+      server.closeAllConnections();
+      connections.close();
+    }
     await closed;
     clearInterval(idle);
   };

@@ -1,11 +1,17 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:http";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { prepareHome } from "../../../test/support/prepared-home.ts";
+import { until } from "../../../test/support/until.ts";
+import { attachGuard } from "../src/guard/attach-guard.ts";
+import { boundConnections } from "../src/guard/bound-connections.ts";
+import { SERVER_OPTIONS } from "../src/guard/server-options.ts";
 import { OpenFiles } from "../src/open-files.ts";
-import { answering, exchange, gateway, scriptedUpstream } from "./proxy-fixtures.ts";
+import { answering, exchange, gateway, portOf, scriptedUpstream, within } from "./proxy-fixtures.ts";
 
 const run = promisify(execFile);
 
@@ -76,4 +82,26 @@ test("refusals are counted each and logged once in ten seconds", () => {
   for (let count = 0; count < 1_000; count += 1) openFiles.countRefused();
   assert.equal(openFiles.refused, 1_000);
   assert.equal(lines.length, 1);
+});
+
+test("a connection whose request is read a second time is counted once", async (t) => {
+  const openFiles = new OpenFiles(64);
+  const server = createServer(SERVER_OPTIONS);
+  boundConnections(server, openFiles, { code: "unavailable", detail: "No room." });
+  const counts: number[] = [];
+  attachGuard(server, {
+    requestId: () => "req-1",
+    handle: (_incoming, outgoing) => {
+      counts.push(openFiles.used);
+      outgoing.end("ok");
+    },
+  });
+  server.listen(0, "127.0.0.1");
+  await within(once(server, "listening"), "listening");
+  t.after(() => server.close());
+  const upgrade = "Connection: upgrade\r\nUpgrade: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+  const { status } = await exchange(t, portOf(server), `POST / HTTP/1.1\r\nHost: a\r\n${upgrade}`);
+  assert.equal(status, 200);
+  assert.deepEqual(counts, [1]);
+  await until("the connection's end", () => openFiles.used === 0);
 });

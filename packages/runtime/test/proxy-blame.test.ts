@@ -145,10 +145,10 @@ describe("who stands still", { concurrency: true }, () => {
       assert.equal((await gw.results.next("the result", 10_000)).outcome, "timeout");
     });
 
-    test("nor an answer that waits for its turn behind a slow one", async (t) => {
+    test("nor a call that waits for its turn behind a slow one", async (t) => {
       const large = `HTTP/1.1 200 OK\r\nContent-Length: ${2 * MIB}\r\n\r\n${"y".repeat(2 * MIB)}`;
       const upstream = await scriptedUpstream(t, (peer) => {
-        peer.socket.once("data", (head: Buffer) => {
+        peer.socket.on("data", (head: Buffer) => {
           if (head.toString().startsWith("GET /large")) peer.send(large);
           else setTimeout(() => peer.send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirst"), 1_200);
         });

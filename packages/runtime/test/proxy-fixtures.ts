@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerOptions } from "node:http";
 import {
   type AddressInfo,
   connect,
@@ -12,6 +12,7 @@ import { NO_CORS } from "../src/cors/cors-answer.ts";
 import { attachGuard } from "../src/guard/attach-guard.ts";
 import { SERVER_OPTIONS } from "../src/guard/server-options.ts";
 import type { Call, CallResult, Exchange, Upstream } from "../src/proxy/call.ts";
+import { LINGER, type LingerLimits } from "../src/proxy/client-connection.ts";
 import { ReverseProxy, type ReverseProxyOptions } from "../src/proxy/reverse-proxy.ts";
 
 /** Every wait in these tests is bounded by this. */
@@ -160,11 +161,15 @@ export interface TestGateway {
 
 export type GatewayOptions = Partial<Upstream> &
   Partial<Pick<Call, "responseFields" | "clientName">> &
-  Pick<ReverseProxyOptions, "openFiles" | "clock">;
+  Pick<ReverseProxyOptions, "openFiles" | "clock"> & {
+    readonly linger?: LingerLimits;
+    readonly server?: ServerOptions;
+  };
 
 /** A gateway without a gate: guard in front, everything forwarded to one upstream. */
 export const gateway = async (t: TestContext, origin: string, options: GatewayOptions = {}): Promise<TestGateway> => {
-  const { responseFields = [], clientName = "alice", clock, openFiles, ...of } = options;
+  const { responseFields = [], clientName = "alice", clock, openFiles, ...others } = options;
+  const { linger = LINGER, server: overrides = {}, ...of } = others;
   const upstream: Upstream = {
     origin,
     basePath: "",
@@ -178,9 +183,10 @@ export const gateway = async (t: TestContext, origin: string, options: GatewayOp
   const results = new Arrivals<CallResult>();
   const exchanges = new Arrivals<Exchange>();
   const handled: IncomingMessage[] = [];
-  const server = createServer(SERVER_OPTIONS);
+  const server = createServer({ ...SERVER_OPTIONS, ...overrides });
   attachGuard(server, {
     requestId: () => "refused-1",
+    linger,
     handle: (incoming, outgoing, expectsContinue) => {
       handled.push(incoming);
       const exchange = proxy.forward({

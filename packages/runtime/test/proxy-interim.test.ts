@@ -72,22 +72,6 @@ describe("what the upstream says before its answer", () => {
     assert.equal(client.received.split(CONTINUE).length - 1, 1);
   });
 
-  test("does not get into the answer before it on the same connection", async (t) => {
-    const upstream = await scriptedUpstream(t);
-    const gw = await gateway(t, upstream.origin);
-    const client = await dial(t, gw.port, `GET /1 HTTP/1.1\r\nHost: a\r\n\r\n${get("/2")}`);
-    const first = await upstream.connections.next("the first request");
-    const second = await upstream.connections.next("the second request");
-    await second.has("GET /2");
-    first.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab");
-    await client.has("ab");
-    second.send(HINTS + OK);
-    await gw.exchanges.next("an exchange");
-    first.send("cd");
-    await client.over();
-    assert.match(client.received, /\r\n\r\nabcdHTTP\/1.1 200 OK\r\n.*\r\n\r\nok$/s);
-  });
-
   test("is bounded in number, and the answer comes all the same", async (t) => {
     const upstream = await scriptedUpstream(t, answering("HTTP/1.1 102 Processing\r\n\r\n".repeat(2_000) + OK));
     const gw = await gateway(t, upstream.origin);

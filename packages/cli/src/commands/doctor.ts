@@ -1,15 +1,18 @@
 import { AigwError } from "@aigw/core/errors";
 import { examineHome } from "@aigw/core/home";
 import type { Command } from "commander";
+import { carryFlags } from "../carry-flags.ts";
 import { describe } from "../command.ts";
 import type { Context } from "../context.ts";
 import type { Address } from "../doctor/checks/port.ts";
 import { checksOf } from "../doctor/checks-of.ts";
-import { type Finding, levelOf } from "../doctor/finding.ts";
-import { renderFindings } from "../doctor/render.ts";
+import { asFinding, type Finding, levelOf } from "../doctor/finding.ts";
 import { runChecks } from "../doctor/run-checks.ts";
 import { flag } from "../flag.ts";
 import { locateHome } from "../home.ts";
+import { renderFindings } from "../output/findings.ts";
+import { renderTable } from "../output/table.ts";
+import type { View } from "../output/view.ts";
 import { parsePort } from "../parse-value.ts";
 
 /** Where `aigw serve` would be told to listen. */
@@ -38,7 +41,22 @@ export const run = async (options: DoctorOptions, ctx: Context): Promise<void> =
   }
 };
 
-const report = async (findings: readonly Finding[], ctx: Context): Promise<void> => {
+/** On a terminal a finding a paragraph; in a pipe a finding a line. */
+export const renderDoctor = (view: View, findings: readonly Finding[]): Promise<string> | string =>
+  view.isTerminal
+    ? renderFindings(view, findings.map(asFinding))
+    : renderTable(
+        view,
+        ["Level", "About", "Found", "Fix"].map((title) => ({ title })),
+        findings.map((finding) => [levelOf(finding), finding.about, finding.message, finding.fix ?? ""]),
+      );
+
+const report = async (found: readonly Finding[], ctx: Context): Promise<void> => {
+  const findings = found.map((finding) => ({
+    ...finding,
+    message: carryFlags(finding.message, ctx.globals),
+    ...(finding.fix !== undefined && { fix: carryFlags(finding.fix, ctx.globals) }),
+  }));
   const count = (level: string): number => findings.filter((finding) => levelOf(finding) === level).length;
   const failed = count("fail");
   await ctx.out.answer({
@@ -54,7 +72,7 @@ const report = async (findings: readonly Finding[], ctx: Context): Promise<void>
       })),
     }),
     quiet: () => findings.filter((finding) => levelOf(finding) !== "ok").map(({ code }) => code),
-    text: (view) => renderFindings(view, findings),
+    text: (view) => renderDoctor(view, findings),
   });
   if (failed > 0)
     throw new AigwError(

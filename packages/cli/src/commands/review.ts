@@ -1,7 +1,10 @@
-import { type ReviewFinding, readReviewFacts, reviewClients, type When } from "@aigw/core/insight";
+import { readReviewFacts } from "@aigw/core/insight";
 import type { Command } from "commander";
+import { carried } from "../carry-flags.ts";
 import { describe } from "../command.ts";
 import type { Context } from "../context.ts";
+import type { When } from "../findings/finding.ts";
+import { type ReviewFinding, reviewClients } from "../findings/review-clients.ts";
 import { findingJson } from "../json/finding.ts";
 import { renderFindings } from "../output/findings.ts";
 import { rfc3339, when } from "../output/time.ts";
@@ -24,7 +27,8 @@ export const command = (ctx: Context): Command =>
 export const run = (ctx: Context): Promise<void> =>
   ctx.withHome("existing", async ({ store, clock }) => {
     const facts = await readReviewFacts(store, clock);
-    const findings = (at: When): readonly ReviewFinding[] => reviewClients(facts, at);
+    const findings = (at: When): readonly ReviewFinding[] =>
+      reviewClients(facts, at).map((finding) => carried(finding, ctx.globals));
     await ctx.out.answer({
       json: () => ({
         clients: facts.clients.length,

@@ -1,7 +1,8 @@
-import { byGatewayName, INSTANCE_GONE_MS } from "@aigw/core/acts";
+import { isSilent } from "@aigw/core/acts";
 import { standingOf } from "@aigw/core/clients";
 import { parseStoreUrl, type SeenInstance } from "@aigw/core/store";
 import type { Command } from "commander";
+import { carryFlags } from "../carry-flags.ts";
 import { describe } from "../command.ts";
 import type { Context } from "../context.ts";
 import { renderFields } from "../output/fields.ts";
@@ -9,11 +10,13 @@ import type { Tone } from "../output/style.ts";
 import { type Cell, type Column, renderTable } from "../output/table.ts";
 import { rfc3339, when } from "../output/time.ts";
 import type { View } from "../output/view.ts";
+import { type WhoRuns, whoRuns } from "../who-runs.ts";
 
 export const command = (ctx: Context): Command =>
   describe("status", "Show the running gateways, what they have applied, and what the store holds.", [
     ["aigw status", "at a glance"],
     ["aigw status --json | jq '.gateways[] | select(.droppedUsage > 0)'", "gateways that lost usage"],
+    ["aigw status --json | jq .confirmed", "false, with exit code 1, when a gateway may run and does not report"],
   ]).action(() => run(ctx));
 
 export const run = (ctx: Context): Promise<void> =>
@@ -21,7 +24,8 @@ export const run = (ctx: Context): Promise<void> =>
     const revision = await store.control.head();
     const clients = await store.control.clients();
     const services = await store.control.services();
-    const gateways = [...(await store.traffic.instances(INSTANCE_GONE_MS))].sort(byGatewayName);
+    const running = await whoRuns(store.traffic);
+    const { gateways, problem } = running;
     const active = clients.filter((client) => standingOf(client, clock.now()) === "active").length;
     const { engine } = parseStoreUrl(storeUrl);
     await ctx.out.answer({
@@ -31,6 +35,7 @@ export const run = (ctx: Context): Promise<void> =>
         revision,
         clients: { active, total: clients.length },
         services: services.length,
+        confirmed: problem === undefined,
         gateways: gateways.map(gatewayJson),
       }),
       quiet: () => [...new Set(gateways.map(({ address }) => address))],
@@ -41,17 +46,25 @@ export const run = (ctx: Context): Promise<void> =>
           ["Revision", String(revision)],
           ["Clients", `${active} active of ${clients.length}`],
           ["Services", String(services.length)],
-          ["Gateways", gateways.length === 0 ? "none is running; start one: aigw serve" : String(gateways.length)],
+          ["Gateways", carryFlags(countOf(running), ctx.globals)],
         ]);
         if (gateways.length === 0) return facts;
         const workers = gateways.some(({ worker }) => worker !== undefined);
         const rows = gateways.map((gateway) => row(view, gateway, revision, workers));
         const table = `${facts}\n\n${await renderTable(view, columns(workers), rows)}`;
         const refusing = gateways.filter(({ openFiles }) => (openFiles?.refused ?? 0) > 0);
-        return [table, ...refusing.map((gateway) => view.style.red(outOfFiles(gateway)))].join("\n");
+        return [table, ...refusing.map((gateway) => view.style.red(carryFlags(outOfFiles(gateway), ctx.globals)))].join(
+          "\n",
+        );
       },
     });
+    if (problem !== undefined) throw problem;
   });
+
+const countOf = ({ gateways, problem }: WhoRuns): string => {
+  if (gateways.length > 0) return `${gateways.length}${problem === undefined ? "" : ", not all of them confirmed"}`;
+  return problem === undefined ? "none is running; start one: aigw serve" : "not known";
+};
 
 const gatewayJson = (gateway: SeenInstance): Readonly<Record<string, unknown>> => ({
   id: gateway.id,
@@ -62,6 +75,7 @@ const gatewayJson = (gateway: SeenInstance): Readonly<Record<string, unknown>> =
   version: gateway.version,
   startedAt: rfc3339(gateway.startedAt),
   state: gateway.state,
+  silent: isSilent(gateway),
   appliedRev: gateway.appliedRev,
   requestsPerSecond: gateway.requestsPerSecond,
   droppedUsage: gateway.droppedUsage,
@@ -70,7 +84,7 @@ const gatewayJson = (gateway: SeenInstance): Readonly<Record<string, unknown>> =
 });
 
 const outOfFiles = ({ id, openFiles }: SeenInstance): string =>
-  `${id} has refused ${openFiles?.refused} connections and calls: it may open ${openFiles?.limit} files. aigw doctor`;
+  `${id} has refused ${openFiles?.refused} connections and calls: it may open ${openFiles?.limit} files. See: aigw doctor`;
 
 /** @param workers whether some of the gateways are workers */
 const columns = (workers: boolean): readonly Column[] => [
@@ -91,7 +105,7 @@ const STATES: Readonly<Record<SeenInstance["state"], Tone>> = { ready: "green", 
 const row = (view: View, gateway: SeenInstance, revision: number, workers: boolean): readonly Cell[] => [
   gateway.address,
   ...(workers ? [String(gateway.worker ?? "")] : []),
-  { text: gateway.state, tone: STATES[gateway.state] },
+  isSilent(gateway) ? { text: "silent", tone: "red" } : { text: gateway.state, tone: STATES[gateway.state] },
   gateway.appliedRev >= revision
     ? `${gateway.appliedRev}`
     : { text: `${gateway.appliedRev}/${revision}`, tone: "yellow" },

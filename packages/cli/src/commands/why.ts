@@ -1,26 +1,26 @@
+import { didYouMean } from "@aigw/core/acts";
 import { AigwError } from "@aigw/core/errors";
-import {
-  type ClientFinding,
-  explainClient,
-  explainRequest,
-  type RequestFinding,
-  readClientFacts,
-  type When,
-} from "@aigw/core/insight";
-import { DAY_MS, type UsageEvent } from "@aigw/core/usage";
+import { type ClientFacts, RECENT_MS, readClientFacts } from "@aigw/core/insight";
+import { DAY_MS, sumTallies, triedClient, type UsageEvent } from "@aigw/core/usage";
 import type { Command } from "commander";
 import { need } from "../ask.ts";
+import { carried } from "../carry-flags.ts";
 import { describe } from "../command.ts";
 import type { Context } from "../context.ts";
+import { explainClient, recentCalls } from "../findings/explain-client.ts";
+import { explainRequest } from "../findings/explain-request.ts";
+import type { Finding, When } from "../findings/finding.ts";
 import { flag } from "../flag.ts";
 import type { Home } from "../home.ts";
 import { findingJson } from "../json/finding.ts";
 import { usageEventJson } from "../json/usage.ts";
+import { tallyJson } from "../json/usage-report.ts";
 import { renderFields } from "../output/fields.ts";
 import { humanBytes, humanMs } from "../output/figures.ts";
 import { renderFindings } from "../output/findings.ts";
 import { rfc3339, when } from "../output/time.ts";
 import type { View } from "../output/view.ts";
+import { wrap } from "../output/wrap.ts";
 import { parseSince } from "../parse-value.ts";
 
 export interface WhyOptions {
@@ -54,37 +54,68 @@ export const command = (ctx: Context): Command =>
 
 export const run = ({ subject, since }: WhyOptions, ctx: Context): Promise<void> =>
   ctx.withHome("existing", async (home) => {
-    if ((await home.store.control.client(subject)) !== undefined) return whyClient(subject, ctx, home);
-    const events = await home.store.traffic.usageOfRequest(subject, since);
-    if (events.length === 0) throw notFound(subject, since);
+    const { control, traffic } = home.store;
+    if ((await control.client(subject)) !== undefined) return whyClient(subject, ctx, home);
+    const events = await traffic.usageOfRequest(subject, since);
+    if (events.length === 0) throw await notFound(home, subject, since);
     await whyRequest(events, ctx, home);
   });
 
-const notFound = (subject: string, since: number): AigwError =>
-  new AigwError(
+const notFound = async ({ store: { control } }: Home, subject: string, since: number): Promise<AigwError> => {
+  const [last] = await control.latestChanges({ subject, limit: 1 });
+  if (last?.action === "client.remove") {
+    return new AigwError(
+      "not_found",
+      `${subject} was removed ${rfc3339(last.at)} by ${last.actor}: there is no such client any more.`,
+    );
+  }
+  const names = (await control.clients()).map(({ name }) => name);
+  return new AigwError(
     "not_found",
-    `There is neither a client '${subject}' nor a request of that id since ${rfc3339(since)}. List clients: aigw client list; look further back for a request: --since 30d. Calls without a genuine token belong to no client and are not recorded; of a client's refused calls beyond 60 in a minute the first of each second is.`,
+    `There is neither a client '${subject}' nor a request of that id since ${rfc3339(since)}.${didYouMean(subject, names)} List clients: aigw client list; look further back for a request: --since 30d. Calls without a genuine token belong to no client and are not recorded; of a client's refused calls beyond 60 in a minute the first of each second is.`,
   );
+};
 
 const whyClient = async (name: string, ctx: Context, { store, clock }: Home): Promise<void> => {
   const facts = await readClientFacts(store, clock, name);
-  const findings = (at: When): readonly ClientFinding[] => explainClient(facts, at);
+  const findings = (at: When): readonly Finding[] =>
+    explainClient(facts, at).map((finding) => carried(finding, ctx.globals));
   await ctx.out.answer({
-    json: () => ({ client: name, request: null, findings: findings(rfc3339).map(findingJson) }),
+    json: () => ({
+      client: name,
+      request: null,
+      recent: recentJson(facts),
+      findings: findings(rfc3339).map(findingJson),
+    }),
     quiet: () => findings(rfc3339).map(({ code }) => code),
-    text: (view) =>
-      renderFindings(
-        view,
-        findings((at) => when(view, at)),
-      ),
+    text: (view) => {
+      const at = (time: number): string => when(view, time);
+      return [...wrap(recentCalls(facts, at), view.width), renderFindings(view, findings(at))].join("\n");
+    },
   });
 };
+
+/** The calls of the last 15 minutes. */
+const recentJson = ({ now, client, recent, lastLetInAt, refused }: ClientFacts): Readonly<Record<string, unknown>> => ({
+  since: rfc3339(Math.max(now - RECENT_MS, client.createdAt)),
+  ...tallyJson(sumTallies(recent.map(({ tally }) => tally))),
+  lastLetInAt: lastLetInAt === undefined ? null : rfc3339(lastLetInAt),
+  refused: refused.map(({ status, service, reason, calls, lastAt }) => ({
+    status,
+    service,
+    reason: reason ?? null,
+    calls,
+    lastAt: rfc3339(lastAt),
+  })),
+});
 
 const whyRequest = async (events: readonly UsageEvent[], ctx: Context, { store, clock }: Home): Promise<void> => {
   const [event] = events;
   if (event === undefined) return;
-  const client = await store.control.client(event.client);
-  const finding: RequestFinding = explainRequest(event, client, clock.now());
+  const client = await store.control.client(triedClient(event.client) ?? event.client);
+  const services = await store.control.services();
+  const explained = explainRequest({ event, client, services, now: clock.now() });
+  const finding = carried(explained, ctx.globals);
   await ctx.out.answer({
     json: () => ({ client: event.client, request: usageEventJson(event), findings: [findingJson(finding)] }),
     quiet: () => finding.code,
@@ -92,19 +123,32 @@ const whyRequest = async (events: readonly UsageEvent[], ctx: Context, { store, 
   });
   if (events.length > 1) {
     await ctx.out.note(
-      `${events.length} calls bear this id, which clients may choose themselves: this is the latest. All of them: aigw usage export`,
+      `${events.length === MOST_FOUND ? `${events.length} calls or more` : `${events.length} calls`} bear this id, which clients may choose themselves: this is the latest. All of them: aigw usage export`,
     );
   }
 };
 
-const fieldsOf = (view: View, event: UsageEvent): readonly (readonly [string, string])[] => [
+/** As many as the store gives. */
+const MOST_FOUND = 10;
+
+const fieldsOf = (view: View, event: UsageEvent): readonly (readonly [string, string])[] =>
+  fieldsFor(view, event).filter(([, value]) => value !== "");
+
+const fieldsFor = (view: View, event: UsageEvent): readonly (readonly [string, string])[] => [
   ["Request", event.requestId],
   ["When", when(view, event.at)],
-  ["Client", event.client],
+  [
+    "Client",
+    triedClient(event.client) === undefined
+      ? event.client
+      : `${event.client} (aigw onboard's trial of its quick start)`,
+  ],
   ["Call", `${event.method} ${event.path}`],
   ["Status", event.status === 0 ? "none was sent" : String(event.status)],
   ["Outcome", event.outcome],
-  ["Stands for", event.count === undefined ? "" : `${event.count} refused calls within a second; the first is shown`],
+  ...(event.count === undefined
+    ? []
+    : [["Stands for", `${event.count} refused calls within a second; the first is shown`] as const]),
   ["Reason", event.reason ?? ""],
   ["Took", humanMs(event.latencyMs)],
   ["Service took", event.upstreamMs === undefined ? "" : humanMs(event.upstreamMs)],

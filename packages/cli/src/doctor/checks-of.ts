@@ -5,6 +5,7 @@ import { identityOf } from "../gateway-proof.ts";
 import type { HomeLocation } from "../home.ts";
 import { settingsInForce } from "../settings.ts";
 import { checkCache } from "./checks/cache.ts";
+import { checkCalls } from "./checks/calls.ts";
 import { checkClock } from "./checks/clock.ts";
 import { checkDisk } from "./checks/disk.ts";
 import { checkGateways } from "./checks/gateways.ts";
@@ -52,7 +53,8 @@ export const checksOf = (
       const { "smtp-url": url, "smtp-tls": tls } = await settings;
       return checkSmtp({ url: url.value, verify: tls.value !== "unverified" });
     },
-    service: () => checkServices(home),
+    service: () => checkServices(home, ctx.clock),
+    calls: () => checkCalls(home, ctx.clock),
   };
 };
 

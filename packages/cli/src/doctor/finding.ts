@@ -1,3 +1,5 @@
+import type { Finding as CommonFinding, Severity } from "../findings/finding.ts";
+
 export type Level = "ok" | "warn" | "fail";
 
 /**
@@ -37,11 +39,13 @@ export const FINDINGS = {
   gateway_none: "warn",
   gateway_draining: "warn",
   gateway_silent: "warn",
+  gateway_unconfirmed: "fail",
   gateway_behind: "fail",
   gateway_stale: "fail",
   gateway_dropped_usage: "warn",
   gateway_out_of_files: "warn",
   gateway_few_files: "warn",
+  gateway_dumps_core: "warn",
   gateway_untrusted_proxy: "warn",
   settings_invalid: "fail",
   public_url_set: "ok",
@@ -68,15 +72,19 @@ export const FINDINGS = {
   service_none: "warn",
   service_answers: "ok",
   service_failing: "warn",
+  service_fails_calls: "warn",
   service_silent: "warn",
   service_unreachable: "fail",
   service_untrusted: "fail",
   service_invalid: "fail",
+  calls_counted: "ok",
+  calls_refused: "warn",
   check_unfinished: "warn",
 } as const;
 
 export type FindingCode = keyof typeof FINDINGS;
 
+/** What a check says: a finding whose level follows from its code. */
 export interface Finding {
   readonly code: FindingCode;
   /** What was looked at, such as `node` or `service ocr`. */
@@ -87,10 +95,18 @@ export interface Finding {
   readonly fix?: string;
 }
 
+const SEVERITIES: Readonly<Record<Level, Severity>> = { ok: "fine", warn: "warning", fail: "blocked" };
+
 export const levelOf = ({ code }: Finding): Level => FINDINGS[code];
+
+/** As why and review have theirs. */
+export const asFinding = ({ code, about, message, fix }: Finding): CommonFinding<FindingCode> => ({
+  code,
+  severity: SEVERITIES[FINDINGS[code]],
+  about,
+  message,
+  ...(fix !== undefined && { command: fix }),
+});
 
 /** One thing looked at. It throws nothing that it can put into words. */
 export type Check = () => Promise<readonly Finding[]> | readonly Finding[];
-
-/** For bash: in single quotes whatever it holds. */
-export const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;

@@ -2,7 +2,12 @@ import { text } from "node:stream/consumers";
 import { systemClock } from "@aigw/core/clock";
 import { isAigwError } from "@aigw/core/errors";
 import { openStore } from "@aigw/core/store";
+import { shutDiagnostics } from "../shut-diagnostics.ts";
 import type { IntegrityReport } from "./checks/integrity.ts";
+
+// Else it would open the inspector.
+process.on("SIGUSR1", () => {});
+shutDiagnostics();
 
 /** A process of its own: reading a large database takes long, cannot be interrupted, and would stop every other check. */
 const BUSY_TIMEOUT_MS = 2_000;

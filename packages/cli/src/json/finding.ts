@@ -1,4 +1,4 @@
-import type { Finding, Severity } from "@aigw/core";
+import type { Finding, Severity } from "../findings/finding.ts";
 
 export interface FindingJson {
   /** Stable. */
@@ -9,7 +9,7 @@ export interface FindingJson {
   readonly command: string | null;
 }
 
-export const findingJson = ({ code, severity, message, command }: Finding<string>): FindingJson => ({
+export const findingJson = ({ code, severity, message, command }: Finding): FindingJson => ({
   code,
   severity,
   message,

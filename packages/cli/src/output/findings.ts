@@ -1,38 +1,43 @@
-import type { Finding, Severity } from "@aigw/core";
+import type { Finding, Severity } from "../findings/finding.ts";
 import { escapeText } from "./escape.ts";
 import type { Tone } from "./style.ts";
 import type { View } from "./view.ts";
-import { displayWidth } from "./width.ts";
+import { displayWidth, padEnd } from "./width.ts";
+import { wrap } from "./wrap.ts";
 
 const TONES: Readonly<Record<Severity, Tone>> = { blocked: "red", warning: "yellow", fine: "green" };
 const MARKS: Readonly<Record<Severity, string>> = { blocked: "✗", warning: "!", fine: "✓" };
+const PIPE_INDENT = 4;
+const MOST_ABOUT = 24;
+/** With fewer columns what was looked at stands on a line of its own. */
+const BESIDE_FROM = 70;
 
-/** What was found and, indented under it, the command that changes it. */
-export const renderFindings = (view: View, findings: readonly Finding<string>[]): string =>
-  findings
-    .map(({ severity, message, command }) => {
-      const text = escapeText(message);
-      const tone = view.style[TONES[severity]];
-      const mark = view.isTerminal ? MARKS[severity] : `${severity}:`;
-      const lines = wrap(text, view.width - displayWidth(mark) - 1);
-      const indent = " ".repeat(view.isTerminal ? 2 : 4);
-      const shown = lines.map((line, index) => (index === 0 ? `${tone(mark)} ${line}` : `${indent}${line}`));
-      if (command !== undefined) shown.push(`${indent}${view.style.cyan(escapeText(command))}`);
-      return shown.join("\n");
-    })
-    .join("\n");
+/** What was found and, under it, the command that changes it, which is whole, so that it can be copied. */
+export const renderFindings = (view: View, findings: readonly Finding[]): string => {
+  const abouts = findings.map(({ about = "" }) => displayWidth(escapeText(about)));
+  const widest = Math.max(0, ...abouts.filter((width) => width <= MOST_ABOUT));
+  return findings.map((finding) => paragraph(view, finding, view.width < BESIDE_FROM ? 0 : widest)).join("\n");
+};
 
-/** A word that is too long for a line gets one of its own: it is not to be cut. */
-const wrap = (text: string, width: number): readonly string[] => {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && displayWidth(line) + 1 + displayWidth(word) > width) {
-      lines.push(line);
-      line = word;
-    } else {
-      line = line === "" ? word : `${line} ${word}`;
+/** @param column how wide what was looked at may be to stand beside what was found */
+const paragraph = (view: View, { severity, about, message, command }: Finding, column: number): string => {
+  const mark = view.style[TONES[severity]](view.isTerminal ? MARKS[severity] : `${severity}:`);
+  const least = " ".repeat(view.isTerminal ? displayWidth(MARKS[severity]) + 1 : PIPE_INDENT);
+  const subject = about === undefined ? "" : escapeText(about);
+  const isBeside = subject !== "" && displayWidth(subject) <= column;
+  const indent = isBeside ? `${least}${" ".repeat(column + 2)}` : least;
+  const lines = wrap(escapeText(message), view.width - indent.length);
+  const head =
+    subject === "" ? `${mark} ` : `${mark} ${view.style.bold(isBeside ? padEnd(subject, column + 2) : subject)}`;
+  const shown =
+    subject === "" || isBeside
+      ? lines.map((line, index) => (index === 0 ? head : indent) + line)
+      : [head, ...lines.map((line) => indent + line)];
+  if (command !== undefined) {
+    for (const line of wrap(escapeText(command), view.width - indent.length)) {
+      const fits = displayWidth(line) + indent.length <= view.width;
+      shown.push((fits ? indent : least) + view.style.cyan(line));
     }
   }
-  return [...lines, line];
+  return shown.join("\n");
 };

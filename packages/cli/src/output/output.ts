@@ -32,6 +32,8 @@ export interface Output {
 export interface OutputOptions {
   readonly mode: OutputMode;
   readonly colour: boolean;
+  /** Done to what goes to people: see `carryFlags`. */
+  readonly carry?: (text: string) => string;
 }
 
 export const createOutput = (
@@ -39,7 +41,7 @@ export const createOutput = (
   clock: Clock,
   options: OutputOptions,
 ): Output => {
-  const { mode } = options;
+  const { mode, carry = (text) => text } = options;
   const viewOn = (stream: OutputStream): Promise<View> => viewOf(stream, io.env, options.colour, clock.now());
   const line = (text: string): Promise<void> => (text === "" ? Promise.resolve() : writeData(io.stdout, `${text}\n`));
   return {
@@ -56,9 +58,10 @@ export const createOutput = (
     async note(text) {
       if (mode !== "text") return;
       const { style } = await viewOn(io.stderr);
-      await writeMessage(io.stderr, `${style.dim(escapeText(text))}\n`);
+      await writeMessage(io.stderr, `${style.dim(escapeText(carry(text)))}\n`);
     },
-    async warn(text) {
+    async warn(given) {
+      const text = carry(given);
       if (mode === "json") return writeMessage(io.stderr, `${safeJson({ warning: { message: text } })}\n`);
       const { style } = await viewOn(io.stderr);
       return writeMessage(io.stderr, `${style.yellow("warning:")} ${escapeText(text)}\n`);

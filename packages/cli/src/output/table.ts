@@ -16,7 +16,7 @@ interface PlainCell {
 }
 
 /** Borders and padding: a column takes so much more than its text, and the table one more. */
-const COLUMN_EXTRA = 3;
+export const COLUMN_EXTRA = 3;
 const READABLE = 14;
 const NARROWEST = 4;
 const FEWEST_COLUMNS = 3;

@@ -16,7 +16,7 @@ const span = (ms: number): string => {
 
 /** `3 min ago`, `in 5 d`. */
 export const relativeTime = (at: number, now: number): string => {
-  if (Math.abs(at - now) < 1000) return "now";
+  if (Math.abs(at - now) < 1000) return "just now";
   return at > now ? `in ${span(at - now)}` : `${span(now - at)} ago`;
 };
 

@@ -15,7 +15,8 @@ interface Layout {
   readonly value: (event: UsageEvent) => string;
 }
 
-const TERMINAL_TIME: Layout = { title: "time", width: 8, value: (event) => localTime(event.at) };
+/** Every time shown is of the one zone that the store's days, reports and pipes go by. */
+const TERMINAL_TIME: Layout = { title: "time", width: 9, value: (event) => `${rfc3339(event.at).slice(11, 19)}Z` };
 const PIPE_TIME: Layout = { title: "time", width: 24, value: (event) => rfc3339(event.at) };
 
 const COLUMNS: readonly Layout[] = [
@@ -27,11 +28,19 @@ const COLUMNS: readonly Layout[] = [
   { title: "outcome", width: 14, narrow: 8, value: (event) => event.outcome },
 ];
 
+/** The reason, where there is one, says more. */
+const reasonOrOutcome = ({ reason, outcome }: UsageEvent): string => reason ?? outcome;
+
 /** How many refused calls the line stands for: before what may be cut, and as a number of its own for a pipe. */
 const TERMINAL_PATH: Layout = {
   title: "path",
   width: 0,
   value: ({ count, path }) => (count === undefined ? path : `×${count} ${path}`),
+};
+const TERMINAL_END: Layout = {
+  title: "outcome",
+  width: 0,
+  value: (event) => (event.count === undefined ? reasonOrOutcome(event) : `×${event.count} ${reasonOrOutcome(event)}`),
 };
 const PIPE_PATH: Layout = { title: "path", width: 0, value: (event) => event.path };
 const PIPE_COUNT: Layout = { title: "count", width: 0, value: ({ count = 1 }) => String(count) };
@@ -69,6 +78,8 @@ export const usageLine = (view: View, event: UsageEvent): string => {
 };
 
 const FEW_COLUMNS = 110;
+/** With fewer, method and path leave: how a call ended is what the line is for. */
+const FOR_ALL_COLUMNS = 72;
 
 const columnsFor = (view: View): readonly Layout[] => {
   if (!view.isTerminal) return [PIPE_TIME, ...COLUMNS, PIPE_PATH, PIPE_COUNT];
@@ -76,11 +87,11 @@ const columnsFor = (view: View): readonly Layout[] => {
     column.title === "outcome" ? { ...column, value: reasonOrOutcome } : column,
   );
   const narrowed = columns.map((column) => ({ ...column, width: column.narrow ?? column.width }));
+  if (view.width < FOR_ALL_COLUMNS) {
+    return [TERMINAL_TIME, ...narrowed.filter(({ title }) => title !== "method" && title !== "outcome"), TERMINAL_END];
+  }
   return [TERMINAL_TIME, ...(view.width < FEW_COLUMNS ? narrowed : columns), TERMINAL_PATH];
 };
-
-/** The reason, where there is one, says more. */
-const reasonOrOutcome = ({ reason, outcome }: UsageEvent): string => reason ?? outcome;
 
 const join = (view: View, columns: readonly Layout[], values: readonly string[]): string => {
   const cells = columns.map(({ width, right }, index) => {
@@ -95,7 +106,8 @@ const join = (view: View, columns: readonly Layout[], values: readonly string[])
 /** In a pipe the fields are told apart by spaces, so that awk and sort can work on them. */
 const spaceless = (view: View, value: string): string => (view.isTerminal ? value : value.replaceAll(" ", ""));
 
-const localTime = (at: number): string => {
-  const date = new Date(at);
-  return [date.getHours(), date.getMinutes(), date.getSeconds()].map((part) => String(part).padStart(2, "0")).join(":");
-};
+/** The day of an event in UTC, such as `2027-01-31`: a terminal's lines have the time of day alone. */
+export const usageDay = ({ at }: Pick<UsageEvent, "at">): string => rfc3339(at).slice(0, 10);
+
+/** The line above the first event of a day. */
+export const dayLine = (view: View, day: string): string => view.style.dim(`${day} (UTC)`);

@@ -6,9 +6,10 @@ import { ANSWER_MS, CONNECT_MS, MAX_BODY_BYTES, type Reply } from "./reply.ts";
  * The command is run as it stands. Its `curl` is a function that hands the arguments, as bash has made them, to the real
  * one on its standard input: in the process list, which every user of the machine can read, there is no password.
  * The admin's own .curlrc stays out (-q).
+ * @param field see `Shell.paste`
  */
-const PRELUDE = `curl() {
-  local arg option= config=
+const prelude = (field: string | undefined): string => `curl() {
+  local arg option= config=${field === undefined ? "" : `$'header = "${field}"\\n'`}
   for arg in "$@"; do
     arg=\${arg//\\\\/\\\\\\\\}; arg=\${arg//\\"/\\\\\\"}; arg=\${arg//$'\\n'/\\\\n}
     if [ -n "$option" ]; then config+="$option \\"$arg\\""$'\\n'; option=
@@ -33,8 +34,18 @@ export const hasBashAndCurl = async (env: Environment): Promise<boolean> => {
   return code === 0;
 };
 
-export const pasteIntoBash = async (command: string, env: Environment, stop?: AbortSignal): Promise<Reply> => {
-  const { code, stdout, stderr } = await run(`${PRELUDE}${command}\n`, env, stop);
+/** What a command is run with beside itself. */
+export interface Pasting {
+  readonly stop?: AbortSignal | undefined;
+  readonly field?: string | undefined;
+}
+
+export const pasteIntoBash = async (
+  command: string,
+  env: Environment,
+  { stop, field }: Pasting = {},
+): Promise<Reply> => {
+  const { code, stdout, stderr } = await run(`${prelude(field)}${command}\n`, env, stop);
   const answer = answerIn(stdout);
   // A body that goes on for ever ends in a timeout, and that of a HEAD in too few bytes: the answer has come all the same.
   if (answer !== undefined && (code === 0 || code === TIMED_OUT || code === undefined)) return answer;

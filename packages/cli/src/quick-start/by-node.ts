@@ -1,24 +1,25 @@
 import { readFileSync } from "node:fs";
+import type { Pasting } from "./bash.ts";
 import { type CurlCall, curlCallOf } from "./curl-call.ts";
 import { ANSWER_MS, type Answer, MAX_BODY_BYTES, type NoAnswer, type Reply } from "./reply.ts";
 
 /** Sends the request of a curl command, where there is no curl. */
-export const sendByNode = async (command: string, stop?: AbortSignal): Promise<Reply> => {
+export const sendByNode = async (command: string, { stop, field }: Pasting = {}): Promise<Reply> => {
   const call = curlCallOf(command);
   if (call === undefined) return { kind: "broken", reason: "the command is not a plain call of curl" };
   try {
     const late = AbortSignal.timeout(ANSWER_MS);
     const signal = stop === undefined ? late : AbortSignal.any([late, stop]);
-    return await answerOf(await fetch(requestOf(call), { signal }));
+    return await answerOf(await fetch(requestOf(call, field), { signal }));
   } catch (error) {
     return noAnswer(error);
   }
 };
 
-const requestOf = ({ url, method, headers, form, file }: CurlCall): Request => {
+const requestOf = ({ url, method, headers, form, file }: CurlCall, more: string | undefined): Request => {
   const body = file === undefined ? (form.length > 0 ? form.join("&") : undefined) : new Uint8Array(readFileSync(file));
   const fields = new Headers(form.length > 0 ? { "Content-Type": "application/x-www-form-urlencoded" } : {});
-  for (const header of headers) {
+  for (const header of more === undefined ? headers : [...headers, more]) {
     const colon = header.indexOf(":");
     fields.set(header.slice(0, colon), header.slice(colon + 1).trim());
   }

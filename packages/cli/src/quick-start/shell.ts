@@ -5,7 +5,8 @@ import type { Reply } from "./reply.ts";
 /** Does what a client does with a command of its e-mail: pastes it into a shell. */
 export interface Shell {
   readonly name: string;
-  paste(command: string): Promise<Reply>;
+  /** @param field a header field more, `Name: value` without a quote or backslash in it */
+  paste(command: string, field?: string): Promise<Reply>;
 }
 
 /**
@@ -14,5 +15,8 @@ export interface Shell {
  */
 export const findShell = async (env: Environment, stop?: AbortSignal): Promise<Shell> =>
   (await hasBashAndCurl(env))
-    ? { name: "bash and curl", paste: (command) => pasteIntoBash(command, env, stop) }
-    : { name: "Node (there is no bash with curl on this machine)", paste: (command) => sendByNode(command, stop) };
+    ? { name: "bash and curl", paste: (command, field) => pasteIntoBash(command, env, { stop, field }) }
+    : {
+        name: "Node (there is no bash with curl on this machine)",
+        paste: (command, field) => sendByNode(command, { stop, field }),
+      };

@@ -31,9 +31,15 @@ const TOKEN_RETRY_MS = 1_000;
 /**
  * Does all that the quick start says, as the client would.
  * @param limit requests that the client may make per minute: more calls than that are not tried
+ * @param mark the field by which the gateway knows that it is not the client, made anew for each try
  */
-export const tryQuickStart = async (shell: Shell, { token, calls }: Steps, limit: number): Promise<Trial> => {
-  const reply = await askForToken(shell, token);
+export const tryQuickStart = async (
+  shell: Shell,
+  { token, calls }: Steps,
+  limit: number,
+  mark: () => string,
+): Promise<Trial> => {
+  const reply = await askForToken(shell, token, mark);
   const { step, accessToken } = judgeToken(pathOf(token), reply);
   if (accessToken === undefined) return { shell: shell.name, token: step, calls: [], works: false };
   const steps: Step[] = [];
@@ -48,9 +54,9 @@ export const tryQuickStart = async (shell: Shell, { token, calls }: Steps, limit
   return { shell: shell.name, token: step, calls: steps, works: steps.every(({ verdict }) => verdict !== "failed") };
 };
 
-const askForToken = async (shell: Shell, command: string): Promise<Reply> => {
+const askForToken = async (shell: Shell, command: string, mark: () => string): Promise<Reply> => {
   for (let tries = 1; ; tries += 1) {
-    const reply = await shell.paste(command);
+    const reply = await shell.paste(command, mark());
     if (reply.kind !== "answer" || reply.status !== 503 || tries === TOKEN_TRIES) return reply;
     await delay(TOKEN_RETRY_MS);
   }

@@ -1,7 +1,7 @@
 import { SETTING_DEFAULTS } from "@aigw/core/config";
+import { carryFlags } from "../carry-flags.ts";
 import type { Context } from "../context.ts";
 import type { Home } from "../home.ts";
-import { nextCommand } from "../next-command.ts";
 import { renderFields } from "../output/fields.ts";
 import { formatDuration } from "../output/time.ts";
 import { type View, viewOf } from "../output/view.ts";
@@ -59,7 +59,7 @@ const banner = async (ctx: Context, home: Home, started: Started, view: View): P
   return [
     view.style.bold(`aigw ${version} is ready.`),
     indented(renderFields(view, rows)),
-    `${paragraph(`Next, in another terminal: ${next.why}`)}\n${indented(view.style.cyan(nextCommand(ctx, next.words)))}`,
+    `${paragraph(`Next, in another terminal: ${next.why}`)}\n${indented(view.style.cyan(carryFlags(`aigw ${next.words}`, ctx.globals)))}`,
     "Ctrl-C stops it in good order, a second one at once.",
   ].join("\n\n");
 };

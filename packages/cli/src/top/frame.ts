@@ -1,4 +1,5 @@
 import type { SeenInstance, ServiceFault } from "@aigw/core";
+import { isSilent } from "@aigw/core/acts";
 import { faultWords } from "@aigw/core/services";
 import { spark } from "../output/bar.ts";
 import { escapeText } from "../output/escape.ts";
@@ -8,7 +9,7 @@ import type { View } from "../output/view.ts";
 import { padEnd, padStart, truncate } from "../output/width.ts";
 import type { Snapshot, Stretch } from "./rolling-minute.ts";
 
-export const SORTS = ["requests", "errors", "limited", "p99", "name"] as const;
+export const SORTS = ["requests", "errors", "limited", "denied", "p99", "name"] as const;
 export type Sort = (typeof SORTS)[number];
 
 export interface FrameFacts {
@@ -22,9 +23,13 @@ export interface FrameFacts {
 }
 
 const NAME = 16;
+/** As much of it as leaves room for every count at 60 columns. */
+const NAME_AT_LEAST = 14;
 const FIGURES = 8;
-/** Name, four figures of eight columns, two latencies, and the space between them. */
-const BEFORE_SPARK = NAME + 6 * (FIGURES + 1) + 1;
+/** Name, five figures of eight columns, two latencies, and the space between them. */
+const BEFORE_SPARK = NAME + 7 * (FIGURES + 1) + 1;
+/** Of the column that is sorted by. */
+const MARK = 1;
 const WIDEST_SPARK = 60;
 
 const OUT = "out of file descriptors, see aigw doctor";
@@ -32,7 +37,7 @@ const OUT = "out of file descriptors, see aigw doctor";
 /** Lines of at most the view's width: a summary, the services, the clients, as many as there is room for. */
 export const renderFrame = (view: View, facts: FrameFacts): readonly string[] => {
   const { snapshot, gateways, sort, height, keys } = facts;
-  const ready = gateways.filter(({ state }) => state === "ready").length;
+  const ready = gateways.filter((gateway) => gateway.state === "ready" && !isSilent(gateway)).length;
   const time = rfc3339(snapshot.at).slice(11, 19);
   const title = `aigw top  ${time} UTC  ${gateways.length === 0 ? "no gateway is running" : `${ready} of ${gateways.length} gateways ready`}  last 60 s`;
   const dropped = gateways.reduce((sum, { droppedUsage }) => sum + droppedUsage, 0);
@@ -76,29 +81,33 @@ const sorted = (stretches: readonly Stretch[], sort: Sort): readonly Stretch[] =
   return stretches.toSorted((one, other) => (other[sort] ?? 0) - (one[sort] ?? 0) || byName(one, other));
 };
 
-const TITLES = ["req/s", "requests", "errors", "limited", "p50", "p99"];
+const TITLES = ["req/s", "requests", "errors", "limited", "denied", "p50", "p99"];
 
 const head = (view: View, name: string, sort: Sort): string => {
   const titles = TITLES.slice(0, figuresIn(view)).map((title) =>
     padStart(title === sort ? `${title}↓` : title, FIGURES),
   );
-  return view.style.dim(cut(view, `${padEnd(name, NAME)} ${titles.join(" ")}`));
+  return view.style.dim(cut(view, `${padEnd(name, nameWidth(view))} ${titles.join(" ")}`));
 };
 
 /** A terminal of few columns shows as many figures as fit. */
 const figuresIn = ({ width }: View): number =>
-  Math.max(1, Math.min(TITLES.length, Math.floor((width - NAME) / (FIGURES + 1))));
+  Math.max(1, Math.min(TITLES.length, Math.floor((width - NAME_AT_LEAST) / (FIGURES + 1))));
+
+const nameWidth = (view: View): number =>
+  Math.max(NAME_AT_LEAST, Math.min(NAME, view.width - figuresIn(view) * (FIGURES + 1) - MARK));
 
 const row = (view: View, stretch: Stretch): string => {
   const figure = (text: string): string => padStart(text, FIGURES);
-  const { errors, limited, p50, p99 } = stretch;
-  const name = padEnd(truncate(escapeText(stretch.name) || "-", NAME), NAME);
+  const { errors, limited, denied, p50, p99 } = stretch;
+  const name = padEnd(truncate(escapeText(stretch.name) || "-", nameWidth(view)), nameWidth(view));
   const ms = (value: number | undefined): string => figure(value === undefined ? "-" : humanMs(value));
   const cells = [
     figure(stretch.perSecond.toFixed(1)),
     figure(grouped(stretch.requests)),
     errors === 0 ? figure("0") : view.style.red(figure(grouped(errors))),
     limited === 0 ? figure("0") : view.style.yellow(figure(grouped(limited))),
+    denied === 0 ? figure("0") : view.style.yellow(figure(grouped(denied))),
     ms(p50),
     ms(p99),
   ];

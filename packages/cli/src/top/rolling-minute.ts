@@ -1,5 +1,6 @@
 import type { ServiceFault, UsageEvent } from "@aigw/core";
 import { countFaults } from "@aigw/core/insight";
+import { type CallKind, callKind, isTimed } from "@aigw/core/usage";
 
 /** Seconds looked back. */
 export const SPAN = 60;
@@ -13,6 +14,8 @@ export interface Stretch {
   readonly requests: number;
   readonly errors: number;
   readonly limited: number;
+  /** Token, service or permission refused. */
+  readonly denied: number;
   /** Milliseconds, of calls let through to a service; undefined without any. */
   readonly p50: number | undefined;
   readonly p99: number | undefined;
@@ -29,9 +32,6 @@ export interface Snapshot {
   /** Why services failed, most often first. */
   readonly faults: readonly ServiceFault[];
 }
-
-const ERRORS = new Set(["upstream_error", "timeout", "incomplete"]);
-const UNTIMED = new Set(["denied", "limited"]);
 
 /** The events of the last minute. Costs memory by calls in a minute, time by the same once a snapshot. */
 export class RollingMinute {
@@ -62,25 +62,25 @@ export class RollingMinute {
 const stretchOf = (name: string, events: readonly UsageEvent[], start: number): Stretch => {
   const seconds = Array<number>(SPAN).fill(0);
   let requests = 0;
-  let errors = 0;
-  let limited = 0;
+  const kinds: Record<CallKind, number> = { errors: 0, limited: 0, denied: 0, aborted: 0 };
   const latencies: number[] = [];
   for (const { at, outcome, latencyMs, count = 1 } of events) {
     const second = Math.floor((at - start) / SECOND_MS);
     seconds[second] = (seconds[second] ?? 0) + count;
     requests += count;
-    if (ERRORS.has(outcome)) errors += count;
-    if (outcome === "limited") limited += count;
+    const kind = callKind(outcome);
+    if (kind !== undefined) kinds[kind] += count;
     // Only refused calls are counted together.
-    if (!UNTIMED.has(outcome)) latencies.push(latencyMs);
+    if (isTimed(outcome)) latencies.push(latencyMs);
   }
   latencies.sort((one, other) => one - other);
   return {
     name,
     perSecond: Math.round((requests / SPAN) * 10) / 10,
     requests,
-    errors,
-    limited,
+    errors: kinds.errors,
+    limited: kinds.limited,
+    denied: kinds.denied,
     p50: latencies[Math.ceil(latencies.length * 0.5) - 1],
     p99: latencies[Math.ceil(latencies.length * 0.99) - 1],
     seconds,

@@ -1,4 +1,5 @@
 import type { SeenInstance, ServiceFault } from "@aigw/core";
+import { isSilent } from "@aigw/core/acts";
 import { rfc3339 } from "../output/time.ts";
 import type { Snapshot, Stretch } from "./rolling-minute.ts";
 
@@ -8,6 +9,7 @@ export interface StretchJson {
   readonly requests: number;
   readonly errors: number;
   readonly limited: number;
+  readonly denied: number;
   readonly latencyMs: { readonly p50: number; readonly p99: number } | null;
 }
 
@@ -30,7 +32,7 @@ export const snapshotJson = (
   return {
     at: rfc3339(at),
     gateways: {
-      ready: gateways.filter(({ state }) => state === "ready").length,
+      ready: gateways.filter((gateway) => gateway.state === "ready" && !isSilent(gateway)).length,
       total: gateways.length,
       droppedUsage: gateways.reduce((sum, { droppedUsage }) => sum + droppedUsage, 0),
     },
@@ -41,11 +43,12 @@ export const snapshotJson = (
   };
 };
 
-const stretchJson = ({ name, perSecond, requests, errors, limited, p50, p99 }: Stretch): StretchJson => ({
+const stretchJson = ({ name, perSecond, requests, errors, limited, denied, p50, p99 }: Stretch): StretchJson => ({
   name,
   perSecond,
   requests,
   errors,
   limited,
+  denied,
   latencyMs: p50 === undefined || p99 === undefined ? null : { p50, p99 },
 });

@@ -9,7 +9,7 @@ export interface WorkerJob
   readonly home: string;
   readonly storeUrl: string;
   /** JSON lines on a terminal too. */
-  readonly rawLog: boolean;
+  readonly rawLog?: boolean;
 }
 
 export type ToWorker =

@@ -38,7 +38,7 @@ export const runWorker = async (): Promise<number> => {
     const first = await Promise.race([started.promise, ended.promise]);
     if (!("worker" in first)) return 0;
     home = await openHomeOf(first);
-    const log = await logWriter(process.stderr, { env: process.env, colour: true, raw: first.rawLog });
+    const log = await logWriter(process.stderr, { env: process.env, colour: true, raw: first.rawLog === true });
     gateway = await startGatewayOf(first, home, log);
     await tell({ type: "listening", id: gateway.instanceId, url: gateway.url });
     await gateway.close(await ended.promise);

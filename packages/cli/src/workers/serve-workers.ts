@@ -97,7 +97,7 @@ const serveUntilStopped = async (
 const jobOf = (
   { host, port, tls, trustProxy, version, maxStaleMs, drainMs }: ServeWorkersOptions,
   { path, storeUrl }: Home,
-): Omit<ConstructorParameters<typeof WorkerPool>[0]["job"], "rawLog"> => ({
+): ConstructorParameters<typeof WorkerPool>[0]["job"] => ({
   host,
   port,
   ...(tls && { tls }),

@@ -1,7 +1,11 @@
 // The process of one worker: what `aigw serve --workers` forks.
 import cluster from "node:cluster";
 import { enableCompileCache } from "../compile-cache.ts";
+import { shutDiagnostics } from "../shut-diagnostics.ts";
 
+// Else it would open the inspector.
+process.on("SIGUSR1", () => {});
+shutDiagnostics();
 // Ctrl-C and a service manager's SIGTERM go to all processes of the group. Only the primary answers them, and tells the
 // workers what to do.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});

@@ -119,12 +119,11 @@ export class WorkerPool {
     const stopListening = setTimeout(() => void this.#listener.close(), LAME_DUCK_MS);
     const disorderly = (
       await Promise.all(this.#running().map((process) => this.#endOne(process, atOnce, longestMs)))
-    ).filter((process) => process !== undefined);
+    ).filter((how) => how !== undefined);
     clearTimeout(stopListening);
     await Promise.all(this.#retiring);
     if (disorderly.length === 0) return;
-    const names = disorderly.map(({ number, pid }) => `worker ${number} (process ${pid})`);
-    throw new AigwError("failed", `${names.join(", ")} did not end in good order. The log above says what is known.`);
+    throw new AigwError("failed", `Not all ended in good order: ${disorderly.join("; ")}. See the log.`);
   }
 
   /** For a process that exits now: nothing of it stays behind. */
@@ -181,12 +180,16 @@ export class WorkerPool {
     }
   }
 
-  /** @returns the process when its end was not in good order */
-  async #endOne(process: WorkerProcess, atOnce: boolean, longestMs: number): Promise<WorkerProcess | undefined> {
+  /** @returns which it was and how it ended, unless in good order */
+  async #endOne(process: WorkerProcess, atOnce: boolean, longestMs: number): Promise<string | undefined> {
+    let hung = false;
     process.tell({ type: "end", atOnce });
     const late = new AbortController();
     const timeout = delay(longestMs, undefined, { signal: late.signal }).then(
-      () => process.kill(),
+      () => {
+        hung = process.isRunning;
+        process.kill();
+      },
       () => undefined,
     );
     const { code, signal } = await process.exited;
@@ -194,10 +197,20 @@ export class WorkerPool {
     await timeout;
     // One that never listened has nothing that could be lost.
     if (code === 0 || process.gatewayId === undefined) return undefined;
-    const fields = { of: process.number, pid: process.pid, instance: process.gatewayId, code, signal };
+    const { number, pid, gatewayId } = process;
+    const fields = {
+      of: number,
+      pid,
+      instance: gatewayId,
+      code,
+      signal,
+      ...(hung ? { killedAfterMs: longestMs } : {}),
+    };
     this.#options.log("error", fields, "a worker did not end in good order");
     this.#retire(process);
-    return process;
+    const ended = signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`;
+    const how = hung ? `hung, and was killed after ${longestMs / 1_000} s` : ended;
+    return `worker ${number} (process ${pid}, ${gatewayId}) ${how}`;
   }
 
   /** Nobody is to wait for the dead. */

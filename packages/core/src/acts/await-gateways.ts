@@ -17,28 +17,39 @@ export interface GatewayReceipt {
 export interface Receipt {
   readonly rev: number;
   readonly gateways: readonly GatewayReceipt[];
-  /** True when every running gateway applied it; also when none runs. */
+  /** True when every gateway that may run applied it; also when none runs. */
   readonly complete: boolean;
 }
 
-/** A gateway unseen for so long is not running any more. One that was only suspended catches up before it serves. */
+/**
+ * A gateway unseen for so long is not running any more, unless the store knows better: that one is silent, and nobody
+ * knows what is in force on it.
+ */
 export const INSTANCE_GONE_MS = 10_000;
+
+/** It may run, and it is not known what is in force on it. */
+export const isSilent = ({ lastSeenAgoMs }: Pick<SeenInstance, "lastSeenAgoMs">): boolean =>
+  lastSeenAgoMs >= INSTANCE_GONE_MS;
+
 const POLL_MS = 10;
 /** Gateways report every second. */
 const HEARTBEAT_MISSED_MS = 2_500;
 
 /**
- * Waits until every running gateway has applied revision `rev`, at most `timeoutMs`. A gateway that shuts down
- * meanwhile is not waited for.
+ * Waits until every gateway that may run has applied revision `rev`, at most `timeoutMs`. One that shuts down meanwhile
+ * is not waited for.
+ * @throws AigwError `store_*` when who runs cannot be read; the reason of `signal`
  */
 export const awaitGateways = async (
   deps: Pick<ActDeps, "store" | "clock">,
   rev: number,
   timeoutMs = 3_000,
+  signal?: AbortSignal,
 ): Promise<Receipt> => {
   const start = deps.clock.monotonic();
   const applied = new Map<string, GatewayReceipt>();
   for (;;) {
+    signal?.throwIfAborted();
     const waited = deps.clock.monotonic() - start;
     const running = withoutSuperseded(await deps.store.traffic.instances(INSTANCE_GONE_MS));
     const pending: GatewayReceipt[] = [];
@@ -58,6 +69,7 @@ export const awaitGateways = async (
 const withoutSuperseded = (instances: readonly SeenInstance[]): readonly SeenInstance[] =>
   instances.filter(
     (old) =>
+      old.alive ||
       old.lastSeenAgoMs < HEARTBEAT_MISSED_MS ||
       !instances.some((other) => other.lastSeenAgoMs < old.lastSeenAgoMs && takesThePlaceOf(other, old)),
   );

@@ -2,21 +2,34 @@ import type { Client } from "../clients/client.ts";
 import { AigwError } from "../errors.ts";
 import type { Service } from "../services/service.ts";
 import type { ControlStore } from "../store/store.ts";
+import { didYouMean } from "./did-you-mean.ts";
 
 /** @throws AigwError `not_found` */
 export const findClient = async (control: ControlStore, name: string): Promise<Client> => {
   const client = await control.client(name);
   if (client !== undefined) return client;
-  throw new AigwError("not_found", `There is no client '${name}'. List them: aigw client list`, { details: { name } });
+  const names = (await control.clients()).map((known) => known.name);
+  throw new AigwError(
+    "not_found",
+    `There is no client '${name}'.${didYouMean(name, names)} List them: aigw client list`,
+    {
+      details: { name },
+    },
+  );
 };
 
 /** @throws AigwError `not_found` */
 export const findService = async (control: ControlStore, name: string): Promise<Service> => {
   const service = await control.service(name);
   if (service !== undefined) return service;
-  throw new AigwError("not_found", `There is no service '${name}'. List them: aigw service list`, {
-    details: { name },
-  });
+  const names = (await control.services()).map((known) => known.name);
+  throw new AigwError(
+    "not_found",
+    `There is no service '${name}'.${didYouMean(name, names)} List them: aigw service list`,
+    {
+      details: { name },
+    },
+  );
 };
 
 /** @throws AigwError `invalid_value` when a client is to be allowed a service that does not exist */

@@ -1,7 +1,8 @@
 export { type AddClientInput, addClient, type ClientWithPassword } from "./add-client.ts";
 export { type AddServiceInput, addService, type HeaderInput } from "./add-service.ts";
-export { awaitGateways, type GatewayReceipt, INSTANCE_GONE_MS, type Receipt } from "./await-gateways.ts";
+export { awaitGateways, type GatewayReceipt, INSTANCE_GONE_MS, isSilent, type Receipt } from "./await-gateways.ts";
 export type { ActDeps, Committed } from "./commit.ts";
+export { didYouMean } from "./did-you-mean.ts";
 export { findClient, findService } from "./find.ts";
 export { byGatewayName, gatewayName } from "./gateway-name.ts";
 export { type CredentialsRequest, issueCredentials } from "./issue-credentials.ts";

@@ -5,6 +5,7 @@ import { AigwError } from "../errors.ts";
 import { assertPrivate, groupWithAccess, parseMasterKey, readMasterKeyFile } from "../sealing/master-key.ts";
 import { createSealer, type Sealer, verifyKeyCheck } from "../sealing/sealer.ts";
 import { type OpenedStore, openStore, parseStoreUrl } from "../store/open-store.ts";
+import { presencePathOf } from "../store/sqlite/presence/presence.ts";
 import { defaultStoreUrl, masterKeyPath } from "./home-paths.ts";
 import { type HomeLocation, type HomeState, inspectHome } from "./inspect-home.ts";
 
@@ -69,6 +70,7 @@ const partsOf = async (home: string, storeUrl: string): Promise<readonly Part[]>
     const stem = basename(path).replace(/\.db$/, "");
     for (const name of namesIn(dirname(path))) {
       if (name.startsWith(stem) && /\.db(-wal|-shm)?$/.test(name)) parts.push([join(dirname(path), name), "file"]);
+      else if (name === basename(presencePathOf(path))) parts.push([presencePathOf(path), "folder"]);
     }
   }
   return parts;

@@ -6,37 +6,51 @@ import { type Client, LIMIT_WINDOW_MS, limitOf } from "../clients/client.ts";
 import type { Clock } from "../clock.ts";
 import { type Keyring, type KeyTime, onWallClock } from "../keys/signing-key.ts";
 import { counted, EMPTY_WINDOW, nextFreeAt, settle } from "../limits/permit-window.ts";
+import type { Service } from "../services/service.ts";
 import type { SeenInstance, Store, TokenIssue } from "../store/store.ts";
 import type { UsageEvent } from "../usage/usage-event.ts";
-import type { UsageTally } from "../usage/usage-report.ts";
-import { countFaults, type ServiceFault } from "./count-faults.ts";
+import { isTimed } from "../usage/usage-report.ts";
+import type { ServiceFault } from "./count-faults.ts";
+import { limitSince } from "./limit-since.ts";
+import { callsSince, eventsOf, faultsOf, type ServiceStatus } from "./recent-calls.ts";
+
+export type { ServiceStatus } from "./recent-calls.ts";
 
 /** What explains how a client fares. */
 export interface ClientFacts {
   /** Wall clock, milliseconds since the epoch. */
   readonly now: number;
   readonly client: Client;
-  /** The latest change of each action on this client. */
-  readonly lastChange: Readonly<Partial<Record<Action, Act>>>;
-  /** The latest rotation that ended earlier tokens. */
-  readonly lastRotation: Act | undefined;
+  /** The latest 200 changes of the client and, within the store's latest 200, of the signing keys; newest first. */
+  readonly acts: readonly Act[];
+  /** Since when its limit is what it is. */
+  readonly limitSince: number;
   /** Its times, and those of the token, as the wall clock has them. */
   readonly keyring: Keyring;
-  /** The latest known; tokens that ran out are forgotten with the next login of anybody. */
+  /** The latest known, trials of the quick start left out; what ran out is forgotten with the next login of anybody. */
   readonly lastToken: TokenIssue | undefined;
+  /** The latest call on record, let in or not. */
   readonly lastUsedAt: number | undefined;
   readonly permits: Permits;
-  readonly services: readonly string[];
+  readonly services: readonly Pick<Service, "name" | "timeoutMs">[];
   /** The client's calls of the last {@link RECENT_MS}. */
   readonly recent: readonly ServiceStatus[];
-  /** Everybody's calls of the last minute. */
-  readonly lastMinute: readonly ServiceStatus[];
+  /** Those of them that were not let in, the most first. */
+  readonly refused: readonly RefusedCalls[];
+  /** The latest of them that was let in. */
+  readonly lastLetInAt: number | undefined;
   /** Why those of them failed that did not get a whole answer of the service, most often first. */
+  readonly recentFaults: readonly ServiceFault[];
+  /** Everybody's calls of the last minute, and why they failed. */
+  readonly lastMinute: readonly ServiceStatus[];
   readonly lastFaults: readonly ServiceFault[];
   readonly gateways: readonly SeenInstance[];
+  /** The newest revision, and when it was made. */
+  readonly head: { readonly rev: number; readonly at: number };
 }
 
 export interface Act {
+  readonly action: Action;
   readonly at: number;
   readonly actor: string;
 }
@@ -49,17 +63,25 @@ export interface Permits {
   readonly freeInMs: number;
 }
 
-export interface ServiceStatus {
-  readonly service: string;
+/** Calls that were answered alike without being let in: 401, 403, 404, 429, or 503 for want of room. */
+export interface RefusedCalls {
   readonly status: number;
-  readonly tally: UsageTally;
+  /** Empty when there was no such service. */
+  readonly service: string;
+  /** See `TOKEN_ENDS`, and `FAULTS` for 503; calls on record by an earlier version have none. */
+  readonly reason: string | undefined;
+  readonly calls: number;
+  readonly lastAt: number;
+  /** Of the latest. */
+  readonly path: string;
 }
 
+/** What "in the last 15 minutes" means. */
 export const RECENT_MS = 900_000;
 const MINUTE_MS = 60_000;
 const HISTORY = 200;
-/** Calls of one service and status that are looked at for the reason of their failure: enough for the most frequent. */
-const LOOKED_AT = 2_000;
+/** Calls of a service and status that are looked at for one that was let in: others have the status of a refusal, too. */
+const LOOKED_AT = 100;
 
 /** @throws AigwError `not_found`, `store_*` */
 export const readClientFacts = async (store: Store, clock: Clock, name: string): Promise<ClientFacts> => {
@@ -68,25 +90,32 @@ export const readClientFacts = async (store: Store, clock: Clock, name: string):
   const time = keyTime({ store, clock });
   const now = time.wall;
   const changes = await control.latestChanges({ subject: name, limit: HISTORY });
-  const recentChanges = await control.latestChanges({ limit: HISTORY });
+  const newest = await control.latestChanges({ limit: HISTORY });
   const issues = (await traffic.liveTokens(0)).filter((issue) => issue.clientId === client.id);
-  const lastMinute = await callsSince(store, { since: now - MINUTE_MS });
   const lastUsedAt = (await traffic.lastUsage([name])).get(name);
+  // A client of the same name before this one is somebody else.
+  const since = Math.max(now - RECENT_MS, client.createdAt);
+  const recent = await callsSince(traffic, { client: name, since });
+  const minute = { since: now - MINUTE_MS };
+  const lastMinute = await callsSince(traffic, minute);
   return {
     now,
     client,
-    lastChange: latestByAction(changes),
-    lastRotation: recentChanges.find(({ action }) => action === "secret.rotate" || action === "secret.activate"),
+    acts: actsOf(changes, newest, client),
+    limitSince: limitSince(changes, client),
     keyring: onWallClock(await control.keyring(), time),
     lastToken: latestOf(issues, time),
-    // A client of the same name before this one is somebody else.
     lastUsedAt: lastUsedAt !== undefined && lastUsedAt >= client.createdAt ? lastUsedAt : undefined,
     permits: await readPermits(store, client),
-    services: (await control.services()).map((service) => service.name),
-    recent: await callsSince(store, { client: name, since: Math.max(now - RECENT_MS, client.createdAt) }),
+    services: await control.services(),
+    recent,
+    refused: await refusedOf(store, name, recent, since),
+    lastLetInAt: await lastLetIn(store, name, recent, since),
+    recentFaults: await faultsOf(traffic, recent, { client: name, since }),
     lastMinute,
-    lastFaults: await faultsSince(store, lastMinute, now - MINUTE_MS),
+    lastFaults: await faultsOf(traffic, lastMinute, minute),
     gateways: await traffic.instances(INSTANCE_GONE_MS),
+    head: { rev: newest[0]?.rev ?? 0, at: newest[0]?.at ?? 0 },
   };
 };
 
@@ -96,11 +125,13 @@ const latestOf = (issues: readonly TokenIssue[], { wall, steady }: KeyTime): Tok
   return latest && { ...latest, issuedAt: onWall(latest.issuedAt), expiresAt: onWall(latest.expiresAt) };
 };
 
-const latestByAction = (changes: readonly Change[]): ClientFacts["lastChange"] => {
-  const latest: Partial<Record<Action, Act>> = {};
-  for (const { action, at, actor } of changes) latest[action] ??= { at, actor };
-  return latest;
-};
+const actsOf = (ofClient: readonly Change[], ofAll: readonly Change[], client: Client): readonly Act[] =>
+  [
+    ...ofClient.filter(({ at, action }) => action.startsWith("client.") && at >= client.createdAt),
+    ...ofAll.filter(({ action }) => action.startsWith("secret.")),
+  ]
+    .toSorted((one, other) => other.rev - one.rev)
+    .map(({ action, at, actor }) => ({ action, at, actor }));
 
 const readPermits = async ({ traffic }: Store, client: Client): Promise<Permits> => {
   const limit = limitOf(client);
@@ -112,30 +143,45 @@ const readPermits = async ({ traffic }: Store, client: Client): Promise<Permits>
   return { limit, used, freeInMs };
 };
 
-const callsSince = async (
+/** The sums do not know why, nor when: the refused calls themselves are asked, which are a few a second at most. */
+const refusedOf = async (
   { traffic }: Store,
-  filter: { readonly client?: string; readonly since: number },
-): Promise<readonly ServiceStatus[]> => {
-  const { rows } = await traffic.usageReport({ by: ["service", "status"], filter });
-  return rows.map(({ key: [service, status], tally }) => ({
-    service: String(service),
-    status: Number(status),
-    tally,
-  }));
+  client: string,
+  recent: readonly ServiceStatus[],
+  since: number,
+): Promise<readonly RefusedCalls[]> => {
+  const groups = new Map<string, RefusedCalls>();
+  for (const row of recent) {
+    if (row.tally.denied + row.tally.limited === 0) continue;
+    for await (const event of eventsOf(traffic, row, { client, since })) {
+      if (!isRefused(event)) continue;
+      const { status, service, reason, at, path, count = 1 } = event;
+      const key = `${status} ${service} ${reason}`;
+      const known = groups.get(key);
+      const calls = (known?.calls ?? 0) + count;
+      groups.set(key, { status, service, reason, calls, lastAt: Math.max(at, known?.lastAt ?? at), path });
+    }
+  }
+  return [...groups.values()].sort((one, other) => other.calls - one.calls);
 };
 
-/** The sums do not know why: the failed calls themselves are asked. */
-const faultsSince = async (
+const isRefused = ({ outcome }: UsageEvent): boolean => !isTimed(outcome);
+
+/** The latest of each service and status is near the end of the record: it costs no look at the whole. */
+const lastLetIn = async (
   { traffic }: Store,
-  calls: readonly ServiceStatus[],
+  client: string,
+  recent: readonly ServiceStatus[],
   since: number,
-): Promise<readonly ServiceFault[]> => {
-  const failed: UsageEvent[] = [];
-  for (const { service, status, tally } of calls) {
-    if (tally.errors === 0) continue;
-    const span = { filter: { service, status: { from: status, to: status }, since }, until: Number.MAX_SAFE_INTEGER };
-    const { events } = await traffic.usageBetween(span, undefined, LOOKED_AT);
-    failed.push(...events);
+): Promise<number | undefined> => {
+  let last: number | undefined;
+  for (const { service, status, tally } of recent) {
+    if (tally.timed === 0) continue;
+    const limit = tally.timed === tally.requests ? 1 : LOOKED_AT;
+    const filter = { client, service, status: { from: status, to: status }, since };
+    const { events } = await traffic.latestUsage(filter, limit);
+    const at = events.findLast((event) => !isRefused(event))?.at;
+    if (at !== undefined) last = Math.max(at, last ?? at);
   }
-  return countFaults(failed);
+  return last;
 };

@@ -1,37 +1,104 @@
+import { type Client, limitOf } from "../clients/client.ts";
 import type { Clock } from "../clock.ts";
 import type { Store } from "../store/store.ts";
-import { DAY_MS, HOUR_MS } from "../usage/report-plan.ts";
-import { countFaults } from "./count-faults.ts";
-import type { DayOfUse, ReviewFacts } from "./review-clients.ts";
+import { DAY_MS } from "../usage/report-plan.ts";
+import type { UsageTally } from "../usage/usage-report.ts";
+import { countFaults, type ServiceFault } from "./count-faults.ts";
+import { limitSince } from "./limit-since.ts";
+
+export interface ReviewFacts {
+  readonly now: number;
+  readonly clients: readonly Client[];
+  /** By client name, milliseconds since the epoch: the latest call on record, let in or not. */
+  readonly lastUsedAt: ReadonlyMap<string, number>;
+  /** The latest that was let in. */
+  readonly lastLetInAt: ReadonlyMap<string, number>;
+  /** By client name: the last 24 hours, or since the client was added. */
+  readonly lastDay: ReadonlyMap<string, DayOfUse>;
+  /** By client name: why the latest calls failed, most often first. */
+  readonly lastFaults: ReadonlyMap<string, readonly ServiceFault[]>;
+}
+
+export interface DayOfUse {
+  readonly requests: number;
+  /** Calls at which the service failed. */
+  readonly errors: number;
+  /** Calls whose token, service or permission was refused. */
+  readonly denied: number;
+  /** Of the calls since the limit is what it is, or of the whole day. */
+  readonly underLimit: {
+    /** Milliseconds since the epoch; undefined: the whole of it. */
+    readonly since: number | undefined;
+    readonly requests: number;
+    /** Calls refused with 429. */
+    readonly limited: number;
+    /** Calls admitted in the fullest clock hour. */
+    readonly busiestHour: number;
+  };
+}
 
 /** Single calls that are looked at, for why they failed. */
 const LATEST = 5_000;
+const HISTORY = 200;
 
 /**
- * All that a review looks at. Costs one look-up a client for its last use, and a report over the last day's hours; single
- * events are looked at when they are not folded yet, and the latest for why they failed.
+ * All that a review looks at. Costs two look-ups a client for its last use, a report over the last day's hours, and for
+ * each client that met its limit a look at its changes.
  */
-export const readReviewFacts = async ({ control, traffic }: Store, clock: Clock): Promise<ReviewFacts> => {
+export const readReviewFacts = async (store: Store, clock: Clock): Promise<ReviewFacts> => {
+  const { control, traffic } = store;
   const now = clock.now();
   const clients = await control.clients();
   const names = clients.map((client) => client.name);
-  // From a whole hour on, so that no hour is looked at event by event.
-  const since = Math.floor((now - DAY_MS) / HOUR_MS) * HOUR_MS;
+  const since = now - DAY_MS;
   const { rows } = await traffic.usageReport({ by: ["client", "hour"], filter: { since } });
+  const hours = Map.groupBy(rows, ({ key }) => String(key[0]));
   const lastDay = new Map<string, DayOfUse>();
-  for (const { key, tally } of rows) {
-    const name = String(key[0]);
-    const day = lastDay.get(name) ?? { limited: 0, requests: 0, errors: 0, busiestHour: 0 };
-    lastDay.set(name, {
-      limited: day.limited + tally.limited,
-      requests: day.requests + tally.requests,
-      errors: day.errors + tally.errors,
-      busiestHour: Math.max(day.busiestHour, tally.timed),
-    });
+  for (const client of clients) {
+    const known = hours.get(client.name)?.map(({ tally }) => tally);
+    if (known === undefined) continue;
+    const all = client.createdAt <= since ? known : await hoursOf(store, client.name, client.createdAt);
+    lastDay.set(client.name, await dayOf(store, client, all, since));
   }
   const { events } = await traffic.latestUsage({}, LATEST);
+  const createdAt = new Map(clients.map((client) => [client.name, client.createdAt]));
+  const theirs = events.filter(({ client, at }) => at >= Math.max(since, createdAt.get(client) ?? since));
   const lastFaults = new Map(
-    [...Map.groupBy(events, ({ client }) => client)].map(([name, calls]) => [name, countFaults(calls)]),
+    [...Map.groupBy(theirs, ({ client }) => client)].map(([name, calls]) => [name, countFaults(calls)]),
   );
-  return { now, clients, lastUsedAt: await traffic.lastUsage(names), lastDay, lastFaults };
+  return {
+    now,
+    clients,
+    lastUsedAt: await traffic.lastUsage(names),
+    lastLetInAt: await traffic.lastUsage(names, { letIn: true }),
+    lastDay,
+    lastFaults,
+  };
 };
+
+type Hours = readonly UsageTally[];
+
+const hoursOf = async ({ traffic }: Store, client: string, since: number): Promise<Hours> => {
+  const { rows } = await traffic.usageReport({ by: ["hour"], filter: { client, since } });
+  return rows.map(({ tally }) => tally);
+};
+
+const dayOf = async (store: Store, client: Client, hours: Hours, dayAgo: number): Promise<DayOfUse> => {
+  const requests = total(hours, "requests");
+  const day = { requests, errors: total(hours, "errors"), denied: total(hours, "denied") };
+  const whole = { since: undefined, ...limitsIn(hours) };
+  if (whole.limited === 0 && whole.busiestHour < limitOf(client)) return { ...day, underLimit: whole };
+  const changes = await store.control.latestChanges({ subject: client.name, limit: HISTORY });
+  const since = limitSince(changes, client);
+  if (since <= Math.max(dayAgo, client.createdAt)) return { ...day, underLimit: whole };
+  return { ...day, underLimit: { since, ...limitsIn(await hoursOf(store, client.name, since)) } };
+};
+
+const limitsIn = (hours: Hours): Omit<DayOfUse["underLimit"], "since"> => ({
+  requests: total(hours, "requests"),
+  limited: total(hours, "limited"),
+  busiestHour: Math.max(0, ...hours.map(({ timed }) => timed)),
+});
+
+const total = (hours: Hours, field: "requests" | "errors" | "denied" | "limited"): number =>
+  hours.reduce((sum, tally) => sum + tally[field], 0);

@@ -1,2 +1,2 @@
 export type { Permit } from "./holding.ts";
-export { Limiter, type LimiterOptions } from "./limiter.ts";
+export { Limiter, type LimiterOptions, type Share } from "./limiter.ts";

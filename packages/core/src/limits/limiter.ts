@@ -14,7 +14,16 @@ import {
   takeOver,
   withUnsaved,
 } from "./holding.ts";
-import { counted, lend, nextFreeAt, oldestFreeAt, type PermitWindow, spend, unspend } from "./permit-window.ts";
+import {
+  counted,
+  lend,
+  nextFreeAt,
+  oldestFreeAt,
+  type PermitWindow,
+  type Spent,
+  spend,
+  unspend,
+} from "./permit-window.ts";
 
 export interface LimiterOptions {
   readonly store: Pick<TrafficStore, "steadyNow" | "permitWindow" | "setPermitWindow">;
@@ -23,8 +32,17 @@ export interface LimiterOptions {
   readonly windowMs: number;
   /** Limits above {@link SINGLE_PERMIT_LIMIT} are leased in bundles; false asks the store for each permit. */
   readonly bundles: boolean;
+  /** Asked while permits cannot be written; the whole unless given. */
+  readonly share?: () => Share;
 }
 
+/** One gateway's part of what is free while each counts alone: of so many gateways it is the `rank`-th, from 0. */
+export interface Share {
+  readonly of: number;
+  readonly rank: number;
+}
+
+const WHOLE: Share = { of: 1, rank: 0 };
 const LEASE_MS = 2_000;
 /** While somebody else holds a lease, a refusal may be out of date as soon as they give back what they did not use. */
 const REFUSAL_WITH_LEASES_MS = 250;
@@ -37,6 +55,9 @@ const STORE_RETRY_MS = 1_000;
 /**
  * Exactly N permits in any rolling window, over all instances that share the store and over restarts.
  * A refused request writes nothing. Cost: one compare-and-set a permit, or one a bundle for large limits.
+ *
+ * While permits cannot be written, each instance counts alone and admits its share of what was free when it last read
+ * the store: together no more than N where the store can still be read, and fewer than 2 N where it cannot.
  */
 export class Limiter {
   readonly #options: LimiterOptions;
@@ -67,6 +88,17 @@ export class Limiter {
       return admitted(holding, now, this.#options);
     }
     return this.#ask(key, holding);
+  }
+
+  /**
+   * For how many milliseconds {@link acquire} would refuse this key without asking the store; undefined when it would have
+   * to ask. A key that was never asked for stays unknown.
+   */
+  refusedFor(key: string): number | undefined {
+    const until = this.#holdings.get(key)?.refusedUntil ?? 0;
+    if (until === 0) return undefined;
+    const left = until - this.#options.store.steadyNow();
+    return left > 0 ? left : undefined;
   }
 
   /** The window as it stands, without taking a permit: `remaining` and `resetMs` for an answer that costs nothing. */
@@ -146,11 +178,7 @@ export class Limiter {
     const window = currentWindow(holding, now, this.#options);
     const free = holding.limit - counted(window);
     if (free <= 0) return this.#refuse(holding, window, now);
-    const admitHere = (): Permit => {
-      holding.unsaved = withUnsaved(holding, now, this.#options.windowMs);
-      return admitted(holding, now, this.#options);
-    };
-    if (this.#storeAwayUntil > now) return admitHere();
+    if (this.#storeAwayUntil > now) return this.#admitAlone(holding, now);
     const bundle = Math.min(free, this.#bundleFor(holding.limit));
     const until = now + LEASE_MS;
     const next =
@@ -169,13 +197,48 @@ export class Limiter {
         }
         return admitted(holding, now, this.#options);
       },
-      () => {
-        const permit = admitHere();
-        const entry = holding.unsaved.at(-1);
-        if (bundle === 1 && entry !== undefined) holding.inDoubt.add(entry);
-        return permit;
-      },
+      () => this.#askedInVain(key, holding, now, bundle),
     );
+  }
+
+  /** What others have taken meanwhile may still be read, where a lock or a full disk keeps everybody from writing. */
+  #askedInVain(key: string, holding: Holding, now: number, bundle: number): MaybePromise<Permit> {
+    const entry: Spent = [now, 1];
+    if (bundle === 1) {
+      // It may have been written, with only the answer lost: then the store has it now.
+      holding.unsaved = [...holding.unsaved, entry];
+      holding.inDoubt.add(entry);
+    }
+    return this.#reload(key, holding, () => {
+      this.#storeAway = true;
+      if (bundle > 1) return this.#admitAlone(holding, now);
+      const mayBeNew = holding.unsaved.includes(entry);
+      if (!mayBeNew || this.#leftOfShare(holding, now) >= 0) return admitted(holding, now, this.#options);
+      holding.unsaved = holding.unsaved.filter((other) => other !== entry);
+      return this.#refuseAlone(holding, now);
+    });
+  }
+
+  #admitAlone(holding: Holding, now: number): Permit {
+    if (this.#leftOfShare(holding, now) <= 0) return this.#refuseAlone(holding, now);
+    holding.unsaved = withUnsaved(holding, now, this.#options.windowMs);
+    return admitted(holding, now, this.#options);
+  }
+
+  /** How many more this instance may admit alone. */
+  #leftOfShare(holding: Holding, now: number): number {
+    const { windowMs, share } = this.#options;
+    const own = holding.unsaved.reduce((sum, [at, count]) => sum + (now - at < windowMs ? count : 0), 0);
+    const free = holding.limit - (counted(currentWindow(holding, now, this.#options)) - own);
+    const { of, rank } = share?.() ?? WHOLE;
+    return Math.floor(free / of) + (rank < free % of ? 1 : 0) - own;
+  }
+
+  #refuseAlone(holding: Holding, now: number): Permit {
+    const { windowMs } = this.#options;
+    const freeAt = oldestFreeAt(currentWindow(holding, now, this.#options), windowMs) ?? now + windowMs;
+    holding.refusedUntil = Math.min(freeAt, this.#storeAwayUntil);
+    return { admitted: false, limit: holding.limit, remaining: 0, resetMs: Math.max(1, freeAt - now), at: now };
   }
 
   #bundleFor(limit: number): number {

@@ -48,7 +48,7 @@ export const GUIDE_ERRORS: readonly GuideError[] = [
     codes: ["internal_error"],
     advice: "The gateway failed. If it happens again, report it with the request_id.",
   },
-  { status: 501, codes: ["not_implemented"], advice: "The request's transfer coding is not supported." },
+  { status: 501, codes: ["not_implemented"], advice: "The request's method or transfer coding is not supported." },
   {
     status: 502,
     codes: ["upstream_unreachable", "upstream_invalid"],

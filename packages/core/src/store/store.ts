@@ -79,6 +79,8 @@ export interface Instance {
    * them since it started. Absent where the limit cannot be read, and in older records.
    */
   readonly openFiles?: { readonly used: number; readonly limit: number; readonly refused: number };
+  /** Set when a crash would write its memory, which holds the master key, to a file. */
+  readonly dumpsCore?: boolean;
   /** Who sends forwarded fields without being trusted. Absent in older records. */
   readonly untrustedForwarders?: readonly UntrustedForwarder[];
 }
@@ -90,8 +92,13 @@ export interface UntrustedForwarder {
   readonly mend: string;
 }
 
-/** An instance as the store knows it. `lastSeenAgoMs` is by the store's own clock. */
-export type SeenInstance = Instance & { readonly lastSeenAgoMs: number };
+/** An instance as the store knows it. */
+export type SeenInstance = Instance & {
+  /** By the store's own clock. */
+  readonly lastSeenAgoMs: number;
+  /** Set when it is late to report, and is known to run all the same. */
+  readonly alive?: true;
+};
 
 /** That a token was issued: enough to say whom a rotation hits. One row per client and key, the latest. */
 export interface TokenIssue {
@@ -125,10 +132,11 @@ export interface TrafficStore {
    */
   usageReport(query: UsageReportQuery): MaybePromise<UsageReport>;
   /**
-   * When each of these clients was last recorded, milliseconds since the epoch; never recorded ones are left out.
+   * When each of these clients was last recorded, milliseconds since the epoch; never recorded ones are left out. With
+   * `letIn` only calls count that were let through to a service.
    * Pruning does not forget it. One look-up a client, and one look at each event that is not folded yet.
    */
-  lastUsage(clients: readonly string[]): MaybePromise<ReadonlyMap<string, number>>;
+  lastUsage(clients: readonly string[], only?: { readonly letIn: boolean }): MaybePromise<ReadonlyMap<string, number>>;
   /**
    * Counts up to `limit` events, in the order they were stored, into hours and days, each event once, whoever calls it
    * and however often. Kept apart from {@link recordUsage} because an event is then paid for once per group, not once
@@ -161,9 +169,16 @@ export interface TrafficStore {
   /** Drops windows in which nothing counts any more at `now` (steady). */
   prunePermitWindows(now: number): MaybePromise<void>;
 
+  /** Says that it runs, and what it has applied. Not to depend on what usage and permits are kept in being free. */
   reportInstance(instance: Instance): MaybePromise<void>;
+  /** It has ended, or is about to: nobody waits for it any more. */
   retireInstance(id: string): MaybePromise<void>;
-  /** Instances seen within `withinMs`; forgets those unseen for an hour. */
+  /**
+   * Those seen within `withinMs`, and those unseen for longer that may run all the same: whatever keeps an instance from
+   * reporting, it is left out only once it was retired or has ended. An engine that cannot see that one has ended keeps
+   * it for as long as it could serve without the store. Those unseen for an hour are forgotten, unless known to be alive.
+   * Only reads.
+   */
   instances(withinMs: number): MaybePromise<readonly SeenInstance[]>;
 }
 

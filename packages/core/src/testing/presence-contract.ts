@@ -9,7 +9,7 @@ const HOUR_MS = 3_600_000;
 export const presenceContract = (withStore: WithStore): void => {
   describe("instances", () => {
     it(
-      "are seen by others until they fall silent",
+      "are seen by others, each as it was when it last reported",
       withStore(async ({ one, two, clock }) => {
         const a = anInstance({ id: "i_a", hostname: "one", worker: 2, appliedRev: 3 });
         const b = anInstance({ id: "i_b", state: "draining" });
@@ -20,15 +20,24 @@ export const presenceContract = (withStore: WithStore): void => {
           { ...a, lastSeenAgoMs: 400 },
           { ...b, lastSeenAgoMs: 0 },
         ]);
-        clock.advance(700);
-        await one.traffic.reportInstance({ ...b, appliedRev: 9 });
-        assert.deepEqual(await one.traffic.instances(1_000), [{ ...b, appliedRev: 9, lastSeenAgoMs: 0 }]);
-        assert.equal((await one.traffic.instances(60_000)).length, 2);
+        await two.traffic.reportInstance({ ...b, appliedRev: 9 });
+        assert.deepEqual((await one.traffic.instances(1_000))[1], { ...b, appliedRev: 9, lastSeenAgoMs: 0 });
       }),
     );
 
     it(
-      "are gone once retired, and forgotten after an hour of silence",
+      "that fall silent are kept, since they may run",
+      withStore(async ({ one, two, clock }) => {
+        await one.traffic.reportInstance(anInstance({ id: "i_a" }));
+        clock.advance(1_100);
+        const [silent] = await two.traffic.instances(1_000);
+        assert.deepEqual([silent?.id, silent?.lastSeenAgoMs], ["i_a", 1_100]);
+        assert.equal((await two.traffic.instances(60_000)).length, 1);
+      }),
+    );
+
+    it(
+      "are gone once retired, whoever says so, and once they have ended without a word",
       withStore(async ({ one, two, clock }) => {
         await one.traffic.reportInstance(anInstance({ id: "i_a" }));
         await one.traffic.reportInstance(anInstance({ id: "i_b" }));
@@ -38,8 +47,14 @@ export const presenceContract = (withStore: WithStore): void => {
           (await one.traffic.instances(1_000)).map((seen) => seen.id),
           ["i_b"],
         );
+        // As a process ends that was killed.
+        await one.close();
+        assert.deepEqual(
+          (await two.traffic.instances(1_000)).map((seen) => seen.id),
+          ["i_b"],
+        );
         clock.advance(HOUR_MS + 1);
-        assert.deepEqual(await one.traffic.instances(10 * HOUR_MS), []);
+        assert.deepEqual(await two.traffic.instances(10 * HOUR_MS), []);
       }),
     );
 

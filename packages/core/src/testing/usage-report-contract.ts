@@ -268,6 +268,24 @@ export const usageReportContract = (withStore: WithStore): void => {
         assert.deepEqual(await two.traffic.lastUsage(["b", "a", "c"]), new Map([...expected].toReversed()));
         await one.traffic.recordUsage([anEvent({ client: "b", at: DAY + DAY_MS })]);
         assert.deepEqual(await two.traffic.lastUsage(["b"]), new Map([["b", DAY + DAY_MS]]));
+        await one.traffic.recordUsage([
+          anEvent({ client: "b", at: DAY + 2 * DAY_MS, outcome: "denied", status: 401 }),
+          anEvent({ client: "d", at: DAY + 2 * DAY_MS, outcome: "limited", status: 429 }),
+        ]);
+        const letIn = new Map([
+          ["a", DAY + 7],
+          ["b", DAY + DAY_MS],
+        ]);
+        assert.deepEqual(await two.traffic.lastUsage(["a", "b", "d"], { letIn: true }), letIn);
+        await foldAll(one.traffic);
+        assert.deepEqual(await two.traffic.lastUsage(["a", "b", "d"], { letIn: true }), letIn);
+        assert.deepEqual(
+          await two.traffic.lastUsage(["b", "d"]),
+          new Map([
+            ["b", DAY + 2 * DAY_MS],
+            ["d", DAY + 2 * DAY_MS],
+          ]),
+        );
       }),
     );
   });

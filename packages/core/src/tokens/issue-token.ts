@@ -11,7 +11,7 @@ export interface IssuedToken {
 }
 
 /**
- * Signs an access token for a client (RFC 9068 header and claims, plus `epoch`).
+ * Signs an access token for a client (RFC 9068 header and claims, plus `epoch`, and `trial` where it is one's).
  * @param nowMs milliseconds since the epoch
  */
 export const issueToken = async (
@@ -19,10 +19,11 @@ export const issueToken = async (
   key: VerifyingKey,
   realm: TokenRealm,
   nowMs: number,
+  trial = false,
 ): Promise<IssuedToken> => {
   const issuedAt = Math.floor(nowMs / 1000);
   const expiresAt = issuedAt + TOKEN_LIFETIME_S;
-  const token = await new SignJWT({ client_id: client.name, epoch: client.epoch })
+  const token = await new SignJWT({ client_id: client.name, epoch: client.epoch, ...(trial && { trial }) })
     .setProtectedHeader({ alg: key.alg, typ: "at+jwt", kid: key.kid })
     .setIssuer(realm.issuer)
     .setAudience(realm.audience)

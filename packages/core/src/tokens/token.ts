@@ -28,6 +28,8 @@ export interface TokenClaims {
   readonly issuedAt: number;
   readonly expiresAt: number;
   readonly tokenId: string;
+  /** It was issued to `aigw onboard`, which tries the client's quick start. */
+  readonly trial: boolean;
 }
 
 /** An opened signing key that may verify. */

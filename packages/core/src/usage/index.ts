@@ -1,9 +1,14 @@
 export { type KeepUsageOptions, type KeptUsage, keepUsage, pruneTime } from "./keep-usage.ts";
 export { LATENCY_BOUNDS } from "./latency-buckets.ts";
 export { DAY_MS, HOUR_MS } from "./report-plan.ts";
+export { TOKEN_ENDS, type TokenEnd, type TokenEndWords, tokenEndWords } from "./token-end.ts";
+export { trialName, triedClient } from "./trial-name.ts";
 export { OUTCOMES, type Outcome, type UsageEvent, type UsageFilter } from "./usage-event.ts";
 export {
+  type CallKind,
+  callKind,
   emptyTally,
+  isTimed,
   latencyOf,
   sumTallies,
   USAGE_KEYS,

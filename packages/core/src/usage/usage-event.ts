@@ -18,7 +18,7 @@ export interface UsageEvent {
   readonly id: string;
   /** When the request arrived; wall clock, milliseconds since the epoch. */
   readonly at: number;
-  /** The client's name. */
+  /** The client's name; of a trial of its quick start `<name>:trial`, see {@link trialName}. */
   readonly client: string;
   /** The service that was called; of a refused call the one asked for, or empty when there was no such service then. */
   readonly service: string;
@@ -36,7 +36,7 @@ export interface UsageEvent {
   readonly bytesOut: number;
   readonly requestId: string;
   readonly outcome: Outcome;
-  /** Why the upstream failed: a code of a closed list. Absent when it did not. */
+  /** Why the upstream failed (`FAULTS`), or why the token was refused (`TOKEN_ENDS`). Absent when neither was so. */
   readonly reason?: string;
   /**
    * How many requests this event stands for, ≥ 2; absent: 1. Then `at` is the first one's time, `bytesIn` and `bytesOut`

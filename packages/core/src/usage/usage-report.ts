@@ -74,7 +74,10 @@ export interface CountedCalls {
   readonly latencyMs: number;
 }
 
-const CLASS: Readonly<Record<Outcome, "errors" | "limited" | "denied" | "aborted" | undefined>> = {
+/** What a call is counted as beside being one. */
+export type CallKind = "errors" | "limited" | "denied" | "aborted";
+
+const KINDS: Readonly<Record<Outcome, CallKind | undefined>> = {
   ok: undefined,
   denied: "denied",
   revoked: "denied",
@@ -85,6 +88,9 @@ const CLASS: Readonly<Record<Outcome, "errors" | "limited" | "denied" | "aborted
   aborted: "aborted",
 };
 
+/** Undefined for an answered call; a later version may have stored an outcome that this one does not know. */
+export const callKind = (outcome: Outcome): CallKind | undefined => KINDS[outcome];
+
 /** False for calls refused before they reached a service. */
 export const isTimed = (outcome: Outcome): boolean => outcome !== "denied" && outcome !== "limited";
 
@@ -93,8 +99,7 @@ export const addCalls = (tally: UsageTally, calls: CountedCalls): void => {
   tally.requests += calls.requests;
   tally.bytesIn += calls.bytesIn;
   tally.bytesOut += calls.bytesOut;
-  // A later version may have stored an outcome that this one does not know.
-  const kind = CLASS[calls.outcome];
+  const kind = callKind(calls.outcome);
   if (kind !== undefined) tally[kind] += calls.requests;
   if (!isTimed(calls.outcome)) return;
   tally.timed += calls.requests;

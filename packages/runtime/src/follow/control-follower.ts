@@ -1,3 +1,4 @@
+import { setImmediate as afterPoll } from "node:timers/promises";
 import type { Client, Clock, ControlStore, MaybePromise, Sealer, Service } from "@aigw/core";
 import { type Change, type ControlState, emptyControlState, fold } from "@aigw/core/changes";
 import { AigwError, isStoreFault } from "@aigw/core/errors";
@@ -49,6 +50,8 @@ export class ControlFollower {
   #freshAt = Number.NEGATIVE_INFINITY;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #looking: Promise<void> | undefined;
+  /** For all that ask in this turn of the event loop. */
+  #refreshing: Promise<void> | undefined;
   /** The look after the one under way. */
   #nextLook: Promise<void> | undefined;
   /** Everything, asked for anew; a look that it does not reach leaves it to the next one. */
@@ -138,10 +141,17 @@ export class ControlFollower {
 
   /**
    * Looks at the log now instead of at the next poll: for a login, and before a token of somebody new is refused, so that
-   * an act that is done is in force for whoever comes next. Returns after 250 ms also when the look has not come to an
-   * end. Never rejects.
+   * an act that is done is in force for whoever comes next. All that come in one turn of the event loop share the look
+   * after it, be they a flood. Returns after 250 ms also when the look has not come to an end. Never rejects.
    */
-  async refresh(): Promise<void> {
+  refresh(): Promise<void> {
+    this.#refreshing ??= this.#refresh();
+    return this.#refreshing;
+  }
+
+  async #refresh(): Promise<void> {
+    await afterPoll();
+    this.#refreshing = undefined;
     try {
       await inTime(this.#freshLook(), REQUEST_PATIENCE_MS);
     } catch (error) {

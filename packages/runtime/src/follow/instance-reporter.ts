@@ -1,4 +1,6 @@
 import type { Clock, Instance, TrafficStore } from "@aigw/core";
+import { AigwError, isStoreFault } from "@aigw/core/errors";
+import type { Share } from "@aigw/core/limits";
 import { inTime } from "@aigw/core/store";
 
 const HEARTBEAT_MS = 1_000;
@@ -7,11 +9,13 @@ const RETRY_MS = 250;
 /** A report that is not answered is not the last one that can be sent. */
 const REPORT_TIMEOUT_MS = 1_000;
 const RATE_SECONDS = 10;
+/** Others not heard of for longer do not serve. */
+const LEASE_MS = 10_000;
 
 export interface ReporterOptions {
   readonly traffic: TrafficStore;
   readonly clock: Clock;
-  readonly identity: Pick<Instance, "id" | "address" | "hostname" | "worker" | "pid" | "version">;
+  readonly identity: Pick<Instance, "id" | "address" | "hostname" | "worker" | "pid" | "version" | "dumpsCore">;
   /** What changes, asked for at every report. */
   readonly current: () => Pick<Instance, "state" | "appliedRev" | "droppedUsage" | "openFiles" | "untrustedForwarders">;
   readonly onFault: (error: unknown) => void;
@@ -19,7 +23,7 @@ export interface ReporterOptions {
 
 /**
  * Tells the store that this gateway runs and which revision it has applied: what `revoke` waits for and `status` shows.
- * A report that fails is repeated, so that an acknowledgement is never lost, only late.
+ * Learns from it who else does. A report that fails is repeated, so that an acknowledgement is never lost, only late.
  */
 export class InstanceReporter {
   readonly #options: ReporterOptions;
@@ -29,23 +33,33 @@ export class InstanceReporter {
   #second = 0;
   #timer: NodeJS.Timeout | undefined;
   #retry: NodeJS.Timeout | undefined;
-  #faulty = false;
+  #fault: unknown;
   #sending: Promise<void> | undefined;
   #next: Promise<void> | undefined;
   #retired = false;
+  #share: Share = { of: 1, rank: 0 };
 
   constructor(options: ReporterOptions) {
     this.#options = options;
     this.#startedAt = options.clock.now();
   }
 
+  /** @throws what keeps the first report from being made: a gateway that nobody knows of would be in no receipt */
   async start(): Promise<void> {
     this.#second = this.#options.clock.monotonic();
     await this.report();
+    if (this.#fault !== undefined) throw unannounced(this.#fault);
+    await this.#lookAround();
     this.#timer = setInterval(() => {
       this.#closeSecond();
       void this.report();
+      void this.#lookAround();
     }, HEARTBEAT_MS);
+  }
+
+  /** This gateway's part of what all that run share, as of the last look: for limits while the store is away. */
+  get share(): Share {
+    return this.#share;
   }
 
   countRequest(): void {
@@ -80,12 +94,24 @@ export class InstanceReporter {
         requestsPerSecond: this.#rate(),
       });
       await inTime(report, REPORT_TIMEOUT_MS);
-      this.#faulty = false;
+      this.#fault = undefined;
     } catch (error) {
-      if (!this.#faulty) this.#options.onFault(error);
-      this.#faulty = true;
+      if (this.#fault === undefined) this.#options.onFault(error);
+      this.#fault = error;
       this.#retry = setTimeout(() => void this.report(), RETRY_MS);
       this.#retry.unref();
+    }
+  }
+
+  async #lookAround(): Promise<void> {
+    try {
+      const seen = await inTime(this.#options.traffic.instances(LEASE_MS), REPORT_TIMEOUT_MS);
+      const ids = seen.map(({ id }) => id).sort();
+      const rank = ids.indexOf(this.#options.identity.id);
+      if (rank >= 0) this.#share = { of: ids.length, rank };
+    } catch (error) {
+      // Those that ran a second ago most likely still do.
+      if (!isStoreFault(error)) this.#options.onFault(error);
     }
   }
 
@@ -116,3 +142,11 @@ export class InstanceReporter {
     return Math.round(mean * 10) / 10;
   }
 }
+
+const unannounced = (fault: unknown): unknown => {
+  if (!isStoreFault(fault)) return fault;
+  const { code, message } = fault;
+  return new AigwError(code, `The gateway cannot report that it runs, so no receipt would count it. ${message}`, {
+    cause: fault,
+  });
+};

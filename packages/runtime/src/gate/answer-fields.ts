@@ -19,7 +19,8 @@ export const ANSWER_FIELDS = [
  * (draft-ietf-httpapi-ratelimit-headers; the X- fields for clients from before it, reset in seconds from now).
  */
 export const answerFields = (clientName: string, permit: Permit): string[] => {
-  const reset = secondsUntil(permit.resetMs);
+  // A lease counts as spent at its end, which is still to come: nobody has to wait for longer than the window.
+  const reset = Math.min(WINDOW_S, secondsUntil(permit.resetMs));
   return [
     "X-Client-ID",
     clientName,

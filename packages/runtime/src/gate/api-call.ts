@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { TokenClaims } from "@aigw/core/tokens";
+import { trialName } from "@aigw/core/usage";
 import { API, endOfService } from "../api-target.ts";
 import type { CorsAnswer } from "../cors/cors-answer.ts";
 import type { GatewayRequest } from "../gateway-env.ts";
@@ -7,6 +8,10 @@ import type { CallMeter, Metered } from "../metering/call-meter.ts";
 import type { Identified } from "../peer/callers.ts";
 import type { Call, CallResult, Upstream } from "../proxy/call.ts";
 import type { PreflightCall } from "./preflight-call.ts";
+
+/** Whose usage it is: the trial of a quick start is not the client's. */
+export const recordedAs = (clientName: string, { trial }: TokenClaims): string =>
+  trial ? trialName(clientName) : clientName;
 
 /** What goes to a service. */
 export type ForwardedCall = ApiCall | PreflightCall;
@@ -55,6 +60,6 @@ export class ApiCall implements Call, Metered, Identified {
   }
 
   onEnd(result: CallResult): void {
-    this.#meter.end(this, this.clientName, result);
+    this.#meter.end(this, recordedAs(this.clientName, this.claims), result);
   }
 }

@@ -1,5 +1,5 @@
 import type { Limiter, MaybePromise, Outcome, Permit } from "@aigw/core";
-import { type Client, limitOf, mayCall } from "@aigw/core/clients";
+import { limitOf, mayCall } from "@aigw/core/clients";
 import type { ControlFollower } from "../follow/control-follower.ts";
 import type { GatewayRequest } from "../gateway-env.ts";
 import { PROBLEMS, type ProblemCode, problemBody } from "../http-errors.ts";
@@ -9,8 +9,8 @@ import { refuse } from "../proxy/lingering-close.ts";
 import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
 import { secondsUntil } from "../seconds.ts";
 import { answerFields } from "./answer-fields.ts";
-import { ApiCall, type ForwardedCall } from "./api-call.ts";
-import type { Admitted, Authentication, Authenticator } from "./authenticator.ts";
+import { ApiCall, type ForwardedCall, recordedAs } from "./api-call.ts";
+import type { Admitted, Authentication, Authenticator, Ended } from "./authenticator.ts";
 
 export interface ApiGateDeps {
   readonly follower: ControlFollower;
@@ -66,9 +66,9 @@ export class ApiGate {
     const upstream = this.#deps.follower.upstream(call.service);
     if (who.kind !== "ok") this.#refuseStranger(call, who);
     else if (upstream === undefined) {
-      this.#refuseAuthenticated(call, who.client, "unknown_service", "There is no service of this name.", []);
+      this.#refuseAuthenticated(call, who, "unknown_service", "There is no service of this name.", []);
     } else if (!mayCall(who.client, call.service)) {
-      this.#refuseAuthenticated(call, who.client, "insufficient_scope", `You may not call '${call.service}'.`, [
+      this.#refuseAuthenticated(call, who, "insufficient_scope", `You may not call '${call.service}'.`, [
         "WWW-Authenticate",
         `${BEARER}, error="insufficient_scope"`,
       ]);
@@ -84,22 +84,28 @@ export class ApiGate {
     else this.#forward(call, who, permit);
   }
 
-  #forward(call: ApiCall, { client, claims }: Admitted, permit: Permit): void {
+  #forward(call: ApiCall, who: Admitted, permit: Permit): void {
     if (!permit.admitted) {
-      this.#refuseLimited(call, client, permit);
+      this.#refuseLimited(call, who, permit);
       return;
     }
-    call.claims = claims;
+    const { client } = who;
+    call.claims = who.claims;
     call.clientName = client.name;
     call.responseFields = answerFields(client.name, permit);
     if (this.#deps.callers.identify(call)) this.#deps.proxy.forward(call);
-    else this.#leave(call, client);
+    else this.#leave(call, who);
   }
 
   /** Whose client is gone before anything was asked of it: no upstream is to work for nobody. */
-  #leave(call: ApiCall, client: Client): void {
+  #leave(call: ApiCall, who: Admitted): void {
     call.incoming.socket.destroy();
-    this.#deps.meter.end(call, client.name, { outcome: "aborted", status: 0, bytesIn: 0, bytesOut: 0 });
+    this.#deps.meter.end(call, recordedAs(who.client.name, who.claims), {
+      outcome: "aborted",
+      status: 0,
+      bytesIn: 0,
+      bytesOut: 0,
+    });
   }
 
   /** While it waited for its permit, it may have been revoked, or the service removed or taken from it. */
@@ -141,26 +147,27 @@ export class ApiGate {
       return;
     }
     const detail = "The token is not valid (any more): get a new one from POST /auth/token.";
-    if (who.client === undefined) this.#deps.onStranger("invalid_token");
-    else this.#record(call, who.client, "denied", "invalid_token", detail);
+    if (who.kind === "invalid") this.#deps.onStranger("invalid_token");
+    else this.#record(call, who, "denied", "invalid_token", detail);
     this.#refuse(call, "invalid_token", detail, ["WWW-Authenticate", `${BEARER}, error="invalid_token"`]);
   }
 
-  #refuseLimited(call: ApiCall, client: Client, permit: Permit): void {
+  #refuseLimited(call: ApiCall, who: Admitted, permit: Permit): void {
     const wait = secondsUntil(permit.resetMs);
     const detail = `The limit of ${permit.limit} requests in 60 s is used up: try again in ${wait} s.`;
-    this.#record(call, client, "limited", "rate_limited", detail);
-    this.#refuse(call, "rate_limited", detail, ["Retry-After", String(wait), ...answerFields(client.name, permit)]);
+    this.#record(call, who, "limited", "rate_limited", detail);
+    this.#refuse(call, "rate_limited", detail, ["Retry-After", String(wait), ...answerFields(who.client.name, permit)]);
   }
 
   #refuseAuthenticated(
     call: ApiCall,
-    client: Client,
+    who: Admitted,
     code: ProblemCode,
     detail: string,
     fields: readonly string[],
   ): void {
-    this.#record(call, client, "denied", code, detail);
+    const { client } = who;
+    this.#record(call, who, "denied", code, detail);
     const answer = (permit: Permit): void =>
       this.#refuse(call, code, detail, [...fields, ...answerFields(client.name, permit)]);
     const permit: MaybePromise<Permit> = this.#deps.limiter.peek(client.id, limitOf(client));
@@ -175,7 +182,7 @@ export class ApiGate {
   /** The usage of a call that is answered with a problem. */
   #record(
     call: ApiCall,
-    client: Client,
+    who: Admitted | Ended,
     outcome: Extract<Outcome, "denied" | "limited">,
     code: ProblemCode,
     detail: string,
@@ -183,6 +190,7 @@ export class ApiGate {
     const { method, requestId } = call;
     const bytesOut = method === "HEAD" ? 0 : Buffer.byteLength(problemBody({ code, detail, requestId }));
     const { status } = PROBLEMS[code];
-    this.#deps.meter.end(call, client.name, { outcome, status, bytesIn: 0, bytesOut });
+    const ended = { outcome, status, bytesIn: 0, bytesOut, ...(who.kind === "ended" && { tokenEnd: who.why }) };
+    this.#deps.meter.end(call, recordedAs(who.client.name, who.claims), ended);
   }
 }

@@ -1,3 +1,4 @@
+import type { TokenEnd } from "@aigw/core";
 import { type Client, type ClientStanding, standingOf } from "@aigw/core/clients";
 import { verifies } from "@aigw/core/keys";
 import { type TokenClaims, TokenMemory, type TokenRealm, verifyToken } from "@aigw/core/tokens";
@@ -9,11 +10,16 @@ export interface Admitted {
   readonly claims: TokenClaims;
 }
 
-/** Expected outcomes are values. `client` on a refusal: whose token it was, as far as it was genuine. */
-export type Authentication =
-  | Admitted
-  | { readonly kind: "missing" }
-  | { readonly kind: "invalid"; readonly client?: Client };
+/** A genuine token of a client that there is, which gives no access (any more). */
+export interface Ended {
+  readonly kind: "ended";
+  readonly client: Client;
+  readonly claims: TokenClaims;
+  readonly why: TokenEnd;
+}
+
+/** Expected outcomes are values. */
+export type Authentication = Admitted | Ended | { readonly kind: "missing" } | { readonly kind: "invalid" };
 
 const MISSING: Authentication = { kind: "missing" };
 const INVALID: Authentication = { kind: "invalid" };
@@ -49,13 +55,19 @@ export class Authenticator {
     const { follower } = this.#options;
     const client = follower.clientById(claims.clientId);
     if (client === undefined) return INVALID;
-    const key = follower.key(claims.kid);
+    const why = this.#endOf(claims, client);
+    return why === undefined ? { kind: "ok", client, claims } : { kind: "ended", client, claims, why };
+  }
+
+  /** What an admin did comes before what time did. */
+  #endOf(claims: TokenClaims, client: Client): TokenEnd | undefined {
+    const standing = this.standing(client);
+    if (standing !== "active") return standing === "revoked" ? "client_revoked" : "client_expired";
+    if (client.epoch !== claims.epoch) return "token_superseded";
+    const key = this.#options.follower.key(claims.kid);
     const now = this.#options.tokenNow();
-    const alive = key !== undefined && verifies(key.record, now) && claims.expiresAt * 1000 > now;
-    if (alive && client.epoch === claims.epoch && this.standing(client) === "active") {
-      return { kind: "ok", client, claims };
-    }
-    return { kind: "invalid", client };
+    if (key === undefined || !verifies(key.record, now)) return "key_retired";
+    return claims.expiresAt * 1000 > now ? undefined : "token_expired";
   }
 
   standing(client: Client): ClientStanding {

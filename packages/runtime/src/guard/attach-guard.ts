@@ -1,51 +1,74 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { Server as TlsServer } from "node:tls";
 import type { ProblemCode } from "../http-errors.ts";
-import { isClosing, markClosing, refuseAndClose } from "../proxy/lingering-close.ts";
-import { ALLOWED_METHODS, judgeRequest, type Refusal } from "./judge-request.ts";
+import { ClientConnection, ClientConnections, type LingerLimits } from "../proxy/client-connection.ts";
+import { refuseAndClose } from "../proxy/lingering-close.ts";
+import type { Handle } from "../proxy/pipeline.ts";
+import { closeOnlyIdle } from "./close-idle.ts";
+import { ALLOWED_METHODS, judgeRequest } from "./judge-request.ts";
+import { type ParserError, parserRefusal } from "./parser-refusal.ts";
 import { answerRaw } from "./raw-answer.ts";
+import { readWithoutUpgrade } from "./without-upgrade.ts";
 
 export interface Guarded {
   /** Gets what passed: one valid Host, an origin-form `url`, unambiguous framing. */
-  readonly handle: (incoming: IncomingMessage, outgoing: ServerResponse, expectsContinue: boolean) => void;
+  readonly handle: Handle;
   /** The id to answer a refused request with; called without one when the request could not even be read. */
   readonly requestId: (incoming?: IncomingMessage) => string;
   /** For the metrics: refused requests belong to nobody. */
   readonly onRefused?: (code: ProblemCode) => void;
   /** Further fields of the guard's own answers. */
   readonly fields?: (incoming: IncomingMessage) => readonly string[];
+  readonly linger?: LingerLimits;
+  /** Pipelined requests that may wait on all connections together. */
+  readonly mostWaiting?: number;
 }
 
-type TrackedSocket = Socket & { [LATEST]?: ServerResponse };
-/** The response to the latest request on a connection: needed when the parser fails, and Node does not say it then. */
-const LATEST: unique symbol = Symbol("latest response");
-
 /**
- * Puts the guard in front of a server that has no listeners yet. There is no `upgrade` listener on purpose: without
- * one Node treats a request with `Upgrade` as the plain request it also is (RFC 9110 §7.8).
+ * Puts the guard in front of a server that has no listeners yet.
+ * @returns connections that the server may have lost sight of, to be closed with it
  */
 export const attachGuard = (
   server: Server,
-  { handle, requestId, onRefused, fields: fieldsFor = () => [] }: Guarded,
-): void => {
+  { handle, requestId, onRefused, fields: fieldsFor = () => [], linger, mostWaiting }: Guarded,
+): ClientConnections => {
+  const connections = new ClientConnections(linger, mostWaiting);
+  const connected = server instanceof TlsServer ? "secureConnection" : "connection";
+  closeOnlyIdle(server, connected);
+
+  server.on(connected, (socket: Socket) => {
+    // Node keeps the address once it was asked for; a client that has left already has none, and gets no answer.
+    if (socket.remoteAddress === undefined) socket.destroy();
+    else connections.track(socket);
+  });
+
   const guard = (incoming: IncomingMessage, outgoing: ServerResponse, expectsContinue: boolean): void => {
-    const socket: TrackedSocket = incoming.socket;
-    // Node goes on parsing behind an answer that closes the connection: what a refused request hid must not be served.
-    if (isClosing(socket)) return;
-    socket[LATEST] = outgoing;
-    const refusal = judgeRequest(incoming);
+    const connection = connections.track(incoming.socket);
+    if (connection.closing) {
+      // Node goes on parsing behind the last answer: what a refused request hid must not be served.
+      connection.discard();
+      return;
+    }
+    const before = connection.latest;
+    const refusal = judgeRequest(incoming, before === undefined);
+    connection.latest = outgoing;
     if (refusal !== undefined) {
       onRefused?.(refusal.code);
       const fields = refusal.code === "method_not_allowed" ? ["Allow", ALLOWED_METHODS] : [];
-      refuseAndClose(incoming, outgoing, { ...refusal, requestId: requestId(incoming) }, [
-        ...fields,
-        ...fieldsFor(incoming),
-      ]);
-    } else if (incoming.url === "*") {
+      const problem = { ...refusal, requestId: requestId(incoming) };
+      refuseAndClose(incoming, outgoing, problem, [...fields, ...fieldsFor(incoming)]);
+      return;
+    }
+    // Nobody can tell what a client that asked for another protocol sends next, and in which.
+    if (incoming.headers.upgrade !== undefined) connection.endBehind(outgoing);
+    if (incoming.url === "*") {
       const fields = ["Allow", ALLOWED_METHODS, "X-Request-ID", requestId(incoming), ...fieldsFor(incoming)];
       outgoing.writeHead(204, fields).end();
-    } else {
+    } else if (before === undefined || before.closed) {
       handle(incoming, outgoing, expectsContinue);
+    } else {
+      connection.handleBehind(before, { incoming, outgoing, expectsContinue }, handle);
     }
   };
 
@@ -55,44 +78,68 @@ export const attachGuard = (
   server.on("checkExpectation", (incoming: IncomingMessage, outgoing: ServerResponse) =>
     guard(incoming, outgoing, false),
   );
-
-  server.on("connect", (incoming: IncomingMessage, socket: Socket) => {
-    // The parser has let go of the socket, and with it its error listener.
-    socket.on("error", () => socket.destroy());
-    socket.resume();
-    onRefused?.("method_not_allowed");
-    const detail = "This method is not allowed.";
-    const problem = { code: "method_not_allowed", detail, requestId: requestId(incoming) } as const;
-    answerRaw(socket, problem, [`Allow: ${ALLOWED_METHODS}`]);
+  server.on("upgrade", (incoming: IncomingMessage, socket: Socket, head: Buffer) => {
+    readWithoutUpgrade(incoming, socket, head);
+    server.emit(connected, socket);
   });
 
-  server.on("clientError", (error: Error & { code?: string }, socket: TrackedSocket) => {
-    const pending = socket[LATEST];
-    // Several responses may be outstanding, or a part of one sent: bytes of ours would land inside another answer.
-    const inTheWay = pending !== undefined && !pending.writableFinished && (pending.headersSent || !ownsError(pending));
-    if (error.code === "ECONNRESET" || !socket.writable || isClosing(socket) || inTheWay) {
+  server.on("connect", (incoming: IncomingMessage, socket: Socket) => {
+    const connection = connections.track(socket);
+    const isLast = !connection.closing;
+    connection.closing = true;
+    connection.takeOver();
+    connection.whenAnswered(() => {
+      if (!isLast) return;
+      onRefused?.("method_not_allowed");
+      const detail = "This method is not allowed.";
+      const problem = { code: "method_not_allowed", detail, requestId: requestId(incoming) } as const;
+      answerRaw(socket, problem, [`Allow: ${ALLOWED_METHODS}`]);
+    });
+  });
+
+  server.on("clientError", (error: ParserError, socket: Socket) => {
+    const connection = ClientConnection.of(socket);
+    if (connection?.discarding) return;
+    if (connection === undefined || error.code === "ECONNRESET" || !socket.writable) {
       socket.destroy();
       return;
     }
-    markClosing(socket);
-    const refusal = parserRefusal(error.code);
-    onRefused?.(refusal.code);
-    answerRaw(socket, { ...refusal, requestId: requestId() });
+    const again = (): unknown => server.emit("clientError", error, socket);
+    const isLate = error.code === "ERR_HTTP_REQUEST_TIMEOUT";
+    if (isLate && connection.excusesHeader(again, server.headersTimeout)) return;
+    const { latest } = connection;
+    const refuse = (): void => {
+      const refusal = parserRefusal(error);
+      onRefused?.(refusal.code);
+      answerRaw(socket, { ...refusal, requestId: requestId() });
+    };
+    if (latest === undefined || latest.writableFinished) {
+      refuse();
+    } else if (!latest.req.complete && !latest.writableEnded) {
+      connection.closing = true;
+      connection.discard();
+      connection.dropLatest();
+      failWithin(latest, refuse);
+    } else if (error.code === "HPE_INVALID_EOF_STATE") {
+      // The client has left.
+      socket.destroy();
+    } else {
+      // What follows a request, behind `Connection: close` or a wrong length, does not take its answer from it.
+      connection.endBehind(latest);
+      connection.discard();
+    }
   });
+  return connections;
 };
 
-/** Whether the parser failed within the body of the request that this response belongs to, and not in a later one. */
-const ownsError = (pending: ServerResponse): boolean => !pending.req.complete && pending.socket !== null;
-
-/** Node's own error text stays inside: it describes the parser, and a message may quote the request. */
-const parserRefusal = (
-  code: string | undefined,
-): { code: Refusal["code"] | "headers_too_large" | "request_timeout"; detail: string } => {
-  if (code === "HPE_HEADER_OVERFLOW") {
-    return { code: "headers_too_large", detail: "The request's header fields are too large." };
-  }
-  if (code === "ERR_HTTP_REQUEST_TIMEOUT") {
-    return { code: "request_timeout", detail: "The request's header did not arrive in time." };
-  }
-  return { code: "invalid_request", detail: "The request is not valid HTTP/1.1." };
+/** The parser failed within a request's body, so this is the answer; in its turn, and not inside another one. */
+const failWithin = (outgoing: ServerResponse, refuse: () => void): void => {
+  // Whoever was to answer it stops now, as if the client had left.
+  outgoing.emit("close");
+  const answer = (): void => {
+    if (outgoing.headersSent) outgoing.destroy();
+    else refuse();
+  };
+  if (outgoing.socket === null) outgoing.once("socket", answer);
+  else answer();
 };

@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
 import type { Problem } from "../http-errors.ts";
 import type { OpenFiles } from "../open-files.ts";
+import { ClientConnection } from "../proxy/client-connection.ts";
 import { requestIdOf } from "../request-id.ts";
 import { rawAnswer } from "./raw-answer.ts";
 
@@ -12,7 +13,8 @@ const CLOSE_IDLE_EVERY_MS = 1_000;
 
 /**
  * Takes no more connections than there are file descriptors for. One too many gets its first request answered, with a
- * problem; of a flood of them, the rest is answered and closed at once. Idle ones make room.
+ * problem; of a flood of them, the rest is answered and closed at once. Idle ones make room. To be attached before the
+ * guard.
  * @param problem what those are told that are refused
  * @returns whether this request's connection is one too many
  */
@@ -34,6 +36,8 @@ export const boundConnections = (
   };
 
   server.on("connection", (socket: Socket) => {
+    // Counted already: its request is read a second time (without-upgrade.ts).
+    if (ClientConnection.of(socket) !== undefined) return;
     const admission = openFiles.clientOpened();
     if (admission === "served") {
       socket.once("close", () => openFiles.clientClosed(admission));

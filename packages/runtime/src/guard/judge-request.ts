@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { ProblemCode } from "../http-errors.ts";
 import { isAuthority } from "./authority.ts";
+import { isForeignProtocol } from "./foreign-protocol.ts";
 
 export interface Refusal {
   readonly code: Extract<
@@ -38,10 +39,12 @@ const EXPECTATION: Refusal = {
  * Judges a request before anything else sees it, and makes it plain: afterwards `url` is in origin form (or `*`) and
  * there is a Host. Where two readers of a request could disagree about its framing or its target, it is refused.
  * One pass over the raw fields, and no allocation for a request in order.
+ * @param isFirst whether it is the first of its connection
  */
-export const judgeRequest = (incoming: IncomingMessage): Refusal | undefined => {
+export const judgeRequest = (incoming: IncomingMessage, isFirst: boolean): Refusal | undefined => {
   const is1_0 = incoming.httpVersionMinor === 0;
   if (incoming.httpVersionMajor !== 1 || incoming.httpVersionMinor > 1) return VERSION;
+  if (isForeignProtocol(incoming, isFirst)) return VERSION;
   const raw = incoming.rawHeaders;
   let host: string | undefined;
   let lengths = 0;

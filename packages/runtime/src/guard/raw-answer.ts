@@ -1,17 +1,11 @@
 import { STATUS_CODES } from "node:http";
-import type { Duplex } from "node:stream";
+import type { Socket } from "node:net";
 import { PROBLEMS, type Problem, problemBody } from "../http-errors.ts";
 
-const LINGER_MS = 500;
-
-/**
- * Answers on a connection that has no response object (a broken request, CONNECT) and closes it. The receiving half is
- * left open for a moment, so that unread bytes do not turn the close into a reset that takes the answer away.
- */
-export const answerRaw = (socket: Duplex, problem: Problem, fields: readonly string[] = []): void => {
-  socket.end(rawAnswer(problem, fields));
-  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
-  socket.once("close", () => clearTimeout(timer));
+/** Answers on a connection that has no response object (a broken request, CONNECT) and closes it. */
+export const answerRaw = (socket: Socket, problem: Problem, fields: readonly string[] = []): void => {
+  socket.write(rawAnswer(problem, fields));
+  socket.destroySoon();
 };
 
 /** @param fields lines such as `Allow: GET` */

@@ -26,18 +26,21 @@ export class ClientDocs {
 
   get guide(): PublicDocument {
     this.#forgetOld();
-    this.#guide ??= publicDocument(guidePage(this.#facts()), {
-      "Content-Type": "text/html; charset=utf-8",
-      "Content-Security-Policy": GUIDE_POLICY,
-    });
+    this.#guide ??= publicDocument(guidePage(this.#facts()), [
+      "Content-Type",
+      "text/html; charset=utf-8",
+      "Content-Security-Policy",
+      GUIDE_POLICY,
+    ]);
     return this.#guide;
   }
 
   get openApi(): PublicDocument {
     this.#forgetOld();
-    this.#openApi ??= publicDocument(JSON.stringify(openApiDocument(this.#facts().publicUrl), undefined, 2), {
-      "Content-Type": "application/json",
-    });
+    this.#openApi ??= publicDocument(JSON.stringify(openApiDocument(this.#facts().publicUrl), undefined, 2), [
+      "Content-Type",
+      "application/json",
+    ]);
     return this.#openApi;
   }
 

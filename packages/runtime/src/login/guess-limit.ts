@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { MaybePromise, TrafficStore } from "@aigw/core";
-import { Limiter, type Permit } from "@aigw/core/limits";
+import { Limiter, type Permit, type Share } from "@aigw/core/limits";
 
 /** The window of the guessing bounds, milliseconds. */
 const WINDOW_MS = 300_000;
@@ -11,7 +11,7 @@ const PER_SOURCE = 100;
 
 /** A login attempt that was counted. */
 export interface Attempt {
-  /** It was no guess: the password was right, or was never tried. */
+  /** It was no guess: the password was right. */
   readonly forgive: () => Promise<void>;
 }
 
@@ -22,42 +22,36 @@ export interface Attempt {
  */
 export class GuessLimit {
   readonly #limiter: Limiter;
-  readonly #turns = new Map<string, Promise<unknown>>();
 
-  constructor(store: TrafficStore, holder: string) {
-    this.#limiter = new Limiter({ store, holder, windowMs: WINDOW_MS, bundles: false });
-  }
-
-  /** @returns the attempt, or for how many milliseconds to wait */
-  async attempt({ username, source }: Attempted): Promise<Attempt | { readonly waitMs: number }> {
-    const accountKey = accountKeyOf(username, source);
-    const sourceKey = `login-source:${source}`;
-    // Looked at first: a source that is over its bound costs no write, whatever names it tries.
-    const already = await this.#limiter.peek(sourceKey, PER_SOURCE);
-    if (already.remaining === 0) return { waitMs: already.resetMs };
-    const account = await this.#limiter.acquire(accountKey, PER_ACCOUNT_AND_SOURCE);
-    if (!account.admitted) return { waitMs: account.resetMs };
-    const bySource = await this.#limiter.acquire(sourceKey, PER_SOURCE);
-    if (!bySource.admitted) {
-      await this.#limiter.refund(accountKey, account);
-      return { waitMs: bySource.resetMs };
-    }
-    return { forgive: () => this.#forgive([accountKey, account], [sourceKey, bySource]) };
+  /** @param share of this gateway, while attempts cannot be counted in the store */
+  constructor(store: TrafficStore, holder: string, share: () => Share) {
+    this.#limiter = new Limiter({ store, holder, windowMs: WINDOW_MS, bundles: false, share });
   }
 
   /**
-   * Attempts at one account from one source one after the other: a right password that is still being checked must not
-   * count against the next one. Few are longer than a hash.
+   * For how many milliseconds a source is over its bound for certain, or an account from it, as far as this instance
+   * knows: no store is asked, so that who is over it costs next to nothing. Undefined when {@link attempt} has to say.
    */
-  async inTurn<T>({ username, source }: Attempted, work: () => Promise<T>): Promise<T> {
-    const key = accountKeyOf(username, source);
-    const mine = Promise.resolve(this.#turns.get(key)).then(work, work);
-    this.#turns.set(key, mine);
-    try {
-      return await mine;
-    } finally {
-      if (this.#turns.get(key) === mine) this.#turns.delete(key);
+  knownWait(source: string, account?: string): number | undefined {
+    const bySource = this.#limiter.refusedFor(keyOfSource(source));
+    return bySource ?? (account === undefined ? undefined : this.#limiter.refusedFor(keyOfAccount(account)));
+  }
+
+  /**
+   * @param account as {@link accountOf} says it
+   * @returns the attempt, or for how many milliseconds to wait
+   */
+  async attempt(source: string, account: string): Promise<Attempt | { readonly waitMs: number }> {
+    const keys = [keyOfSource(source), keyOfAccount(account)] as const;
+    // The source first: when it is over its bound that costs no write, whatever names it tries.
+    const bySource = await this.#limiter.acquire(keys[0], PER_SOURCE);
+    if (!bySource.admitted) return { waitMs: bySource.resetMs };
+    const byAccount = await this.#limiter.acquire(keys[1], PER_ACCOUNT_AND_SOURCE);
+    if (!byAccount.admitted) {
+      await this.#limiter.refund(keys[0], bySource);
+      return { waitMs: byAccount.resetMs };
     }
+    return { forgive: () => this.#forgive([keys[0], bySource], [keys[1], byAccount]) };
   }
 
   prune(): void {
@@ -76,13 +70,9 @@ export class GuessLimit {
   }
 }
 
-interface Attempted {
-  readonly username: string;
-  /** Who tries, as `Callers.sourceOf` says it. */
-  readonly source: string;
-}
+/** An account as one source tries it: a name of any length and content becomes a key of fixed size. */
+export const accountOf = (username: string, source: string): string =>
+  createHash("sha256").update(`${source} ${username}`).digest("base64url").slice(0, 22);
 
-const accountKeyOf = (username: string, source: string): string => `login:${digest(`${source} ${username}`)}`;
-
-/** A name of any length and content becomes a key of fixed size. */
-const digest = (text: string): string => createHash("sha256").update(text).digest("base64url").slice(0, 22);
+const keyOfSource = (source: string): string => `login-source:${source}`;
+const keyOfAccount = (account: string): string => `login:${account}`;

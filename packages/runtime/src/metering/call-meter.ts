@@ -1,4 +1,4 @@
-import type { Clock, Outcome, UsageEvent } from "@aigw/core";
+import type { Clock, Outcome, TokenEnd, UsageEvent } from "@aigw/core";
 import type { Fault } from "@aigw/core/services";
 import type { CallStats } from "./call-stats.ts";
 import { Refusals } from "./refusals.ts";
@@ -25,6 +25,8 @@ export interface Ended {
   /** Why there was no whole answer, and for the log only what the system said. */
   readonly fault?: Fault;
   readonly error?: Error;
+  /** Why the token was refused. */
+  readonly tokenEnd?: TokenEnd;
 }
 
 /** A path longer than this is cut in the record: it is a client's to choose, and the log's to hold. */
@@ -101,7 +103,7 @@ export class CallMeter {
       outcome,
       ...(ended.fault && { reason: ended.fault }),
     };
-    if (refused) this.#refusals.take(event, now);
+    if (refused) this.#refusals.take(ended.tokenEnd === undefined ? event : { ...event, reason: ended.tokenEnd }, now);
     else this.#record(ended.upstreamMs === undefined ? event : { ...event, upstreamMs: round(ended.upstreamMs) });
   }
 

@@ -4,7 +4,7 @@ import { HOUR_MS } from "@aigw/core/usage";
 /** Refused calls of a client that are an event each, in a minute of its own that begins with the first of them. */
 const SINGLE = 60;
 const MINUTE_MS = 60_000;
-/** How long those beyond are gathered into one event for each outcome, status and service. */
+/** How long those beyond are gathered into one event for each outcome, status, reason and service. */
 const GATHERED_MS = 1_000;
 
 interface Minute {
@@ -41,7 +41,7 @@ export class Refusals {
       this.#record(event);
       return;
     }
-    const key = `${event.client} ${event.outcome} ${event.status} ${event.service}`;
+    const key = `${event.client} ${event.outcome} ${event.status} ${event.service} ${event.reason}`;
     const group = this.#gathered.get(key);
     if (group === undefined || !sameHour(group.first, event)) {
       // Sums are kept by the hour: what an event stands for must lie in one.

@@ -28,7 +28,7 @@ const MAX_HELD = 64 * 1024;
 
 /**
  * Passes on what the upstream says before its answer (103 Early Hints and the like). Told to nobody in HTTP/1.0, which
- * does not know such a thing (RFC 9110 §15.2), nor to a pipelined request whose turn has not come.
+ * does not know such a thing (RFC 9110 §15.2).
  * @param fields as for {@link sendHead}
  */
 export const sendInterim = ({ incoming, outgoing }: Call, { status, reason }: ResponseHead, fields: string[]): void => {

@@ -1,52 +1,24 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
 import { type Problem, sendProblem } from "../http-errors.ts";
+import { ClientConnection } from "./client-connection.ts";
 
-const LINGER_MS = 500;
-const LINGER_BYTES = 1024 * 1024;
+/** An upload that is cut is over within a second at this end, too, however long its client goes on sending. */
+const CUT_LINGER_MS = 500;
+
 /** A declared body up to this size is cheaper to read and forget than a new connection. */
 const SMALL_BODY = 64 * 1024;
 
-const CLOSING: unique symbol = Symbol("closing");
-type ClosableSocket = Socket & { [CLOSING]?: true };
-
-/** Whether this connection has had its last answer: nothing that is still read from it may be served (RFC 9112 §9.6). */
-export const isClosing = (socket: ClosableSocket): boolean => socket[CLOSING] === true;
-
-export const markClosing = (socket: ClosableSocket): void => {
-  socket[CLOSING] = true;
+/** Nothing behind this request is served: its answer says `Connection: close`. To be called before the answer ends. */
+export const lingerOnClose = (incoming: IncomingMessage): void => {
+  const connection = ClientConnection.of(incoming.socket);
+  if (connection !== undefined) connection.closing = true;
 };
 
-/**
- * Lets an answer with `Connection: close` reach a client that is still sending. Node destroys the socket as soon as
- * the answer is written; with request bytes unread in the kernel that is a TCP reset, which also takes the answer out
- * of the client's receive buffer (RFC 9112 §9.6). So the sending half is closed first, and what arrives is read and
- * thrown away, for at most 500 ms and 1 MiB. To be called before the answer ends.
- */
-export const lingerOnClose = (incoming: IncomingMessage): void => {
-  const socket: ClosableSocket = incoming.socket;
-  if (isClosing(socket)) return;
-  markClosing(socket);
-  let lingering = false;
-  let left = LINGER_BYTES;
-  incoming.on("data", (chunk: Buffer) => {
-    if (lingering) left -= chunk.length;
-    if (left < 0) socket.destroy();
-  });
-  socket.destroySoon = () => {
-    if (lingering) return;
-    lingering = true;
-    socket.end();
-    const destroy = (): void => {
-      socket.destroy();
-    };
-    const timer = setTimeout(destroy, LINGER_MS);
-    socket.once("close", () => clearTimeout(timer));
-    // The request may be complete already and still hold an unread end.
-    if (incoming.complete) return;
-    incoming.once("end", destroy);
-    incoming.resume();
-  };
+/** The answer is the connection's last, and what the client still sends is thrown away. */
+const closeBehind = (incoming: IncomingMessage, outgoing: ServerResponse, lingerMs?: number): void => {
+  const connection = ClientConnection.of(incoming.socket);
+  connection?.endBehind(outgoing, lingerMs);
+  connection?.discard();
 };
 
 const declaresLargeBody = (incoming: IncomingMessage): boolean => {
@@ -57,49 +29,36 @@ const declaresLargeBody = (incoming: IncomingMessage): boolean => {
 };
 
 /**
- * Answers with a problem, also while the request's body is still arriving: then the connection is closed after it.
- * @param fields flat list of further header fields: name, value, name, value …
+ * For an answer that is given without reading the request's body: a small rest of it is read and forgotten, a larger
+ * one costs the client its connection. To be called before the answer's header is written.
  */
-export const refuse = (
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-  problem: Problem,
-  fields: readonly string[] = [],
-): void => {
-  if (incoming.complete || !declaresLargeBody(incoming)) sendProblem(outgoing, problem, fields);
-  else refuseAndClose(incoming, outgoing, problem, fields);
-};
-
-/** Answers with a problem and closes the connection after it. */
-export const refuseAndClose = (
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-  problem: Problem,
-  fields: readonly string[] = [],
-): void => {
-  lingerOnClose(incoming);
-  sendProblem(outgoing, problem, [...fields, "Connection", "close"]);
+export const closeIfUnread = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
+  if (!incoming.complete && declaresLargeBody(incoming)) closeBehind(incoming, outgoing);
 };
 
 /**
- * For answers given without reading the request's body: what is left of it is read and thrown away after the answer,
- * for at most 500 ms and 1 MiB, so that the connection can be kept; a longer one costs the client its connection. To be
- * called before the answer ends.
+ * Answers with a problem, also while the request's body is still arriving.
+ * @param fields flat list of further header fields: name, value, name, value …
  */
-export const drainAfterAnswer = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
-  // Before Node's own `finish` listener, which would go on reading for as long as the client goes on sending.
-  outgoing.once("prefinish", () => {
-    if (incoming.complete) return;
-    const { socket } = incoming;
-    const timer = setTimeout(() => socket.destroy(), LINGER_MS);
-    const stop = (): void => clearTimeout(timer);
-    let left = LINGER_BYTES;
-    incoming.on("data", (chunk: Buffer) => {
-      left -= chunk.length;
-      if (left < 0) socket.destroy();
-    });
-    incoming.once("end", stop);
-    incoming.once("close", stop);
-    incoming.resume();
-  });
-};
+export type Refuse = (
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  problem: Problem,
+  fields?: readonly string[],
+) => void;
+
+const refusing =
+  (close: (incoming: IncomingMessage, outgoing: ServerResponse) => void): Refuse =>
+  (incoming, outgoing, problem, fields) => {
+    close(incoming, outgoing);
+    sendProblem(outgoing, problem, fields);
+  };
+
+/** Keeps the connection where that is cheaper. */
+export const refuse: Refuse = refusing(closeIfUnread);
+
+/** Closes the connection after the answer. */
+export const refuseAndClose: Refuse = refusing((incoming, outgoing) => closeBehind(incoming, outgoing));
+
+/** The same for a call that is cut, also while its request is still arriving. */
+export const refuseAndCut: Refuse = refusing((incoming, outgoing) => closeBehind(incoming, outgoing, CUT_LINGER_MS));

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { READING_TURNS, type TurnReader } from "./reading-turns.ts";
 import type { Connection } from "./upstream/connection.ts";
 
 /** Whom an upload is told to. */
@@ -15,7 +16,7 @@ export interface UploadHandler {
 const WHOLE_BODY = 16 * 1024;
 
 /** The content of one request on its way to the upstream. */
-export class Upload {
+export class Upload implements TurnReader {
   /** Received from the client. */
   bytes = 0;
   /** Nothing of it is outstanding at the client. */
@@ -25,6 +26,8 @@ export class Upload {
   readonly #incoming: IncomingMessage;
   readonly #handler: UploadHandler;
   #connection: Connection | undefined;
+  /** Others read first. */
+  #waits = false;
 
   constructor(incoming: IncomingMessage, handler: UploadHandler) {
     this.#incoming = incoming;
@@ -57,6 +60,10 @@ export class Upload {
     const chunked = incoming.headers["transfer-encoding"] !== undefined;
     incoming.on("data", (chunk: Buffer) => {
       this.bytes += chunk.length;
+      if (!READING_TURNS.mayReadOn(this, chunk.length)) {
+        this.#waits = true;
+        incoming.pause();
+      }
       if (this.#connection === undefined) return;
       this.#handler.onUploadMoved();
       if (this.#connection.write(chunk, chunked)) return;
@@ -74,12 +81,17 @@ export class Upload {
   /** The upstream takes more of it. */
   resume(): void {
     this.isHeld = false;
-    this.#incoming.resume();
+    if (!this.#waits) this.#incoming.resume();
+  }
+
+  readOn(): void {
+    this.#waits = false;
+    if (!this.isHeld) this.#incoming.resume();
   }
 
   /** What is left of it is thrown away: a client may want to be rid of it before it reads the answer. */
   abandon(): void {
     this.#connection = undefined;
-    if (!this.isComplete) this.#incoming.resume();
+    if (!this.isComplete) this.resume();
   }
 }

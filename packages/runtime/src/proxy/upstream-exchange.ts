@@ -2,7 +2,7 @@ import { FAULTS, type Fault } from "@aigw/core/services";
 import { type Problem, problemBody } from "../http-errors.ts";
 import type { Call, CallResult, ExchangeOwner, TimedExchange } from "./call.ts";
 import { destroyClient, flushHead, sendContent, sendHead, sendInterim } from "./client-side.ts";
-import { refuse, refuseAndClose } from "./lingering-close.ts";
+import { refuse, refuseAndClose, refuseAndCut } from "./lingering-close.ts";
 import { requestFields } from "./request-fields.ts";
 import { responseFields, trailerFields } from "./response-fields.ts";
 import { isRetriable, isRetried } from "./retry.ts";
@@ -79,6 +79,8 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
 
   /** @param content whole; null: none; undefined: it streams */
   #dispatch(content: Buffer | null | undefined): void {
+    // As in start(): it may have left since.
+    if (this.call.incoming.socket.destroyed) return;
     const { pool } = this.#route;
     const now = this.#owner.clock();
     this.#dispatchedAt = now;
@@ -126,13 +128,13 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     }
     const problem: Problem = { code: "invalid_token", detail: "The token is no longer valid.", requestId };
     const challenge = 'Bearer realm="aigw", error="invalid_token"';
-    this.#answer(problem, outcome, refuseAndClose, ["WWW-Authenticate", challenge]);
+    this.#answer(problem, outcome, refuseAndCut, ["WWW-Authenticate", challenge]);
   }
 
   checkTime(now: number): void {
     const { incoming, upstream } = this.call;
     if (incoming.socket.destroyed) {
-      // A pipelined request whose turn has not come is not told when its connection closes.
+      // One that left before its call was forwarded is not told of again.
       this.#clientClosed();
     } else if (this.#state === WAITING && this.#requestSentAt !== Number.POSITIVE_INFINITY) {
       if (now - this.#requestSentAt >= upstream.timeoutMs) this.#fail("answer_timeout", "timeout");
@@ -144,7 +146,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     const { outgoing, upstream } = this.call;
     const isTaking = this.#held || this.#state === ANSWERED;
     const taker = isTaking ? outgoing.socket : this.#upload?.isHeld ? this.#connection?.socket : undefined;
-    // A pipelined answer whose turn has not come waits for the one before it, and that one's time is watched, too.
+    // An answer without a socket has just left it.
     if (taker === null || (taker !== undefined && this.#owner.sendQueues.moved(taker, this.#lastByteAt, now))) {
       this.#lastByteAt = now;
     } else if (now - this.#lastByteAt >= Math.max(upstream.idleTimeoutMs, taker === undefined ? 0 : STEP_MS)) {

@@ -1,28 +1,31 @@
 import { createHash } from "node:crypto";
-import type { Handler } from "hono";
-import type { GatewayEnv } from "../gateway-env.ts";
+import { answer } from "./answer.ts";
+import type { Route } from "./dispatch.ts";
 
 /** A text that anybody may read and that changes seldom. */
 export interface PublicDocument {
-  readonly body: string;
+  readonly body: Buffer;
   readonly etag: string;
-  readonly fields: Readonly<Record<string, string>>;
+  readonly fields: readonly string[];
 }
 
-export const publicDocument = (body: string, fields: Readonly<Record<string, string>>): PublicDocument => ({
-  body,
+/** @param fields flat list of header fields: name, value, name, value … */
+export const publicDocument = (body: string, fields: readonly string[]): PublicDocument => ({
+  body: Buffer.from(body),
   etag: `"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"`,
-  fields: { "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", ...fields },
+  fields: ["X-Content-Type-Options", "nosniff", "Referrer-Policy", "no-referrer", ...fields],
 });
 
 /** `no-cache`: kept, but asked about each time, because the next change of a setting or service is in it at once. */
-export const documentRoute =
-  (current: () => Promise<PublicDocument>): Handler<GatewayEnv> =>
-  async (c) => {
+export const documentRoute = (current: () => Promise<PublicDocument>): Route => ({
+  methods: "GET, HEAD",
+  handle: async (request) => {
     const { body, etag, fields } = await current();
-    const headers = { ...fields, ETag: etag, "Cache-Control": "no-cache" };
-    return matches(c.req.header("If-None-Match"), etag) ? c.body(null, 304, headers) : c.body(body, 200, headers);
-  };
+    const head = [...fields, "ETag", etag, "Cache-Control", "no-cache"];
+    if (matches(request.incoming.headers["if-none-match"], etag)) answer(request, 304, "", head);
+    else answer(request, 200, body, head);
+  },
+});
 
 /** RFC 9110 §13.1.2: weak comparison. A proxy that compresses makes our tag weak. */
 const matches = (field: string | undefined, etag: string): boolean =>

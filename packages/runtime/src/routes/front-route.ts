@@ -1,15 +1,25 @@
-import type { Handler } from "hono";
-import type { GatewayEnv } from "../gateway-env.ts";
+import { refuse } from "../proxy/lingering-close.ts";
+import { answer } from "./answer.ts";
+import type { Route } from "./dispatch.ts";
 
-/** A person who opens the bare address in a browser is led to the guide; to a program there is nothing, as elsewhere. */
-export const frontRoute =
-  (guidePath: () => Promise<string>): Handler<GatewayEnv> =>
-  async (c) => {
-    const answer = asksForPage(c.req.header("Accept")) ? c.redirect(await guidePath()) : await c.notFound();
-    // On both: caches must not hand one out for the other.
-    answer.headers.set("Vary", "Accept");
-    return answer;
-  };
+/** Caches must not hand one answer out for the other. */
+const BY_ACCEPT = ["Vary", "Accept"];
+
+/**
+ * A person who opens the bare address in a browser is led to the guide; to a program there is nothing, as elsewhere.
+ * @param notFound what a program is told
+ */
+export const frontRoute = (guidePath: () => Promise<string>, notFound: string): Route => ({
+  methods: "GET, HEAD",
+  handle: async (request) => {
+    const { incoming, outgoing, requestId, cors } = request;
+    if (asksForPage(incoming.headers.accept)) {
+      answer(request, 302, "", ["Location", await guidePath(), ...BY_ACCEPT]);
+    } else {
+      refuse(incoming, outgoing, { code: "not_found", detail: notFound, requestId }, [...BY_ACCEPT, ...cors.own]);
+    }
+  },
+});
 
 /** Browsers name HTML; curl and HTTP libraries take anything, and are not to be sent to a page. */
 const asksForPage = (accept = ""): boolean =>

@@ -1,9 +1,10 @@
-import type { Handler } from "hono";
-import type { GatewayEnv } from "../gateway-env.ts";
 import type { Metrics } from "../metrics/metrics.ts";
+import { answer } from "./answer.ts";
+import type { Route } from "./dispatch.ts";
 
 /** `GET /metrics` of the admin address. */
-export const metricsRoute =
-  (metrics: Metrics): Handler<GatewayEnv> =>
-  async (c) =>
-    c.body(await metrics.text(), 200, { "Content-Type": metrics.contentType, "Cache-Control": "no-store" });
+export const metricsRoute = (metrics: Metrics): Route => ({
+  methods: "GET, HEAD",
+  handle: async (request) =>
+    answer(request, 200, await metrics.text(), ["Content-Type", metrics.contentType, "Cache-Control", "no-store"]),
+});

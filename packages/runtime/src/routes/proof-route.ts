@@ -1,11 +1,10 @@
 import { effectiveSetting } from "@aigw/core/config";
 import { type GatewayProof, isChallenge, proveGateway, type Sealer } from "@aigw/core/sealing";
-import type { Handler } from "hono";
 import type { ControlFollower } from "../follow/control-follower.ts";
-import type { GatewayEnv, GatewayRequest } from "../gateway-env.ts";
-import { problemResponse } from "../http-errors.ts";
 import { ownPublicUrl } from "../own-url.ts";
-import { drainAfterAnswer } from "../proxy/lingering-close.ts";
+import { refuse } from "../proxy/lingering-close.ts";
+import { answerJson } from "./answer.ts";
+import type { Route } from "./dispatch.ts";
 
 export interface GatewayProverOptions {
   readonly sealer: Sealer;
@@ -37,43 +36,24 @@ export class GatewayProver {
   }
 }
 
-const PATH = "/auth/proof?challenge=";
+const START = "/auth/proof?challenge=";
 
 /**
- * `GET /auth/proof?challenge=…`: that this gateway belongs to the store of whoever asks, to whoever can tell. On Node's
- * own request and response, so that a stranger's question costs no more than the refusal of a call without a token.
- * @returns false when it is no such question; then nothing was answered
+ * `GET /auth/proof?challenge=…`: that this gateway belongs to the store of whoever asks, to whoever can tell. A stranger's
+ * question costs no more than the refusal of a call without a token.
  */
-export const answerProof = (
-  prover: GatewayProver,
-  { incoming, outgoing, target, requestId, cors }: GatewayRequest,
-): boolean => {
-  const { method } = incoming;
-  if (!target.startsWith(PATH) || (method !== "GET" && method !== "HEAD")) return false;
-  const challenge = target.slice(PATH.length);
-  if (!isChallenge(challenge)) return false;
-  const { nonce, publicUrl, proof } = prover.prove(challenge);
-  const body = JSON.stringify({ nonce, public_url: publicUrl, proof });
-  drainAfterAnswer(incoming, outgoing);
-  outgoing.writeHead(200, [
-    "Content-Type",
-    "application/json",
-    "Content-Length",
-    String(Buffer.byteLength(body)),
-    "Cache-Control",
-    "no-store",
-    "X-Request-ID",
-    requestId,
-    ...cors.own,
-  ]);
-  outgoing.end(body);
-  return true;
-};
-
-/** What is left of the address: questions that are none. */
-export const refuseProof: Handler<GatewayEnv> = (c) =>
-  problemResponse({
-    code: "invalid_request",
-    detail: "The query has to be ?challenge= with 32 bytes at random in base64url.",
-    requestId: c.env.requestId,
-  });
+export const proofRoute = (prover: GatewayProver): Route => ({
+  methods: "GET, HEAD",
+  handle: (request) => {
+    const { incoming, outgoing, target, requestId, cors } = request;
+    const challenge = target.startsWith(START) ? target.slice(START.length) : "";
+    if (!isChallenge(challenge)) {
+      const detail = "The query has to be ?challenge= with 32 bytes at random in base64url.";
+      refuse(incoming, outgoing, { code: "invalid_request", detail, requestId }, cors.own);
+      return;
+    }
+    const { nonce, publicUrl, proof } = prover.prove(challenge);
+    const body = JSON.stringify({ nonce, public_url: publicUrl, proof });
+    answerJson(request, 200, body, ["Cache-Control", "no-store"]);
+  },
+});

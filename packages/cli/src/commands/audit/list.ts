@@ -1,4 +1,7 @@
 import type { Change, ControlStore } from "@aigw/core";
+import { didYouMean } from "@aigw/core/acts";
+import { SETTING_KEYS } from "@aigw/core/config";
+import { AigwError } from "@aigw/core/errors";
 import type { Command } from "commander";
 import { describe } from "../../command.ts";
 import type { Context } from "../../context.ts";
@@ -31,6 +34,7 @@ export const command = (ctx: Context): Command =>
 export const run = ({ lines, subject }: ListOptions, ctx: Context): Promise<void> =>
   ctx.withControl(async (control) => {
     const changes = await control.latestChanges({ limit: lines, ...(subject === undefined ? {} : { subject }) });
+    if (changes.length === 0 && subject !== undefined) await assertSubject(control, subject);
     const before = await predecessors(control, changes);
     const entries = changes.map((change) => ({
       rev: change.rev,
@@ -61,6 +65,20 @@ export const run = ({ lines, subject }: ListOptions, ctx: Context): Promise<void
     });
     if (entries.length === 0) await ctx.out.note("No change matches.");
   });
+
+/** @throws AigwError `not_found` for what there is not, and no change was ever about */
+const assertSubject = async (control: ControlStore, subject: string): Promise<void> => {
+  const named = [...(await control.clients()), ...(await control.services())].map(({ name }) => name);
+  const known = [...named, ...(await control.keyring()).map(({ kid }) => kid), ...SETTING_KEYS];
+  if (known.includes(subject)) return;
+  throw new AigwError(
+    "not_found",
+    `No change is about '${subject}', and nothing is called so.${didYouMean(subject, known)}`,
+    {
+      details: { subject },
+    },
+  );
+};
 
 const COLUMNS: readonly Column[] = [
   { title: "Rev", align: "right" },

@@ -3,6 +3,7 @@ import { recordProof } from "@aigw/core/acts";
 import { type Client, limitOf, standingOf } from "@aigw/core/clients";
 import { AigwError, isStoreFault } from "@aigw/core/errors";
 import { type OnboardingFacts, quickStart } from "@aigw/core/onboarding";
+import { TRIAL_FIELD, trialMark } from "@aigw/core/sealing";
 import type { Context } from "../../context.ts";
 import { identityOf } from "../../gateway-proof.ts";
 import type { Home } from "../../home.ts";
@@ -71,7 +72,10 @@ export const prove = async (
   }
   // A text without a quick start of its own is proven by ours.
   const steps = stepsIn(text, facts.publicUrl) ?? quickStart(facts);
-  const trial = await tryQuickStart(prover.shell, steps, limitOf(client));
+  const { sealer, store } = home;
+  const mark = (): string =>
+    `${TRIAL_FIELD}: ${trialMark(sealer, store.control.storeId, client.name, store.traffic.steadyNow())}`;
+  const trial = await tryQuickStart(prover.shell, steps, limitOf(client), mark);
   if (!trial.works) return { trial, client, problem: failuresOf(trial) };
   return { trial, client: await recorded(ctx, home, client), problem: undefined };
 };

@@ -3,6 +3,7 @@ import { isStoreFault } from "@aigw/core/errors";
 import { parseDuration } from "@aigw/core/services";
 import type { Command } from "commander";
 import { confirmed } from "../../ask.ts";
+import { Interrupted } from "../../cli-error.ts";
 import { describe } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { flag } from "../../flag.ts";
@@ -34,7 +35,7 @@ export const run = ({ grace, wait }: RotateOptions, ctx: Context): Promise<void>
   ctx.withHome("existing", async (home) => {
     const preview = await previewOrWarn(ctx, home);
     await confirmed(ctx, impactOf(preview, grace), "Rotate the secret?");
-    const { result, rev } = await (grace === undefined ? rotateSecret(home) : rotateSecretWithGrace(home, grace));
+    const { result, rev } = await (grace === undefined ? rotateSecret(home) : rotateUnlessStopped(home, grace));
     const { kid } = result.key;
     const old =
       grace === undefined ? "Tokens from before are dead." : `Older tokens work for ${formatDuration(grace)} more.`;
@@ -49,6 +50,17 @@ export const run = ({ grace, wait }: RotateOptions, ctx: Context): Promise<void>
       },
     });
   });
+
+/** Ctrl-C while the gateways are waited for takes the new key back: the next rotation is not held up by it. */
+const rotateUnlessStopped = async (home: Home, grace: number): ReturnType<typeof rotateSecretWithGrace> => {
+  const stop = new AbortController();
+  const unlisten = home.onStop(() => stop.abort(new Interrupted("The secret was not rotated.")));
+  try {
+    return await rotateSecretWithGrace(home, grace, { signal: stop.signal });
+  } finally {
+    unlisten();
+  }
+};
 
 /** After a leak the secret must be rotated even when nobody can say whom it hits. */
 const previewOrWarn = async (ctx: Context, home: Home): Promise<RotationPreview | undefined> => {

@@ -11,6 +11,7 @@ import { grouped } from "../../output/figures.ts";
 import {
   addFilterFlags,
   addPeriodFlags,
+  assertKnown,
   assertPeriod,
   type FilterFlags,
   filterOf,
@@ -52,6 +53,7 @@ const PAGE = 1_000;
 
 export const run = ({ format, filter, until }: ExportOptions, ctx: Context): Promise<void> =>
   ctx.withHome("existing", async ({ store, clock }) => {
+    await assertKnown(store, filter);
     // A fixed end: what is stored meanwhile would keep the export going.
     const span = { filter, until: until ?? clock.now() };
     let cursor: string | undefined;

@@ -1,7 +1,9 @@
-import type { UsageFilter } from "@aigw/core";
+import type { Store, UsageFilter } from "@aigw/core";
+import { didYouMean } from "@aigw/core/acts";
 import { parseClientName } from "@aigw/core/clients";
 import { AigwError } from "@aigw/core/errors";
 import { parseServiceName } from "@aigw/core/services";
+import { trialName, triedClient } from "@aigw/core/usage";
 import type { Command } from "commander";
 import type { Context } from "../../context.ts";
 import { flag } from "../../flag.ts";
@@ -21,9 +23,44 @@ export interface PeriodFlags {
 
 export const addFilterFlags = (command: Command): Command =>
   command
-    .option("--client <name>", "of this client only", flag("--client", parseClientName))
+    .option("--client <name>", "of this client only", flag("--client", parseRecordedName))
     .option("--service <name>", "of this service only", flag("--service", parseServiceName))
     .option("--status <status>", "404, 4xx or 400-499", flag("--status", parseStatusRange));
+
+/** As it stands in the record: a client's, or `john:trial` for aigw's own trial of its quick start. */
+const parseRecordedName = (value: string): string => {
+  const tried = triedClient(value);
+  return tried === undefined ? parseClientName(value) : trialName(parseClientName(tried));
+};
+
+/**
+ * Nothing of nobody is not the same as nothing of somebody.
+ * @throws AigwError `not_found` for a client or service that there is not, and that is on no record either
+ */
+export const assertKnown = async ({ control, traffic }: Store, { client, service }: UsageFilter): Promise<void> => {
+  if (client !== undefined) {
+    const isThere = (await control.client(triedClient(client) ?? client)) !== undefined;
+    if (!isThere && !(await traffic.lastUsage([client])).has(client)) {
+      throw unknown("client", client, await control.clients());
+    }
+  }
+  if (service !== undefined && (await control.service(service)) === undefined) {
+    const { rows } = await traffic.usageReport({ by: [], filter: { service } });
+    if (rows.length === 0) throw unknown("service", service, await control.services());
+  }
+};
+
+const unknown = (kind: "client" | "service", name: string, known: readonly { readonly name: string }[]): AigwError => {
+  const guess = didYouMean(
+    name,
+    known.map((one) => one.name),
+  );
+  return new AigwError(
+    "not_found",
+    `No ${kind} is called '${name}', and no call on record is of one.${guess} List them: aigw ${kind} list`,
+    { details: { name } },
+  );
+};
 
 export const addPeriodFlags = (command: Command, ctx: Context, sinceHelp: string): Command => {
   const time = (value: string): number => parseSince(value, ctx.clock.now());

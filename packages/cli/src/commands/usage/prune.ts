@@ -60,7 +60,7 @@ export const run = ({ olderThan }: PruneOptions, ctx: Context): Promise<void> =>
       await ctx.out.answer({
         json: () => ({ pruned: { events, before: rfc3339(before) } }),
         quiet: () => String(events),
-        text: () => `${grouped(events)} usage events before ${day} dropped.`,
+        text: () => `${grouped(events)} usage events before ${day} (UTC) dropped.`,
       });
     } finally {
       unlisten();

@@ -1,9 +1,10 @@
 import { latencyOf, type UsageKey, type UsageRow, type UsageTally } from "@aigw/core/usage";
 import { bar } from "../../output/bar.ts";
 import { grouped, humanBytes, humanMs } from "../../output/figures.ts";
-import { type Cell, type Column, renderTable } from "../../output/table.ts";
+import { type Cell, COLUMN_EXTRA, type Column, renderTable } from "../../output/table.ts";
 import { rfc3339 } from "../../output/time.ts";
 import type { View } from "../../output/view.ts";
+import { displayWidth } from "../../output/width.ts";
 
 const BAR = 8;
 
@@ -14,23 +15,35 @@ export const renderReport = (
   rows: readonly UsageRow[],
   total: UsageTally,
 ): Promise<string> => {
+  const keys = rows.map(({ key }) => key.map((value, index) => keyText(view, by[index], value)));
+  const titles = by.map((key) => (view.isTerminal && isTime(key) ? `${titled(key)} (UTC)` : titled(key)));
+  const hasBar = view.isTerminal && roomFor(titles, keys) <= view.width;
   const greatest = Math.max(0, ...rows.map(({ tally }) => tally.requests));
-  const body = rows.map(({ key, tally }) => [
-    ...key.map((value, index) => keyText(view, by[index], value)),
-    ...figures(view, tally, greatest),
+  const body = rows.map(({ tally }, index) => [
+    ...(keys[index] ?? []),
+    ...figures(view, tally, hasBar ? greatest : undefined),
   ]);
-  const last = [...by.map((_, index) => (index === 0 ? "total" : "")), ...figures(view, total, 0)];
-  return renderTable(view, columnsFor(view, by), [...body, last.map((cell) => bold(view, cell))]);
+  const last = [...by.map((_, index) => (index === 0 ? "total" : "")), ...figures(view, total, hasBar ? 0 : undefined)];
+  return renderTable(view, columnsFor(titles, hasBar), [...body, last.map((cell) => bold(view, cell))]);
 };
 
-const columnsFor = (view: View, by: readonly UsageKey[]): readonly Column[] => [
-  ...by.map((key) => ({ title: view.isTerminal && isTime(key) ? `${titled(key)} (UTC)` : titled(key) })),
+const COUNTS = ["Errors", "Limited", "Denied"];
+
+const columnsFor = (titles: readonly string[], hasBar: boolean): readonly Column[] => [
+  ...titles.map((title) => ({ title })),
   { title: "Requests", align: "right" },
-  ...(view.isTerminal ? [{ title: "" }] : []),
-  ...["Errors", "Limited", "p50", "p95", "Out", "In", "Mean", "Denied", "Aborted"].map(
-    (title): Column => ({ title, align: "right" }),
-  ),
+  ...(hasBar ? [{ title: "" }] : []),
+  ...[...COUNTS, "p50", "p95", "Out", "In", "Mean", "Aborted"].map((title): Column => ({ title, align: "right" })),
 ];
+
+/** Columns that the keys, the bar and the counts take: a refused call is not left out for the sake of a bar. */
+const roomFor = (titles: readonly string[], keys: readonly (readonly string[])[]): number => {
+  const named = titles.map((title, index) =>
+    Math.max(title.length, ...keys.map((key) => displayWidth(key[index] ?? ""))),
+  );
+  const widths = [...named, "Requests".length, BAR, ...COUNTS.map((title) => title.length)];
+  return widths.reduce((sum, width) => sum + width + COLUMN_EXTRA, 1);
+};
 
 const isTime = (key: UsageKey): boolean => key === "hour" || key === "day";
 
@@ -43,7 +56,8 @@ const keyText = (view: View, key: UsageKey | undefined, value: string | number):
   return view.isTerminal ? rfc3339(Number(value)).slice(5, 16).replace("T", " ") : rfc3339(Number(value));
 };
 
-const figures = (view: View, tally: UsageTally, greatest: number): readonly Cell[] => {
+/** @param greatest what a whole bar stands for; undefined: no bars */
+const figures = (view: View, tally: UsageTally, greatest: number | undefined): readonly Cell[] => {
   const count = (value: number): string => (view.isTerminal ? grouped(value) : String(value));
   const bytes = (value: number): string => (view.isTerminal ? humanBytes(value) : String(value));
   const ms = (value: number | undefined): string => {
@@ -53,15 +67,15 @@ const figures = (view: View, tally: UsageTally, greatest: number): readonly Cell
   const latency = latencyOf(tally);
   return [
     count(tally.requests),
-    ...(view.isTerminal ? [{ text: bar(tally.requests, greatest, BAR) || " ", tone: "cyan" as const }] : []),
+    ...(greatest === undefined ? [] : [{ text: bar(tally.requests, greatest, BAR) || " ", tone: "cyan" as const }]),
     tally.errors === 0 ? "0" : { text: count(tally.errors), tone: "red" },
     tally.limited === 0 ? "0" : { text: count(tally.limited), tone: "yellow" },
+    tally.denied === 0 ? "0" : { text: count(tally.denied), tone: "yellow" },
     ms(latency?.p50),
     ms(latency?.p95),
     bytes(tally.bytesOut),
     bytes(tally.bytesIn),
     ms(latency?.mean),
-    count(tally.denied),
     count(tally.aborted),
   ];
 };

@@ -21,6 +21,7 @@ import { rfc3339 } from "../../output/time.ts";
 import {
   addFilterFlags,
   addPeriodFlags,
+  assertKnown,
   assertPeriod,
   type FilterFlags,
   filterOf,
@@ -68,6 +69,7 @@ const parseKeys = (value: string): readonly UsageKey[] => {
 
 export const run = ({ by, filter, until, csv }: ReportOptions, ctx: Context): Promise<void> =>
   ctx.withHome("existing", async ({ store, clock }) => {
+    await assertKnown(store, filter);
     const report = await store.traffic.usageReport({ by, filter, ...(until === undefined ? {} : { until }) });
     const now = clock.now();
     const rows = orderedRows(report, by, now);

@@ -1,7 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { TrafficStore, UsageEvent, UsageFilter } from "@aigw/core";
-import { parseClientName } from "@aigw/core/clients";
-import { parseServiceName } from "@aigw/core/services";
 import type { Command } from "commander";
 import { Interrupted } from "../../cli-error.ts";
 import { describe } from "../../command.ts";
@@ -9,8 +7,9 @@ import type { Context } from "../../context.ts";
 import { flag } from "../../flag.ts";
 import { usageEventJson } from "../../json/usage.ts";
 import { escapeText, safeJson } from "../../output/escape.ts";
-import { usageHead, usageLine } from "../../output/usage-line.ts";
-import { parseCount, parseSince, parseStatusRange } from "../../parse-value.ts";
+import { dayLine, usageDay, usageHead, usageLine } from "../../output/usage-line.ts";
+import { parseCount, parseSince } from "../../parse-value.ts";
+import { addFilterFlags, assertKnown, type FilterFlags, filterOf } from "./filter-flags.ts";
 
 export interface TailOptions {
   readonly follow: boolean;
@@ -18,17 +17,14 @@ export interface TailOptions {
   readonly filter: UsageFilter;
 }
 
-interface Flags {
+interface Flags extends FilterFlags {
   readonly follow: boolean;
   readonly lines: number;
-  readonly client?: string;
-  readonly service?: string;
-  readonly status?: { readonly from: number; readonly to: number };
   readonly since?: number;
 }
 
-export const command = (ctx: Context): Command =>
-  describe("tail", "Show the last calls, oldest first; with -f also those to come, until Ctrl-C.", [
+export const command = (ctx: Context): Command => {
+  const tail = describe("tail", "Show the last calls, oldest first; with -f also those to come, until Ctrl-C.", [
     ["aigw usage tail -f", "the last 20 and every one to come"],
     ["aigw usage tail --client john --status 4xx --since 1h", "john's refused calls of the last hour"],
     ["aigw usage tail -f --json | jq -r 'select(.latencyMs > 1000) | .requestId'", "slow ones, as they come"],
@@ -40,18 +36,19 @@ export const command = (ctx: Context): Command =>
       flag("-n", (value) => parseCount("number", value, 0, 100_000)),
       20,
     )
-    .option("--client <name>", "of this client only", flag("--client", parseClientName))
-    .option("--service <name>", "of this service only", flag("--service", parseServiceName))
-    .option("--status <status>", "404, 4xx or 400-499", flag("--status", parseStatusRange))
     .option(
       "--since <when>",
       "30m, 1h, 7d, or a date-time",
       flag("--since", (value) => parseSince(value, ctx.clock.now())),
-    )
-    .action(({ follow, lines, ...filter }: Flags) => run({ follow, lines, filter }, ctx));
+    );
+  return addFilterFlags(tail).action(({ follow, lines, since, ...filter }: Flags) =>
+    run({ follow, lines, filter: filterOf(filter, since) }, ctx),
+  );
+};
 
 export const run = ({ follow, lines, filter }: TailOptions, ctx: Context): Promise<void> =>
   ctx.withHome("existing", async ({ store }) => {
+    await assertKnown(store, filter);
     const print = await printer(ctx);
     const { events, cursor } = await store.traffic.latestUsage(filter, lines);
     await print(events);
@@ -65,11 +62,16 @@ const printer = async (ctx: Context): Promise<Print> => {
   const { out } = ctx;
   const view = await out.view();
   let headed = false;
+  let day = usageDay({ at: ctx.clock.now() });
   return async (events) => {
     if (events.length === 0) return;
-    const lines = events.map((event) => {
+    const lines = events.flatMap((event) => {
       if (out.mode === "json") return safeJson(usageEventJson(event));
-      return out.mode === "quiet" ? escapeText(event.requestId) : usageLine(view, event);
+      if (out.mode === "quiet") return escapeText(event.requestId);
+      const its = usageDay(event);
+      if (!view.isTerminal || its === day) return usageLine(view, event);
+      day = its;
+      return [dayLine(view, its), usageLine(view, event)];
     });
     if (out.mode === "text" && !headed) lines.unshift(usageHead(view));
     headed = true;

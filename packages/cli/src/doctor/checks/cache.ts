@@ -1,5 +1,6 @@
 import { type CacheFolder, cacheFolder, type Distrust } from "../../compile-cache.ts";
-import { type Finding, quoted } from "../finding.ts";
+import { shellQuoted } from "../../output/shell-quoted.ts";
+import type { Finding } from "../finding.ts";
 
 const about = "cache";
 
@@ -26,6 +27,6 @@ const REASONS: Readonly<Record<Distrust["why"], (path: string) => string>> = {
 
 const fixFor = ({ path, why }: Distrust, cache: string): string => {
   // What lies in the cache is made anew; what it lies in is not ours to take away.
-  if (path === cache || path.startsWith(`${cache}/`)) return `rm -r ${quoted(cache)}`;
-  return why === "mode" ? `chmod go-w ${quoted(path)}` : "let XDG_CACHE_HOME name a folder of this user's own";
+  if (path === cache || path.startsWith(`${cache}/`)) return `rm -r ${shellQuoted(cache)}`;
+  return why === "mode" ? `chmod go-w ${shellQuoted(path)}` : "let XDG_CACHE_HOME name a folder of this user's own";
 };

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { HomeExamination, SeenInstance } from "@aigw/core";
-import { byGatewayName, gatewayName, INSTANCE_GONE_MS } from "@aigw/core/acts";
+import { gatewayName, isSilent } from "@aigw/core/acts";
 import { FAULTS } from "@aigw/core/services";
+import { silence, whoRuns } from "../../who-runs.ts";
 import type { Finding } from "../finding.ts";
 
 /** Gateways report every second; one that missed two reports is busy, suspended or dead. */
@@ -14,9 +15,19 @@ export const checkGateways = async ({ store }: HomeExamination): Promise<readonl
   if (store === undefined) return [];
   for (const end = performance.now() + PATIENCE_MS; ; await delay(POLL_MS)) {
     const head = await store.control.head();
-    const seen = await store.traffic.instances(INSTANCE_GONE_MS);
-    const isLate = seen.some(({ appliedRev, lastSeenAgoMs }) => appliedRev < head || lastSeenAgoMs >= SILENT_MS);
-    if (!isLate || performance.now() > end) return judgeGateways(seen, head);
+    const { gateways, problem } = await whoRuns(store.traffic);
+    if (gateways.length === 0 && problem !== undefined) {
+      return [
+        {
+          code: "gateway_unconfirmed",
+          about: "gateway",
+          message: problem.message,
+          fix: "mend that; then: aigw status",
+        },
+      ];
+    }
+    const isLate = gateways.some(({ appliedRev, lastSeenAgoMs }) => appliedRev < head || lastSeenAgoMs >= SILENT_MS);
+    if (!isLate || performance.now() > end) return judgeGateways(gateways, head);
   }
 };
 
@@ -24,7 +35,7 @@ export const judgeGateways = (gateways: readonly SeenInstance[], head: number): 
   if (gateways.length === 0) {
     return [{ code: "gateway_none", about: "gateway", message: "No gateway is running.", fix: "aigw serve" }];
   }
-  return gateways.toSorted(byGatewayName).flatMap((gateway) => judge(gateway, head));
+  return gateways.flatMap((gateway) => judge(gateway, head));
 };
 
 const judge = (gateway: SeenInstance, head: number): readonly Finding[] => {
@@ -35,11 +46,14 @@ const judge = (gateway: SeenInstance, head: number): readonly Finding[] => {
       ? `stop process ${pid}, then start it again: aigw serve`
       : `kill -9 ${pid}; another worker takes its place by itself`;
   const findings: Finding[] = [];
-  if (lastSeenAgoMs >= SILENT_MS) {
+  if (isSilent(gateway)) {
+    const message = `${silence(gateway)}: what is in force on it cannot be confirmed. Its log says what keeps it from reporting.`;
+    findings.push({ code: "gateway_unconfirmed", about, message, fix: `mend that, or ${restart}` });
+  } else if (lastSeenAgoMs >= SILENT_MS) {
     findings.push({
       code: "gateway_silent",
       about,
-      message: `It was last heard of ${(lastSeenAgoMs / 1000).toFixed(1)} s ago (${id}, process ${pid}); killed, or suspended.`,
+      message: `It was last heard of ${(lastSeenAgoMs / 1000).toFixed(1)} s ago (${id}, process ${pid}); ${gateway.alive ? "it runs all the same" : "killed, it seems"}.`,
       fix: "aigw status, in some seconds",
     });
   } else if (state === "stale") {
@@ -61,7 +75,15 @@ const judge = (gateway: SeenInstance, head: number): readonly Finding[] => {
       code: "gateway_dropped_usage",
       about,
       message: `It has lost the usage of ${droppedUsage} requests since it started, because it could not be stored.`,
-      fix: "aigw doctor shows what ails the store; the count starts anew with the gateway",
+      fix: "look at what ails the store, above; the count starts anew with the gateway",
+    });
+  }
+  if (gateway.dumpsCore) {
+    findings.push({
+      code: "gateway_dumps_core",
+      about,
+      message: "Should it crash, the system writes its memory to a file, the master key with it.",
+      fix: "set its limit to 0 and start it again (systemd: LimitCORE=0; a shell: ulimit -c 0)",
     });
   }
   for (const { peer, mend } of untrustedForwarders) {

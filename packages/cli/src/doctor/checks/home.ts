@@ -2,7 +2,8 @@ import { accessSync, constants } from "node:fs";
 import { dirname } from "node:path";
 import type { HomeExamination } from "@aigw/core";
 import { AigwError } from "@aigw/core/errors";
-import { type Finding, quoted } from "../finding.ts";
+import { shellQuoted } from "../../output/shell-quoted.ts";
+import type { Finding } from "../finding.ts";
 
 const about = "home";
 
@@ -30,7 +31,7 @@ export const checkHome = (
         code: "home_read_only",
         about,
         message: `${path} cannot be written by this user.`,
-        fix: `run aigw as the user it belongs to, or: chown -R "$(id -un)" ${quoted(dirname(database))}`,
+        fix: `run aigw as the user it belongs to, or: chown -R "$(id -un)" ${shellQuoted(dirname(database))}`,
       });
     }
   }
@@ -44,7 +45,7 @@ export const checkHome = (
 /** The core's message ends with the command. */
 const looseFinding = (message: string, path: unknown): Finding => {
   const [said = message, fix] = message.split(" Run: ");
-  const command = fix ?? `chmod go= ${quoted(String(path))}`;
+  const command = fix ?? `chmod go= ${shellQuoted(String(path))}`;
   return { code: "home_loose", about, message: said, fix: command };
 };
 

@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
 import type { HomeExamination } from "@aigw/core";
-import { INSTANCE_GONE_MS } from "@aigw/core/acts";
+import { whoRuns } from "../../who-runs.ts";
 import type { Finding } from "../finding.ts";
 
 export interface Address {
@@ -45,8 +45,8 @@ export const judgePort = ({ host, port }: Address, problem: string | undefined, 
 };
 
 const gatewayPorts = async (store: HomeExamination["store"]): Promise<readonly number[]> => {
-  const seen = (await store?.traffic.instances(INSTANCE_GONE_MS)) ?? [];
-  const ports = seen.map(({ address }) => {
+  const { gateways } = store === undefined ? { gateways: [] } : await whoRuns(store.traffic);
+  const ports = gateways.map(({ address }) => {
     const { port, protocol } = new URL(address);
     return Number(port || (protocol === "https:" ? 443 : 80));
   });

@@ -1,19 +1,24 @@
-import type { HomeExamination, Service } from "@aigw/core";
+import type { Clock, HomeExamination, Service } from "@aigw/core";
 import { FAULTS, type FaultKind } from "@aigw/core/services";
 import type { ProbeResult } from "@aigw/runtime/probe";
 import type { Finding, FindingCode } from "../finding.ts";
+import { serviceUse, withUse } from "./calls.ts";
 
 const TIMEOUT_MS = 3_000;
 
-/** A HEAD request to each upstream, without its API key: any answer will do. */
-export const checkServices = async ({ store }: HomeExamination): Promise<readonly Finding[]> => {
+/** A HEAD request to each upstream, without its API key: any answer will do. And how calls fared lately. */
+export const checkServices = async ({ store }: HomeExamination, clock: Clock): Promise<readonly Finding[]> => {
   if (store === undefined) return [];
   const services = await store.control.services();
   if (services.length === 0) {
     const fix = "aigw service add <name> <url>";
     return [{ code: "service_none", about: "service", message: "There is no service to call.", fix }];
   }
-  return Promise.all(services.map(lookAtService));
+  const uses = await serviceUse(store.traffic, clock);
+  const found = services.map(async (service) =>
+    withUse(await lookAtService(service), service.name, uses.get(service.name)),
+  );
+  return (await Promise.all(found)).flat();
 };
 
 /** One request to one upstream, of 3 s at most. Never throws. */

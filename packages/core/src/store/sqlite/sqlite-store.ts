@@ -3,6 +3,7 @@ import type { BackupFacts, BackupOptions, StoreInspection } from "../maintenance
 import type { OpenedStore } from "../open-store.ts";
 import { SqliteControl } from "./control.ts";
 import type { Database } from "./database.ts";
+import { presencePathOf } from "./presence/presence.ts";
 import { SqliteTraffic } from "./traffic.ts";
 import { usagePathOf } from "./usage-path.ts";
 
@@ -30,7 +31,12 @@ export class SqliteStore implements OpenedStore {
     this.control = SqliteControl.open(path, options.busyTimeoutMs);
     this.#db = this.control.database;
     this.keyCheck = this.control.keyCheck;
-    this.traffic = new SqliteTraffic({ ...options, path: usagePathOf(path), control: this.control });
+    this.traffic = new SqliteTraffic({
+      ...options,
+      path: usagePathOf(path),
+      presencePath: presencePathOf(path),
+      control: this.control,
+    });
   }
 
   /** Reads both files entirely. @returns what is wrong with them, a line each; empty when they are sound */

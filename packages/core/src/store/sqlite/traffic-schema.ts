@@ -61,5 +61,6 @@ export const TRAFFIC_SCHEMA: Schema = {
      ${fillTotals()}`,
     `ALTER TABLE usage ADD COLUMN reason TEXT;
      ALTER TABLE usage ADD COLUMN count INTEGER NOT NULL DEFAULT 1;`,
+    "-- Instances report beside the database from here on: an older command, which would see none, is to refuse.",
   ],
 };

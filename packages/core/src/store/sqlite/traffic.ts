@@ -18,9 +18,10 @@ import type { SqliteControl } from "./control.ts";
 import { createDatabaseFile } from "./create-database-file.ts";
 import { Database } from "./database.ts";
 import { assertRoomForUsage } from "./files/disk-space.ts";
-import { deleteInstance, readInstances, writeInstance } from "./instance-table.ts";
+import { readInstances } from "./instance-table.ts";
 import { pruneWindows, readWindow, writeWindow } from "./permit-table.ts";
-import { agreeOnSteadyOffset, noteSteadyCopy, readBootId, readSteadyCopy } from "./steady-time.ts";
+import { Presence } from "./presence/presence.ts";
+import { agreeOnSteadyOffset, noteSteadyCopy, noteSteadyTime, readBootId, readSteadyCopy } from "./steady-time.ts";
 import { readLiveTokens, recordTokenIssues } from "./token-issues.ts";
 import { TRAFFIC_SCHEMA } from "./traffic-schema.ts";
 import { readLastUsage } from "./usage-last.ts";
@@ -32,6 +33,8 @@ import { reportUsage } from "./usage-tally.ts";
 
 export interface TrafficOptions {
   readonly path: string;
+  /** The folder in which running gateways say so. */
+  readonly presencePath: string;
   readonly clock: Clock;
   readonly busyTimeoutMs: number;
   /** Keeps a copy of the time that was agreed on, and a reserve of disk space. */
@@ -47,25 +50,29 @@ interface Opened {
 
 /** How often the file is looked at (has it been moved or deleted?), and how long a failed opening is not repeated. */
 const LOOK_AGAIN_MS = 250;
+/** How often a gateway that reports bears witness of the time, and sees to the reserve of disk space. */
+const UPKEEP_MS = 10_000;
 
-/** How often a gateway sees to it that the reserve of disk space is there. */
-const KEEP_RESERVE_MS = 10_000;
-
-/** Usage, permits and instances in `aigw.usage.db`, which is opened on first use, and created when it is not there. */
+/**
+ * Usage and permits in `aigw.usage.db`, which is opened on first use, and created when it is not there; instances
+ * beside it, so that they need no database to report.
+ */
 export class SqliteTraffic implements TrafficStore {
   readonly #options: TrafficOptions;
   readonly #bootId: string;
+  readonly #presence: Presence;
+  #upkeepDueAt = Number.NEGATIVE_INFINITY;
   #opened: Opened | undefined;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #failedAt = Number.NEGATIVE_INFINITY;
   #offset: number | undefined;
   #copiedOffset: number | undefined;
-  #reserveDueAt = Number.NEGATIVE_INFINITY;
   #closed = false;
 
   constructor(options: TrafficOptions) {
     this.#options = options;
     this.#bootId = options.bootId ?? readBootId();
+    this.#presence = new Presence(options.presencePath, options.clock, this.#bootId);
   }
 
   recordUsage(events: readonly UsageEvent[]): void {
@@ -94,8 +101,11 @@ export class SqliteTraffic implements TrafficStore {
     return reportUsage(this.#open().db, query);
   }
 
-  lastUsage(clients: readonly string[]): ReadonlyMap<string, number> {
-    return readLastUsage(this.#open().db, clients);
+  lastUsage(
+    clients: readonly string[],
+    { letIn }: { readonly letIn: boolean } = { letIn: false },
+  ): ReadonlyMap<string, number> {
+    return readLastUsage(this.#open().db, clients, letIn);
   }
 
   foldUsage(limit: number): UsageSlice {
@@ -138,13 +148,6 @@ export class SqliteTraffic implements TrafficStore {
     }
   }
 
-  #keepReserve(): void {
-    const now = this.#options.clock.monotonic();
-    if (now < this.#reserveDueAt) return;
-    this.#reserveDueAt = now + KEEP_RESERVE_MS;
-    this.#options.control.keepReserve();
-  }
-
   /** By gateways, which wait for no lock for long; commands that only read are to write nothing. */
   #noteCopy(): void {
     if (this.#offset === undefined || this.#copiedOffset === this.#offset) return;
@@ -170,18 +173,33 @@ export class SqliteTraffic implements TrafficStore {
   }
 
   reportInstance(instance: Instance): void {
-    const { db } = this.#open();
-    writeInstance(db, instance, this.steadyNow());
-    this.#noteCopy();
-    this.#keepReserve();
+    this.#presence.report(instance);
+    const now = this.#options.clock.monotonic();
+    if (now < this.#upkeepDueAt) return;
+    this.#upkeepDueAt = now + UPKEEP_MS;
+    this.#noteTime();
+    this.#options.control.keepReserve();
   }
 
   retireInstance(id: string): void {
-    deleteInstance(this.#open().db, id, this.steadyNow());
+    this.#presence.retire(id);
+    this.#noteTime();
   }
 
   instances(withinMs: number): readonly SeenInstance[] {
-    return readInstances(this.#open().db, withinMs, this.steadyNow());
+    const older = existsSync(this.#options.path) ? readInstances(this.#open().db, withinMs, this.steadyNow()) : [];
+    return [...this.#presence.read(withinMs), ...older];
+  }
+
+  /** That a database is locked, damaged or away is no fault of whoever reports. */
+  #noteTime(): void {
+    try {
+      const { db } = this.#open();
+      this.#noteCopy();
+      noteSteadyTime(db, this.steadyNow());
+    } catch (error) {
+      if (!isStoreFault(error)) throw error;
+    }
   }
 
   /** Opens the file if it has not been used yet. @returns what is wrong with it; reads all of it */
@@ -196,6 +214,7 @@ export class SqliteTraffic implements TrafficStore {
 
   close(): void {
     this.#closed = true;
+    this.#presence.close();
     this.#opened?.db.close();
   }
 

@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { READING_TURNS, type TurnReader } from "../reading-turns.ts";
 import type { Connector } from "./connector.ts";
 import type { UpstreamSocket } from "./opening.ts";
 import { ResponseParser, type ResponseSink } from "./response-parser.ts";
@@ -29,7 +30,7 @@ export interface ConnectionOwner {
 const ONE_WRITE = 8 * 1024;
 
 /** One connection to an upstream, for one exchange at a time. */
-export class Connection {
+export class Connection implements TurnReader {
   /** A byte of a response to the present request was read. */
   sawBytes = false;
   /** Set by the pool while the connection is idle: since and until when, by its clock. */
@@ -46,6 +47,8 @@ export class Connection {
   #sent = true;
   #closed = false;
   #paused = false;
+  /** Others read first. */
+  #waits = false;
 
   constructor(connector: Connector, owner: ConnectionOwner) {
     this.#owner = owner;
@@ -138,7 +141,12 @@ export class Connection {
 
   resume(): void {
     this.#paused = false;
-    this.#socket.resume();
+    if (!this.#waits) this.#socket.resume();
+  }
+
+  readOn(): void {
+    this.#waits = false;
+    if (!this.#paused && !this.#closed) this.#socket.resume();
   }
 
   /** Closes the socket at once, also one that is still being opened. Its handler hears nothing more. */
@@ -175,8 +183,12 @@ export class Connection {
     } else if (!valid) {
       if (this.sawLeftovers) this.#owner.sawSurplus(this, bytes);
       this.#fail(new UpstreamError("UPSTREAM_INVALID", this.#parser.fault));
-    } else handler.onReadEnd();
-    return !this.#paused && !this.#closed;
+    } else {
+      handler.onReadEnd();
+      // Also of one that is paused: a client's socket that takes all at once resumes it before the next read.
+      if (!this.#closed) this.#waits = !READING_TURNS.mayReadOn(this, bytes.length);
+    }
+    return !this.#paused && !this.#waits && !this.#closed;
   }
 
   #complete(handler: ResponseHandler, clean: boolean): void {

@@ -1,0 +1,156 @@
+import type { Client, Service, UsageEvent } from "@aigw/core";
+import { limitOf, mayCall, standingOf } from "@aigw/core/clients";
+import { faultWords } from "@aigw/core/services";
+import { type Outcome, tokenEndWords, triedClient } from "@aigw/core/usage";
+import { humanBytes, humanMs } from "../output/figures.ts";
+import type { Finding, Severity } from "./finding.ts";
+import { moreTime } from "./words.ts";
+
+/** Closed and stable: `request_` and the outcome, or for `denied` what was refused. */
+export type RequestFindingCode =
+  | `request_${Exclude<Outcome, "denied">}`
+  | "request_token_refused"
+  | "request_not_allowed"
+  | "request_unknown_service"
+  | "request_no_room";
+
+export type RequestFinding = Finding<RequestFindingCode>;
+
+/** The request, and who is there now. */
+export interface RequestFacts {
+  readonly event: UsageEvent;
+  /** Undefined when it was removed since. */
+  readonly client: Client | undefined;
+  readonly services: readonly Pick<Service, "name" | "timeoutMs">[];
+  readonly now: number;
+}
+
+export const explainRequest = (facts: RequestFacts): RequestFinding => {
+  const { event } = facts;
+  const { status, outcome } = event;
+  const took = humanMs(event.latencyMs);
+  // One of a later version has no words here.
+  const words = faultWords(event.reason ?? "");
+  const because = words === undefined ? "" : `: ${words.what}`;
+  const remedy = words === undefined ? "" : ` ${words.remedy}`;
+  const known = facts.services.find(({ name }) => name === event.service);
+  // A command about a service that was removed since would be refused.
+  const service = known === undefined ? `${event.service} (removed since)` : event.service;
+  const finding = (severity: Severity, message: string, command?: string): RequestFinding => ({
+    code: outcome === "denied" ? "request_token_refused" : `request_${outcome}`,
+    severity,
+    message,
+    ...(command !== undefined && { command }),
+  });
+  const show = known === undefined ? undefined : `aigw service show ${known.name}`;
+  switch (outcome) {
+    case "ok": {
+      const own = status >= 400 ? " The status is the service's own, not the gateway's." : "";
+      return finding("fine", `${service} answered ${status} in ${took}, and the client got all of it.${own}`);
+    }
+    case "denied":
+      return denied(facts);
+    case "limited":
+      return limited(facts);
+    case "upstream_error":
+      return finding(
+        "blocked",
+        event.upstreamMs === undefined
+          ? `The gateway got no answer from ${service} and sent ${status}${because}.${remedy}`
+          : `${service} itself answered ${status} after ${humanMs(event.upstreamMs)}; the gateway passed it on. Its own log knows why.`,
+        show,
+      );
+    case "timeout": {
+      const isSlow = event.reason === undefined || event.reason === "answer_timeout";
+      return finding(
+        "blocked",
+        `${service} did not answer in time; the gateway gave up after ${took} with ${status}${because}.${remedy}`,
+        (isSlow && known !== undefined ? moreTime(known.name, known.timeoutMs) : undefined) ?? show,
+      );
+    }
+    case "aborted":
+      return finding("warning", aborted(event, service, took));
+    case "incomplete": {
+      const what =
+        words === undefined
+          ? "broke off or fell silent in the middle of its answer, or the gateway was stopped"
+          : `did not finish its answer: ${words.what}`;
+      return finding(
+        "blocked",
+        `${service} ${what}. After ${took} the client had ${humanBytes(event.bytesOut)} and got a broken transfer.${remedy}`,
+        show,
+      );
+    }
+    case "revoked":
+      return finding(
+        "blocked",
+        `The transfer was cut after ${took}, because ${event.client}'s right to it ended while it was under way: access, password, signing secret, or the service itself.`,
+        "aigw audit list",
+      );
+  }
+};
+
+/** Who may be asked about it: a client that is there. */
+const whyClient = ({ client }: RequestFacts): { readonly command?: string } =>
+  client === undefined ? {} : { command: `aigw why ${client.name}` };
+
+/** By the client, in one way or another. */
+const aborted = ({ status, upstreamMs, bytesIn, bytesOut }: UsageEvent, service: string, took: string): string => {
+  // The gateway's own, and not one that the service sent.
+  if (status === 408 && upstreamMs === undefined) {
+    return `The client stopped sending in the middle of its request: after ${took} and ${humanBytes(bytesIn)} the gateway gave up with 408. ${service} was waiting for the rest.`;
+  }
+  if (status === 0) return `The client left after ${took}, before anything was sent to it. Often a timeout of its own.`;
+  return `The client left, or stopped reading or sending, and the transfer ended after ${took} with ${humanBytes(bytesOut)} sent to it. Often a timeout of its own, or a client that hangs.`;
+};
+
+const limited = (facts: RequestFacts): RequestFinding => {
+  const { event, client } = facts;
+  // The record does not say which limit it was; it may have been changed since.
+  const today = client === undefined ? "" : ` Today it is ${limitOf(client)} in 60 s.`;
+  const message = `${event.client} was over its limit of that moment: the gateway answered ${event.status} and called no service. It cost no permit.${today}`;
+  return { code: "request_limited", severity: "warning", message, ...whyClient(facts) };
+};
+
+const denied = (facts: RequestFacts): RequestFinding => {
+  const { event, client, services } = facts;
+  const { service, status, reason } = event;
+  const words = faultWords(reason ?? "");
+  if (words !== undefined) {
+    const message = `The gateway refused it with ${status} and did not call ${service}: ${words.what}. ${words.remedy}`;
+    return { code: "request_no_room", severity: "blocked", message, command: "aigw doctor" };
+  }
+  if (status === 403) return notAllowed(facts);
+  if (status === 404) {
+    const isThere = services.some(
+      ({ name }) => event.path === `/api/${name}` || event.path.startsWith(`/api/${name}/`),
+    );
+    const message = `There was no service of the name that ${event.path} asks for${isThere ? "; there is one now" : ""}.`;
+    return { code: "request_unknown_service", severity: "blocked", message, command: "aigw service list" };
+  }
+  const end = tokenEndWords(reason);
+  const why = end === undefined ? "run out, rotated out, or from before a new password or a revocation" : end.what;
+  const message = `The token was genuine, but not good ${end === undefined ? `any more: ${why}` : `at that moment: ${why}`}.${standingNow(facts)}`;
+  const command = client === undefined ? "aigw client list" : `aigw why ${client.name}`;
+  return { code: "request_token_refused", severity: "blocked", message, command };
+};
+
+const standingNow = ({ event, client, now }: RequestFacts): string => {
+  const name = triedClient(event.client) ?? event.client;
+  return ` ${name} ${client === undefined ? "has been removed since" : `is ${standingOf(client, now)} now`}.`;
+};
+
+const notAllowed = ({ event, client, services }: RequestFacts): RequestFinding => {
+  const { service } = event;
+  const isThere = services.some(({ name }) => name === service);
+  const mayNow = client !== undefined && isThere && mayCall(client, service);
+  const message = `${event.client} was not allowed to call ${service}${mayNow ? "; now it is" : isThere ? "" : ", which was removed since"}.`;
+  const allowed = client?.services?.filter((name) => services.some((known) => known.name === name)) ?? [];
+  const command = `aigw client set ${client?.name} --services ${[...allowed, service].join(",")}`;
+  return {
+    code: "request_not_allowed",
+    severity: "blocked",
+    message,
+    ...(client !== undefined && isThere && !mayNow && { command }),
+  };
+};

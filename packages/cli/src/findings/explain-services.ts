@@ -1,0 +1,157 @@
+import type { ClientFacts, ServiceStatus } from "@aigw/core";
+import { mayCall, standingOf } from "@aigw/core/clients";
+import { FAULTS } from "@aigw/core/services";
+import type { ClientFinding } from "./explain-client.ts";
+import { listed, moreTime, plural, reasonsOf, times, total } from "./words.ts";
+
+/** What the services have to do with it: there is none, not this one, or it fails. */
+export const explainServices = (facts: ClientFacts): readonly ClientFinding[] => {
+  if (facts.services.length === 0) {
+    const message = "There is no service behind the gateway yet: every call gets 404.";
+    return [{ code: "no_service", severity: "blocked", message, command: "aigw service add <name> <url>" }];
+  }
+  return [
+    ...allowed(facts),
+    ...unknown(facts),
+    ...noRoom(facts),
+    ...failing(facts),
+    ...rejecting(facts),
+    ...leaving(facts),
+  ];
+};
+
+/** Which services it may call, and called without. One command at most: two would undo each other. */
+const allowed = ({ client, services, refused }: ClientFacts): readonly ClientFinding[] => {
+  const { name } = client;
+  if (client.services === undefined) return [];
+  const known = services.map((service) => service.name);
+  const missing = client.services.filter((service) => !known.includes(service));
+  const left = client.services.filter((service) => known.includes(service));
+  const forbidden = refused.filter(
+    ({ status, service }) => status === 403 && known.includes(service) && !mayCall(client, service),
+  );
+  const wanted = [...new Set(forbidden.map(({ service }) => service))].sort();
+  const found: ClientFinding[] = [];
+  if (missing.length > 0 || left.length === 0) {
+    const [first] = missing;
+    const message =
+      first === undefined
+        ? `${name} may call no service at all.`
+        : `${name} may call ${listed(missing)}, which ${missing.length === 1 ? "does" : "do"} not exist${left.length === 0 ? ", and nothing else" : ""}.`;
+    const command = first === undefined ? `aigw client set ${name} --services all` : `aigw service add ${first} <url>`;
+    const severity = left.length === 0 ? "blocked" : "warning";
+    found.push({ code: "service_missing", severity, message, ...(wanted.length === 0 && { command }) });
+  }
+  if (wanted.length > 0) {
+    const counts = wanted.map((service) => {
+      const calls = forbidden.reduce((sum, group) => sum + (group.service === service ? group.calls : 0), 0);
+      return `${plural(calls, "call")} to ${service}`;
+    });
+    found.push({
+      code: "service_not_allowed",
+      severity: "warning",
+      message: `${listed(counts)} in the last 15 minutes got 403: ${name} is not allowed to call ${wanted.length === 1 ? "it" : "them"}.`,
+      command: `aigw client set ${name} --services ${[...left, ...wanted].join(",")}`,
+    });
+  }
+  return found;
+};
+
+const unknown = ({ client, services, refused }: ClientFacts): readonly ClientFinding[] => {
+  const groups = refused.filter(({ status }) => status === 404);
+  // One that was added meanwhile is found by the next call.
+  const lost = groups.filter(({ service }) => !services.some(({ name }) => name === service));
+  if (lost.length === 0) return [];
+  const calls = lost.reduce((sum, group) => sum + group.calls, 0);
+  const latest = lost.toSorted((one, other) => other.lastAt - one.lastAt)[0];
+  const message = `${plural(calls, "call")} in the last 15 minutes got 404, the latest for ${latest?.path}: there was no service of the name in the path. Services are: ${listed(services.map(({ name }) => name))}.`;
+  const command = `aigw usage tail --client ${client.name} --status 404`;
+  return [{ code: "service_unknown", severity: "warning", message, command }];
+};
+
+/** The gateway's own 503; a service's is no refusal. */
+const noRoom = ({ refused }: ClientFacts): readonly ClientFinding[] => {
+  const groups = refused.filter(({ status }) => status === 503);
+  const calls = groups.reduce((sum, group) => sum + group.calls, 0);
+  if (calls === 0) return [];
+  const message = `The gateway itself had no room for ${plural(calls, "call")} in the last 15 minutes and refused ${calls === 1 ? "it" : "them"} with 503. ${FAULTS.out_of_files.remedy}`;
+  return [{ code: "gateway_no_room", severity: "warning", message, command: "aigw doctor" }];
+};
+
+/** How the client's own calls fared, and everybody's of the last minute: what is broken now may be new to it. */
+const failing = (facts: ClientFacts): readonly ClientFinding[] => {
+  const { client, recent, recentFaults, lastMinute, lastFaults } = facts;
+  // Its own first: a service that it does not call fails others.
+  const names = new Set([...recent, ...lastMinute].filter(({ tally }) => tally.errors > 0).map((row) => row.service));
+  return [...names].flatMap((service): readonly ClientFinding[] => {
+    const known = facts.services.find(({ name }) => name === service);
+    // A service that is gone, or that it may not call (any more), stands in nobody's way.
+    if (known === undefined || !mayCall(client, service)) return [];
+    const own = recent.filter((row) => row.service === service);
+    const all = lastMinute.filter((row) => row.service === service);
+    const isOwn = total(own, "errors") > 0;
+    if (!isOwn && standingOf(client, facts.now) !== "active") return [];
+    const rows = isOwn ? own : all;
+    const [errors, calls] = [total(rows, "errors"), total(rows, "timed")];
+    const of = isOwn
+      ? `${client.name}'s ${plural(calls, "call")} in the last 15 minutes`
+      : `everybody's ${plural(calls, "call")} in the last minute`;
+    const now =
+      isOwn && total(all, "timed") > 0
+        ? ` In the last minute ${total(all, "errors")} of everybody's ${total(all, "timed")}.`
+        : "";
+    const latest = total(all, "timed") > 0 ? all : own;
+    const isDown = total(latest, "errors") === total(latest, "timed");
+    const statuses = rows
+      .filter(({ tally }) => tally.errors > 0)
+      .map(({ status, tally }) => `${statusText(status)} (${times(tally.errors)})`);
+    const faults = (isOwn ? recentFaults : lastFaults).filter((fault) => fault.service === service);
+    const late = faults.some(({ reason }) => reason === "answer_timeout") || (faults.length === 0 && rows.some(isLate));
+    return [
+      {
+        code: "service_failing",
+        severity: isOwn && isDown ? "blocked" : "warning",
+        message: `${service} failed ${errors} of ${of}: ${statuses.join(", ")}.${now}${reasonsOf(faults, errors)}`,
+        command: (late ? moreTime(service, known.timeoutMs) : undefined) ?? `aigw service show ${service}`,
+      },
+    ];
+  });
+};
+
+const isLate = ({ status, tally }: ServiceStatus): boolean => status === 504 && tally.errors > 0;
+
+const statusText = (status: number): string => (status === 0 ? "no status" : String(status));
+
+/** Answers by which a service says that its caller, which is the gateway, has no right or too much of it. */
+const REJECTS = new Set([401, 403, 407, 429]);
+
+/** The service's own 4xx, which the gateway passes on. */
+const rejecting = ({ client, recent, services }: ClientFacts): readonly ClientFinding[] =>
+  [...Map.groupBy(recent, ({ service }) => service)].flatMap(([service, rows]): readonly ClientFinding[] => {
+    if (!services.some(({ name }) => name === service)) return [];
+    const calls = total(rows, "timed");
+    const own = rows
+      .filter(({ status }) => status >= 400 && status < 500)
+      .map(({ status, tally }) => ({ status, calls: tally.timed - tally.errors - tally.aborted }))
+      .filter((row) => row.calls > 0);
+    const rejected = own.reduce((sum, row) => sum + row.calls, 0);
+    const isOdd = own.some(({ status }) => REJECTS.has(status)) || rejected === calls;
+    if (rejected === 0 || !isOdd) return [];
+    const statuses = own.map((row) => `${row.status} (${times(row.calls)})`).join(", ");
+    const hint = own.some(({ status }) => status === 401 || status === 403)
+      ? " If it wants a key of the gateway, give it one with --header-env."
+      : "";
+    const message = `${service} itself answered ${rejected} of ${client.name}'s ${plural(calls, "call")} in the last 15 minutes with ${statuses}, which the gateway passed on.${hint}`;
+    return [{ code: "service_rejects", severity: "warning", message, command: `aigw service show ${service}` }];
+  });
+
+/** Of its calls, and so many at least. */
+const LEAVING = { share: 0.5, calls: 3 };
+
+const leaving = ({ client, recent }: ClientFacts): readonly ClientFinding[] => {
+  const [aborted, calls] = [total(recent, "aborted"), total(recent, "timed")];
+  if (aborted < LEAVING.calls || aborted < calls * LEAVING.share) return [];
+  const message = `${client.name} itself broke off ${aborted} of its ${plural(calls, "call")} in the last 15 minutes: often a timeout of its own that is shorter than the service takes.`;
+  const command = `aigw usage tail --client ${client.name}`;
+  return [{ code: "client_leaves", severity: "warning", message, command }];
+};

@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import { RefusalPace } from "../src/routes/refusal-pace.ts";
+
+it("a refusal by itself waits for nothing, a flood gets a thousand a second, in order, and holds a bounded number", (t) => {
+  t.mock.timers.enable({ apis: ["setInterval"] });
+  const pace = new RefusalPace();
+  const answered: number[] = [];
+  const pass = (from: number, count: number): void => {
+    for (let n = from; n < from + count; n += 1) pace.pass(() => answered.push(n));
+  };
+  pass(0, 1);
+  assert.deepEqual(answered, [0]);
+  t.mock.timers.tick(100);
+  pass(1, 100);
+  assert.equal(answered.length, 1 + 10, "as many as a tick has");
+  t.mock.timers.tick(10);
+  assert.equal(answered.length, 1 + 20);
+  pass(101, 1);
+  assert.equal(answered.length, 1 + 20, "whoever comes later does not go before");
+  t.mock.timers.tick(90);
+  assert.deepEqual(
+    answered,
+    Array.from({ length: 102 }, (_, n) => n),
+  );
+  t.mock.timers.tick(100);
+  const before = answered.length;
+  pass(1_000, 5_000);
+  assert.equal(answered.length - before, 5_000 - 1_024, "the others are answered at once, the oldest first");
+  t.mock.timers.tick(1_100);
+  assert.equal(answered.length - before, 5_000);
+  assert.deepEqual(
+    answered.slice(before),
+    answered.slice(before).toSorted((a, b) => a - b),
+  );
+});

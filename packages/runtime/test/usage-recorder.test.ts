@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { initHome, openHome, type Store, systemClock } from "@aigw/core";
+import { anEvent, HostileStore } from "@aigw/core/testing";
+import { UsageRecorder } from "../src/metering/usage-recorder.ts";
+
+/** The promise: what a kill may cost. */
+const LOST_AT_MOST_MS = 200;
+/** The promise: what is held while the store takes nothing. */
+const HELD_AT_MOST = 10_000;
+
+describe("usage", () => {
+  let folder = "";
+  let store: Store;
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), "aigw-recorder-"));
+    const home = join(folder, "home");
+    await initHome({ home, at: Date.now(), actor: "test" });
+    ({ store } = await openHome({ home, clock: systemClock }));
+  });
+  after(async () => {
+    await store.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const recorderOn = (hostile: HostileStore): UsageRecorder =>
+    new UsageRecorder({ traffic: hostile.traffic, onFault: () => undefined, onRecovered: () => undefined });
+
+  it("is stored before a kill may cost it", async () => {
+    const hostile = new HostileStore(store);
+    const recorder = recorderOn(hostile);
+    recorder.start();
+    let quickest = Number.POSITIVE_INFINITY;
+    // The quickest of them, because a busy machine may keep this process from running for as long.
+    for (let round = 0; round < 8; round += 1) {
+      const [calls, start] = [hostile.calls("traffic.recordUsage"), performance.now()];
+      recorder.record(anEvent());
+      while (hostile.calls("traffic.recordUsage") === calls && performance.now() - start < 2_000) await delay(2);
+      quickest = Math.min(quickest, performance.now() - start);
+    }
+    assert.equal(await recorder.close(), 0);
+    assert.ok(quickest < LOST_AT_MOST_MS, `${quickest} ms`);
+  });
+
+  it("is held while the store takes none, up to a bound; what is beyond is counted", async () => {
+    const hostile = new HostileStore(store);
+    const recorder = recorderOn(hostile);
+    recorder.start();
+    const client = "while-away";
+    hostile.treat("traffic.recordUsage", { kind: "throws" });
+    for (let n = 0; n < HELD_AT_MOST + 500; n += 1) recorder.record(anEvent({ client }));
+    assert.deepEqual([recorder.held, recorder.dropped], [HELD_AT_MOST, 500]);
+    hostile.calm();
+    assert.equal(await recorder.close(), 500);
+    const { events } = await store.traffic.latestUsage({ client }, HELD_AT_MOST + 500);
+    assert.equal(events.length, HELD_AT_MOST);
+  });
+});
