@@ -10,6 +10,7 @@ import type { Callers } from "./peer/callers.ts";
 import { answerJson } from "./routes/answer.ts";
 import { dispatcher, type Handler } from "./routes/dispatch.ts";
 import { documentRoute, type PublicDocument } from "./routes/document-route.ts";
+import { frontRoute } from "./routes/front-route.ts";
 import { metricsRoute } from "./routes/metrics-route.ts";
 import { type GatewayProver, proofRoute } from "./routes/proof-route.ts";
 import { TokenRoute } from "./routes/token-route.ts";
@@ -22,7 +23,11 @@ export interface AppDeps {
   readonly apiGate: ApiGate;
   readonly preflightGate: PreflightGate;
   readonly prover: GatewayProver;
-  readonly docs: () => Promise<{ readonly guide: PublicDocument; readonly openApi: PublicDocument }>;
+  readonly docs: () => Promise<{
+    readonly guide: PublicDocument;
+    readonly openApi: PublicDocument;
+    readonly guidePath: string;
+  }>;
   readonly isReady: () => boolean | Promise<boolean>;
   readonly onLogin: (result: "ok" | TokenErrorCode) => void;
   /** A preflight was taken over, and who answers it. */
@@ -34,6 +39,7 @@ export interface AdminAppDeps extends Pick<AppDeps, "onError"> {
   readonly metrics: Metrics;
 }
 
+const NOTHING_HERE = "There is nothing at this address. Calls go to /api/<service>; see /guide.";
 const HEALTHY = '{"status":"ok"}';
 const READY = '{"status":"ready"}';
 const NOT_READY = '{"status":"not ready"}';
@@ -50,10 +56,11 @@ export const createApp = (deps: AppDeps): Handler => {
       "/auth/proof": proofRoute(prover),
       "/health": { methods: "GET, HEAD", handle: (request) => answerJson(request, 200, HEALTHY) },
       "/ready": { methods: "GET, HEAD", handle: ready },
+      "/": frontRoute(async () => (await docs()).guidePath, NOTHING_HERE),
       "/guide": documentRoute(async () => (await docs()).guide),
       "/openapi.json": documentRoute(async () => (await docs()).openApi),
     },
-    notFound: "There is nothing at this address. Calls go to /api/<service>; see /guide.",
+    notFound: NOTHING_HERE,
     onError,
   });
 
