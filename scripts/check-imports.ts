@@ -28,7 +28,7 @@ const KEEPERS: readonly (readonly [name: string, importer: RegExp])[] = [
   ["chalk", /^packages\/cli\/src\/output\//],
   ["cli-table3", /^packages\/cli\/src\/output\//],
   ["nodemailer", /^packages\/cli\/src\/mail\/nodemailer\.ts$/],
-  ["csv-parse", /^packages\/cli\/src\/commands\/onboard\/people\.ts$/],
+  ["csv-parse", /^packages\/cli\/src\/delivery\/people\.ts$/],
   ["commander", /^packages\/cli\/src\//],
   ["pino", /^packages\/runtime\/src\/log\.ts$/],
   ["prom-client", /^packages\/runtime\/src\/metrics\//],

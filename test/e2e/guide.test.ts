@@ -189,7 +189,9 @@ describe("aigw guide", () => {
       ]),
       {},
     );
-    const markdown = renderGuideMarkdown(createGuide(guideFacts(["ocr"], settings)));
+    const markdown = renderGuideMarkdown(
+      createGuide(guideFacts([{ name: "ocr", url: "http://127.0.0.1:9" }], settings)),
+    );
     assert.deepEqual(
       [...markdown.replace(/```.*?```/gs, "").matchAll(/^#+ (.*)$/gm)].map(([, title]) => title),
       page,

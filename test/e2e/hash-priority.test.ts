@@ -34,7 +34,7 @@ const setUp = async (t: TestContext): Promise<TestGateway> => {
   });
   const draft = { action: "client.set", subject: "slow", after: { ...client, passwordHash } } as const;
   const act = { at: deps.clock.now(), actor: "test" };
-  const { rev } = await store.control.append(await store.control.head(), draft, act);
+  const { rev } = await store.control.append(await store.control.head(), [draft], act);
   await until("the change to be applied", async () => (await store.traffic.instances(5_000))[0]?.appliedRev === rev);
   return gateway;
 };

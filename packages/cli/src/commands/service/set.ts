@@ -44,6 +44,9 @@ export const command = (ctx: Context): Command =>
       collect((value) => value),
     )
     .option("--no-cors-origins", "back to the setting cors-origins")
+    .option("--no-description", "tell clients nothing of the kind")
+    .option("--no-example", "show no example")
+    .option("--no-docs", "name no documentation of its own")
     .option("--no-wait", "do not wait for the gateways")
     .option("--no-check", "do not look whether the upstream at a new URL answers")
     .action(async (given: string | undefined, flags: Flags) => {
@@ -60,6 +63,9 @@ const patchOf = (flags: Flags): ServicePatch => ({
   ...(flags.url === undefined ? {} : { url: flags.url }),
   ...(flags.removeHeader === undefined ? {} : { removeHeaders: flags.removeHeader }),
   ...(flags.corsOrigins === false ? { corsOrigins: null } : {}),
+  ...(flags.description === false ? { description: null } : {}),
+  ...(flags.example === false ? { example: null } : {}),
+  ...(flags.docs === false ? { docsUrl: null } : {}),
 });
 
 export const run = async ({ name, patch, wait, check }: SetOptions, ctx: Context): Promise<void> => {
