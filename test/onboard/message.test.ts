@@ -201,7 +201,7 @@ Login john / ${password}
   test("what is wrong with it is said before anything is changed", async (t) => {
     const home = await setUp(t);
     await aigw(home, ["client", "add", "mary-jones"]);
-    await aigw(home, ["service", "add", "chat", "http://10.1.1.1", "--header-env", "X-Api-Key=KEY"], {
+    await aigw(home, ["service", "add", "chat", "http://10.1.1.1", "--no-check", "--header-env", "X-Api-Key=KEY"], {
       env: { KEY: "upstream-key-77" },
     });
     const { store } = await opened(t, home);

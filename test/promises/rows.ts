@@ -16,6 +16,7 @@ import { mutated } from "./rows/mutated.ts";
 import { neighbours } from "./rows/neighbours.ts";
 import { nonReadersRow } from "./rows/non-readers.ts";
 import { receipts } from "./rows/receipts.ts";
+import { secrets } from "./rows/secrets.ts";
 import { slowClients } from "./rows/slow-clients.ts";
 import { supplyChain } from "./rows/supply-chain.ts";
 import { upstreamFaults } from "./rows/upstream-faults.ts";
@@ -46,5 +47,6 @@ export const ROWS: readonly Row[] = [
   slowClients,
   nonReadersRow,
   withoutARight,
+  secrets,
   supplyChain,
 ];

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { type Client, openHeaders, verifyPassword } from "@aigw/core";
 import { aigw, type Finished, spawnAigw } from "./aigw.ts";
 import { allChanges, assertSound, type Opened, withHome } from "./prepared-home.ts";
@@ -52,6 +53,8 @@ export const killed = async (home: string, args: readonly string[], ms: number):
 export interface Attempt {
   readonly args: (serial: string) => readonly string[];
   readonly actions: readonly string[];
+  /** What it appends instead when it fails on the way and takes back what it has begun. */
+  readonly undone?: readonly string[];
   readonly after: (opened: Opened, serial: string, stdout: string) => Promise<void>;
 }
 
@@ -106,6 +109,7 @@ export const ATTEMPTS: readonly Attempt[] = [
   {
     args: () => ["secret", "rotate", "--grace", "60m", "--yes"],
     actions: ["secret.publish", "secret.activate"],
+    undone: ["secret.publish", "secret.withdraw"],
     after: rotated,
   },
 ];
@@ -121,7 +125,7 @@ export const killOnce = (home: string, attempt: Attempt, serial: string, ms: num
  */
 export const reachedBy = async (
   home: string,
-  { args, actions, after }: Attempt,
+  { args, actions, undone, after }: Attempt,
   serial: string,
   run: (args: readonly string[]) => Promise<Finished>,
   codes: readonly number[] = [5],
@@ -133,6 +137,7 @@ export const reachedBy = async (
     const changes = await allChanges(opened.store);
     assert.deepEqual(changes.slice(0, before.length), before, "what was there stays");
     const added = changes.slice(before.length).map(({ action }) => action);
+    if (code !== 0 && undone !== undefined && isDeepStrictEqual(added, undone)) return "before";
     assert.deepEqual(added, actions.slice(0, added.length), args(serial).join(" "));
     if (code === 0 && stdout.includes('"changed":false')) return "after";
     if (code === 0) assert.equal(added.length, actions.length, "acknowledged, but not there");

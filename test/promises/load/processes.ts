@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { within } from "../../support/until.ts";
 import type { Run } from "../row.ts";
 import type { Answered, Guesses } from "./guesser.ts";
+import { startPeer } from "./peer.ts";
 
 /** Runs a program to its end. @returns what it printed */
 const output = (run: Run, program: string, args: readonly string[], patienceMs: number): Promise<string> => {
@@ -51,10 +52,6 @@ export interface Bare {
 
 /** `bare-server.ts` as a process. */
 export const startBareServer = async (run: Run): Promise<Bare> => {
-  const child = spawn(process.execPath, [join(import.meta.dirname, "bare-server.ts")], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  run.after(() => child.kill("SIGKILL"));
-  const port = await within("the bare server", new Promise((ready) => child.stdout.once("data", ready)), 15_000);
-  return { url: `http://127.0.0.1:${String(port).trim()}`, pid: child.pid ?? 0 };
+  const { url, child } = await startPeer(run, "bare-server.ts");
+  return { url, pid: child.pid ?? 0 };
 };

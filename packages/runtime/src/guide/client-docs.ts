@@ -44,6 +44,11 @@ export class ClientDocs {
     return this.#openApi;
   }
 
+  /** The guide's path as clients see it: a proxy in front may have given the gateway a folder. */
+  get guidePath(): string {
+    return `${new URL(this.#facts().publicUrl).pathname.replace(/\/$/, "")}/guide`;
+  }
+
   /** Whatever changed, be it a client: making a page again costs less than knowing what it depends on. */
   #forgetOld(): void {
     const { rev } = this.#options.follower;
