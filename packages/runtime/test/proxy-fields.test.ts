@@ -78,6 +78,16 @@ describe("the request that the upstream gets", () => {
     ]);
   });
 
+  test("our own names do not get through either when Connection does not name them", async (t) => {
+    const upstream = await scriptedUpstream(t, answering(OK));
+    const gw = await gateway(t, upstream.origin);
+    const own = ["X-Client-ID", "X-Request-ID", "X-Forwarded-For", "X-Forwarded-Prefix", "X-Real-IP", "Forwarded"];
+    const sent = own.map((name) => `${name}: evil`).join("\r\n");
+    await exchange(t, gw.port, `GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${sent}\r\n\r\n`);
+    const peer = await upstream.connections.next("a connection");
+    assert.doesNotMatch(peer.received, /evil/);
+  });
+
   test("everything else goes through byte for byte, in order, duplicates kept", async (t) => {
     const upstream = await scriptedUpstream(t, answering(OK));
     const gw = await gateway(t, upstream.origin);
