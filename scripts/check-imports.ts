@@ -28,7 +28,7 @@ const KEEPERS: readonly (readonly [name: string, importer: RegExp])[] = [
   ["chalk", /^packages\/cli\/src\/output\//],
   ["cli-table3", /^packages\/cli\/src\/output\//],
   ["nodemailer", /^packages\/cli\/src\/mail\/nodemailer\.ts$/],
-  ["csv-parse", /^packages\/cli\/src\/commands\/onboard\/people\.ts$/],
+  ["csv-parse", /^packages\/cli\/src\/delivery\/people\.ts$/],
   ["commander", /^packages\/cli\/src\//],
   ["pino", /^packages\/runtime\/src\/log\.ts$/],
   ["prom-client", /^packages\/runtime\/src\/metrics\//],
@@ -57,7 +57,7 @@ const checkOne = (entry: Import): void => {
   }
   if (to.startsWith("packages/") && packageOf(to) !== packageOf(from))
     complain(entry, "go through the package's exports");
-  if (packageOf(from) === "core" && /^(@aigw\/|node:(http|https|net|tls|readline|child_process)$)/.test(to)) {
+  if (packageOf(from) === "core" && /^(@aigw\/|node:(http|https|net|tls|readline|child_process)$|hono)/.test(to)) {
     complain(entry, "core knows no HTTP, no terminal and no other package");
   }
   if (to === "@aigw/core" && /^(cli|runtime)$/.test(packageOf(from)) && !entry.typeOnly) {
@@ -65,11 +65,10 @@ const checkOne = (entry: Import): void => {
   }
   if (packageOf(from) === "runtime" && to === "@aigw/cli")
     complain(entry, "the runtime does not know the command line");
-  if (
-    /^packages\/runtime\/src\/proxy\//.test(from) &&
-    /^packages\/runtime\/src\/(gate|follow|login|metering|routes)\//.test(to)
-  ) {
-    complain(entry, "proxy/ is below the gate");
+  if (/^packages\/runtime\/src\/proxy\//.test(from)) {
+    if (/hono/.test(to)) complain(entry, "proxy/ knows no Hono");
+    if (/^packages\/runtime\/src\/(gate|follow|login|metering|routes)\//.test(to))
+      complain(entry, "proxy/ is below the gate");
   }
   const noun = /^packages\/cli\/src\/commands\/([a-z]+)\//;
   const [fromNoun, toNoun] = [noun.exec(from)?.[1], noun.exec(to)?.[1]];

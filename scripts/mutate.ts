@@ -68,6 +68,8 @@ const runTests = (copy: string, tests: readonly string[]): { failed: boolean; ou
     cwd: copy,
     encoding: "utf8",
     maxBuffer: 1 << 26,
+    // A test that only hangs has noticed as well.
+    timeout: 300_000,
   });
   return { failed: status !== 0, output: `${stdout}${stderr}` };
 };

@@ -197,7 +197,7 @@ test("a killed restoration leaves a home that nobody uses, and the same command 
     assert.equal(facts.usageEvents, 25_000);
     await withHome(target, async ({ store }) => {
       assert.deepEqual(await store.integrityCheck(), []);
-      assert.equal((await store.control.latestChanges({ limit: 1 }))[0]?.action, "secret.restore");
+      assert.equal((await store.control.latestChanges({ limit: 1 }))[0]?.effects[0]?.action, "secret.restore");
     });
     assert.equal(existsSync(join(target, ".restore-pending")), false);
   }

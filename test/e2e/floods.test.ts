@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { pbkdf2 } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
+import { getPriority } from "node:os";
 import { describe, it, type TestContext } from "node:test";
 import { startTestGateway } from "../support/gateway.ts";
 import { type Answer, bearer, send, startEcho } from "../support/http.ts";
+import { until } from "../support/until.ts";
 
 /** Opens a connection from a loopback address, sends a guess and leaves it at that. */
 const guessFrom = (t: TestContext, url: string, localAddress: string, username: string): Promise<Socket> =>
@@ -89,5 +92,19 @@ describe("refusals", () => {
     assert.deepEqual([status, ended], [401, 0]);
     await Promise.all(work);
     assert.equal(echo.seen.length, 0);
+  });
+});
+
+describe("the threads that hash passwords", () => {
+  it("stand back behind the one that serves calls", { skip: process.platform !== "linux" }, async (t) => {
+    await startTestGateway(t);
+    const threads = readdirSync("/proc/self/task");
+    const read = (thread: string, file: string): string => readFileSync(`/proc/self/task/${thread}/${file}`, "utf8");
+    const pool = threads.filter((thread) => read(thread, "comm").trim() === "libuv-worker");
+    const priorityOf = (thread: string): number => getPriority(Number(thread));
+    const own = priorityOf(String(process.pid));
+    assert.ok(pool.length > 0);
+    await until("them to stand back", () => pool.every((thread) => priorityOf(thread) === 10));
+    assert.ok(own < 10, `this thread has ${own}`);
   });
 });

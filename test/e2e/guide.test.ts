@@ -105,6 +105,35 @@ describe("GET /guide", () => {
     }
   });
 
+  it("is where a browser that opens the bare address is led; a program is told that nothing is there", async (t) => {
+    const gateway = await startTestGateway(t);
+    const front = (accept: string | undefined, method = "GET"): Promise<Answer> =>
+      send(`${gateway.url}/`, { method, headers: accept === undefined ? {} : { Accept: accept } });
+    const BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    for (const accept of [BROWSER, "TEXT/HTML", "image/*, text/html;q=0.1"]) {
+      for (const method of ["GET", "HEAD"]) {
+        const { status, headers, body } = await front(accept, method);
+        assert.deepEqual([status, headers.location, headers.vary, body], [302, "/guide", "Accept", ""], accept);
+        assert.ok(headers["x-request-id"]);
+      }
+    }
+    for (const accept of [undefined, "*/*", "application/json", "text/html;q=0", "text/html; q=0.000", "text/*"]) {
+      const { status, headers, body } = await front(accept);
+      assert.deepEqual([status, headers.location, headers.vary], [404, undefined, "Accept"], accept);
+      assert.equal(JSON.parse(body).code, "not_found");
+    }
+    assert.equal((await front(BROWSER, "POST")).status, 405);
+    assert.equal((await send(`${gateway.url}/elsewhere`, { headers: { Accept: BROWSER } })).status, 404);
+
+    await setSetting(gateway.deps, "public-url", "https://ai.example.com/gw");
+    await untilGuide(gateway, "https://ai.example.com/gw/api");
+    assert.equal((await front(BROWSER)).headers.location, "/gw/guide", "behind a proxy that gives it a folder");
+
+    await setSetting(gateway.deps, "cors-origins", "https://app.example.com");
+    await until("CORS to be in force", async () => /Origin/.test(String((await front("*/*")).headers.vary)), 2_000);
+    for (const accept of [BROWSER, "*/*"]) assert.equal((await front(accept)).headers.vary, "Accept, Origin");
+  });
+
   it("explains every error that the gateway has", () => {
     const explained = GUIDE_ERRORS.flatMap(({ status, codes }) => codes.map((code) => `${status} ${code}`));
     const known = [
@@ -160,7 +189,9 @@ describe("aigw guide", () => {
       ]),
       {},
     );
-    const markdown = renderGuideMarkdown(createGuide(guideFacts(["ocr"], settings)));
+    const markdown = renderGuideMarkdown(
+      createGuide(guideFacts([{ name: "ocr", url: "http://127.0.0.1:9" }], settings)),
+    );
     assert.deepEqual(
       [...markdown.replace(/```.*?```/gs, "").matchAll(/^#+ (.*)$/gm)].map(([, title]) => title),
       page,

@@ -58,7 +58,7 @@ describe("POST /auth/token, as clients in use send it", () => {
     const passwordHash = await hash(password, { algorithm: 2, memoryCost: 19_456, timeCost: 2, parallelism: 1 });
     const after = { ...result.client, passwordHash };
     const draft = { action: "client.set", subject: name, after } as const;
-    await store.control.append(await store.control.head(), draft, { at: deps.clock.now(), actor: "test" });
+    await store.control.append(await store.control.head(), [draft], { at: deps.clock.now(), actor: "test" });
     return after;
   };
 

@@ -233,7 +233,7 @@ describe("POST /auth/token", () => {
     const passwordHash = await hash(password, { algorithm: 2, memoryCost: 8192, timeCost: 1, parallelism: 1 });
     const act = { at: deps.clock.now(), actor: "test" };
     const draft = { action: "client.set", subject: "john", after: { ...client, passwordHash } } as const;
-    const { rev } = await store.control.append(await store.control.head(), draft, act);
+    const { rev } = await store.control.append(await store.control.head(), [draft], act);
     await applied(gateway, rev);
     const tokens = await Promise.all([1, 2, 3].map(() => tokenFor(url, "john", password)));
     await until("the rehash", async () =>
@@ -245,7 +245,7 @@ describe("POST /auth/token", () => {
       assert.equal((await send(`${url}/api/echo`, { headers: bearer(token) })).status, 200);
     }
     const [last] = await store.control.latestChanges({ limit: 1 });
-    assert.equal(last?.action, "client.rehash");
+    assert.equal(last?.effects[0]?.action, "client.rehash");
     assert.match(last?.actor ?? "", /^gateway gw-/);
   });
 });

@@ -46,7 +46,7 @@ const COMMANDS: readonly (readonly string[])[] = [
   ["client", "list"],
   ["service", "add", "ocr", "http://127.0.0.1:9"],
   ["secret", "list"],
-  ["onboard", "mary"],
+  ["onboard", "mary", "--create"],
   ["usage", "report"],
   ["usage", "tail"],
   ["audit", "list"],

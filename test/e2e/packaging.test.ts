@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
-import { execFile, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { promisify } from "node:util";
-import { bearer, send, startEcho, tokenFor } from "../support/http.ts";
-import { within } from "../support/until.ts";
+import { tryInstalled } from "../support/installed.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const run = promisify(execFile);
@@ -18,6 +17,9 @@ const env = {
   HOME: folder,
   AIGW_HOME: join(folder, "home"),
 };
+
+const tarballOf = (name: string): string =>
+  join(folder, readdirSync(folder).find((file) => file.startsWith(`aigw-${name}-`)) ?? name);
 
 /** pnpm as it runs this test, or the one the README names. */
 const pnpm = (args: readonly string[], cwd: string): Promise<unknown> => {
@@ -58,25 +60,28 @@ describe("the packed packages, installed with plain npm into an empty folder", (
     );
   });
 
-  it("run: version, init, a client, the gateway, a token, a call", async (t) => {
-    assert.match((await run(aigw, ["--version"], { env })).stdout, /^\d+\.\d+\.\d+\n$/);
-    await run(aigw, ["init", "--no-input"], { env });
-    const echo = await startEcho(t);
-    await run(aigw, ["service", "add", "echo", echo.url], { env });
-    const password = (await run(aigw, ["client", "add", "john", "-q"], { env })).stdout.trim();
-    const gateway = spawn(aigw, ["serve", "--port", "0", "-q"], { env, stdio: ["ignore", "pipe", "ignore"] });
-    t.after(() => gateway.kill("SIGKILL"));
-    const url = await within(
-      "the gateway",
-      new Promise<string>((settle) => gateway.stdout.once("data", (text: Buffer) => settle(text.toString().trim()))),
-      20_000,
-    );
-    const token = await tokenFor(url, "john", password);
-    assert.equal((await send(`${url}/api/echo`, { headers: bearer(token) })).status, 200);
-    const ended = new Promise<number | null>((settle) => gateway.once("exit", settle));
-    gateway.kill("SIGTERM");
-    assert.equal(await within("the gateway to end", ended), 0);
+  it("have a README, a LICENSE and, of what is to be run, the right to be", async () => {
+    for (const name of ["core", "runtime", "cli"]) {
+      const list = (await run("tar", ["-tvzf", tarballOf(name)])).stdout.trimEnd().split("\n");
+      const files = list.map((line) => line.split(/\s+/).at(-1) ?? "");
+      for (const file of ["README.md", "LICENSE", "package.json"]) assert.ok(files.includes(`package/${file}`), file);
+      const executable = list.filter((line) => line.startsWith("-rwx")).map((line) => line.split("package/").at(-1));
+      assert.deepEqual(executable, name === "cli" ? ["dist/main.js"] : []);
+      const manifest = (await run("tar", ["-xzOf", tarballOf(name), "package/package.json"])).stdout;
+      assert.doesNotMatch(
+        manifest,
+        /workspace:|catalog:|src\/|prepack|"(pre|post)?install"/,
+        "nothing that only the workspace knows",
+      );
+    }
+    const texts = (
+      await run("grep", ["-rlE", "sourceMappingURL", join(app, "node_modules/@aigw")]).catch(() => undefined)
+    )?.stdout;
+    assert.equal(texts, undefined, "no map that leads out of the package");
+    assert.match(readFileSync(join(app, "node_modules/@aigw/cli/dist/main.js"), "utf8"), /^#!\/usr\/bin\/env node\n/);
   });
+
+  it("run: version, init, a client, the gateway, a token, a call", (t) => tryInstalled(t, { aigw, env }));
 
   it("under a Node that is too old say in one line which is needed", async (t) => {
     const node = await olderNode();

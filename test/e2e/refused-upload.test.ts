@@ -65,7 +65,7 @@ const writeThenRead = async (head: string, body: Buffer): Promise<string> => {
     text += part;
   });
   socket.resume();
-  await within("the answer", once(socket, "end"));
+  await within("the answer", once(socket, "end"), 30_000);
   socket.destroy();
   return text;
 };

@@ -6,7 +6,7 @@ import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { until } from "../support/until.ts";
 
 /** Less than what fast time makes fast. */
-const PATIENCE_MS = 8_000;
+const PATIENCE_MS = 9_500;
 
 /** A connection, what came on it, and whether it is still open. */
 const dial = (url: string, begin: string): { socket: Socket; text: () => string; isOpen: () => boolean } => {

@@ -47,7 +47,7 @@ describe("a login that is refused", () => {
     const passwordHash = await hash(password, { algorithm: 2, memoryCost: 65_536, timeCost: 12, parallelism: 1 });
     const draft = { action: "client.set", subject: "john", after: { ...client, passwordHash } } as const;
     const act = { at: deps.clock.now(), actor: "test" };
-    await applied(gateway, (await store.control.append(await store.control.head(), draft, act)).rev);
+    await applied(gateway, (await store.control.append(await store.control.head(), [draft], act)).rev);
     let ended = false;
     const pending = login(url, "john", password).finally(() => {
       ended = true;

@@ -76,7 +76,9 @@ describe("a gateway proves that it belongs to the store", { concurrency: 3 }, ()
     writeFileSync(bundle, tls.cert);
     const front = await startFront(t, (path) => `${gateway.url}${path.replace(/^\/team\/ai/, "")}`, { tls });
     await aigw(home, ["config", "set", "public-url", `${front.url}/team/ai`]);
-    const { code, stderr } = await aigw(home, ["onboard", "john", "--email"], { env: { CURL_CA_BUNDLE: bundle } });
+    const { code, stderr } = await aigw(home, ["onboard", "john", "--create", "--email"], {
+      env: { CURL_CA_BUNDLE: bundle },
+    });
     assert.equal(code, 0, stderr);
     assert.match(stderr, QUICK_START);
     // Asked before the password was made, and again before it was sent.
@@ -97,7 +99,7 @@ describe("a gateway proves that it belongs to the store", { concurrency: 3 }, ()
     const { home, url } = await startTestGateway(t, { services: { ocr: echo.url } });
     const front = await startFront(t, (path) => `${url}${path.replace(/^\/p/, "")}`);
     await aigw(home, ["config", "set", "public-url", `${front.url}/p`]);
-    const { code, stderr } = await inProcess(home, ["onboard", "john"], { env: { PATH: "/nowhere" } });
+    const { code, stderr } = await inProcess(home, ["onboard", "john", "--create"], { env: { PATH: "/nowhere" } });
     assert.equal(code, 0, stderr);
     assert.match(stderr, QUICK_START);
   });
@@ -182,7 +184,7 @@ describe("no password goes to", { concurrency: 3 }, () => {
     await aigw(home, ["config", "set", "public-url", real.url]);
     const front = await startFront(t, (path) => `${real.url}${path}`);
     const env = { AIGW_PUBLIC_URL: front.url };
-    const { code, stderr } = await aigw(home, ["onboard", "john"], { env });
+    const { code, stderr } = await aigw(home, ["onboard", "john", "--create"], { env });
     assert.equal(code, 1);
     assert.match(stderr, /belongs to this store, but says that clients reach it at http:\S+: .* Nothing was changed/);
     assert.ok(front.seen.every(({ method, body }) => method === "GET" && body === ""));
@@ -207,7 +209,7 @@ describe("no password goes to", { concurrency: 3 }, () => {
     await aigw(home, ["config", "set", "public-url", front.url]);
     const people = join(dirname(home), "people.csv");
     writeFileSync(people, `name\n${["ann", "bob", "carl", "dora", "emil"].join("\n")}\n`);
-    const result = await aigw(home, ["onboard", "--from", people, "--json"]);
+    const result = await aigw(home, ["onboard", "--from", people, "--create", "--json"]);
     assert.equal(result.code, 1);
     const { clients } = json<{ clients: { password: string | null; problem: string | null }[] }>(result);
     assert.deepEqual(

@@ -150,10 +150,10 @@ print(json.dumps({"defects":[str(d) for p in m.walk() for d in p.defects],"to":n
 
   test("needs an address, and asks for it on a terminal", async (t) => {
     const home = await setUp(t);
-    const { code, stderr } = await aigw(home, ["onboard", "mary", "--eml", "m.eml", "--no-verify"]);
+    const { code, stderr } = await aigw(home, ["onboard", "mary", "--create", "--eml", "m.eml", "--no-verify"]);
     assert.equal(code, 2);
     assert.match(stderr, /Missing argument --to <address>/);
-    const asked = await aigw(home, ["onboard", "mary", "--eml", "m.eml", "--no-verify"], {
+    const asked = await aigw(home, ["onboard", "mary", "--create", "--eml", "m.eml", "--no-verify"], {
       terminal: 80,
       answers: ["not an address", "mary@example.com"],
     });
@@ -201,7 +201,7 @@ Login john / ${password}
   test("what is wrong with it is said before anything is changed", async (t) => {
     const home = await setUp(t);
     await aigw(home, ["client", "add", "mary-jones"]);
-    await aigw(home, ["service", "add", "chat", "http://10.1.1.1", "--header-env", "X-Api-Key=KEY"], {
+    await aigw(home, ["service", "add", "chat", "http://10.1.1.1", "--no-check", "--header-env", "X-Api-Key=KEY"], {
       env: { KEY: "upstream-key-77" },
     });
     const { store } = await opened(t, home);

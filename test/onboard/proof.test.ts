@@ -9,7 +9,7 @@ import { aigw as inProcess, json, opened, type RunOptions } from "../../packages
 import { cleanEnv, startGatewayProcess } from "../support/aigw.ts";
 import { selfSigned } from "../support/certificate.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
-import { startEcho, startUpstream } from "../support/http.ts";
+import { startEcho, startUpstream, type Upstream } from "../support/http.ts";
 import { prepareHome } from "../support/prepared-home.ts";
 import { startTalker } from "../support/smtp.ts";
 
@@ -36,24 +36,27 @@ const gatewayFor = async (t: TestContext, services: Record<string, string>): Pro
   return gateway;
 };
 
+/** Without the HEAD that sees, before anything is changed, whether the service is there. */
+const calls = (seen: Upstream["seen"]): Upstream["seen"] => seen.filter(({ method }) => method === "GET");
+
 describe("the quick start is tried before it is handed out", { concurrency: 3 }, () => {
   test("against a real gateway, with the commands of the very e-mail", async (t) => {
     const echo = await startEcho(t);
     const { home } = await prepareHome(t, { services: { ocr: echo.url, chat: echo.url } });
     const gateway = await startGatewayProcess(t, home);
     await aigw(home, ["config", "set", "public-url", gateway.url]);
-    const { code, stdout, stderr } = await aigw(home, ["onboard", "john", "--email"]);
+    const { code, stdout, stderr } = await aigw(home, ["onboard", "john", "--create", "--email"]);
     assert.equal(code, 0, stderr);
     assert.match(
       stderr,
       /^The quick start works, with bash and curl: \/auth\/token 200, \/api\/chat 200, \/api\/ocr 200\.$/m,
     );
     assert.deepEqual(
-      echo.seen.map(({ url }) => url),
+      calls(echo.seen).map(({ url }) => url),
       ["/", "/"],
     );
     assert.ok(
-      echo.seen.every(({ rawHeaders }) => rawHeaders.some((value) => value.startsWith("curl/"))),
+      calls(echo.seen).every(({ rawHeaders }) => rawHeaders.some((value) => value.startsWith("curl/"))),
       "by curl itself",
     );
     const password = /^Password: (\S+)$/m.exec(stdout)?.[1] ?? "?";
@@ -79,7 +82,7 @@ describe("the quick start is tried before it is handed out", { concurrency: 3 },
     const chosen = `it's "5$ & 100%" ünd`;
     const { code, stdout, stderr } = await inProcess(
       home,
-      ["onboard", "john", "--email", "--password-stdin", "--json"],
+      ["onboard", "john", "--create", "--email", "--password-stdin", "--json"],
       {
         env: { PATH: "/nowhere" },
         stdin: `${chosen}\n`,
@@ -108,7 +111,7 @@ describe("the quick start is tried before it is handed out", { concurrency: 3 },
       })
     ).url;
     const { home } = await gatewayFor(t, services);
-    const { code, stdout, stderr } = await aigw(home, ["onboard", "john", "--json"]);
+    const { code, stdout, stderr } = await aigw(home, ["onboard", "john", "--create", "--json"]);
     assert.equal(code, 0, stderr);
     const { quickStart } = json<Document>({ code, stdout, stderr });
     const verdicts = Object.fromEntries(
@@ -128,42 +131,13 @@ describe("the quick start is tried before it is handed out", { concurrency: 3 },
     assert.match(asText.stderr, /warning: john: \/api\/key 401 \(the service itself refuses; does it want a key/);
   });
 
-  test("a service that cannot be reached: nothing is handed out, the password stands", async (t) => {
+  test("nothing is tried with --no-verify", async (t) => {
     const echo = await startEcho(t);
-    const { home, store } = await gatewayFor(t, { ocr: echo.url, dead: "http://127.0.0.1:1" });
-    const { code, stdout, stderr } = await aigw(home, ["onboard", "john", "--email"]);
-    assert.equal(code, 1);
-    assert.equal(stdout, "");
-    assert.match(
-      stderr,
-      /quick start of john does not work: \/api\/dead 502 \(the service behind it cannot be reached; start it/,
-    );
-    assert.match(stderr, /Nothing was handed out\. The new password stands, but nobody has seen it.*--no-verify/);
-    const john = await store.control.client("john");
-    assert.equal(john?.provenAt, undefined);
-    const untried = await aigw(home, ["onboard", "john", "--email", "--yes", "--no-verify"]);
+    const { home } = await gatewayFor(t, { ocr: echo.url });
+    const untried = await aigw(home, ["onboard", "john", "--create", "--email", "--no-verify"]);
     assert.equal(untried.code, 0, untried.stderr);
     assert.match(untried.stdout, /^Password: \S+$/m);
-    assert.equal(echo.seen.length, 1, "not called a second time");
-  });
-
-  test("the mail is neither written nor sent when it does not work", async (t) => {
-    const { home } = await gatewayFor(t, { dead: "http://127.0.0.1:1" });
-    await aigw(home, ["config", "set", "support-email", "help@example.com"]);
-    await aigw(home, ["config", "set", "smtp-url", "smtp://127.0.0.1:1"]);
-    const { code, stderr } = await aigw(home, [
-      "onboard",
-      "john",
-      "--to",
-      "j@example.com",
-      "--eml",
-      "john.eml",
-      "--send",
-    ]);
-    assert.equal(code, 1);
-    assert.match(stderr, /Nothing was handed out/);
-    const { existsSync } = await import("node:fs");
-    assert.deepEqual([existsSync(join(home, "john.eml")), existsSync(join(home, "unsent"))], [false, false]);
+    assert.deepEqual(echo.seen, []);
   });
 
   test("not more calls than the client may make", async (t) => {
@@ -195,9 +169,9 @@ describe("the quick start is tried before it is handed out", { concurrency: 3 },
     const token =
       'curl -s "{{endpoint}}/auth/token" --data "username={{username}}" --data-urlencode "password={{password}}"';
     write(`${token}\ncurl '{{endpoint}}/api/ocr/special?x=1' -H "Authorization: Bearer YOUR_TOKEN"\n`);
-    const own = await aigw(home, ["onboard", "john", "--template", "t.txt"]);
+    const own = await aigw(home, ["onboard", "john", "--create", "--template", "t.txt"]);
     assert.equal(own.code, 0, own.stderr);
-    assert.equal(echo.seen.at(-1)?.url, "/special?x=1");
+    assert.equal(calls(echo.seen).at(-1)?.url, "/special?x=1");
     write(
       `${token}; touch '${join(home, "owned")}'\ncurl $(touch ${join(home, "owned")}) -H "Authorization: Bearer YOUR_TOKEN"\n{{call-commands}}\n`,
     );
@@ -213,26 +187,27 @@ describe("the quick start is tried before it is handed out", { concurrency: 3 },
   });
 });
 
-test("Ctrl-C while it is tried ends it at once, and says that nobody has seen the password", async (t) => {
+test("Ctrl-C while it is tried ends it at once, and takes back what nobody has seen", async (t) => {
   let stop = (): void => undefined;
-  const hanging = await startUpstream(t, () => stop());
-  const { home } = await gatewayFor(t, { ocr: hanging.url });
+  const hanging = await startUpstream(t, ({ method }, response) => {
+    if (method === "HEAD") response.end();
+    else stop();
+  });
+  const { home, store } = await gatewayFor(t, { ocr: hanging.url });
   const listeners = new Set<(signal: "SIGINT") => void>();
   stop = () => {
     for (const listener of listeners) listener("SIGINT");
   };
   const started = performance.now();
-  const { code, stdout, stderr } = await aigw(home, ["onboard", "john", "--email"], {
+  const { code, stdout, stderr } = await aigw(home, ["onboard", "john", "--create", "--email"], {
     onStop: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
   });
   assert.deepEqual([code, stdout], [130, ""]);
-  assert.match(
-    stderr,
-    /Interrupted\. The new password of john stands, but nobody has seen it: aigw onboard john makes another\./,
-  );
+  assert.match(stderr, /Interrupted\. Nothing was handed out: john was removed again\./);
+  assert.equal(await store.control.client("john"), undefined);
   assert.ok(performance.now() - started < 8_000);
   assert.equal(listeners.size, 0);
 });
@@ -245,7 +220,7 @@ describe("who answers at the public URL", { concurrency: 3 }, () => {
   ): Promise<{ code: number | null; stderr: string; added: boolean }> => {
     const { home } = await prepareHome(t);
     await aigw(home, ["config", "set", "public-url", url]);
-    const { code, stderr } = await aigw(home, ["onboard", "john", ...more]);
+    const { code, stderr } = await aigw(home, ["onboard", "john", "--create", ...more]);
     const { store } = await opened(t, home);
     return { code, stderr, added: (await store.control.client("john")) !== undefined };
   };
@@ -320,7 +295,7 @@ test("no password is in the process list while the quick start is tried", async 
   watcher.stdout.setEncoding("utf8").on("data", (text: string) => {
     seen += text;
   });
-  const { code, stdout, stderr } = await aigw(home, ["onboard", "john", "--json"]);
+  const { code, stdout, stderr } = await aigw(home, ["onboard", "john", "--create", "--json"]);
   watcher.kill("SIGKILL");
   assert.equal(code, 0, stderr);
   const { password } = json<Document>({ code, stdout, stderr });

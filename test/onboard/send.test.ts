@@ -54,7 +54,7 @@ describe("onboard --send", { concurrency: 4 }, () => {
     assert.deepEqual(mail?.to, ["john@example.com"]);
     const password = await assertStands(t, home, mail?.raw ?? Buffer.alloc(0));
     assert.ok(!`${stdout}${stderr}`.includes(password), "the password is in the message alone");
-    assert.ok(!existsSync(join(home, "unsent")));
+    assert.deepEqual(readdirSync(join(home, "unsent")), []);
   });
 
   test("logs in with the sealed password, over STARTTLS or TLS from the first byte", async (t) => {
@@ -115,10 +115,15 @@ describe("onboard --send", { concurrency: 4 }, () => {
   });
 });
 
-/** Every way of failing leaves the message on disk, the new password in force, and says what to do. */
-describe("a message that is not taken is kept", { concurrency: 4 }, () => {
+/**
+ * What shows before a message is there leaves the old password in force. What shows only then leaves the message on disk
+ * and the new password in force, and says how to send it.
+ */
+describe("a message that cannot be sent", { concurrency: 4 }, () => {
   interface Failure {
     readonly what: string;
+    /** The server takes everything but the message. */
+    readonly waits?: true;
     readonly server?: (t: TestContext) => Promise<MailServer>;
     readonly url?: (t: TestContext, server: MailServer | undefined) => Promise<string> | string;
     readonly settings?: Record<string, string>;
@@ -154,6 +159,7 @@ describe("a message that is not taken is kept", { concurrency: 4 }, () => {
     },
     {
       what: "a refused recipient",
+      waits: true,
       server: (t) =>
         startMailServer(t, {
           disabledCommands: ["STARTTLS"],
@@ -164,6 +170,7 @@ describe("a message that is not taken is kept", { concurrency: 4 }, () => {
     },
     {
       what: "a refused sender",
+      waits: true,
       server: (t) =>
         startMailServer(t, {
           disabledCommands: ["STARTTLS"],
@@ -173,6 +180,7 @@ describe("a message that is not taken is kept", { concurrency: 4 }, () => {
     },
     {
       what: "a message refused at its end",
+      waits: true,
       server: (t) =>
         startMailServer(t, {
           disabledCommands: ["STARTTLS"],
@@ -187,7 +195,7 @@ describe("a message that is not taken is kept", { concurrency: 4 }, () => {
       what: "a server that says nothing",
       url: async (t) => `smtp://127.0.0.1:${await startTalker(t, () => undefined)}`,
       settings: { "smtp-timeout": "700ms" },
-      says: /did not take it within 0\.7 s.*smtp-timeout/,
+      says: /took longer than 0\.7 s.*smtp-timeout/,
     },
     {
       what: "a server that drips",
@@ -197,7 +205,14 @@ describe("a message that is not taken is kept", { concurrency: 4 }, () => {
           socket.on("close", () => clearInterval(timer));
         })}`,
       settings: { "smtp-timeout": "700ms" },
-      says: /did not take it within 0\.7 s/,
+      says: /took longer than 0\.7 s/,
+    },
+    {
+      what: "a server that never says whether it has taken it",
+      waits: true,
+      server: (t) => startMailServer(t, { disabledCommands: ["STARTTLS"], onData: (stream) => void stream.resume() }),
+      settings: { "smtp-timeout": "2500ms" },
+      says: /took longer than 2\.5 s/,
     },
     {
       what: "a server that hangs up",
@@ -210,27 +225,37 @@ describe("a message that is not taken is kept", { concurrency: 4 }, () => {
       says: /127\.0\.0\.1:\d+/,
     },
   ];
-  for (const { what, server: start, url, settings = {}, password, says } of failures) {
+  for (const { what, waits, server: start, url, settings = {}, password, says } of failures) {
     test(what, async (t) => {
       const server = await start?.(t);
       const smtpUrl = (await url?.(t, server)) ?? `smtp://127.0.0.1:${server?.port}`;
       const home = await setUp(t, { "smtp-timeout": "5s", ...settings, "smtp-url": smtpUrl });
       if (password !== undefined)
         await inProcess(home, ["config", "set", "smtp-password", "--value-stdin"], { stdin: password });
+      const { store } = await opened(t, home);
+      const head = await store.control.head();
       const started = performance.now();
       const { code, stdout, stderr } = await inProcess(home, SEND);
       assert.equal(code, 1, stderr);
       assert.ok(performance.now() - started < 8_000, "bounded");
       assert.match(stderr, says);
-      assert.match(stderr, /The new password stands\. The e-mail is in \S+\.eml: open that with a mail program/);
+      if (password !== undefined) assert.ok(!`${stdout}${stderr}`.includes(password));
+      if (waits === undefined) {
+        assert.match(stderr, /^error: The mail server cannot be used: .* Nothing was changed\.$/m);
+        assert.deepEqual([await store.control.head(), existsSync(join(home, "unsent"))], [head, false]);
+        return;
+      }
+      assert.match(
+        stderr,
+        /The new password of john stands, and the e-mail waits in \S+\.eml\. .*onboard unsent send john/,
+      );
       const [file = ""] = readdirSync(join(home, "unsent"));
       const path = join(home, "unsent", file);
       assert.ok(stderr.includes(path));
       assert.equal(statSync(path).mode & 0o777, 0o600);
       assert.equal(statSync(join(home, "unsent")).mode & 0o777, 0o700);
       const clientPassword = await assertStands(t, home, readFileSync(path));
-      for (const secret of [clientPassword, password ?? clientPassword])
-        assert.ok(!`${stdout}${stderr}`.includes(secret));
+      assert.ok(!`${stdout}${stderr}`.includes(clientPassword));
     });
   }
 
@@ -258,25 +283,32 @@ describe("a message that is not taken is kept", { concurrency: 4 }, () => {
     assert.deepEqual(server.received, []);
   });
 
-  test("--eml keeps it where the admin said, and no copy elsewhere", async (t) => {
-    const home = await setUp(t, { "smtp-url": "smtp://127.0.0.1:1" });
+  const refusing = (t: TestContext) =>
+    startMailServer(t, {
+      disabledCommands: ["STARTTLS"],
+      onRcptTo: (_address, _session, done) => done(Object.assign(new Error("no such user"), { responseCode: 550 })),
+    });
+
+  test("is in the file of --eml, too", async (t) => {
+    const home = await setUp(t, { "smtp-url": `smtp://127.0.0.1:${(await refusing(t)).port}` });
     const path = join(home, "john.eml");
     const { code, stdout, stderr } = await inProcess(home, [...SEND, "--eml", path, "--json"]);
     assert.equal(code, 1);
     const { sent, eml } = json<{ sent: Sent; eml: string }>({ code, stdout, stderr });
-    assert.deepEqual([sent.ok, sent.keptAt, eml], [false, path, path]);
-    assert.match(jsonError({ code, stdout, stderr }).message, /nobody listens/);
+    assert.deepEqual([sent.ok, eml], [false, path]);
+    assert.match(jsonError({ code, stdout, stderr }).message, /no such user/);
     await assertStands(t, home, readFileSync(path));
-    assert.ok(!existsSync(join(home, "unsent")));
+    await assertStands(t, home, readFileSync(sent.keptAt ?? ""));
   });
 
-  test("where the disk does not take it, it is printed", async (t) => {
-    const home = await setUp(t, { "smtp-url": "smtp://127.0.0.1:1" });
+  test("has its place on disk before the password changes", async (t) => {
+    const home = await setUp(t, { "smtp-url": `smtp://127.0.0.1:${(await refusing(t)).port}` });
     writeFileSync(join(home, "unsent"), "in the way");
+    const { store } = await opened(t, home);
+    const head = await store.control.head();
     const { code, stdout, stderr } = await inProcess(home, SEND);
-    assert.equal(code, 1);
-    assert.match(stdout, /^Subject: AI Gateway API Access\n\nHi Jöhn Dœ,\n[\s\S]*^Password: \S+$/m);
-    assert.match(stderr, /The e-mail is printed on standard output/);
+    assert.deepEqual([code, stdout, await store.control.head()], [1, "", head]);
+    assert.match(stderr, /unsent cannot be written/);
   });
 });
 
@@ -314,10 +346,10 @@ describe("what is missing is said before anything is changed", () => {
     const home = temporaryHome(t);
     await inProcess(home, ["init"]);
     const env = { AIGW_SMTP_URL: "smtp://127.0.0.1:1" };
-    const noTo = await inProcess(home, ["onboard", "mary", "--send"], { env });
+    const noTo = await inProcess(home, ["onboard", "mary", "--create", "--send"], { env });
     assert.equal(noTo.code, 2);
     assert.match(noTo.stderr, /Missing argument --to <address>/);
-    const noFrom = await inProcess(home, ["onboard", "mary", "--send", "--to", "m@example.com"], { env });
+    const noFrom = await inProcess(home, ["onboard", "mary", "--create", "--send", "--to", "m@example.com"], { env });
     assert.equal(noFrom.code, 2);
     assert.match(noFrom.stderr, /aigw config set support-email/);
     assert.equal((await inProcess(home, ["client", "show", "mary"])).code, 3, "mary was not added");

@@ -21,7 +21,7 @@ test("the trial of a quick start is never taken for the client's own login and c
       inProcess(home, argv, { env: { PATH: path } });
     const name = path === "/nowhere" ? "by-node" : "by-curl";
     await run(["config", "set", "public-url", url]);
-    const onboarded = await run(["onboard", name, "--json"]);
+    const onboarded = await run(["onboard", name, "--create", "--json"]);
     assert.equal(onboarded.code, 0, onboarded.stderr);
     const rows = (): Promise<Map<string, number>> =>
       run(["usage", "report", "--json"]).then(

@@ -9,7 +9,7 @@ import { allChanges, allUsage, assertSound, withHome } from "./prepared-home.ts"
 import { randomBetween } from "./rounds.ts";
 import { until, within } from "./until.ts";
 
-/** The promise: at most the usage of so many milliseconds before the kill is lost. */
+/** The promise: at most the usage of so many milliseconds before the kill is lost, on a machine that keeps up. */
 const UNFLUSHED_MS = 200;
 
 /** What a kill of the gateway left behind. */
@@ -35,7 +35,12 @@ export interface KilledGateway {
  */
 export const killUnderLoad = async (
   t: Pick<TestContext, "after">,
-  { home, password, prefix }: { home: string; password: string; prefix: string },
+  {
+    home,
+    password,
+    prefix,
+    unflushedMs = UNFLUSHED_MS,
+  }: { home: string; password: string; prefix: string; unflushedMs?: number },
 ): Promise<KilledGateway> => {
   const start = performance.now();
   const { url, child, done } = await startGatewayProcess(t, home);
@@ -47,7 +52,7 @@ export const killUnderLoad = async (
   const added = aigw(home, ["client", "add", `added-${prefix}`, "--json"]);
   await until("calls", () => load.calls.length > 100);
   // The fault's moment.
-  await delay(randomBetween(UNFLUSHED_MS, 600));
+  await delay(unflushedMs + randomBetween(0, 400));
   const killedAt = performance.now();
   child.kill("SIGKILL");
   await done;
@@ -56,7 +61,7 @@ export const killUnderLoad = async (
   assert.equal((await added).code, 0);
 
   const due = load.calls.filter(
-    ({ endedAt, result }) => typeof result === "number" && endedAt < killedAt - UNFLUSHED_MS,
+    ({ endedAt, result }) => typeof result === "number" && endedAt < killedAt - unflushedMs,
   );
   return withHome(home, async (opened) => {
     await assertSound(opened);

@@ -10,6 +10,7 @@ export const NEEDS = {
   proxies: "The tests behind real proxies",
   python: "The tests with clients and services in Python",
   go: "The tests with clients in Go",
+  zsh: "The README's lines in zsh",
   strace: "The test that watches system calls",
 } as const;
 

@@ -5,6 +5,7 @@ import {
   addClient,
   addService,
   type Change,
+  type Effect,
   emptyControlState,
   fold,
   initHome,
@@ -64,7 +65,11 @@ export const UNLIMITED = { limit: 10_000_000 };
 
 const MANY = 1_000_000;
 
-export const allChanges = async (store: Store): Promise<readonly Change[]> => store.control.changesAfter(0, MANY);
+/** Every effect of every change, in order, each with who made it and when. */
+export const allChanges = async (store: Store): Promise<readonly (Omit<Change, "effects"> & Effect)[]> =>
+  (await store.control.changesAfter(0, MANY)).flatMap(({ effects, ...change }) =>
+    effects.map((effect) => ({ ...change, ...effect })),
+  );
 
 export const allUsage = async (store: Store): Promise<readonly UsageEvent[]> =>
   (await store.traffic.latestUsage({}, MANY)).events;
@@ -75,7 +80,7 @@ export const allUsage = async (store: Store): Promise<readonly UsageEvent[]> =>
  */
 export const assertSound = async ({ store, sealer }: Pick<Opened, "store" | "sealer">): Promise<void> => {
   assert.deepEqual(await store.integrityCheck(), []);
-  const changes = await allChanges(store);
+  const changes = await store.control.changesAfter(0, MANY);
   assert.deepEqual(
     changes.map(({ rev }) => rev),
     changes.map((_, index) => index + 1),

@@ -74,7 +74,7 @@ test("9999-12-31 is the last day that can be written, and is printed as it is", 
   const template = join(home, "template.txt");
   writeFileSync(template, "{{password}} until {{expires}}\n");
   const email = ["--email", "--to", "john@example.com", "--template", template, "--no-verify", "--yes"];
-  assert.match((await aigw(home, ["onboard", "john", ...email])).stdout, / until 9999-12-31 23:59 UTC/);
+  assert.match((await aigw(home, ["onboard", "john", ...email])).stdout, / until 9999-12-31$/m);
   const file = join(home, "people.csv");
   writeFileSync(file, "name,expires\njohn,9999-12-31\n");
   const again = await aigw(home, ["onboard", "--from", file, "--yes", "--no-verify"]);

@@ -57,7 +57,7 @@ test("every verb that changes what is in force says who applied it", async (t) =
   await aigw(home, ["client", "add", "mary"]);
   for (const argv of [
     ["client", "passwd", "mary"],
-    ["onboard", "mary"],
+    ["onboard", "mary", "--create"],
   ]) {
     assert.match((await aigw(home, [...argv, "--yes"])).stderr, /2 of 2 gateways applied it/);
   }

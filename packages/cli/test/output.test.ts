@@ -74,6 +74,9 @@ test("JSON has every documented field, in every state", async (t) => {
     idleTimeoutMs: 300_000,
     headers: ["X-Key"],
     corsOrigins: null,
+    description: null,
+    example: null,
+    docsUrl: null,
   });
   for (const argv of [
     ["status"],

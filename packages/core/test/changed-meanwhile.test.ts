@@ -5,7 +5,7 @@ import {
   type Client,
   initHome,
   openHome,
-  recordProof,
+  recordProofs,
   rehashPassword,
   setClient,
   setPassword,
@@ -54,9 +54,9 @@ test("a hash made anew does not bring back a password that was replaced meanwhil
 
 test("a proof is not recorded for credentials that nobody tried", async (t) => {
   const { deps, client, now } = await setUp(t);
-  await recordProof(deps, client);
+  await recordProofs(deps, [client]);
   assert.ok((await now()).provenAt !== undefined);
   await setPassword(deps, "john");
-  await recordProof(deps, client);
+  await recordProofs(deps, [client]);
   assert.equal((await now()).provenAt, undefined);
 });

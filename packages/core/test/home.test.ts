@@ -77,14 +77,14 @@ describe("initialising a home", () => {
     const { store, sealer } = await openHome({ home, clock });
     const changes = await store.control.changesAfter(0, 10);
     assert.deepEqual(
-      changes.map((change) => [change.rev, change.action, change.at, change.actor]),
+      changes.map((change) => [change.rev, change.effects[0]?.action, change.at, change.actor]),
       [
         [1, "secret.create", ACT.at, ACT.actor],
         [2, "config.set", ACT.at, ACT.actor],
       ],
     );
     const key = activeKey(await store.control.keyring());
-    assert.equal(changes[0]?.subject, key?.kid);
+    assert.equal(changes[0]?.effects[0]?.subject, key?.kid);
     assert.equal(sealer.open("signing-key", key?.sealedSecret ?? "").length, 32);
     assert.equal((await store.control.settings()).get("public-url"), "https://ai.example.com");
     await store.close();

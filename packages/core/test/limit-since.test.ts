@@ -19,9 +19,13 @@ const history = (
           rev: index + 1,
           at: ADDED + seconds * 1_000,
           actor: "test",
-          action: after === null ? "client.remove" : index === 0 ? "client.add" : "client.set",
-          subject: "john",
-          after: after === "purged" ? { purged: true } : after,
+          effects: [
+            {
+              action: after === null ? "client.remove" : index === 0 ? "client.add" : "client.set",
+              subject: "john",
+              after: after === "purged" ? { purged: true } : after,
+            },
+          ],
         }) as Change,
     )
     .toReversed();

@@ -50,11 +50,11 @@ describe("a database that is not as it should be", () => {
     const other = raw();
     other.exec("BEGIN IMMEDIATE");
     const start = performance.now();
-    assert.throws(() => store.control.append(0, SENDER, ACT), fault("store_locked", path));
+    assert.throws(() => store.control.append(0, [SENDER], ACT), fault("store_locked", path));
     assert.ok(performance.now() - start < 4_000, "that timeout, not the default of 5 s");
     assert.equal(store.control.head(), 0);
     other.exec("ROLLBACK");
-    assert.equal(store.control.append(0, SENDER, ACT).rev, 1);
+    assert.equal(store.control.append(0, [SENDER], ACT).rev, 1);
     other.close();
     await store.close();
   });
@@ -66,11 +66,11 @@ describe("a database that is not as it should be", () => {
     const client = aClient({ note: "n".repeat(50_000) });
     const add = { action: "client.add", subject: client.name, after: client } as const;
     db.exec("PRAGMA max_page_count = 20");
-    assert.throws(() => control.append(0, add, ACT), fault("store_full", path));
+    assert.throws(() => control.append(0, [add], ACT), fault("store_full", path));
     assert.equal(control.head(), 0);
     assert.deepEqual(control.clients(), []);
     db.exec("PRAGMA max_page_count = 1000");
-    assert.equal(control.append(0, add, ACT).rev, 1);
+    assert.equal(control.append(0, [add], ACT).rev, 1);
     assert.deepEqual(db.integrityProblems(), []);
     db.close();
   });
@@ -80,7 +80,7 @@ describe("a database that is not as it should be", () => {
     const store = open();
     for (let rev = 0; rev < 50; rev += 1) {
       const client = aClient({ note: "n".repeat(2_000) });
-      store.control.append(rev, { action: "client.add", subject: client.name, after: client }, ACT);
+      store.control.append(rev, [{ action: "client.add", subject: client.name, after: client }], ACT);
     }
     await store.close();
     const file = openSync(path, "r+");
@@ -183,9 +183,9 @@ describe("a database that is not as it should be", () => {
     const steady = store.traffic.steadyNow();
     renameSync(path, `${path}.away`);
     assert.throws(() => store.control.head(), fault("store_unavailable", path));
-    assert.throws(() => store.control.append(0, SENDER, ACT), fault("store_unavailable", path));
+    assert.throws(() => store.control.append(0, [SENDER], ACT), fault("store_unavailable", path));
     renameSync(`${path}.away`, path);
-    assert.equal(store.control.append(0, SENDER, ACT).rev, 1);
+    assert.equal(store.control.append(0, [SENDER], ACT).rev, 1);
     for (const file of ["aigw.usage.db", "aigw.usage.db-wal", "aigw.usage.db-shm"]) rmSync(join(folder, file));
     clock.advance(1_000);
     const event = anEvent();
@@ -239,7 +239,7 @@ describe("a database that may only be read", () => {
     const { path, folder, url, open } = sqliteFixture();
     const keeper = open();
     keeper.traffic.recordUsage([anEvent()]);
-    keeper.control.append(0, SENDER, ACT);
+    keeper.control.append(0, [SENDER], ACT);
     if (IS_ROOT) spawnSync("chown", ["-R", "65534:65534", folder]);
     for (const file of ["aigw.db", "aigw.usage.db"]) chmodSync(join(folder, file), 0o400);
     chmodSync(folder, 0o500);
@@ -278,7 +278,7 @@ describe("a full disk", () => {
       const fill = (): void => {
         for (; acknowledged < 1_000; acknowledged += 1) {
           const client = aClient({ note: "n".repeat(5_000) });
-          store.control.append(acknowledged, { action: "client.add", subject: client.name, after: client }, ACT);
+          store.control.append(acknowledged, [{ action: "client.add", subject: client.name, after: client }], ACT);
         }
       };
       assert.throws(fill, fault("store_full", folder));
@@ -286,7 +286,7 @@ describe("a full disk", () => {
       assert.equal(store.control.head(), acknowledged);
       assert.throws(() => store.traffic.recordUsage([anEvent()]), fault("store_full", folder));
       spawnSync("mount", ["-o", "remount,size=4m", folder]);
-      assert.equal(store.control.append(acknowledged, SENDER, ACT).rev, acknowledged + 1);
+      assert.equal(store.control.append(acknowledged, [SENDER], ACT).rev, acknowledged + 1);
       assert.deepEqual(store.control.clients().length, acknowledged);
       store.traffic.recordUsage([anEvent()]);
       assert.deepEqual(store.integrityCheck(), []);

@@ -2,10 +2,15 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import type { ChangeDraft } from "../src/changes/change.ts";
+import { emptyControlState, fold } from "../src/changes/control-state.ts";
 import { isAigwError } from "../src/errors.ts";
+import { SqliteControl } from "../src/store/sqlite/control.ts";
+import { CONTROL_SCHEMA } from "../src/store/sqlite/control-schema.ts";
 import { createDatabaseFile } from "../src/store/sqlite/create-database-file.ts";
 import { Database } from "../src/store/sqlite/database.ts";
 import type { Schema } from "../src/store/sqlite/migrations.ts";
+import { aClient } from "../src/testing/index.ts";
 import { runTogether } from "./store-support/children.ts";
 import { temporaryFolder } from "./store-support/folders.ts";
 import { manySteps } from "./store-support/schemas.ts";
@@ -63,6 +68,60 @@ describe("an older database", () => {
   });
 });
 
+describe("a log of before changes had several effects", () => {
+  it("is read as it was, once migrated, and goes on", async () => {
+    const path = join(temporaryFolder(), "aigw.db");
+    const first = { ...CONTROL_SCHEMA, steps: CONTROL_SCHEMA.steps.slice(0, 1) };
+    const ann = aClient({ name: "ann" });
+    const john = aClient({ name: "john" });
+    const rows: [action: string, subject: string, after: unknown][] = [
+      ["client.add", "john", john],
+      ["client.add", "ann", { purged: true }],
+      ["client.remove", "ann", null],
+      ["config.set", "sender-name", "x"],
+      ["client.add", "ann", ann],
+    ];
+    createDatabaseFile(path, first, (db) => {
+      db.run("INSERT INTO meta VALUES ('store_id', 'id'), ('key_check', 'check')");
+      for (const [index, [action, subject, after]] of rows.entries()) {
+        const sql = "INSERT INTO changes (rev, at, actor, action, subject, after) VALUES (?, ?, ?, ?, ?, ?)";
+        db.run(sql, index + 1, ACT.at + index, ACT.actor, action, subject, JSON.stringify(after));
+      }
+      for (const client of [ann, john])
+        db.run("INSERT INTO clients VALUES (?, ?, ?)", client.name, client.id, JSON.stringify(client));
+      db.run("INSERT INTO settings VALUES ('sender-name', 'x')");
+    });
+    for (let turn = 0; turn < 2; turn += 1) {
+      const control = SqliteControl.open(path, 0);
+      assert.deepEqual(
+        control.changesAfter(0, 9).slice(0, 5),
+        rows.map(([action, subject, after], index) => ({
+          rev: index + 1,
+          at: ACT.at + index,
+          actor: ACT.actor,
+          effects: [{ action, subject, after }],
+        })),
+      );
+      const folded = emptyControlState();
+      for (const change of control.changesAfter(0, 9)) fold(folded, change);
+      assert.deepEqual(control.snapshot(), folded);
+      assert.deepEqual(
+        control.latestChanges({ limit: 9, subject: "ann" }).map(({ rev }) => rev),
+        turn === 0 ? [5, 3, 2] : [6, 5, 3, 2],
+      );
+      if (turn === 0) {
+        const more: readonly ChangeDraft[] = [
+          { action: "client.set", subject: "ann", after: { ...ann, note: "x" } },
+          { action: "client.remove", subject: "john", after: null },
+        ];
+        assert.equal(control.append(5, more, ACT).rev, 6);
+        rows[0] = ["client.add", "john", { purged: true }];
+      }
+      control.close();
+    }
+  });
+});
+
 describe("a newer database", () => {
   it("is refused and left as it is", () => {
     const path = newFile(manySteps(4));
@@ -78,13 +137,13 @@ describe("a newer database", () => {
   it("that became so while open may be read, not written", async () => {
     const { open, raw } = sqliteFixture();
     const store = open();
-    store.control.append(0, SENDER, ACT);
+    store.control.append(0, [SENDER], ACT);
     const upgrade = raw();
     upgrade.exec("PRAGMA user_version = 99");
     upgrade.close();
     assert.equal(store.control.head(), 1);
     assert.throws(
-      () => store.control.append(1, SENDER, ACT),
+      () => store.control.append(1, [SENDER], ACT),
       (error) => isAigwError(error, "store_schema_newer"),
     );
     assert.equal(store.control.head(), 1);

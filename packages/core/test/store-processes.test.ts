@@ -45,7 +45,7 @@ describe("processes that append at once", () => {
       changes.map((change) => change.rev),
       Array.from({ length: WRITERS * EACH }, (_, index) => index + 1),
     );
-    for (const change of changes) assert.equal(change.subject, acks.get(change.rev));
+    for (const change of changes) assert.equal(change.effects[0]?.subject, acks.get(change.rev));
     assert.equal(store.control.snapshot().clientsByName.size, WRITERS * EACH);
     await store.close();
   });
@@ -76,7 +76,7 @@ describe("processes that append at once", () => {
         changes.map((change) => change.rev),
         changes.map((_, index) => index + 1),
       );
-      for (const [rev, name] of acks) assert.equal(changes[rev - 1]?.subject, name);
+      for (const [rev, name] of acks) assert.equal(changes[rev - 1]?.effects[0]?.subject, name);
       assert.equal(store.control.clients().length, changes.length);
       await store.close();
     }

@@ -32,7 +32,7 @@ describe("the embedded store's files", () => {
     try {
       const { open, folder } = sqliteFixture();
       const store = open();
-      store.control.append(0, { action: "config.set", subject: "sender-name", after: "x" }, ACT);
+      store.control.append(0, [{ action: "config.set", subject: "sender-name", after: "x" }], ACT);
       store.traffic.recordUsage([anEvent()]);
       const files = readdirSync(folder).sort();
       assert.deepEqual(files, [
@@ -75,16 +75,16 @@ describe("the embedded store's files", () => {
     const store = open();
     const canary = "canary-4f1b";
     const john = aClient({ name: "john", note: canary, passwordHash: `$argon2id$${canary}` });
-    store.control.append(0, { action: "client.add", subject: "john", after: john }, ACT);
+    store.control.append(0, [{ action: "client.add", subject: "john", after: john }], ACT);
     store.control.append(
       1,
-      { action: "client.set", subject: "john", after: { ...john, note: canary.repeat(900) } },
+      [{ action: "client.set", subject: "john", after: { ...john, note: canary.repeat(900) } }],
       ACT,
     );
     const holding = (): readonly string[] =>
       readdirSync(folder).filter((file) => readFileSync(`${folder}/${file}`, "latin1").includes(canary));
     assert.notDeepEqual(holding(), []);
-    store.control.append(2, { action: "client.remove", subject: "john", after: null }, ACT);
+    store.control.append(2, [{ action: "client.remove", subject: "john", after: null }], ACT);
     assert.deepEqual(holding(), []);
     await store.close();
     assert.deepEqual(holding(), []);

@@ -7,7 +7,10 @@ import {
   namesStandingIn,
   type OnboardingFacts,
   PLACEHOLDERS,
+  parseExpiry,
   parseTemplate,
+  powerShellQuickStart,
+  renderOnboardingEmail,
   renderTemplate,
   smtpAddress,
 } from "@aigw/core";
@@ -33,7 +36,23 @@ describe("a template", () => {
       const { body } = renderTemplate(parseTemplate(`{{password}}\n{{${name}}}`), FACTS);
       assert.ok(body.length > FACTS.password.length + 2 && !body.includes("undefined"), name);
     }
-    assert.match(renderTemplate(parseTemplate("{{password}} {{expires}}"), FACTS).body, / 2027-02-01 00:00 UTC\n$/);
+    const expires = (expiresAt: number | undefined): string =>
+      renderTemplate(parseTemplate("{{password}} {{expires}}"), { ...FACTS, expiresAt })
+        .body.trim()
+        .slice(21);
+    // As the admin gave them: a day is the last one.
+    const now = Date.UTC(2026, 10, 25);
+    for (const [given, shown] of [
+      ["2027-01-31", "2027-01-31"],
+      ["2028-02-29", "2028-02-29"],
+      ["9999-12-31", "9999-12-31"],
+      ["2027-01-31T18:00:00Z", "2027-01-31 18:00 UTC"],
+      ["2027-01-31T18:00:30+01:00", "2027-01-31 17:00:30 UTC"],
+      ["30d", "2026-12-24"],
+    ] as const) {
+      assert.equal(expires(parseExpiry(given, now)), shown);
+    }
+    assert.equal(expires(undefined), "never");
   });
 
   test("is filled in one pass, and keeps its own text to the letter", () => {
@@ -103,10 +122,10 @@ ${FACTS.password}
 test("the HTML part says what the text says, and nothing in it is taken for markup", () => {
   const text =
     'Hi <script>"x"</script> & co,\nsecond\n\n   curl "https://a/b" \\\n     -d "a&b"\n\nSee: https://a.example/?x=1&y="z"\n';
-  const html = htmlOf(text);
+  const html = htmlOf({ subject: "x", body: text, credentials: [] });
   assert.doesNotMatch(html, /<script/);
   const plain = html
-    .replace(/[\s\S]*<body[^>]*>\n|\n<\/body>[\s\S]*/g, "")
+    .replace(/[\s\S]*<body[^>]*><div[^>]*>\n|\n<\/div><\/body>[\s\S]*/g, "")
     .replace(/<br>\n/g, "\n")
     .replace(/<\/(p|pre)>\n?/g, "\n\n")
     .replace(/<[^>]+>/g, "")
@@ -115,6 +134,47 @@ test("the HTML part says what the text says, and nothing in it is taken for mark
     .replaceAll("&quot;", '"')
     .replaceAll("&amp;", "&");
   assert.equal(plain.trim(), text.trim());
+});
+
+test("the HTML part sets username and password apart, and has the commands for Windows, too", () => {
+  const html = htmlOf(renderOnboardingEmail({ ...FACTS, password: `lI1<O0"` }));
+  const code = /<code style="([^"]*)">/.exec(html)?.[1] ?? "";
+  assert.match(code, /^font-family:ui-monospace,.*,monospace;/);
+  const values = [...html.matchAll(/<br>\n([^<]*)<code style="[^"]*">([^<]*)<\/code>/g)].map(([, label, value]) => [
+    label,
+    value,
+  ]);
+  assert.deepEqual(values, [
+    ["Username: ", "john"],
+    ["Password: ", "lI1&lt;O0&quot;"],
+  ]);
+  assert.match(html, /<p>The same in Windows PowerShell:<\/p>\n<pre style="[^"]*">\$token = \(Invoke-RestMethod /);
+  assert.ok(html.indexOf("PowerShell") < html.indexOf("Support:"));
+  // A template of the admin's own says what it says.
+  const own = htmlOf(renderTemplate(parseTemplate("Welcome john\n{{username}}\nIt is {{password}}"), FACTS));
+  assert.doesNotMatch(own, /PowerShell/);
+  assert.deepEqual(
+    [...own.matchAll(/<code[^>]*>([^<]*)<\/code>/g)].map(([, value]) => value),
+    ["john", "john", FACTS.password],
+  );
+});
+
+test("PowerShell gets every password as it is", () => {
+  for (const [password, written] of [
+    [FACTS.password, "'aB3-_.~*@:,xyzXYZ123'"],
+    ['it\'s ’so’ $(calc) `n "x"', "'it''s ’’so’’ $(calc) `n \"x\"'"],
+  ] as const) {
+    const { token, calls } = powerShellQuickStart({ ...FACTS, password });
+    assert.equal(
+      token,
+      `$token = (Invoke-RestMethod -Method Post -Uri 'https://ai.example.com/auth/token' \`\n  -Body @{ username = 'john'; password = ${written} }).access_token`,
+    );
+    assert.equal(calls.length, 2);
+    assert.equal(
+      calls[0],
+      "Invoke-RestMethod -Uri 'https://ai.example.com/api/chat' `\n  -Headers @{ Authorization = \"Bearer $token\" }",
+    );
+  }
 });
 
 describe("smtp-url", () => {

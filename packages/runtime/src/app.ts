@@ -1,15 +1,26 @@
+import { Hono } from "hono";
 import { API } from "./api-target.ts";
 import { answerPreflight, isPreflight } from "./cors/preflight.ts";
 import type { ApiGate } from "./gate/api-gate.ts";
 import type { PreflightGate } from "./gate/preflight-gate.ts";
-import type { GatewayRequest } from "./gateway-env.ts";
+import type { GatewayEnv, GatewayRequest } from "./gateway-env.ts";
+import { honoHandler, onNode, sent } from "./hono-handler.ts";
 import type { TokenErrorCode } from "./login/credentials.ts";
 import type { Login } from "./login/login.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import type { Callers } from "./peer/callers.ts";
 import { answerJson } from "./routes/answer.ts";
-import { dispatcher, type Handler } from "./routes/dispatch.ts";
+import {
+  dispatcher,
+  type Handler,
+  type OnError,
+  type Route,
+  refuseFaulty,
+  refuseMethod,
+  refuseUnknown,
+} from "./routes/dispatch.ts";
 import { documentRoute, type PublicDocument } from "./routes/document-route.ts";
+import { frontRoute } from "./routes/front-route.ts";
 import { metricsRoute } from "./routes/metrics-route.ts";
 import { type GatewayProver, proofRoute } from "./routes/proof-route.ts";
 import { TokenRoute } from "./routes/token-route.ts";
@@ -22,7 +33,11 @@ export interface AppDeps {
   readonly apiGate: ApiGate;
   readonly preflightGate: PreflightGate;
   readonly prover: GatewayProver;
-  readonly docs: () => Promise<{ readonly guide: PublicDocument; readonly openApi: PublicDocument }>;
+  readonly docs: () => Promise<{
+    readonly guide: PublicDocument;
+    readonly openApi: PublicDocument;
+    readonly guidePath: string;
+  }>;
   readonly isReady: () => boolean | Promise<boolean>;
   readonly onLogin: (result: "ok" | TokenErrorCode) => void;
   /** A preflight was taken over, and who answers it. */
@@ -34,6 +49,7 @@ export interface AdminAppDeps extends Pick<AppDeps, "onError"> {
   readonly metrics: Metrics;
 }
 
+const NOTHING_HERE = "There is nothing at this address. Calls go to /api/<service>; see /guide.";
 const HEALTHY = '{"status":"ok"}';
 const READY = '{"status":"ready"}';
 const NOT_READY = '{"status":"not ready"}';
@@ -44,18 +60,33 @@ export const createApp = (deps: AppDeps): Handler => {
   const tokens = new TokenRoute({ login, callers, onResult: onLogin });
   const ready = async (request: GatewayRequest): Promise<void> =>
     (await isReady()) ? answerJson(request, 200, READY) : answerJson(request, 503, NOT_READY, ["Retry-After", "5"]);
+  const pages = new Hono<GatewayEnv>();
   const others = dispatcher({
     routes: {
       "/auth/token": { methods: "POST", handle: (request) => tokens.handle(request) },
       "/auth/proof": proofRoute(prover),
       "/health": { methods: "GET, HEAD", handle: (request) => answerJson(request, 200, HEALTHY) },
-      "/ready": { methods: "GET, HEAD", handle: ready },
-      "/guide": documentRoute(async () => (await docs()).guide),
-      "/openapi.json": documentRoute(async () => (await docs()).openApi),
     },
-    notFound: "There is nothing at this address. Calls go to /api/<service>; see /guide.",
+    otherwise: honoHandler(pages),
     onError,
   });
+  serve(
+    pages,
+    "/",
+    frontRoute(async () => (await docs()).guidePath, NOTHING_HERE),
+  );
+  serve(pages, "/ready", { methods: "GET, HEAD", handle: ready });
+  serve(
+    pages,
+    "/guide",
+    documentRoute(async () => (await docs()).guide),
+  );
+  serve(
+    pages,
+    "/openapi.json",
+    documentRoute(async () => (await docs()).openApi),
+  );
+  refuseOthers(pages, NOTHING_HERE, onError);
 
   return (request) => {
     if (isPreflight(request)) {
@@ -73,9 +104,26 @@ export const createApp = (deps: AppDeps): Handler => {
 };
 
 /** The same for the admin address. */
-export const createAdminApp = ({ metrics, onError }: AdminAppDeps): Handler =>
-  dispatcher({
-    routes: { "/metrics": metricsRoute(metrics) },
-    notFound: "There is nothing at this address. The metrics are at /metrics.",
-    onError,
+export const createAdminApp = ({ metrics, onError }: AdminAppDeps): Handler => {
+  const pages = new Hono<GatewayEnv>();
+  serve(pages, "/metrics", metricsRoute(metrics));
+  refuseOthers(pages, "There is nothing at this address. The metrics are at /metrics.", onError);
+  return honoHandler(pages);
+};
+
+const serve = (pages: Hono<GatewayEnv>, path: string, route: Route): void => {
+  pages.get(path, onNode(route.handle));
+  pages.all(
+    path,
+    onNode((request) => refuseMethod(request, route)),
+  );
+};
+
+/** Unknown paths, and faults. */
+const refuseOthers = (pages: Hono<GatewayEnv>, notFound: string, onError: OnError): void => {
+  pages.notFound(onNode((request) => refuseUnknown(request, notFound)));
+  pages.onError((error, c) => {
+    refuseFaulty(c.env, error, onError);
+    return sent();
   });
+};

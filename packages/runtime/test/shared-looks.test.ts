@@ -26,7 +26,8 @@ it("all that ask in one turn of the event loop share a look, which sees what was
   // No look of its own comes between.
   follower.stop();
   const head = t.mock.method(store.control, "head");
-  await addService({ store, sealer, clock: systemClock, actor: "test" }, { name: "echo", url: "http://127.0.0.1:9" });
+  const deps = { store, sealer, clock: systemClock, actor: "test" };
+  await addService(deps, { name: "echo", url: "http://127.0.0.1:9" });
   const before = head.mock.callCount();
   // Timers that are due together run in one turn, each with its own microtasks, as requests that arrive together do.
   await Promise.all(
@@ -37,5 +38,8 @@ it("all that ask in one turn of the event loop share a look, which sees what was
   );
   const looks = head.mock.callCount() - before;
   assert.ok(looks >= 1 && looks <= 10, `${looks} looks`);
-  assert.deepEqual(follower.serviceNames(), ["echo"]);
+  assert.deepEqual([...follower.services.keys()].sort(), ["echo"]);
+  await addService(deps, { name: "chat", url: "http://127.0.0.1:9" });
+  await follower.refresh();
+  assert.deepEqual([...follower.services.keys()].sort(), ["chat", "echo"], "whoever comes later gets a later look");
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, it, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { initHome, openHome, type Store, systemClock } from "@aigw/core";
 import { anEvent, HostileStore } from "@aigw/core/testing";
@@ -27,13 +27,21 @@ describe("usage", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const recorderOn = (hostile: HostileStore): UsageRecorder =>
-    new UsageRecorder({ traffic: hostile.traffic, onFault: () => undefined, onRecovered: () => undefined });
-
-  it("is stored before a kill may cost it", async () => {
-    const hostile = new HostileStore(store);
-    const recorder = recorderOn(hostile);
+  const recorderOn = (t: TestContext, hostile: HostileStore): UsageRecorder => {
+    const quiet = { onFault: () => undefined, onRecovered: () => undefined };
+    const recorder = new UsageRecorder({ traffic: hostile.traffic, ...quiet });
+    // Also when the test fails: its timer would keep this process alive.
+    t.after(() => {
+      hostile.calm();
+      return recorder.close();
+    });
     recorder.start();
+    return recorder;
+  };
+
+  it("is stored before a kill may cost it", async (t) => {
+    const hostile = new HostileStore(store);
+    const recorder = recorderOn(t, hostile);
     let quickest = Number.POSITIVE_INFINITY;
     // The quickest of them, because a busy machine may keep this process from running for as long.
     for (let round = 0; round < 8; round += 1) {
@@ -46,10 +54,9 @@ describe("usage", () => {
     assert.ok(quickest < LOST_AT_MOST_MS, `${quickest} ms`);
   });
 
-  it("is held while the store takes none, up to a bound; what is beyond is counted", async () => {
+  it("is held while the store takes none, up to a bound; what is beyond is counted", async (t) => {
     const hostile = new HostileStore(store);
-    const recorder = recorderOn(hostile);
-    recorder.start();
+    const recorder = recorderOn(t, hostile);
     const client = "while-away";
     hostile.treat("traffic.recordUsage", { kind: "throws" });
     for (let n = 0; n < HELD_AT_MOST + 500; n += 1) recorder.record(anEvent({ client }));

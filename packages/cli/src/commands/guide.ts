@@ -20,10 +20,7 @@ export const run = (ctx: Context): Promise<void> =>
   ctx.withControl(async (control) => {
     const settings = settingsInForce(ctx, await control.settings());
     const services = await control.services();
-    const facts = guideFacts(
-      services.map((service) => service.name),
-      settings,
-    );
+    const facts = guideFacts(services, settings);
     const url = settings["docs-url"].value ?? `${facts.publicUrl}/guide`;
     const markdown = renderGuideMarkdown(createGuide(facts));
     await ctx.out.answer({
@@ -31,7 +28,7 @@ export const run = (ctx: Context): Promise<void> =>
         guide: {
           url,
           publicUrl: facts.publicUrl,
-          services: facts.services,
+          services: facts.services.map(({ name }) => name),
           limit: facts.defaultLimit,
           tokenLifetimeS: facts.tokenLifetimeS,
           supportEmail: facts.supportEmail ?? null,

@@ -10,8 +10,9 @@ import type { Context } from "../context.ts";
 import { flag } from "../flag.ts";
 import { type Home, openHomeForGateway } from "../home.ts";
 import { listenError } from "../listen-error.ts";
-import { writeMessage } from "../output/write.ts";
 import { parseCount, parsePort } from "../parse-value.ts";
+import { announce, sayStopping } from "../serving/announce.ts";
+import { logOptions, logWriter } from "../serving/log-writer.ts";
 import { settingsInForce } from "../settings.ts";
 import { readVersion } from "../version.ts";
 
@@ -35,20 +36,24 @@ export interface ServeOptions {
 }
 
 export const command = (ctx: Context): Command =>
-  describe("serve", "Run the gateway until Ctrl-C or SIGTERM. Its log goes to stderr, a JSON object a line.", [
-    ["aigw serve", "on http://127.0.0.1:8080, for this machine only"],
+  describe(
+    "serve",
+    "Run the gateway until Ctrl-C or SIGTERM. Its log goes to stderr: to a terminal as text, else a JSON object a line.",
     [
-      "aigw serve --host 0.0.0.0 --port 443 --tls-cert fullchain.pem --tls-key privkey.pem",
-      "for the network, in https; renewed files are taken up without a restart",
+      ["aigw serve", "on http://127.0.0.1:8080, for this machine only"],
+      [
+        "aigw serve --host 0.0.0.0 --port 443 --tls-cert fullchain.pem --tls-key privkey.pem",
+        "for the network, in https; renewed files are taken up without a restart",
+      ],
+      [
+        "aigw serve --trust-proxy 127.0.0.1",
+        "behind nginx, HAProxy or Caddy on this machine: clients have their own addresses",
+      ],
+      ["aigw serve --workers 4", "as four processes behind one address, for a machine with as many cores"],
+      ["aigw serve --admin-port 9464", "with metrics for Prometheus on http://127.0.0.1:9464/metrics"],
+      ["aigw serve --port 0 -q", "on any free port; prints the URL once it is ready"],
     ],
-    [
-      "aigw serve --trust-proxy 127.0.0.1",
-      "behind nginx, HAProxy or Caddy on this machine: clients have their own addresses",
-    ],
-    ["aigw serve --workers 4", "as four processes behind one address, for a machine with as many cores"],
-    ["aigw serve --admin-port 9464", "with metrics for Prometheus on http://127.0.0.1:9464/metrics"],
-    ["aigw serve --port 0 -q", "on any free port; prints the URL once it is ready"],
-  ])
+  )
     .option("--host <address>", "where to listen", "127.0.0.1")
     .option("--port <number>", "0 takes any free one", flag("--port", parsePort), 8080)
     .option("--workers <number>", "processes that share the address", flag("--workers", parseWorkers), 1)
@@ -84,7 +89,7 @@ const durationFlag = (name: string): ((value: string) => number) =>
 export const run = async (options: ServeOptions, ctx: Context): Promise<void> => {
   const listening = listeningOptions(options, ctx);
   // Listened for from the start: a signal that comes while the gateway starts ends it in good order too.
-  const stop = stopRequest(ctx);
+  const stop = stopRequest(ctx, options.drain);
   try {
     const home = await openHomeForGateway(ctx);
     try {
@@ -124,7 +129,6 @@ const serveUntil = async (
   ctx: Context,
   home: Home,
 ): Promise<void> => {
-  const { stderr } = ctx.io;
   const { host, port, tls, trustProxy, admin, workers } = options;
   const version = readVersion();
   // A value in the environment that is not valid is to be named before anything listens.
@@ -152,27 +156,15 @@ const serveUntil = async (
     pid: process.pid,
     maxStaleMs: options.maxStale,
     drainMs: options.drain,
-    log: (line) => void stderr.write(line.endsWith("\n") ? line : `${line}\n`),
+    log: await logWriter(ctx.io.stderr, logOptions(ctx)),
   }).catch((error: unknown) => {
     throw listenError(error, host, port);
   });
   const forgetReload = reloadOnRequest(ctx, () => void gateway.reloadCertificate());
   try {
-    if (stderr.isTTY === true) {
-      await writeMessage(stderr, `aigw ${version} is listening on ${gateway.url}. Press Ctrl-C to stop it.\n`);
-    }
-    await ctx.out.answer({
-      json: () => ({
-        gateway: {
-          id: gateway.instanceId,
-          url: gateway.url,
-          pid: process.pid,
-          ...(gateway.adminUrl !== undefined && { adminUrl: gateway.adminUrl }),
-        },
-      }),
-      quiet: () => gateway.url,
-      text: () => "",
-    });
+    const { instanceId: id, url, adminUrl } = gateway;
+    const json = { id, url, pid: process.pid, ...(adminUrl !== undefined && { adminUrl }) };
+    await announce(ctx, home, { version, url, adminUrl, json });
     await stopped;
   } finally {
     forgetReload();
@@ -186,7 +178,14 @@ const reloadOnRequest = ({ io }: Context, reload: () => void): (() => void) => {
   return io.onReload(reload);
 };
 
-const stopRequest = (ctx: Context): { readonly requested: Promise<void>; readonly forget: () => void } => {
+const stopRequest = (
+  ctx: Context,
+  drainMs: number,
+): { readonly requested: Promise<void>; readonly forget: () => void } => {
   const { promise, resolve } = Promise.withResolvers<void>();
-  return { requested: promise, forget: ctx.io.onStop(() => resolve()) };
+  const forget = ctx.io.onStop(() => {
+    sayStopping(ctx, drainMs);
+    resolve();
+  });
+  return { requested: promise, forget };
 };

@@ -63,7 +63,7 @@ export const run = ({ subject, since }: WhyOptions, ctx: Context): Promise<void>
 
 const notFound = async ({ store: { control } }: Home, subject: string, since: number): Promise<AigwError> => {
   const [last] = await control.latestChanges({ subject, limit: 1 });
-  if (last?.action === "client.remove") {
+  if (last?.effects.some(({ action }) => action === "client.remove")) {
     return new AigwError(
       "not_found",
       `${subject} was removed ${rfc3339(last.at)} by ${last.actor}: there is no such client any more.`,

@@ -8,8 +8,16 @@ export interface Candidate {
 /** What may stand where the cursor is. */
 export type Wanted =
   | { readonly kind: "candidates"; readonly candidates: readonly Candidate[] }
-  /** Names from the store; `before` is what the word holds already, such as `--client=`. */
-  | { readonly kind: "clients" | "services"; readonly before: string; readonly prefix: string }
+  /**
+   * Names from the store; `before` is what the word holds already, such as `--client=`, `beside` what may stand in a
+   * name's place.
+   */
+  | {
+      readonly kind: "clients" | "services";
+      readonly before: string;
+      readonly prefix: string;
+      readonly beside?: readonly Candidate[];
+    }
   | { readonly kind: "settings"; readonly prefix: string }
   /** The shell knows files better. */
   | { readonly kind: "files" }

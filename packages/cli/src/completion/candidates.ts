@@ -26,7 +26,8 @@ export const candidatesFor = async (
     case "services": {
       const { peekNames } = await import("@aigw/core/store");
       const names = await peekNames(await storeUrl(), wanted.prefix, MOST);
-      return names[wanted.kind].filter(isPlain).map((name) => ({ value: wanted.before + name }));
+      const named = names[wanted.kind].filter(isPlain).map((name) => ({ value: wanted.before + name }));
+      return [...(wanted.beside ?? []), ...named];
     }
   }
 };

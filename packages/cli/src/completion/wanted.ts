@@ -23,7 +23,8 @@ export const wantedAt = (program: Command, words: readonly string[]): Wanted => 
       onlyPositionals = true;
     } else if (word.startsWith("-") && word !== "-" && !onlyPositionals) {
       const option = optionOf(command, program, word);
-      if (option !== undefined && takesValue(option) && !word.includes("=")) open = option;
+      // A value that may be left out is left out: what follows is more likely something else.
+      if (option?.required === true && !word.includes("=")) open = option;
     } else {
       const next = positionals === 0 ? command.commands.find((candidate) => candidate.name() === word) : undefined;
       if (next === undefined) positionals += 1;
@@ -32,8 +33,10 @@ export const wantedAt = (program: Command, words: readonly string[]): Wanted => 
   }
   if (open !== undefined) return optionValue(open, "", current);
   if (current.startsWith("-") && !onlyPositionals) return optionAt(command, program, current);
-  if (positionals === 0 && command.commands.length > 0) return startingWith(current, verbsOf(command));
-  return argumentValue(command, positionals, current);
+  const argument = argumentValue(command, positionals, current);
+  if (positionals > 0 || command.commands.length === 0) return argument;
+  const beside = verbsOf(command).filter(({ value }) => value.startsWith(current));
+  return argument.kind === "clients" ? { ...argument, beside } : { kind: "candidates", candidates: beside };
 };
 
 const optionAt = (command: Command, program: Command, current: string): Wanted => {

@@ -80,7 +80,7 @@ const story = async (ctx: Context, processes: Processes): Promise<StoryResults> 
   await aigw("config", "set", "support-email", "support@example.com");
 
   await step("John gets access: this e-mail is all he needs.");
-  const email = await aigw("onboard", "john", "--email");
+  const email = await aigw("onboard", "john", "--create", "--email");
 
   const shell = await findShell(ctx.env);
   await step(`John pastes the quick start, with ${shell.name}.`);

@@ -18,6 +18,7 @@ import { checkPublicUrl } from "./checks/public-url.ts";
 import { checkServices } from "./checks/services.ts";
 import { checkSmtp } from "./checks/smtp.ts";
 import { checkStore } from "./checks/store.ts";
+import { checkUnsent } from "./checks/unsent.ts";
 import type { Check } from "./finding.ts";
 
 /** Every check, in the order in which findings are shown. */
@@ -53,6 +54,7 @@ export const checksOf = (
       const { "smtp-url": url, "smtp-tls": tls } = await settings;
       return checkSmtp({ url: url.value, verify: tls.value !== "unverified" });
     },
+    unsent: () => checkUnsent(location.home, now),
     service: () => checkServices(home, ctx.clock),
     calls: () => checkCalls(home, ctx.clock),
   };

@@ -11,6 +11,10 @@ export interface ServiceJson {
   readonly headers: readonly string[];
   /** As `--cors-origins` takes it; null: the setting counts. */
   readonly corsOrigins: string | null;
+  /** What clients are told of it. */
+  readonly description: string | null;
+  readonly example: string | null;
+  readonly docsUrl: string | null;
   readonly createdAt: string;
 }
 
@@ -22,5 +26,8 @@ export const serviceJson = (service: Service): ServiceJson => ({
   idleTimeoutMs: service.idleTimeoutMs,
   headers: service.headers.map((header) => header.name),
   corsOrigins: service.corsOrigins ?? null,
+  description: service.description ?? null,
+  example: service.example ?? null,
+  docsUrl: service.docsUrl ?? null,
   createdAt: rfc3339(service.createdAt),
 });

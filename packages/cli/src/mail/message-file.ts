@@ -48,6 +48,8 @@ export const reserveMessageFile = (path: string, force: boolean): MessageFile =>
 
 /** Makes the folder, for its owner only, where there is none. @throws AigwError `failed` */
 export const makePrivateFolder = (path: string): void => {
+  const there = statSync(path, { throwIfNoEntry: false });
+  if (there !== undefined && !there.isDirectory()) throw refused(path, "it is not a folder");
   translated(path, () => makeFolder(path));
 };
 

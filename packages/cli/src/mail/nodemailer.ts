@@ -39,23 +39,9 @@ export const deliverMessage = async (
   stop?: AbortSignal,
 ): Promise<Delivery> => {
   const { createTransport } = await nodemailer();
-  const { host, port, implicitTls, user, password, tls, timeoutMs } = server;
-  const transport = createTransport({
-    host,
-    port,
-    secure: implicitTls,
-    requireTLS: tls.required,
-    tls: { rejectUnauthorized: tls.verified },
-    ...(user === undefined || password === undefined ? {} : { auth: { user, pass: password } }),
-    dnsTimeout: timeoutMs,
-    connectionTimeout: timeoutMs,
-    greetingTimeout: timeoutMs,
-    socketTimeout: timeoutMs,
-    socketCloseTimeout: 0,
-    ...NO_ACCESS,
-  });
-  // The timeouts above count anew with every answer: a server that drips would hold us for ever.
-  const late = AbortSignal.timeout(timeoutMs);
+  const login = loginOf(server);
+  const transport = createTransport({ ...connectionTo(server), ...(login && { auth: login }), ...NO_ACCESS });
+  const late = AbortSignal.timeout(server.timeoutMs);
   try {
     const { response } = await transport.sendMail({
       envelope,
@@ -70,6 +56,55 @@ export const deliverMessage = async (
     transport.close();
   }
 };
+
+/**
+ * Goes as far with the server as can be gone without a message: connects, begins TLS, logs in. Takes at most the server's
+ * `timeoutMs`; `stop` breaks it off.
+ * @returns why it cannot be used, or undefined
+ */
+export const tryServer = async (server: SmtpServer, stop: AbortSignal): Promise<Refusal | undefined> => {
+  const { default: SMTPConnection } = await import("nodemailer/lib/smtp-connection");
+  const connection = new SMTPConnection(connectionTo(server));
+  const login = loginOf(server);
+  const late = AbortSignal.timeout(server.timeoutMs);
+  const ended = AbortSignal.any([late, stop]);
+  try {
+    await new Promise<void>((done, failed) => {
+      ended.addEventListener("abort", () => failed(ended.reason));
+      connection.on("error", failed);
+      connection.on("end", () => failed(Object.assign(new Error("closed"), { code: "ECONNECTION" })));
+      connection.connect((error) => {
+        if (error) failed(error);
+        // As with a message: a server that knows no logins gets none.
+        else if (login === undefined || !connection.allowsAuth) done();
+        else connection.login(login, (refused) => (refused ? failed(refused) : done()));
+      });
+    });
+    connection.quit();
+    return undefined;
+  } catch (error) {
+    connection.close();
+    return stop.aborted ? INTERRUPTED : refusalOf(error, server, late.aborted);
+  }
+};
+
+/** The timeouts count anew with every answer: a server that drips would hold us for ever without a bound of our own. */
+const connectionTo = ({ host, port, implicitTls, tls, timeoutMs }: SmtpServer) =>
+  ({
+    host,
+    port,
+    secure: implicitTls,
+    requireTLS: tls.required,
+    tls: { rejectUnauthorized: tls.verified },
+    dnsTimeout: timeoutMs,
+    connectionTimeout: timeoutMs,
+    greetingTimeout: timeoutMs,
+    socketTimeout: timeoutMs,
+    socketCloseTimeout: 0,
+  }) as const;
+
+const loginOf = ({ user, password }: SmtpServer): { readonly user: string; readonly pass: string } | undefined =>
+  user === undefined || password === undefined ? undefined : { user, pass: password };
 
 /** A message is made of what it is given: never of a file or an address that something in it names. */
 const NO_ACCESS = { disableFileAccess: true, disableUrlAccess: true } as const;

@@ -19,7 +19,7 @@ export const refusalOf = (error: unknown, server: SmtpServer, late: boolean): Re
   switch (code) {
     case "ETIMEDOUT":
     case "EABORT":
-      return every(`${at} did not take it within ${timeoutMs / 1000} s; check smtp-url, or set a longer smtp-timeout`);
+      return every(`${at} took longer than ${timeoutMs / 1000} s; check smtp-url, or set a longer smtp-timeout`);
     case "EDNS":
       return every(`there is no host ${host}; check smtp-url`);
     case "EAUTH":

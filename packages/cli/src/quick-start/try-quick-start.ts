@@ -10,7 +10,10 @@ export interface Step {
   readonly path: string;
   /** Absent when no answer came. */
   readonly status?: number;
-  /** `reached`: the client gets an answer of the service. `odd`: so it does, but one that says that something is wrong. */
+  /**
+   * `reached`: the client gets an answer of the service. `odd`: it does not, or one that says that something is wrong;
+   * that is to be looked at, but no fault of the credentials. `failed`: with these it will not get one.
+   */
   readonly verdict: "reached" | "odd" | "failed" | "not tried";
   /** For people; empty where there is nothing to add. */
   readonly said: string;
@@ -86,11 +89,15 @@ const judgeToken = (path: string, reply: Reply): { readonly step: Step; readonly
   return { step: { path, status, verdict: "failed", said } };
 };
 
+/** The token was had a moment ago: the credentials are right, whatever becomes of a service. */
 const judgeCall = (path: string, reply: Reply): Step => {
-  if (reply.kind !== "answer") return { path, verdict: "failed", said: `no answer: ${reply.reason}` };
+  if (reply.kind !== "answer") return { path, verdict: "odd", said: `no answer: ${reply.reason}` };
   const { status } = reply;
   const problem = problemIn(reply);
-  if (problem !== undefined) return { path, status, verdict: "failed", said: REASONS[problem.code] ?? problem.detail };
+  if (problem !== undefined) {
+    const verdict = PASSING.has(problem.code) ? "odd" : "failed";
+    return { path, status, verdict, said: REASONS[problem.code] ?? problem.detail };
+  }
   if (path.startsWith("/api/") && !reply.headers.has("x-client-id")) {
     return { path, status, verdict: "failed", said: "answered by something that stands before the gateway" };
   }
@@ -105,6 +112,15 @@ const ofTheService = ({ status }: Answer): Pick<Step, "verdict" | "said"> => {
   if (status >= 500 || status === 429) return { verdict: "odd", said: "the service itself answers so" };
   return { verdict: "reached", said: status >= 400 ? "the service's own answer to a plain GET" : "" };
 };
+
+/** What says nothing of the client's credentials and rights. */
+const PASSING: ReadonlySet<string> = new Set([
+  "upstream_unreachable",
+  "upstream_invalid",
+  "upstream_timeout",
+  "rate_limited",
+  "unavailable",
+]);
 
 /** Why the gateway refuses, and what to do, by its own code. */
 const REASONS: Readonly<Record<string, string>> = {

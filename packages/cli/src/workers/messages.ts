@@ -8,6 +8,8 @@ export interface WorkerJob
   readonly worker: GatewayWorker;
   readonly home: string;
   readonly storeUrl: string;
+  /** JSON lines on a terminal too. */
+  readonly rawLog?: boolean;
 }
 
 export type ToWorker =

@@ -1,4 +1,4 @@
-import type { OutputStream } from "../io.ts";
+import type { LogWriter } from "../serving/log-writer.ts";
 
 export type PrimaryLog = (
   level: "info" | "warn" | "error",
@@ -8,8 +8,6 @@ export type PrimaryLog = (
 
 /** The primary's lines among those of the workers, in the same form. */
 export const createPrimaryLog =
-  (stderr: OutputStream): PrimaryLog =>
+  (write: LogWriter): PrimaryLog =>
   (level, fields, msg) =>
-    void stderr.write(
-      `${JSON.stringify({ level, time: new Date().toISOString(), worker: "primary", ...fields, msg })}\n`,
-    );
+    write(JSON.stringify({ level, time: new Date().toISOString(), worker: "primary", ...fields, msg }));

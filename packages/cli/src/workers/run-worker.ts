@@ -3,6 +3,7 @@ import { type OpenedHome, openHome } from "@aigw/core/home";
 import { type Gateway, startGateway } from "@aigw/runtime";
 import { GATEWAY_BUSY_TIMEOUT_MS } from "../home.ts";
 import { listenError } from "../listen-error.ts";
+import { type LogWriter, logWriter } from "../serving/log-writer.ts";
 import { failureOf } from "./failure.ts";
 import type { FromWorker, ToWorker, WorkerJob } from "./messages.ts";
 
@@ -37,7 +38,8 @@ export const runWorker = async (): Promise<number> => {
     const first = await Promise.race([started.promise, ended.promise]);
     if (!("worker" in first)) return 0;
     home = await openHomeOf(first);
-    gateway = await startGatewayOf(first, home);
+    const log = await logWriter(process.stderr, { env: process.env, colour: true, raw: first.rawLog === true });
+    gateway = await startGatewayOf(first, home, log);
     await tell({ type: "listening", id: gateway.instanceId, url: gateway.url });
     await gateway.close(await ended.promise);
     return 0;
@@ -58,7 +60,7 @@ const openHomeOf = ({ home, storeUrl }: WorkerJob): Promise<OpenedHome> =>
     busyTimeoutMs: GATEWAY_BUSY_TIMEOUT_MS,
   });
 
-const startGatewayOf = (job: WorkerJob, { store, sealer, storeUrl }: OpenedHome): Promise<Gateway> =>
+const startGatewayOf = (job: WorkerJob, { store, sealer, storeUrl }: OpenedHome, log: LogWriter): Promise<Gateway> =>
   startGateway({
     store,
     storeUrl,
@@ -73,7 +75,7 @@ const startGatewayOf = (job: WorkerJob, { store, sealer, storeUrl }: OpenedHome)
     worker: job.worker,
     maxStaleMs: job.maxStaleMs,
     drainMs: job.drainMs,
-    log: (line) => void process.stderr.write(line.endsWith("\n") ? line : `${line}\n`),
+    log,
   }).catch((error: unknown) => {
     throw listenError(error, job.host, job.port);
   });

@@ -3,7 +3,8 @@ import type { MetricsServer } from "@aigw/runtime/workers";
 import type { Context } from "../context.ts";
 import type { Home } from "../home.ts";
 import { systemCodeOf } from "../listen-error.ts";
-import { writeMessage } from "../output/write.ts";
+import { announce } from "../serving/announce.ts";
+import { logOptions, logWriter } from "../serving/log-writer.ts";
 import { freePort } from "./free-port.ts";
 import { createPrimaryLog, type PrimaryLog } from "./primary-log.ts";
 import { type RunningWorker, WorkerPool } from "./worker-pool.ts";
@@ -30,7 +31,7 @@ const PORT_TRIES = 5;
  * @throws AigwError what a worker failed of at the start, or when one did not end in good order; none is left running
  */
 export const serveWorkers = async (options: ServeWorkersOptions, ctx: Context, home: Home): Promise<void> => {
-  const log = createPrimaryLog(ctx.io.stderr);
+  const log = createPrimaryLog(await logWriter(ctx.io.stderr, logOptions(ctx)));
   let pool: WorkerPool | undefined;
   // The second Ctrl-C: this process does not wait, and then neither do they.
   const onExit = (code: number): void => {
@@ -43,7 +44,7 @@ export const serveWorkers = async (options: ServeWorkersOptions, ctx: Context, h
       const port = options.port === 0 ? await freePort(options.host) : options.port;
       pool = new WorkerPool({
         workers: options.workers,
-        job: jobOf({ ...options, port }, home),
+        job: { ...jobOf({ ...options, port }, home), rawLog: ctx.out.mode === "json" },
         traffic: home.store.traffic,
         log,
       });
@@ -53,7 +54,7 @@ export const serveWorkers = async (options: ServeWorkersOptions, ctx: Context, h
         return "again" as const;
       });
       if (running === "again") continue;
-      await serveUntilStopped(running ?? undefined, pool, options, ctx, log, admin?.url);
+      await serveUntilStopped(running ?? undefined, pool, options, ctx, home, log, admin?.url);
       return;
     }
   } finally {
@@ -68,6 +69,7 @@ const serveUntilStopped = async (
   pool: WorkerPool,
   options: ServeWorkersOptions,
   ctx: Context,
+  home: Home,
   log: PrimaryLog,
   adminUrl: string | undefined,
 ): Promise<void> => {
@@ -80,7 +82,9 @@ const serveUntilStopped = async (
       { url, adminUrl, workers: running.length, version: options.version, pid: process.pid },
       "gateway started",
     );
-    await announce(ctx, options.version, url, adminUrl, running);
+    const workers = running.map(({ worker, id, pid }) => ({ worker, id, pid }));
+    const json = { url, pid: process.pid, ...(adminUrl !== undefined && { adminUrl }), workers };
+    await announce(ctx, home, { version: options.version, url, adminUrl, workers: running.length, json });
     await options.stopped;
   } finally {
     forgetReload();
@@ -88,34 +92,6 @@ const serveUntilStopped = async (
     await pool.end();
     log("info", {}, "gateway stopped");
   }
-};
-
-const announce = async (
-  ctx: Context,
-  version: string,
-  url: string,
-  adminUrl: string | undefined,
-  running: readonly RunningWorker[],
-): Promise<void> => {
-  const { stderr } = ctx.io;
-  if (stderr.isTTY === true) {
-    await writeMessage(
-      stderr,
-      `aigw ${version} is listening on ${url} with ${running.length} workers. Press Ctrl-C to stop it.\n`,
-    );
-  }
-  await ctx.out.answer({
-    json: () => ({
-      gateway: {
-        url,
-        pid: process.pid,
-        ...(adminUrl !== undefined && { adminUrl }),
-        workers: running.map(({ worker, id, pid }) => ({ worker, id, pid })),
-      },
-    }),
-    quiet: () => url,
-    text: () => "",
-  });
 };
 
 const jobOf = (

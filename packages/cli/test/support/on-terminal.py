@@ -1,6 +1,6 @@
 """Runs a command on a pseudo-terminal: waits for each expected text, then types what follows it.
 
-argv[1] is JSON: {"argv": [...], "columns": 80, "steps": [[expect, send], ...], "timeout": seconds, "pipeStdout": bool}
+argv[1] is JSON: {"argv": [...], "columns": 80, "steps": [[expect, send, seconds to wait before sending], ...], "timeout": seconds, "pipeStdout": bool}
 Prints JSON: {"screen": what the terminal got, "stdout": what the pipe got, "exitCode": number, "signal": number or null}
 """
 
@@ -45,8 +45,9 @@ while open_fds and time.monotonic() < deadline:
         else:
             piped += data
     while steps and steps[0][0].encode() in screen[seen:]:
-        expect, send = steps.pop(0)
+        expect, send, *pause = steps.pop(0)
         seen = screen.index(expect.encode(), seen) + len(expect.encode())
+        time.sleep(*pause or [0])
         os.write(terminal, send.encode())
     if terminal not in open_fds:
         break

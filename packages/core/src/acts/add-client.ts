@@ -34,20 +34,21 @@ export const addClient = async (deps: ActDeps, input: AddClientInput): Promise<C
   return commit(deps, async () => {
     await assertAbsent(deps, name);
     await assertServicesExist(deps.store.control, facts.services);
-    const now = deps.clock.now();
-    const client: Client = {
-      ...facts,
-      id: randomId("c_", 16),
-      name,
-      passwordHash,
-      status: "active",
-      epoch: 1,
-      createdAt: now,
-      passwordChangedAt: now,
-    };
+    const client = newClient({ ...facts, name }, passwordHash, deps.clock.now());
     return { draft: { action: "client.add", subject: name, after: client }, result: { client, password } };
   });
 };
+
+/** @param now wall clock, milliseconds since the epoch */
+export const newClient = (facts: Omit<AddClientInput, "password">, passwordHash: string, now: number): Client => ({
+  ...facts,
+  id: randomId("c_", 16),
+  passwordHash,
+  status: "active",
+  epoch: 1,
+  createdAt: now,
+  passwordChangedAt: now,
+});
 
 export const assertAbsent = async (deps: ActDeps, name: string): Promise<void> => {
   if ((await deps.store.control.client(name)) === undefined) return;

@@ -3,6 +3,7 @@ import { AigwError } from "../errors.ts";
 import { randomId } from "../random-id.ts";
 import { sealHeader } from "../services/headers.ts";
 import { parseHeaderName, parseHeaderValue, parseServiceName, parseUpstreamUrl } from "../services/parse-service.ts";
+import { assertTellsNothing, parseDescription, parseDocsUrl, parseExample } from "../services/public-facts.ts";
 import { DEFAULT_IDLE_TIMEOUT_MS, DEFAULT_TIMEOUT_MS, type Service } from "../services/service.ts";
 import { type ActDeps, type Committed, commit } from "./commit.ts";
 
@@ -20,6 +21,9 @@ export interface AddServiceInput {
   readonly idleTimeoutMs?: number;
   /** See {@link parseServiceCors}; without it the setting counts. */
   readonly corsOrigins?: string;
+  readonly description?: string;
+  readonly example?: string;
+  readonly docsUrl?: string;
 }
 
 /** @throws AigwError `already_exists`, `invalid_value` */
@@ -34,7 +38,11 @@ export const addService = (deps: ActDeps, input: AddServiceInput): Promise<Commi
     headers: (input.headers ?? []).map((header) => sealedHeader(deps, header)),
     createdAt: deps.clock.now(),
     ...(input.corsOrigins !== undefined && { corsOrigins: parseServiceCors(input.corsOrigins) }),
+    ...(input.description !== undefined && { description: parseDescription(input.description) }),
+    ...(input.example !== undefined && { example: parseExample(input.example) }),
+    ...(input.docsUrl !== undefined && { docsUrl: parseDocsUrl(input.docsUrl) }),
   };
+  assertTellsNothing(deps.sealer, service);
   return commit(deps, async () => {
     if ((await deps.store.control.service(name)) !== undefined) {
       throw new AigwError(

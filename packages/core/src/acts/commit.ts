@@ -15,7 +15,8 @@ export interface ActDeps {
 
 /** What an act concluded from the state it read: a change to append, or nothing to do; and what to tell the caller. */
 export interface Decision<T> {
-  readonly draft?: ChangeDraft;
+  /** Several are several effects of one change. */
+  readonly draft?: ChangeDraft | readonly ChangeDraft[];
   readonly result: T;
 }
 
@@ -41,7 +42,7 @@ export const commit = async <T>(deps: ActDeps, decide: () => Promise<Decision<T>
     const { draft, result } = await decide();
     // Not `rev`: what made it unnecessary may have come in between.
     if (draft === undefined) return { result, rev: await deps.store.control.head(), changed: false };
-    const change = await appendUnlessRaced(deps, rev, draft);
+    const change = await appendUnlessRaced(deps, rev, [draft].flat());
     if (change !== undefined) return { result, rev: change.rev, changed: true };
   }
   throw new AigwError(
@@ -50,9 +51,13 @@ export const commit = async <T>(deps: ActDeps, decide: () => Promise<Decision<T>
   );
 };
 
-const appendUnlessRaced = async (deps: ActDeps, rev: number, draft: ChangeDraft): Promise<Change | undefined> => {
+const appendUnlessRaced = async (
+  deps: ActDeps,
+  rev: number,
+  drafts: readonly ChangeDraft[],
+): Promise<Change | undefined> => {
   try {
-    return await deps.store.control.append(rev, draft, { at: deps.clock.now(), actor: deps.actor });
+    return await deps.store.control.append(rev, drafts, { at: deps.clock.now(), actor: deps.actor });
   } catch (error) {
     if (isAigwError(error, "changed_meanwhile")) return undefined;
     throw error;

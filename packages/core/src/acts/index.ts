@@ -5,10 +5,17 @@ export type { ActDeps, Committed } from "./commit.ts";
 export { didYouMean } from "./did-you-mean.ts";
 export { findClient, findService } from "./find.ts";
 export { byGatewayName, gatewayName } from "./gateway-name.ts";
-export { type CredentialsRequest, issueCredentials } from "./issue-credentials.ts";
+export {
+  type Credentials,
+  type CredentialsRequest,
+  issueCredentials,
+  makeCredentials,
+  type TakenBack,
+  takeBackCredentials,
+} from "./issue-credentials.ts";
 export { keyTime } from "./key-time.ts";
 export { previewRotation, type RotationPreview } from "./preview-rotation.ts";
-export { recordProof } from "./record-proof.ts";
+export { recordProofs } from "./record-proof.ts";
 export { rehashPassword } from "./rehash-password.ts";
 export { removeClient } from "./remove-client.ts";
 export { removeService } from "./remove-service.ts";

@@ -1,5 +1,12 @@
 import { parseServiceCors } from "../config/cors-origins.ts";
 import { parseUpstreamUrl } from "../services/parse-service.ts";
+import {
+  assertTellsNothing,
+  type PublicFacts,
+  parseDescription,
+  parseDocsUrl,
+  parseExample,
+} from "../services/public-facts.ts";
 import type { SealedHeader, Service } from "../services/service.ts";
 import { type HeaderInput, sealedHeader } from "./add-service.ts";
 import { type ActDeps, type Committed, commit } from "./commit.ts";
@@ -16,6 +23,10 @@ export interface ServicePatch {
   readonly removeHeaders?: readonly string[];
   /** See {@link parseServiceCors}; null: the setting counts again. */
   readonly corsOrigins?: string | null;
+  /** Null: clients are told nothing of the kind any more. */
+  readonly description?: string | null;
+  readonly example?: string | null;
+  readonly docsUrl?: string | null;
 }
 
 /** @throws AigwError `not_found`, `invalid_value` */
@@ -26,7 +37,7 @@ export const setService = (deps: ActDeps, name: string, patch: ServicePatch): Pr
   const gone = [...fresh.map((header) => header.name), ...(patch.removeHeaders ?? [])];
   return commit(deps, async () => {
     const before = await findService(deps.store.control, name);
-    const { corsOrigins: corsBefore, ...rest } = before;
+    const { corsOrigins: corsBefore, description, example, docsUrl, ...rest } = before;
     const corsOrigins = givenCors === undefined ? corsBefore : givenCors;
     const after: Service = {
       ...rest,
@@ -35,10 +46,24 @@ export const setService = (deps: ActDeps, name: string, patch: ServicePatch): Pr
       idleTimeoutMs: patch.idleTimeoutMs ?? before.idleTimeoutMs,
       headers: [...without(before.headers, gone), ...fresh],
       ...(typeof corsOrigins === "string" && { corsOrigins }),
+      ...patched("description", description, patch.description, parseDescription),
+      ...patched("example", example, patch.example, parseExample),
+      ...patched("docsUrl", docsUrl, patch.docsUrl, parseDocsUrl),
     };
+    assertTellsNothing(deps.sealer, after);
     if (JSON.stringify(after) === JSON.stringify(before)) return { result: before };
     return { draft: { action: "service.set", subject: name, after }, result: after };
   });
+};
+
+const patched = (
+  key: keyof PublicFacts,
+  before: string | undefined,
+  given: string | null | undefined,
+  parse: (value: string) => string,
+): PublicFacts => {
+  const value = given === undefined ? before : given === null ? undefined : parse(given);
+  return value === undefined ? {} : { [key]: value };
 };
 
 const without = (headers: readonly SealedHeader[], names: readonly string[]): readonly SealedHeader[] => {

@@ -2,7 +2,7 @@ import type { Client } from "../clients/client.ts";
 import type { SettingKey } from "../config/settings.ts";
 import type { Keyring } from "../keys/signing-key.ts";
 import type { Service } from "../services/service.ts";
-import { type Change, isPurged } from "./change.ts";
+import { type Change, type Effect, isPurged } from "./change.ts";
 
 /** The log folded up to `rev`: all that a gateway needs to judge a request. Owned and mutated by its holder alone. */
 export interface ControlState {
@@ -36,17 +36,17 @@ const dropClient = (state: ControlState, name: string): void => {
 
 /** Applies the next change in place. O(1) in the number of clients and services. */
 export const fold = (state: ControlState, change: Change): void => {
-  applyChange(state, change);
+  for (const effect of change.effects) applyEffect(state, effect);
   state.rev = change.rev;
 };
 
-const applyChange = (state: ControlState, change: Change): void => {
+const applyEffect = (state: ControlState, effect: Effect): void => {
   // A purged client was removed by a later change, which follows in the log.
-  if (isPurged(change)) {
-    dropClient(state, change.subject);
+  if (isPurged(effect)) {
+    dropClient(state, effect.subject);
     return;
   }
-  switch (change.action) {
+  switch (effect.action) {
     case "client.add":
     case "client.set":
     case "client.passwd":
@@ -54,17 +54,17 @@ const applyChange = (state: ControlState, change: Change): void => {
     case "client.rehash":
     case "client.revoke":
     case "client.restore":
-      putClient(state, change.after);
+      putClient(state, effect.after);
       return;
     case "client.remove":
-      dropClient(state, change.subject);
+      dropClient(state, effect.subject);
       return;
     case "service.add":
     case "service.set":
-      state.services.set(change.subject, change.after);
+      state.services.set(effect.subject, effect.after);
       return;
     case "service.remove":
-      state.services.delete(change.subject);
+      state.services.delete(effect.subject);
       return;
     case "secret.create":
     case "secret.rotate":
@@ -72,15 +72,15 @@ const applyChange = (state: ControlState, change: Change): void => {
     case "secret.activate":
     case "secret.withdraw":
     case "secret.restore":
-      state.keyring = change.after;
+      state.keyring = effect.after;
       return;
     case "config.set":
-      state.settings.set(change.subject, change.after);
+      state.settings.set(effect.subject, effect.after);
       return;
     case "config.unset":
-      state.settings.delete(change.subject);
+      state.settings.delete(effect.subject);
       return;
     default:
-      change satisfies never;
+      effect satisfies never;
   }
 };

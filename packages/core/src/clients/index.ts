@@ -7,4 +7,12 @@ export {
   mayCall,
   standingOf,
 } from "./client.ts";
-export { parseClientName, parseEmail, parseExpiry, parseLimit, parseLine, parseServiceList } from "./parse-client.ts";
+export {
+  isRelativeExpiry,
+  parseClientName,
+  parseEmail,
+  parseExpiry,
+  parseLimit,
+  parseLine,
+  parseServiceList,
+} from "./parse-client.ts";

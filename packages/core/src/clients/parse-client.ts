@@ -1,4 +1,4 @@
-import { LAST_INSTANT, parseInstant } from "../date-time.ts";
+import { LAST_INSTANT, parseInstant, rfc3339 } from "../date-time.ts";
 import { AigwError } from "../errors.ts";
 import { parseServiceName } from "../services/parse-service.ts";
 
@@ -46,10 +46,21 @@ export const parseExpiry = (value: string, now: number): number => {
   return at;
 };
 
+/** As it was given: the last day, where it is the end of one, else `2027-01-31 18:00 UTC`. */
+export const expiryInWords = (expiresAt: number): string => {
+  if (expiresAt % DAY_MS === 0) return rfc3339(expiresAt - DAY_MS).slice(0, 10);
+  const [day = "", time = ""] = rfc3339(expiresAt).split("T");
+  return expiresAt === LAST_INSTANT ? day : `${day} ${time.replace(/(:00)?\.\d+Z$/, "")} UTC`;
+};
+
+/** Whether {@link parseExpiry} takes it from now on, so that it is another moment each time. */
+export const isRelativeExpiry = (value: string): boolean => RELATIVE.test(value);
+
+const RELATIVE = /^([1-9][0-9]{0,4})d$/;
 const EXPIRY_FORMS = "use a day such as 2027-01-31, a date-time such as 2027-01-31T18:00:00Z, or 30d";
 
 const expiryInstant = (value: string, now: number): number => {
-  const days = /^([1-9][0-9]{0,4})d$/.exec(value);
+  const days = RELATIVE.exec(value);
   if (days) return now + Number(days[1]) * DAY_MS;
   const { at, wholeDay } = parseInstant("expiry", value, EXPIRY_FORMS);
   // The end of the last day of all would have a year of five digits.

@@ -12,16 +12,24 @@ export const SAFE_SYMBOLS = "-_.~*@:,";
 /** Characters (code points, after NFC): even of four bytes each, percent-encoded, they fit the token endpoint's 8 KiB. */
 export const MAX_PASSWORD_LENGTH = 128;
 
-/** 20 characters with at least one lower, upper, digit and symbol of {@link SAFE_SYMBOLS}: about 122 bits. */
-export const generatePassword = (): string =>
-  generator.generate({
-    length: 20,
-    lowercase: true,
-    uppercase: true,
-    numbers: true,
-    symbols: SAFE_SYMBOLS,
-    strict: true,
-  });
+/**
+ * 20 characters with at least one lower, upper, digit and symbol of {@link SAFE_SYMBOLS}: about 121 bits. No symbol begins
+ * or ends it: it would be left behind by a double click, and taken for the sentence's when it is read from a mail.
+ */
+export const generatePassword = (): string => {
+  for (;;) {
+    const password = generator.generate({
+      length: 20,
+      lowercase: true,
+      uppercase: true,
+      numbers: true,
+      symbols: SAFE_SYMBOLS,
+      strict: true,
+    });
+    // Four of five are.
+    if (/^[A-Za-z0-9].*[A-Za-z0-9]$/.test(password)) return password;
+  }
+};
 
 /** Loaded on first use: most commands never hash. */
 const argon2 = (): Promise<typeof import("@node-rs/argon2")> => import("@node-rs/argon2");

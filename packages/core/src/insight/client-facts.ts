@@ -126,12 +126,14 @@ const latestOf = (issues: readonly TokenIssue[], { wall, steady }: KeyTime): Tok
 };
 
 const actsOf = (ofClient: readonly Change[], ofAll: readonly Change[], client: Client): readonly Act[] =>
-  [
-    ...ofClient.filter(({ at, action }) => action.startsWith("client.") && at >= client.createdAt),
-    ...ofAll.filter(({ action }) => action.startsWith("secret.")),
-  ]
+  [...actsIn(ofClient, "client.").filter(({ at }) => at >= client.createdAt), ...actsIn(ofAll, "secret.")]
     .toSorted((one, other) => other.rev - one.rev)
     .map(({ action, at, actor }) => ({ action, at, actor }));
+
+const actsIn = (changes: readonly Change[], kind: string): readonly (Act & { readonly rev: number })[] =>
+  changes.flatMap(({ rev, at, actor, effects }) =>
+    effects.filter(({ action }) => action.startsWith(kind)).map(({ action }) => ({ rev, action, at, actor })),
+  );
 
 const readPermits = async ({ traffic }: Store, client: Client): Promise<Permits> => {
   const limit = limitOf(client);

@@ -11,14 +11,15 @@ const IN_FORCE_MS = 1_000;
  */
 export const limitSince = (changes: readonly Change[], client: Client): number => {
   let since = client.createdAt;
-  for (const change of changes) {
-    const { after } = change;
-    if (!change.action.startsWith("client.") || isPurged(change) || after === null) continue;
-    const then = after as Client;
+  for (const { at, effects } of changes) {
+    // Of one client a change has one effect; a service may bear the same name.
+    const effect = effects.find(({ action }) => action.startsWith("client."));
+    if (effect === undefined || isPurged(effect) || effect.after === null) continue;
+    const then = effect.after as Client;
     // Somebody else of this name.
     if (then.id !== client.id) break;
     if (limitOf(then) !== limitOf(client)) return since;
-    since = change.at + IN_FORCE_MS;
+    since = at + IN_FORCE_MS;
   }
   return client.createdAt;
 };

@@ -1,10 +1,15 @@
 import type { OnboardingFacts } from "./facts.ts";
+import { powerShellQuickStart } from "./power-shell.ts";
 import { quickStart } from "./quick-start.ts";
 
 export interface OnboardingEmail {
   readonly subject: string;
   /** Lines ended by `\n`. */
   readonly body: string;
+  /** What stands in the body and has to be read to the letter: username and password. */
+  readonly credentials: readonly string[];
+  /** A form of the quick start that the HTML part has beside the body's. An own template has what it says, and no more. */
+  readonly powerShell?: string;
 }
 
 export const DEFAULT_SUBJECT = "AI Gateway API Access";
@@ -38,7 +43,9 @@ export const renderOnboardingEmail = (facts: OnboardingFacts): OnboardingEmail =
     facts.senderName ?? NO_SENDER_NAME,
     "",
   ].join("\n");
-  return { subject: DEFAULT_SUBJECT, body };
+  const windows = powerShellQuickStart(facts);
+  const powerShell = [windows.token, ...windows.calls].join("\n");
+  return { subject: DEFAULT_SUBJECT, body, credentials: [facts.username, facts.password], powerShell };
 };
 
 const indent = (command: string): string => command.replace(/^/gm, "   ");

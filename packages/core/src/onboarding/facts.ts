@@ -13,6 +13,8 @@ export interface OnboardingFacts {
   readonly guideUrl: string;
   /** Names of the services this client may call, ascending. */
   readonly services: readonly string[];
+  /** What is said of them, by name. */
+  readonly descriptions?: Readonly<Record<string, string>>;
   readonly limitPerMinute: number;
   /** Milliseconds since the epoch. */
   readonly expiresAt: number | undefined;
@@ -35,6 +37,9 @@ export const onboardingFacts = (
     publicUrl,
     guideUrl: settings["docs-url"].value ?? `${publicUrl}/guide`,
     services: services.map((service) => service.name).filter((name) => client.services?.includes(name) ?? true),
+    descriptions: Object.fromEntries(
+      services.flatMap(({ name, description }) => (description === undefined ? [] : [[name, description]])),
+    ),
     limitPerMinute,
     expiresAt: client.expiresAt,
     supportEmail: settings["support-email"].value,

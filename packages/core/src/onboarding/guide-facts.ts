@@ -1,13 +1,15 @@
 import { DEFAULT_LIMIT, LIMIT_WINDOW_MS } from "../clients/client.ts";
 import type { EffectiveSetting, SettingKey } from "../config/settings.ts";
+import type { PublicFacts } from "../services/public-facts.ts";
+import type { Service } from "../services/service.ts";
 import { TOKEN_LIFETIME_S } from "../tokens/token.ts";
 
 /** All that the client guide says of this installation. Anybody may read it, so nothing else can get into it. */
 export interface GuideFacts {
   /** Without a trailing slash. */
   readonly publicUrl: string;
-  /** Names, ascending. */
-  readonly services: readonly string[];
+  /** By name, ascending. */
+  readonly services: readonly GuideService[];
   /** Requests in any rolling window of {@link limitWindowS}, for clients without a limit of their own. */
   readonly defaultLimit: number;
   readonly limitWindowS: number;
@@ -17,16 +19,29 @@ export interface GuideFacts {
   readonly hasCors: boolean;
 }
 
+/** A service as clients know it. Of its upstream there is nothing but the one word that they have to say themselves. */
+export interface GuideService extends PublicFacts {
+  readonly name: string;
+  /**
+   * What a program that speaks the OpenAI API writes behind `/api/<name>`: nothing, where the upstream's base path has the
+   * version already.
+   */
+  readonly openAiSuffix: "" | "/v1";
+}
+
 /** @param ownUrl what stands in for a public URL that nobody has set */
 export const guideFacts = (
-  services: readonly string[],
+  services: readonly Pick<Service, "name" | "url" | keyof PublicFacts>[],
   settings: Readonly<Record<SettingKey, EffectiveSetting>>,
   ownUrl?: string,
 ): GuideFacts => {
   const { value = "", source } = settings["public-url"];
+  const publicUrl = source === "default" ? (ownUrl ?? value) : value;
   return {
-    publicUrl: source === "default" ? (ownUrl ?? value) : value,
-    services: [...services].sort(),
+    publicUrl,
+    services: services
+      .map((service) => guideService(service, publicUrl))
+      .sort((one, other) => (one.name < other.name ? -1 : 1)),
     defaultLimit: DEFAULT_LIMIT,
     limitWindowS: LIMIT_WINDOW_MS / 1000,
     tokenLifetimeS: TOKEN_LIFETIME_S,
@@ -34,3 +49,14 @@ export const guideFacts = (
     hasCors: settings["cors-origins"].value !== undefined,
   };
 };
+
+const guideService = (
+  { name, url, description, example, docsUrl }: Pick<Service, "name" | "url" | keyof PublicFacts>,
+  publicUrl: string,
+): GuideService => ({
+  name,
+  openAiSuffix: /\/v\d\w*(\/|$)/.test(new URL(url).pathname) ? "" : "/v1",
+  ...(description !== undefined && { description }),
+  ...(example !== undefined && { example: example.replaceAll("{{endpoint}}", publicUrl) }),
+  ...(docsUrl !== undefined && { docsUrl }),
+});

@@ -1,5 +1,6 @@
-import type { GuideFacts } from "./guide-facts.ts";
+import type { GuideFacts, GuideService } from "./guide-facts.ts";
 import type { Block, CodeLanguage } from "./guide-text.ts";
+import { powerShellQuickStart } from "./power-shell.ts";
 
 const PLACEHOLDER = "YOUR_SERVICE";
 
@@ -12,11 +13,12 @@ const sample = (label: string, language: CodeLanguage, code: string): Block => (
 
 /** The service that the examples call: one that takes a picture, if there is one. */
 const exampleService = ({ services }: GuideFacts): string =>
-  services.find((name) => /ocr|image|vision|scan/.test(name)) ?? services[0] ?? PLACEHOLDER;
+  (services.find(({ name }) => /ocr|image|vision|scan/.test(name)) ?? services[0])?.name ?? PLACEHOLDER;
 
-/** The first whose name sounds like it speaks the OpenAI API. */
-const chatService = ({ services }: GuideFacts): string =>
-  services.find((name) => /chat|llm|gpt|openai|llama|ollama|mistral|qwen|completion/.test(name)) ?? PLACEHOLDER;
+/** The first that seems to speak the OpenAI API, by its name, its base path or its example. */
+export const chatService = ({ services }: GuideFacts): GuideService | undefined =>
+  services.find(({ name }) => /chat|llm|gpt|openai|llama|ollama|mistral|qwen|completion/.test(name)) ??
+  services.find(({ openAiSuffix, example = "" }) => openAiSuffix === "" || /chat\/completions/.test(example));
 
 /** The commands that onboarding e-mails and the quick reference are known by. */
 export const curlSample = (facts: GuideFacts): Block =>
@@ -42,6 +44,38 @@ export const uploadSample = (facts: GuideFacts): Block =>
   -H "Content-Type: image/png" \\
   --data-binary @picture.png`,
   );
+
+/** Where `curl` is another program, and lines are continued by another character. */
+export const powerShellSample = (facts: GuideFacts): Block => {
+  const { publicUrl } = facts;
+  const yours = { publicUrl, username: "YOUR_USERNAME", password: "YOUR_PASSWORD", services: [exampleService(facts)] };
+  const { token, calls } = powerShellQuickStart(yours);
+  return sample(
+    "PowerShell",
+    "powershell",
+    `# 1. Get a token\n${token}\n\n# 2. Call a service with it\n${calls.join("\n")}`,
+  );
+};
+
+export const powerShellUploadSample = (facts: GuideFacts): Block =>
+  sample(
+    "Send a file",
+    "powershell",
+    `Invoke-RestMethod -Method Post -Uri '${facts.publicUrl}/api/${exampleService(facts)}' \`
+  -Headers @{ Authorization = "Bearer $token" } \`
+  -ContentType 'image/png' -InFile picture.png`,
+  );
+
+/** What an admin gave as a service's example, in whatever language it is. */
+export const serviceExample = ({ name, example = "" }: GuideService): Block =>
+  sample(`${name}: an example`, languageOf(example), example);
+
+const languageOf = (code: string): CodeLanguage => {
+  if (/^\s*[{[]/.test(code)) return "json";
+  if (/^\s*(import|from) \w/m.test(code)) return "python";
+  if (/\b(Invoke-RestMethod|Invoke-WebRequest)\b/.test(code)) return "powershell";
+  return /^\s*(curl|\w+=\S|#)/m.test(code) ? "bash" : "text";
+};
 
 /** The standard library only, so that it runs as it is pasted. */
 export const pythonSample = (facts: GuideFacts): Block =>
@@ -109,14 +143,15 @@ const answer = await fetch(\`\${baseUrl}/api/${exampleService(facts)}\`, {
 console.log(answer.status, await answer.text());`,
   );
 
-export const openAiSample = (facts: GuideFacts): Block =>
-  sample(
+export const openAiSample = (facts: GuideFacts): Block => {
+  const { name, openAiSuffix } = chatService(facts) ?? { name: PLACEHOLDER, openAiSuffix: "/v1" };
+  return sample(
     "Python, with the openai package",
     "python",
     `from openai import OpenAI
 
 client = OpenAI(
-    base_url="${facts.publicUrl}/api/${chatService(facts)}/v1",
+    base_url="${facts.publicUrl}/api/${name}${openAiSuffix}",
     api_key=token(),  # as in the Python example
 )
 answer = client.chat.completions.create(
@@ -125,6 +160,7 @@ answer = client.chat.completions.create(
 )
 print(answer.choices[0].message.content)`,
   );
+};
 
 export const tokenAnswerSample = ({ tokenLifetimeS }: GuideFacts): Block =>
   sample(

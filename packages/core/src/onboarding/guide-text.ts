@@ -7,7 +7,7 @@ export type Inline =
 
 export type Text = readonly Inline[];
 
-export type CodeLanguage = "bash" | "python" | "javascript" | "json" | "text";
+export type CodeLanguage = "bash" | "powershell" | "python" | "javascript" | "json" | "text";
 
 export type Block =
   | { readonly kind: "paragraph"; readonly text: Text }

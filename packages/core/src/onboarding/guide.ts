@@ -1,11 +1,15 @@
 import { GUIDE_ERRORS } from "./guide-errors.ts";
-import type { GuideFacts } from "./guide-facts.ts";
+import type { GuideFacts, GuideService } from "./guide-facts.ts";
 import {
+  chatService,
   curlSample,
   javascriptSample,
   openAiSample,
+  powerShellSample,
+  powerShellUploadSample,
   problemSample,
   pythonSample,
+  serviceExample,
   tokenAnswerSample,
   uploadSample,
 } from "./guide-snippets.ts";
@@ -75,22 +79,34 @@ const howItWorks = (facts: GuideFacts): Section => ({
   ],
 });
 
-const services = ({ publicUrl, services: names }: GuideFacts): Section => ({
+const services = ({ publicUrl, services: all }: GuideFacts): Section => ({
   id: "services",
   title: "Services",
   blocks: [
-    names.length === 0
+    all.length === 0
       ? paragraph(text`No service has been set up yet.`)
       : {
           kind: "table",
           columns: ["Service", "Address"],
-          rows: names.map((name) => [text`${strong(name)}`, text`${code(`${publicUrl}/api/${name}`)}`]),
+          rows: all.map(({ name }) => [text`${strong(name)}`, text`${code(`${publicUrl}/api/${name}`)}`]),
         },
     paragraph(
       text`Your account may be limited to some of them. What follows the service's name, the query, the method and the body go to the service as you send them; its answer comes back as it is, also as a stream.`,
     ),
   ],
+  parts: all.flatMap(aboutService),
 });
+
+/** What the admin has said of a service; nothing where that is nothing. */
+const aboutService = (service: GuideService): readonly Section[] => {
+  const { name, description, example, docsUrl } = service;
+  const blocks = [
+    ...(description === undefined ? [] : [paragraph(text`${description}`)]),
+    ...(example === undefined ? [] : [serviceExample(service)]),
+    ...(docsUrl === undefined ? [] : [paragraph(text`Its own documentation: ${link(docsUrl, docsUrl)}`)]),
+  ];
+  return blocks.length === 0 ? [] : [{ id: `service-${name}`, title: name, blocks }];
+};
 
 const quickStart = (facts: GuideFacts): Section => ({
   id: "quick-start",
@@ -108,6 +124,15 @@ const quickStart = (facts: GuideFacts): Section => ({
         ),
       ],
     },
+    {
+      id: "powershell",
+      title: "Windows PowerShell",
+      blocks: [
+        powerShellSample(facts),
+        powerShellUploadSample(facts),
+        paragraph(text`A single quote in your password is written twice.`),
+      ],
+    },
     { id: "python", title: "Python", blocks: [pythonSample(facts)] },
     {
       id: "javascript",
@@ -123,7 +148,9 @@ const quickStart = (facts: GuideFacts): Section => ({
       title: "OpenAI SDK",
       blocks: [
         paragraph(
-          text`For services that speak the OpenAI API. The token takes the place of the API key; whether the address ends in ${code("/v1")} depends on the service.`,
+          chatService(facts) === undefined
+            ? text`For services that speak the OpenAI API. The token takes the place of the API key; whether the address ends in ${code("/v1")} depends on the service.`
+            : text`For services that speak the OpenAI API. The token takes the place of the API key.`,
         ),
         openAiSample(facts),
         paragraph(

@@ -1,14 +1,30 @@
+import type { OnboardingEmail } from "./email.ts";
+
 /**
- * The same text as HTML, for mail programs that prefer it: blank lines part paragraphs, indented lines are commands and
- * keep every space. Styles stand in the elements because mail programs drop style sheets; nothing is loaded from outside.
+ * The e-mail as HTML, for mail programs that prefer it: blank lines part paragraphs, indented lines are commands and keep
+ * every space. Styles stand in the elements because mail programs drop style sheets; nothing is loaded from outside, and
+ * no colour is set that one of the two schemes would not bear.
  */
-export const htmlOf = (text: string): string => {
+export const htmlOf = ({ body: text, credentials, powerShell }: OnboardingEmail): string => {
   const blocks = blocksOf(text.replace(/\n+$/, "").split("\n"));
+  if (powerShell !== undefined) {
+    const after = blocks.findLastIndex(({ kind }) => kind === "commands") + 1;
+    const more: readonly Block[] = [
+      { kind: "text", lines: ["The same in Windows PowerShell:"] },
+      { kind: "commands", lines: powerShell.split("\n") },
+    ];
+    blocks.splice(after, 0, ...more);
+  }
   const body = blocks.map(({ kind, lines }) => {
     if (kind === "commands") return `<pre style="${PRE_STYLE}">${escaped(lines.join("\n"))}</pre>`;
-    return `<p>${lines.map(linked).join("<br>\n")}</p>`;
+    return `<p>${lines.map((line) => rendered(line, credentials)).join("<br>\n")}</p>`;
   });
-  return `<!DOCTYPE html>\n<html><body style="${BODY_STYLE}">\n${body.join("\n")}\n</body></html>\n`;
+  return `<!DOCTYPE html>
+<html><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark"></head>
+<body style="${BODY_STYLE}"><div style="max-width:42em">
+${body.join("\n")}
+</div></body></html>
+`;
 };
 
 interface Block {
@@ -16,10 +32,17 @@ interface Block {
   readonly lines: string[];
 }
 
-const BODY_STYLE = "font-family:sans-serif;font-size:14px;line-height:1.5";
-const PRE_STYLE = "font-family:monospace;font-size:13px;background:#f4f4f4;padding:8px;white-space:pre-wrap";
+/** In each of these l, I and 1, O and 0 are told apart. */
+const MONOSPACE =
+  "font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono','Liberation Mono',monospace";
+// `word-break` is for programs that do not know `overflow-wrap: anywhere`: an address has no space to break at.
+const BREAKABLE = "overflow-wrap:anywhere;word-break:break-word";
+const PANEL = "background:rgba(128,128,128,0.16);border-radius:4px";
+const BODY_STYLE = `margin:0;padding:16px;font-family:system-ui,-apple-system,'Segoe UI',Roboto,Arial,sans-serif;font-size:15px;line-height:1.5;${BREAKABLE}`;
+const PRE_STYLE = `${MONOSPACE};font-size:13px;line-height:1.5;margin:0 0 1em;padding:10px 12px;white-space:pre-wrap;${BREAKABLE};${PANEL}`;
+const CODE_STYLE = `${MONOSPACE};font-size:15px;padding:1px 4px;${PANEL}`;
 
-const blocksOf = (lines: readonly string[]): readonly Block[] => {
+const blocksOf = (lines: readonly string[]): Block[] => {
   const blocks: Block[] = [];
   let parted = true;
   for (const line of lines) {
@@ -39,6 +62,14 @@ const blocksOf = (lines: readonly string[]): readonly Block[] => {
 const ENTITIES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 
 const escaped = (text: string): string => text.replace(/[&<>"]/g, (character) => ENTITIES[character] ?? character);
+
+/** A credential that ends its line, as a value does. What stands before it is plain text. */
+const rendered = (line: string, credentials: readonly string[]): string => {
+  const value = credentials.find((credential) => line === credential || line.endsWith(` ${credential}`));
+  if (value === undefined) return linked(line);
+  const before = line.slice(0, line.length - value.length);
+  return `${linked(before)}<code style="${CODE_STYLE}">${escaped(value)}</code>`;
+};
 
 /** An address that stands at the end of its line or before a space; it is escaped before it gets into the attribute. */
 const linked = (line: string): string =>

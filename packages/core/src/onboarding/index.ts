@@ -1,13 +1,26 @@
+export { credentialsMark } from "./credentials-mark.ts";
 export { type OnboardingEmail, renderOnboardingEmail } from "./email.ts";
 export { effectiveSettings, type OnboardingFacts, onboardingFacts } from "./facts.ts";
 export { createGuide } from "./guide.ts";
 export { GUIDE_ERRORS, type GuideError } from "./guide-errors.ts";
-export { type GuideFacts, guideFacts } from "./guide-facts.ts";
+export { type GuideFacts, type GuideService, guideFacts } from "./guide-facts.ts";
 export { renderGuideMarkdown } from "./guide-markdown.ts";
 export type { Block, CodeLanguage, Guide, Inline, Section, Text } from "./guide-text.ts";
 export { htmlOf } from "./html.ts";
 export { type Forbidden, leakIn, namesStandingIn } from "./leak.ts";
+export { powerShellQuickStart } from "./power-shell.ts";
 export { type QuickStart, quickStart } from "./quick-start.ts";
+export {
+  differences,
+  existsOtherwise,
+  factsOf,
+  type Person,
+  type Roster,
+  type RosterRules,
+  type Row,
+  rosterOf,
+  type Task,
+} from "./roster.ts";
 export {
   type EmailTemplate,
   literalText,

@@ -1,7 +1,8 @@
-import { rfc3339 } from "../date-time.ts";
+import { expiryInWords } from "../clients/parse-client.ts";
 import { AigwError } from "../errors.ts";
 import { DEFAULT_SUBJECT, NO_SENDER_NAME, NO_SUPPORT_ADDRESS, type OnboardingEmail } from "./email.ts";
 import type { OnboardingFacts } from "./facts.ts";
+import { powerShellQuickStart } from "./power-shell.ts";
 import { quickStart } from "./quick-start.ts";
 
 interface Placeholder {
@@ -22,15 +23,20 @@ export const PLACEHOLDERS: Readonly<Record<string, Placeholder>> = {
     about: "the services it may call, such as /api/ocr, /api/chat",
     value: (facts) => facts.services.map((service) => `/api/${service}`).join(", "),
   },
+  "service-list": {
+    about: "a line for each of them: what it does, as far as that is told, and its address",
+    value: ({ services, descriptions = {}, publicUrl }) =>
+      services
+        .map(
+          (name) =>
+            `${name}: ${descriptions[name] === undefined ? "" : `${descriptions[name]} `}${publicUrl}/api/${name}`,
+        )
+        .join("\n") || "none yet",
+  },
   limit: { about: "requests per minute", value: (facts) => String(facts.limitPerMinute) },
   expires: {
-    about: "when the access ends, in UTC, or: never",
-    value: ({ expiresAt }) =>
-      expiresAt === undefined
-        ? "never"
-        : rfc3339(expiresAt)
-            .replace("T", " ")
-            .replace(/:\d\d\.\d+Z$/, " UTC"),
+    about: "the last day of the access, or the time of its end in UTC, or: never",
+    value: ({ expiresAt }) => (expiresAt === undefined ? "never" : expiryInWords(expiresAt)),
   },
   support: { about: "the support address", value: (facts) => facts.supportEmail ?? NO_SUPPORT_ADDRESS },
   sender: { about: "the sender's name", value: (facts) => facts.senderName ?? NO_SENDER_NAME },
@@ -42,6 +48,14 @@ export const PLACEHOLDERS: Readonly<Record<string, Placeholder>> = {
   "call-commands": {
     about: "step 2 of the quick start, a command per service",
     value: (facts) => quickStart(facts).calls.join("\n"),
+  },
+  powershell: {
+    about: "both steps for Windows PowerShell",
+    value: (facts) => {
+      const { token, calls } = powerShellQuickStart(facts);
+      return [token, ...calls].join("\n");
+    },
+    tellsPassword: true,
   },
 };
 
@@ -89,6 +103,7 @@ export const renderTemplate = (template: EmailTemplate, facts: OnboardingFacts):
         return line.replace(PLACEHOLDER, (_, name: string) => filled(name).replaceAll("\n", `\n${indentation}`));
       })
       .join("\n"),
+    credentials: [facts.username, facts.password],
   };
 };
 

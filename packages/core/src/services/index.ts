@@ -1,4 +1,11 @@
 export { FAULTS, type Fault, type FaultKind, type FaultWords, faultWords } from "./fault.ts";
 export { openHeaders } from "./headers.ts";
 export { parseDuration, parseHeaderName, parseServiceName, parseUpstreamUrl } from "./parse-service.ts";
+export {
+  MAX_EXAMPLE_BYTES,
+  type PublicFacts,
+  parseDescription,
+  parseDocsUrl,
+  parseExample,
+} from "./public-facts.ts";
 export type { Service } from "./service.ts";

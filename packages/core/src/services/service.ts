@@ -14,6 +14,11 @@ export interface Service {
   readonly headers: readonly SealedHeader[];
   /** In place of the setting `cors-origins`; see parseServiceCors. */
   readonly corsOrigins?: string;
+  /** What clients are told of it; see public-facts.ts. */
+  readonly description?: string;
+  /** Plain text; `{{endpoint}}` in it stands for the public URL. */
+  readonly example?: string;
+  readonly docsUrl?: string;
   readonly createdAt: number;
 }
 

@@ -33,14 +33,16 @@ export interface ControlStore {
   head(): MaybePromise<number>;
   /** Changes with rev > `after`, ascending, at most `limit`. */
   changesAfter(after: number, limit: number): MaybePromise<readonly Change[]>;
-  /** The newest `limit` changes, newest first, of one subject or all. */
+  /** The newest `limit` changes, newest first. With a subject: those that are about it, each with these effects alone. */
   latestChanges(query: { readonly limit: number; readonly subject?: string }): MaybePromise<readonly Change[]>;
   /**
-   * Appends one change with rev `expectedRev` + 1 and folds it into the views; durable when it returns.
-   * `client.remove` also purges the earlier changes of that client.
+   * Appends one change with rev `expectedRev` + 1, whatever the number of its effects, and folds it into the views: all
+   * of it or nothing, and nobody ever sees a part; durable when it returns. `client.remove` also purges what earlier
+   * changes hold of that client, and nothing else of them.
    * @throws AigwError `changed_meanwhile` when the log's head is not `expectedRev`; nothing was written
+   * @throws TypeError see assertOneChange; nothing was written
    */
-  append(expectedRev: number, draft: ChangeDraft, act: { at: number; actor: string }): MaybePromise<Change>;
+  append(expectedRev: number, drafts: readonly ChangeDraft[], act: { at: number; actor: string }): MaybePromise<Change>;
   /** Everything, consistent at one revision. */
   snapshot(): MaybePromise<ControlState>;
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Change, ChangeDraft } from "../changes/change.ts";
+import { type Change, type ChangeDraft, MAX_EFFECTS } from "../changes/change.ts";
 import { emptyControlState, fold } from "../changes/control-state.ts";
 import { isAigwError } from "../errors.ts";
 import type { ControlStore } from "../store/store.ts";
@@ -11,9 +11,11 @@ const ACT = { at: Date.UTC(2027, 0, 15, 12), actor: "admin@host" };
 
 const addClient = (name: string): ChangeDraft => ({ action: "client.add", subject: name, after: aClient({ name }) });
 
+const subjectsOf = ({ effects }: Change): readonly string[] => effects.map(({ subject }) => subject);
+
 const appendAll = async (store: ControlStore, drafts: readonly ChangeDraft[]): Promise<Change[]> => {
   const changes: Change[] = [];
-  for (const draft of drafts) changes.push(await store.append(await store.head(), draft, ACT));
+  for (const draft of drafts) changes.push(await store.append(await store.head(), [draft], ACT));
   return changes;
 };
 
@@ -21,7 +23,7 @@ const appendAll = async (store: ControlStore, drafts: readonly ChangeDraft[]): P
 const appendRetrying = async (store: ControlStore, draft: ChangeDraft): Promise<Change> => {
   for (let attempt = 0; attempt < 1_000; attempt += 1) {
     try {
-      return await store.append(await store.head(), draft, ACT);
+      return await store.append(await store.head(), [draft], ACT);
     } catch (error) {
       if (!isAigwError(error, "changed_meanwhile")) throw error;
     }
@@ -75,10 +77,10 @@ export const controlContract = (withStore: WithStore): void => {
         );
         assert.equal(await one.control.head(), appended.length);
         assert.equal(await two.control.head(), appended.length);
-        const kept = (await two.control.changesAfter(0, 1_000)).filter((change) => change.subject !== "ann");
+        const kept = (await two.control.changesAfter(0, 1_000)).filter((change) => subjectsOf(change)[0] !== "ann");
         assert.deepEqual(
           kept,
-          appended.filter((change) => change.subject !== "ann"),
+          appended.filter((change) => subjectsOf(change)[0] !== "ann"),
         );
       }),
     );
@@ -89,13 +91,77 @@ export const controlContract = (withStore: WithStore): void => {
         const [first] = await appendAll(one.control, [addClient("a")]);
         for (const stale of [0, 2, 7]) {
           await assert.rejects(
-            async () => two.control.append(stale, addClient("b"), ACT),
+            async () => two.control.append(stale, [addClient("b")], ACT),
             (error) => isAigwError(error, "changed_meanwhile"),
           );
         }
         assert.deepEqual(await two.control.changesAfter(0, 10), [first]);
         assert.equal(await one.control.client("b"), undefined);
-        assert.equal((await two.control.append(1, addClient("b"), ACT)).rev, 2);
+        assert.equal((await two.control.append(1, [addClient("b")], ACT)).rev, 2);
+      }),
+    );
+
+    it(
+      "takes several effects as one change: one revision, all of it or nothing",
+      withStore(async ({ one, two }) => {
+        const john = aClient({ name: "john", note: "before" });
+        await appendAll(one.control, [{ action: "client.add", subject: "john", after: john }]);
+        const drafts: readonly ChangeDraft[] = [
+          addClient("ann"),
+          { action: "client.passwd", subject: "john", after: { ...john, epoch: 2 } },
+          // Of the same name, but another subject.
+          { action: "service.add", subject: "ann", after: aService({ name: "ann" }) },
+          { action: "config.set", subject: "sender-name", after: "Ops" },
+        ];
+        for (const stale of [0, 2]) {
+          await assert.rejects(
+            async () => two.control.append(stale, drafts, ACT),
+            (error) => isAigwError(error, "changed_meanwhile"),
+          );
+        }
+        assert.deepEqual([await one.control.head(), await one.control.client("ann")], [1, undefined]);
+        const change = await two.control.append(1, drafts, ACT);
+        assert.deepEqual(change, { rev: 2, ...ACT, effects: drafts });
+        assert.equal(await one.control.head(), 2);
+        assert.deepEqual(await one.control.changesAfter(1, 1), [change]);
+        const folded = emptyControlState();
+        for (const each of await one.control.changesAfter(0, 10)) fold(folded, each);
+        assert.deepEqual(await one.control.snapshot(), folded);
+        assert.equal((await one.control.client("john"))?.epoch, 2);
+        assert.equal((await one.control.service("ann"))?.name, "ann");
+
+        // A page is counted in changes, and a subject sees its own effects alone.
+        await appendAll(one.control, [addClient("zoe")]);
+        assert.deepEqual(
+          (await one.control.latestChanges({ limit: 2 })).map(({ rev, effects }) => [rev, effects.length]),
+          [
+            [3, 1],
+            [2, 4],
+          ],
+        );
+        const ofAnn = await one.control.latestChanges({ limit: 9, subject: "ann" });
+        assert.deepEqual(ofAnn, [{ ...change, effects: [drafts[0], drafts[2]] }]);
+        const ofJohn = await one.control.latestChanges({ limit: 1, subject: "john" });
+        assert.deepEqual(ofJohn, [{ ...change, effects: [drafts[1]] }]);
+      }),
+    );
+
+    it(
+      "refuses a change without effects, or with two on one subject",
+      withStore(async ({ one }) => {
+        const key = aSigningKey();
+        for (const drafts of [
+          [],
+          [addClient("a"), addClient("b"), addClient("a")],
+          [
+            { action: "secret.create", subject: key.kid, after: [key] },
+            { action: "secret.rotate", subject: "k_other", after: [key] },
+          ],
+          Array.from({ length: MAX_EFFECTS + 1 }, (_, index) => addClient(`c${index}`)),
+        ] satisfies ChangeDraft[][]) {
+          await assert.rejects(async () => one.control.append(0, drafts, ACT), TypeError);
+        }
+        assert.deepEqual([await one.control.head(), await one.control.clients()], [0, []]);
       }),
     );
 
@@ -111,7 +177,7 @@ export const controlContract = (withStore: WithStore): void => {
           changes.map((change) => change.rev),
           names.map((_, index) => index + 1),
         );
-        assert.deepEqual(changes.map((change) => change.subject).sort(), [...names].sort());
+        assert.deepEqual(changes.flatMap(subjectsOf).sort(), [...names].sort());
         assert.equal((await two.control.clients()).length, names.length);
       }),
     );
@@ -144,7 +210,7 @@ export const controlContract = (withStore: WithStore): void => {
       withStore(async ({ one, two }) => {
         for (let rev = 1; rev <= 20; rev += 1) {
           const [writer, reader] = rev % 3 === 0 ? [two, one] : [one, two];
-          await writer.control.append(rev - 1, addClient(`c${rev}`), ACT);
+          await writer.control.append(rev - 1, [addClient(`c${rev}`)], ACT);
           assert.equal(await reader.control.head(), rev);
           assert.equal(await writer.control.head(), rev);
         }
@@ -210,19 +276,39 @@ export const controlContract = (withStore: WithStore): void => {
         const changes = await two.control.changesAfter(0, 10);
         assert.ok(!JSON.stringify(changes).includes(canary));
         assert.deepEqual(changes[0], {
-          action: "client.add",
-          subject: "john",
-          after: { purged: true },
+          effects: [{ action: "client.add", subject: "john", after: { purged: true } }],
           rev: 1,
           ...ACT,
         });
-        assert.deepEqual(changes[3]?.after, { purged: true });
-        assert.equal(changes[4]?.after, null);
+        const [, asService, ann, passwd, remove] = changes.map(({ effects }) => effects[0]?.after);
+        assert.deepEqual(passwd, { purged: true });
+        assert.equal(remove, null);
         assert.equal((await two.control.service("john"))?.name, "john");
-        assert.ok(changes[1]?.after !== null && typeof changes[1]?.after === "object" && "url" in changes[1].after);
-        assert.ok(
-          changes[2]?.after !== null && typeof changes[2]?.after === "object" && "passwordHash" in changes[2].after,
-        );
+        assert.ok(typeof asService === "object" && asService !== null && "url" in asService);
+        assert.ok(typeof ann === "object" && ann !== null && "passwordHash" in ann);
+      }),
+    );
+
+    it(
+      "purges its effects of changes that had others, too",
+      withStore(async ({ one, two }) => {
+        const ann = aClient({ name: "ann", note: "canary" });
+        const before = [addClient("john"), { action: "client.add", subject: "ann", after: ann }] as const;
+        await one.control.append(0, before, ACT);
+        const remove = [
+          { action: "client.remove", subject: "ann", after: null },
+          { action: "client.set", subject: "john", after: aClient({ name: "john", note: "stays" }) },
+        ] as const satisfies ChangeDraft[];
+        await one.control.append(1, remove, ACT);
+        assert.deepEqual(await two.control.changesAfter(0, 9), [
+          {
+            rev: 1,
+            ...ACT,
+            effects: [before[0], { action: "client.add", subject: "ann", after: { purged: true } }],
+          },
+          { rev: 2, ...ACT, effects: remove },
+        ]);
+        assert.deepEqual(await two.control.clients(), [remove[1].after]);
       }),
     );
 

@@ -16,7 +16,7 @@ for (let done = 0; done < Number(count); ) {
   try {
     const change = await store.control.append(
       await store.control.head(),
-      { action: "client.add", subject: name, after: client },
+      [{ action: "client.add", subject: name, after: client }],
       { at: Date.now(), actor: who },
     );
     // Synchronously: what was printed before a kill was acknowledged.

@@ -21,11 +21,10 @@ const store = await step("open", () => openStore(url, { clock: systemClock, busy
 if (store !== undefined) {
   await step("read", () => store.control.snapshot());
   await step("append", async () =>
-    store.control.append(
-      await store.control.head(),
-      { action: "config.set", subject: "sender-name", after: "x" },
-      { at: 1, actor: "test" },
-    ),
+    store.control.append(await store.control.head(), [{ action: "config.set", subject: "sender-name", after: "x" }], {
+      at: 1,
+      actor: "test",
+    }),
   );
   await step("usage", () => store.traffic.recordUsage([anEvent()]));
   await store.close();

@@ -1,6 +1,6 @@
 import { setImmediate as afterPoll } from "node:timers/promises";
 import type { Client, Clock, ControlStore, MaybePromise, Sealer, Service } from "@aigw/core";
-import { type Change, type ControlState, emptyControlState, fold } from "@aigw/core/changes";
+import { type ControlState, type Effect, emptyControlState, fold } from "@aigw/core/changes";
 import { AigwError, isStoreFault } from "@aigw/core/errors";
 import { openSigningKey, type SigningKey } from "@aigw/core/keys";
 import { openHeaders } from "@aigw/core/services";
@@ -107,11 +107,6 @@ export class ControlFollower {
     return undefined;
   }
 
-  /** The services' names, ascending. */
-  serviceNames(): readonly string[] {
-    return [...this.#state.services.keys()].sort();
-  }
-
   get services(): ReadonlyMap<string, Service> {
     return this.#state.services;
   }
@@ -208,7 +203,7 @@ export class ControlFollower {
       for (const change of changes) {
         if (change.rev !== this.#state.rev + 1) throw incomplete();
         fold(this.#state, change);
-        this.#open(change);
+        for (const effect of change.effects) this.#open(effect);
       }
     }
     this.#applied();
@@ -241,9 +236,9 @@ export class ControlFollower {
     this.#applied();
   }
 
-  #open(change: Change): void {
-    if (change.action.startsWith("secret.")) this.#openKeyring();
-    else if (change.action.startsWith("service.")) this.#openService(change.subject);
+  #open({ action, subject }: Effect): void {
+    if (action.startsWith("secret.")) this.#openKeyring();
+    else if (action.startsWith("service.")) this.#openService(subject);
   }
 
   #openKeyring(): void {

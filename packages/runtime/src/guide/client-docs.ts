@@ -6,7 +6,7 @@ import { type PublicDocument, publicDocument } from "../routes/document-route.ts
 import { GUIDE_POLICY, guidePage } from "./guide-page.ts";
 
 export interface ClientDocsOptions {
-  readonly follower: Pick<ControlFollower, "rev" | "settings" | "serviceNames">;
+  readonly follower: Pick<ControlFollower, "rev" | "settings" | "services">;
   /** Settings in it come before stored ones. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Stands in for a public URL that nobody has set. */
@@ -37,11 +37,16 @@ export class ClientDocs {
 
   get openApi(): PublicDocument {
     this.#forgetOld();
-    this.#openApi ??= publicDocument(JSON.stringify(openApiDocument(this.#facts().publicUrl), undefined, 2), [
+    this.#openApi ??= publicDocument(JSON.stringify(openApiDocument(this.#facts()), undefined, 2), [
       "Content-Type",
       "application/json",
     ]);
     return this.#openApi;
+  }
+
+  /** The guide's path as clients see it: a proxy in front may have given the gateway a folder. */
+  get guidePath(): string {
+    return `${new URL(this.#facts().publicUrl).pathname.replace(/\/$/, "")}/guide`;
   }
 
   /** Whatever changed, be it a client: making a page again costs less than knowing what it depends on. */
@@ -55,6 +60,7 @@ export class ClientDocs {
 
   #facts(): GuideFacts {
     const { follower, env, ownUrl } = this.#options;
-    return guideFacts(follower.serviceNames(), effectiveSettings(follower.settings, env), ownPublicUrl(ownUrl()));
+    const services = [...follower.services.values()];
+    return guideFacts(services, effectiveSettings(follower.settings, env), ownPublicUrl(ownUrl()));
   }
 }

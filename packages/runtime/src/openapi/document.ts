@@ -1,3 +1,4 @@
+import type { GuideFacts, GuideService } from "@aigw/core/onboarding";
 import { HEADERS } from "./headers.ts";
 import type { JsonObject } from "./json.ts";
 import { PATHS } from "./paths.ts";
@@ -8,7 +9,7 @@ import { SCHEMAS } from "./schemas.ts";
 const CONTRACT_VERSION = "1.0.0";
 
 /** OpenAPI 3.1 of everything a client can ask of the gateway. */
-export const openApiDocument = (publicUrl: string): JsonObject => ({
+export const openApiDocument = ({ publicUrl, services }: Pick<GuideFacts, "publicUrl" | "services">): JsonObject => ({
   openapi: "3.1.1",
   info: {
     title: "AI Gateway",
@@ -29,6 +30,7 @@ export const openApiDocument = (publicUrl: string): JsonObject => ({
         required: true,
         description: "A service's name; the guide lists them.",
         schema: { type: "string", pattern: "^[a-z0-9][a-z0-9-]{0,31}$" },
+        ...(services.length > 0 && { examples: Object.fromEntries(services.map(serviceExample)) }),
       },
       path: {
         name: "path",
@@ -48,3 +50,19 @@ export const openApiDocument = (publicUrl: string): JsonObject => ({
     },
   },
 });
+
+/** An OpenAPI Example Object of the parameter `service`. */
+const serviceExample = ({ name, description, example, docsUrl }: GuideService): readonly [string, JsonObject] => {
+  const more = [
+    ...(example === undefined ? [] : [`\`\`\`\n${example}\n\`\`\``]),
+    ...(docsUrl === undefined ? [] : [`Documentation: <${docsUrl}>`]),
+  ];
+  return [
+    name,
+    {
+      value: name,
+      ...(description !== undefined && { summary: description }),
+      ...(more.length > 0 && { description: more.join("\n\n") }),
+    },
+  ];
+};

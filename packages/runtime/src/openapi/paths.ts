@@ -90,7 +90,7 @@ const document = (operationId: string, summary: string, content: JsonObject): Js
     }),
   });
 
-/** `paths`: every route of the public address. */
+/** `paths`: every route of the public address but `/`, which only leads browsers to the guide. */
 export const PATHS: JsonObject = {
   "/auth/token": TOKEN,
   "/auth/proof": PROOF,

@@ -13,42 +13,48 @@ export interface Route {
 
 export interface DispatchOptions {
   readonly routes: Readonly<Record<string, Route>>;
-  /** Said of every other path. */
-  readonly notFound: string;
-  readonly onError: (error: unknown, requestId: string) => void;
+  /** Gets every other path. */
+  readonly otherwise: Handler;
+  readonly onError: OnError;
 }
 
+export type OnError = (error: unknown, requestId: string) => void;
+
+export const refuseUnknown = ({ incoming, outgoing, requestId, cors }: GatewayRequest, detail: string): void =>
+  refuse(incoming, outgoing, { code: "not_found", detail, requestId }, cors.own);
+
+export const refuseMethod = ({ incoming, outgoing, requestId, cors }: GatewayRequest, { methods }: Route): void => {
+  const detail = `Use ${methods} here.`;
+  refuse(incoming, outgoing, { code: "method_not_allowed", detail, requestId }, ["Allow", methods, ...cors.own]);
+};
+
+/** The fault of a route: a 500, or the end of an answer that was begun. */
+export const refuseFaulty = (request: GatewayRequest, error: unknown, onError: OnError): void => {
+  const { incoming, outgoing, requestId, cors } = request;
+  onError(error, requestId);
+  const detail = "The gateway failed to answer. The request id helps to find out why.";
+  if (outgoing.headersSent) outgoing.destroy();
+  else refuse(incoming, outgoing, { code: "internal_error", detail, requestId }, cors.own);
+};
+
 /**
- * Finds the route of a request by its path, and answers what has none. On Node's own request and response: through
- * a router over web streams a flood of `/health` or of nonsense cost three to five times as much.
+ * The routes that anybody may ask for at any rate: found by path alone, on Node's own request and response. Through a
+ * router over web streams a flood of `/health` costs three to five times as much.
  */
-export const dispatcher = ({ routes, notFound, onError }: DispatchOptions): Handler => {
+export const dispatcher = ({ routes, otherwise, onError }: DispatchOptions): Handler => {
   const byPath = new Map(Object.entries(routes));
-
-  const fail = ({ incoming, outgoing, requestId, cors }: GatewayRequest, error: unknown): void => {
-    onError(error, requestId);
-    const detail = "The gateway failed to answer. The request id helps to find out why.";
-    if (outgoing.headersSent) outgoing.destroy();
-    else refuse(incoming, outgoing, { code: "internal_error", detail, requestId }, cors.own);
-  };
-
   return (request) => {
-    const { incoming, outgoing, requestId, cors } = request;
     const route = byPath.get(pathOf(request.target));
     if (route === undefined) {
-      refuse(incoming, outgoing, { code: "not_found", detail: notFound, requestId }, cors.own);
-      return;
-    }
-    if (!allows(route, incoming.method)) {
-      const detail = `Use ${route.methods} here.`;
-      const fields = ["Allow", route.methods, ...cors.own];
-      refuse(incoming, outgoing, { code: "method_not_allowed", detail, requestId }, fields);
-      return;
-    }
-    try {
-      route.handle(request)?.catch((error: unknown) => fail(request, error));
-    } catch (error) {
-      fail(request, error);
+      otherwise(request);
+    } else if (!allows(route, request.incoming.method)) {
+      refuseMethod(request, route);
+    } else {
+      try {
+        route.handle(request)?.catch((error: unknown) => refuseFaulty(request, error, onError));
+      } catch (error) {
+        refuseFaulty(request, error, onError);
+      }
     }
   };
 };

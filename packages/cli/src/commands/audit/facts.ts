@@ -1,4 +1,4 @@
-import type { Change, Service } from "@aigw/core";
+import type { Effect, Service } from "@aigw/core";
 import { type Client, limitOf } from "@aigw/core/clients";
 import { formatDuration, rfc3339 } from "../../output/time.ts";
 
@@ -13,8 +13,8 @@ export interface Fact {
   readonly secret?: boolean;
 }
 
-/** The facts of a client or service as they are after a change; none for other subjects. */
-export const factsOf = ({ after }: Change): Facts | "purged" => {
+/** The facts of a client or service as they are from then on; none for other subjects. */
+export const factsOf = ({ after }: Effect): Facts | "purged" => {
   if (typeof after !== "object" || after === null) return new Map();
   if ("purged" in after) return "purged";
   if ("passwordHash" in after) return clientFacts(after);
@@ -42,6 +42,9 @@ const serviceFacts = (service: Service): Facts =>
     ["timeout", plain(formatDuration(service.timeoutMs))],
     ["idle timeout", plain(formatDuration(service.idleTimeoutMs))],
     ["CORS origins", plain(service.corsOrigins)],
+    ["description", plain(service.description)],
+    ["example", service.example === undefined ? [] : [{ value: service.example, shown: "given", secret: true }]],
+    ["documentation", plain(service.docsUrl)],
     ...service.headers.map(
       ({ name, sealedValue }) => [`header ${name}`, [{ value: sealedValue, shown: "sealed", secret: true }]] as const,
     ),

@@ -1,4 +1,4 @@
-import type { Change, ControlStore } from "@aigw/core";
+import type { Change, ControlStore, Effect } from "@aigw/core";
 import { didYouMean } from "@aigw/core/acts";
 import { SETTING_KEYS } from "@aigw/core/config";
 import { AigwError } from "@aigw/core/errors";
@@ -35,14 +35,16 @@ export const run = ({ lines, subject }: ListOptions, ctx: Context): Promise<void
   ctx.withControl(async (control) => {
     const changes = await control.latestChanges({ limit: lines, ...(subject === undefined ? {} : { subject }) });
     if (changes.length === 0 && subject !== undefined) await assertSubject(control, subject);
-    const before = await predecessors(control, changes);
-    const entries = changes.map((change) => ({
-      rev: change.rev,
-      at: change.at,
-      actor: change.actor,
-      action: change.action,
-      subject: change.subject,
-      summary: summaryOf(change, before(change)),
+    // A change with several effects is a line for each: whoever looks for one subject finds it.
+    const lined = changes.flatMap(linesOf).slice(0, lines);
+    const before = await predecessors(control, lined);
+    const entries = lined.map((line) => ({
+      rev: line.rev,
+      at: line.at,
+      actor: line.actor,
+      action: line.effect.action,
+      subject: line.effect.subject,
+      summary: summaryOf(line.effect, before(line)),
     }));
     await ctx.out.answer({
       json: () => ({ changes: entries.map((entry) => ({ ...entry, at: rfc3339(entry.at) })) }),
@@ -89,20 +91,26 @@ const COLUMNS: readonly Column[] = [
   { title: "Who" },
 ];
 
+interface Line extends Omit<Change, "effects"> {
+  readonly effect: Effect;
+}
+
+const linesOf = ({ effects, ...change }: Change): readonly Line[] => effects.map((effect) => ({ ...change, effect }));
+
 /** How far back a `set` looks for what it changed. */
 const HISTORY = 1_000;
 
-/** What each change's subject was before it, read once for every subject that somebody changed in part. */
+/** What each line's subject was before it, read once for every subject that somebody changed in part. */
 const predecessors = async (
   control: ControlStore,
-  changes: readonly Change[],
-): Promise<(change: Change) => Change | undefined> => {
-  const histories = new Map<string, readonly Change[]>();
-  for (const { action, subject } of changes) {
+  lines: readonly Line[],
+): Promise<(line: Line) => Effect | undefined> => {
+  const histories = new Map<string, readonly Line[]>();
+  for (const { action, subject } of lines.map(({ effect }) => effect)) {
     if (!action.endsWith(".set") || histories.has(subject)) continue;
-    histories.set(subject, await control.latestChanges({ subject, limit: HISTORY }));
+    histories.set(subject, (await control.latestChanges({ subject, limit: HISTORY })).flatMap(linesOf));
   }
-  const kindOf = (change: Change): string => change.action.split(".", 1)[0] ?? "";
-  return (change) =>
-    histories.get(change.subject)?.find((other) => other.rev < change.rev && kindOf(other) === kindOf(change));
+  const kindOf = ({ action }: Effect): string => action.split(".", 1)[0] ?? "";
+  return ({ rev, effect }) =>
+    histories.get(effect.subject)?.find((other) => other.rev < rev && kindOf(other.effect) === kindOf(effect))?.effect;
 };

@@ -1,16 +1,17 @@
-import type { Change, Keyring } from "@aigw/core";
+import type { Effect, Keyring } from "@aigw/core";
 import { SETTINGS } from "@aigw/core/config";
 import { rfc3339 } from "../../output/time.ts";
 import { type Facts, factsOf } from "./facts.ts";
 
 /**
- * What a change did, for people. Made from named facts only: hashes, sealed values and secrets are not among them.
- * @param before the change of the same subject before this one, where it matters
+ * What a change did to one subject, for people. Made from named facts only: hashes, sealed values and secrets are not
+ * among them.
+ * @param before the effect on the same subject before this one, where it matters
  */
-export const summaryOf = (change: Change, before: Change | undefined): string => {
-  const facts = factsOf(change);
+export const summaryOf = (effect: Effect, before: Effect | undefined): string => {
+  const facts = factsOf(effect);
   if (facts === "purged") return "details purged: the client was removed since";
-  switch (change.action) {
+  switch (effect.action) {
     case "client.add":
     case "service.add":
       return listed(facts) || "with the defaults";
@@ -38,17 +39,17 @@ export const summaryOf = (change: Change, before: Change | undefined): string =>
     case "secret.publish":
       return "verifies, does not sign yet";
     case "secret.activate":
-      return `signs; ${verifyingUntil(change.after)}`;
+      return `signs; ${verifyingUntil(effect.after)}`;
     case "secret.withdraw":
       return "taken back: a gateway did not confirm it";
     case "secret.restore":
       return "a backup was restored; earlier tokens are dead";
     case "config.set":
-      return SETTINGS[change.subject]?.secret === true ? "sealed" : String(change.after);
+      return SETTINGS[effect.subject]?.secret === true ? "sealed" : String(effect.after);
     case "config.unset":
       return "back to the default";
     default:
-      return change satisfies never;
+      return effect satisfies never;
   }
 };
 
@@ -69,7 +70,7 @@ const differences = (before: Facts | "purged", after: Facts): string => {
   return parts.join("; ") || "nothing that is shown";
 };
 
-const verifyingUntil = (after: Change["after"]): string => {
+const verifyingUntil = (after: Effect["after"]): string => {
   const keys: Keyring = Array.isArray(after) ? after : [];
   const until = keys.flatMap((key) => (key.status === "retiring" ? (key.verifyUntil ?? []) : []));
   return until.length === 0 ? "no earlier key verifies" : `earlier tokens work until ${rfc3339(Math.max(...until))}`;

@@ -2,11 +2,11 @@ import { type AddClientInput, addClient } from "@aigw/core/acts";
 import { parseClientName } from "@aigw/core/clients";
 import type { Command } from "commander";
 import { need } from "../../ask.ts";
+import { addFactOptions, type ClientFactOptions } from "../../client-options.ts";
 import { describe } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { deliverPassword } from "../../credentials.ts";
 import { readPassword } from "../../secret-input.ts";
-import { addFactOptions, type ClientFactOptions } from "./client-options.ts";
 
 export interface AddOptions {
   readonly input: Omit<AddClientInput, "password">;
@@ -43,7 +43,7 @@ const factsOf = (flags: ClientFactOptions): Omit<AddClientInput, "name" | "passw
   ...(flags.note ? { note: flags.note } : {}),
   ...(flags.services?.names ? { services: flags.services.names } : {}),
   ...(flags.limit ? { limit: flags.limit } : {}),
-  ...(flags.expires ? { expiresAt: flags.expires } : {}),
+  ...(flags.expires ? { expiresAt: flags.expires.at } : {}),
 });
 
 export const run = async ({ input, passwordStdin }: AddOptions, ctx: Context): Promise<void> => {

@@ -1,12 +1,12 @@
 import { type ClientPatch, setClient } from "@aigw/core/acts";
 import type { Command } from "commander";
 import { UsageError } from "../../cli-error.ts";
+import { addFactOptions, type ClientFactOptions } from "../../client-options.ts";
 import { describe } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { awaitApplied, reportChange } from "../../gateways.ts";
 import { clientJson } from "../../json/client.ts";
 import { existingName } from "./client-name.ts";
-import { addFactOptions, type ClientFactOptions } from "./client-options.ts";
 
 export interface SetOptions {
   readonly name: string;
@@ -46,7 +46,7 @@ const patchOf = ({ email, displayName, services, limit, expires, note }: ClientF
   ...(displayName === undefined ? {} : { displayName: cleared(displayName) }),
   ...(services === undefined ? {} : { services: services.names ?? null }),
   ...(limit === undefined ? {} : { limit: cleared(limit) }),
-  ...(expires === undefined ? {} : { expiresAt: cleared(expires) }),
+  ...(expires === undefined ? {} : { expiresAt: expires === false ? null : expires.at }),
   ...(note === undefined ? {} : { note: cleared(note) }),
 });
 

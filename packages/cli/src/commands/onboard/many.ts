@@ -1,29 +1,47 @@
+import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import type { Service } from "@aigw/core";
-import { type CredentialsRequest, issueCredentials } from "@aigw/core/acts";
+import type { Client, Service } from "@aigw/core";
+import { type Credentials, issueCredentials, makeCredentials } from "@aigw/core/acts";
 import { limitOf } from "@aigw/core/clients";
 import { AigwError } from "@aigw/core/errors";
-import { onboardingFacts } from "@aigw/core/onboarding";
-import { Interrupted } from "../../cli-error.ts";
+import { onboardingFacts, type Roster, type Row, rosterOf, type Task } from "@aigw/core/onboarding";
+import { confirmed } from "../../ask.ts";
+import { BrokenPipe, Interrupted } from "../../cli-error.ts";
 import type { Context } from "../../context.ts";
+import { type Given, handOutAll, type Recipient } from "../../delivery/batch.ts";
+import { type Letter, letterFor } from "../../delivery/letter.ts";
+import { listed } from "../../delivery/listed.ts";
+import {
+  isInForce,
+  messageIn,
+  putAside,
+  takeOut,
+  takeOutVoid,
+  type Waiting,
+  waitingIn,
+} from "../../delivery/outbox.ts";
+import { readPeople } from "../../delivery/people.ts";
+import { tryMailServer, warnOfServices } from "../../delivery/preflight.ts";
+import { findProver, stepsOfLetter } from "../../delivery/proof.ts";
+import { messageOf, type Sender, senderOf } from "../../delivery/sender.ts";
+import { takeBack } from "../../delivery/take-back.ts";
+import { textIn } from "../../delivery/text-part.ts";
 import type { Home } from "../../home.ts";
 import { makePrivateFolder } from "../../mail/message-file.ts";
+import { composeMessage } from "../../mail/nodemailer.ts";
 import { smtpServerOf } from "../../mail/smtp-server.ts";
 import { progressOn } from "../../output/progress.ts";
+import { stepsIn } from "../../quick-start/commands.ts";
 import { settingsInForce, warnOfPlainHttp } from "../../settings.ts";
 import { appliedOrStopped } from "./applied.ts";
-import { letterFor } from "./letter.ts";
-import { type Given, handOutAll, type Recipient } from "./many-mails.ts";
 import { showMany } from "./many-show.ts";
-import { type Person, readPeople } from "./people.ts";
-import { findProver } from "./proof.ts";
-import { rosterOf } from "./roster.ts";
-import { senderOf } from "./sender.ts";
 
 export interface OnboardManyOptions {
   /** The CSV file; `-` is stdin. */
   readonly from: string;
+  /** Those who are unknown are added without a question. */
+  readonly create: boolean;
   readonly out: string | undefined;
   readonly send: boolean;
   readonly template: string | undefined;
@@ -32,64 +50,153 @@ export interface OnboardManyOptions {
   readonly wait: boolean;
 }
 
-/** Everything is read and checked first; then all get their credentials or nobody; then each is proven and written to. */
+/**
+ * Everything is read, checked and tried first; then all get their credentials by one change, or nobody; then each is proven
+ * and written to. Every message is on disk before that change, so that the same file can be run again, whenever this was
+ * killed: nobody gets a second password who has got one.
+ */
 export const run = (options: OnboardManyOptions, ctx: Context): Promise<void> =>
   ctx.withHome("initialise", async (home) => {
     const { control } = home.store;
     const settings = settingsInForce(ctx, await control.settings());
     const services = await control.services();
+    const clients = await control.clients();
     const asMail = options.out !== undefined || options.send;
-    const { people, requests } = await roster(ctx, home, options, asMail);
-    const names = people.map(({ name }) => name);
+    const bytes = await bytesOf(ctx, options.from);
+    const batch = createHash("sha256").update(bytes).digest("hex").slice(0, 32);
+    const waiting = asMail ? inForceOf(home, batch, clients) : new Map<string, Waiting>();
+    const read = await readPeople(bytes, ctx.clock.now());
+    const rules = { clients, services, needsEmail: asMail, waiting: new Set(waiting.keys()), now: ctx.clock.now() };
+    const roster = rosterOf(read.people, rules);
+    assertFits(ctx, options, read.problems, roster);
+    const names = read.people.map(({ name }) => name);
     // One text goes to all: nobody's name belongs in it.
-    const others = [...new Set([...names, ...(await control.clients()).map(({ name }) => name)])];
+    const others = [...new Set([...names, ...clients.map(({ name }) => name)])];
     const letter = asMail
       ? await letterFor(ctx, home, { template: options.template, settings, services, others })
       : undefined;
     const sender = asMail ? senderOf(settings) : undefined;
     const server = options.send ? smtpServerOf(ctx, settings, home.sealer) : undefined;
-    const folder = options.out === undefined ? undefined : prepared(ctx, options.out, names, options.force);
+    const written = roster.tasks.filter(({ kind }) => kind === "add" || kind === "replace").map(nameOf);
+    const folder = options.out === undefined ? undefined : prepared(ctx, options.out, written, options.force);
     const stop = new AbortController();
-    const prover = await findProver(ctx, home, settings["public-url"], options.verify, stop.signal);
-
-    const forget = ctx.io.onStop(() => stop.abort());
+    let forget = ctx.io.onStop(() => stop.abort());
     try {
-      const given = { letter, sender, server, folder, force: options.force, prover, stop: stop.signal };
-      await issueAll(ctx, home, options, { people, requests, services, settings, given });
+      if (server !== undefined) await tryMailServer(server, stop.signal);
+      const prover = await findProver(ctx, home, settings["public-url"], options.verify, stop.signal);
+      const callable = callableBy(roster.tasks, services);
+      const down = prover === undefined ? new Set<string>() : await warnOfServices(ctx, callable);
+      if (stop.signal.aborted) throw new Interrupted("Interrupted. Nothing was changed.");
+      forget();
+      await ask(ctx, options, roster);
+      forget = ctx.io.onStop(() => stop.abort());
+      const given = { server, folder, force: options.force, prover, stop: stop.signal };
+      await issueAll(ctx, home, options, { roster, waiting, batch, services, settings, letter, sender, given, down });
     } finally {
       forget();
     }
   });
 
+/** @throws AigwError `invalid_value` when one of them is for an address that has changed since */
+const inForceOf = (home: Home, batch: string, clients: readonly Client[]): ReadonlyMap<string, Waiting> => {
+  const byName = new Map(clients.map((client) => [client.name, client]));
+  const found = waitingIn(home).filter(
+    (message) => message.batch === batch && isInForce(message, byName.get(message.client)),
+  );
+  const moved = found.find(({ client, to }) => byName.get(client)?.email !== to);
+  if (moved !== undefined) {
+    const { client, to } = moved;
+    throw new AigwError(
+      "invalid_value",
+      `An e-mail from an earlier run of this file waits for ${client} at ${to}, which is not ${client}'s address any more. Nothing was changed. Onboard ${client} alone first: aigw onboard ${client} --send`,
+    );
+  }
+  return new Map(found.map((message) => [message.client, message]));
+};
+
+const nameOf = (task: Task): string => (task.kind === "add" ? task.facts.name : task.known.name);
+
+const callableBy = (tasks: readonly Task[], services: readonly Service[]): readonly Service[] =>
+  services.filter(({ name }) =>
+    tasks.some((task) => (task.kind === "add" ? task.facts.services : task.known.services)?.includes(name) ?? true),
+  );
+
+/** @throws AigwError `invalid_value`, `already_exists`, `not_found`: every problem of every row, with its line */
+const assertFits = (
+  ctx: Context,
+  { from, create }: OnboardManyOptions,
+  unreadable: readonly string[],
+  { problems, unknown, existing }: Roster,
+): void => {
+  const wrong = [...unreadable, ...problems];
+  // Where there is somebody to ask, the question comes when all else is well.
+  const mayAsk = ctx.globals.yes === true || ctx.interactive;
+  const unasked = (rows: readonly Row[], what: string): readonly string[] =>
+    mayAsk ? [] : rows.filter(({ name }) => name !== "").map(({ line, name }) => `line ${line}: ${name} ${what}`);
+  const exists = unasked(existing, "exists; with --yes the old password stops working");
+  const isNew = create ? [] : unasked(unknown, "is unknown; with --create it is added");
+  const all = [...wrong, ...exists, ...isNew].sort((a, b) => lineOf(a) - lineOf(b));
+  if (all.length === 0) return;
+  const what = from === "-" ? "Standard input" : basename(from);
+  throw new AigwError(
+    wrong.length > 0 ? "invalid_value" : exists.length > 0 ? "already_exists" : "not_found",
+    `${what} has ${all.length === 1 ? "a problem" : `${all.length} problems`}. Nothing was changed.`,
+    { details: { problems: all } },
+  );
+};
+
+const lineOf = (problem: string): number => Number(/^line (\d+)/.exec(problem)?.[1] ?? 0);
+
+/** One question for all. */
+const ask = async (ctx: Context, { create }: OnboardManyOptions, { unknown, existing }: Roster): Promise<void> => {
+  const named = (rows: readonly Row[]): string => listed(rows.map(({ name }) => name));
+  const added = unknown.length === 0 || create ? "" : `Unknown, and to be added: ${named(unknown)}. `;
+  const replaced =
+    existing.length === 0 ? "" : `Their old passwords and tokens stop working at once: ${named(existing)}. `;
+  const impact = `${added}${replaced}`.trim();
+  if (impact !== "") await confirmed(ctx, impact, `Credentials for ${unknown.length + existing.length}?`);
+};
+
 interface Prepared {
-  readonly people: readonly Person[];
-  readonly requests: readonly CredentialsRequest[];
+  readonly roster: Roster;
+  /** What an earlier run of this file has left, by client. */
+  readonly waiting: ReadonlyMap<string, Waiting>;
+  readonly batch: string;
   readonly services: readonly Service[];
   readonly settings: ReturnType<typeof settingsInForce>;
+  readonly letter: Letter | undefined;
+  readonly sender: Sender | undefined;
   readonly given: Given;
+  /** Services that were warned about. */
+  readonly down: ReadonlySet<string>;
 }
 
-/** @throws AigwError `failed` when somebody did not get the e-mail; Interrupted */
+/** @throws AigwError `failed` when somebody did not get the credentials; Interrupted */
 const issueAll = async (
   ctx: Context,
   home: Home,
   { out, send, wait }: OnboardManyOptions,
-  { people, requests, services, settings, given }: Prepared,
+  prepared: Prepared,
 ): Promise<void> => {
-  const progress = progressOn(ctx.io.stderr, people.length, ctx.out.mode !== "text");
-  const issued = await issueCredentials(home, requests, (done) => {
-    if (given.stop.aborted) throw new Interrupted("Interrupted. What had been done was taken back.");
-    progress.show(done, "credentials");
+  const { roster, waiting, settings, given, down } = prepared;
+  const done = roster.tasks.filter(({ kind }) => kind === "done").map(nameOf);
+  if (waiting.size > 0) {
+    const before = done.length === 0 ? "" : ` Handed out then: ${listed(done)}.`;
+    await ctx.out.note(`This file was run before. What waits goes out now: ${listed([...waiting.keys()])}.${before}`);
+  }
+  const requests = roster.tasks.filter((task) => task.kind === "add" || task.kind === "replace");
+  const progress = progressOn(ctx.io.stderr, roster.tasks.length - done.length, ctx.out.mode !== "text");
+  const made = await makeCredentials(home, requests, (count) => {
+    if (given.stop.aborted) throw new Interrupted("Interrupted. Nothing was changed.");
+    progress.show(count, "credentials");
   }).finally(progress.clear);
-  const applied = await appliedOrStopped(home, issued.rev, "The credentials are set", wait);
-  const recipients: Recipient[] = issued.result.map(({ client, password }, index) => ({
-    client,
-    password,
-    created: requests[index]?.kind === "add",
-    facts: onboardingFacts(client, password, services, settings, limitOf(client)),
-  }));
+  const fresh = await allPutAside(ctx, home, made, prepared);
+  const rev = await issued(home, fresh, given.stop);
+  const applied = rev === undefined ? undefined : await appliedOrStopped(home, rev, "The credentials are set", wait);
+  const recipients = [...resumed(roster, waiting, settings["public-url"].value ?? ""), ...fresh];
   const handed = await handOutAll(ctx, home, recipients, given, progress.show).finally(progress.clear);
-  await showMany(ctx, handed, out !== undefined || send);
+  if ("ending" in handed) throw nobodyGot(handed.problem, handed.ending);
+  await shown(home, recipients, () => showMany(ctx, handed, out !== undefined || send, down));
   await warnOfPlainHttp(ctx, settings["public-url"].value ?? "");
   if (given.stop.aborted || applied instanceof Interrupted)
     throw new Interrupted(
@@ -100,40 +207,107 @@ const issueAll = async (
     throw notAllDone(
       failed.map(({ client }) => client.name),
       handed.length,
+      failed.some((one) => one.waiting !== undefined),
     );
-  if (applied.problem !== undefined) throw applied.problem;
-  await ctx.out.note(applied.text);
+  if (applied?.problem !== undefined) throw applied.problem;
+  if (applied !== undefined) await ctx.out.note(applied.text);
 };
 
-const notAllDone = (failed: readonly string[], all: number): AigwError =>
-  new AigwError(
-    "failed",
-    `${failed.length} of ${all} did not get their e-mail: ${failed.join(", ")}; the table says why. Their new passwords stand. When it is put right: aigw onboard <name> makes another.`,
-    { details: { names: failed } },
-  );
+/** What an earlier run has left. The passwords stand in the messages alone. */
+const resumed = ({ tasks }: Roster, waiting: ReadonlyMap<string, Waiting>, publicUrl: string): readonly Recipient[] =>
+  tasks.flatMap((task) => {
+    const message = waiting.get(nameOf(task));
+    if (task.kind !== "deliver" || message === undefined) return [];
+    const steps = stepsIn(textIn(messageIn(message)), publicUrl);
+    return [{ client: task.known, credentials: undefined, steps, waiting: message }];
+  });
 
-const roster = async (
+/** @throws AigwError `failed` when the disk does not take one of the messages; none is left there then */
+const allPutAside = async (
   ctx: Context,
   home: Home,
-  { from }: OnboardManyOptions,
-  needsEmail: boolean,
-): Promise<{ readonly people: readonly Person[]; readonly requests: ReturnType<typeof rosterOf>["requests"] }> => {
-  const { people, problems } = await readPeople(await bytesOf(ctx, from), ctx.clock.now());
-  const clients = await home.store.control.clients();
-  const services = await home.store.control.services();
-  const found = rosterOf(people, { clients, services, needsEmail, replace: ctx.globals.yes === true });
-  const wrong = [...problems, ...found.problems];
-  const all = [...wrong, ...found.existing].sort((a, b) => lineOf(a) - lineOf(b));
-  if (all.length === 0) return { people, requests: found.requests };
-  const what = from === "-" ? "Standard input" : basename(from);
-  throw new AigwError(
-    wrong.length === 0 ? "already_exists" : "invalid_value",
-    `${what} has ${all.length === 1 ? "a problem" : `${all.length} problems`}. Nothing was changed.`,
-    { details: { problems: all } },
-  );
+  made: readonly Credentials[],
+  { services, settings, letter, sender, batch }: Prepared,
+): Promise<readonly Recipient[]> => {
+  const recipients: Recipient[] = [];
+  try {
+    for (const credentials of made) {
+      const { client, password } = credentials;
+      const facts = onboardingFacts(client, password, services, settings, limitOf(client));
+      const email = letter?.(facts);
+      const steps = stepsOfLetter(email?.body ?? "", facts);
+      const to = client.email;
+      if (email === undefined || sender === undefined || to === undefined) {
+        recipients.push({ client, credentials, steps, waiting: undefined });
+        continue;
+      }
+      const at = ctx.clock.now();
+      const message = messageOf(sender, { address: to, name: client.displayName }, email, at);
+      const bytes = await composeMessage(message);
+      const waiting = putAside(home, { client, to, from: sender.from.address, bytes, at, batch });
+      recipients.push({ client, credentials, steps, waiting });
+    }
+    return recipients;
+  } catch (error) {
+    discard(recipients);
+    throw error;
+  }
 };
 
-const lineOf = (problem: string): number => Number(/^line (\d+)/.exec(problem)?.[1] ?? 0);
+const discard = (recipients: readonly Recipient[]): void => {
+  for (const { waiting } of recipients) if (waiting !== undefined) takeOut(waiting);
+};
+
+/** @returns the revision, or undefined when there was nothing to change */
+const issued = async (home: Home, fresh: readonly Recipient[], stop: AbortSignal): Promise<number | undefined> => {
+  const made = fresh.flatMap(({ credentials }) => credentials ?? []);
+  if (made.length === 0) return undefined;
+  try {
+    if (stop.aborted) throw new Interrupted("Interrupted. Nothing was changed.");
+    const { rev } = await issueCredentials(home, made);
+    takeOutVoid(
+      home,
+      made.map(({ client }) => client),
+    );
+    return rev;
+  } catch (error) {
+    discard(fresh);
+    throw error;
+  }
+};
+
+/** A table with passwords that nobody reads hands out nothing. */
+const shown = async (home: Home, recipients: readonly Recipient[], show: () => Promise<void>): Promise<void> => {
+  try {
+    await show();
+  } catch (error) {
+    const unseen = recipients.filter(({ waiting }) => waiting === undefined);
+    if (unseen.length === 0) throw error;
+    const ending = await takeBack(
+      home,
+      unseen.flatMap(({ credentials }) => credentials ?? []),
+      [],
+    );
+    const why = error instanceof BrokenPipe ? "nobody reads standard output" : "standard output does not take it";
+    throw new AigwError("failed", `The passwords could not be written: ${why}. Nothing was handed out: ${ending}.`, {
+      cause: error,
+    });
+  }
+};
+
+const nobodyGot = (problem: string, ending: string): AigwError =>
+  new AigwError("failed", `Of the first, ${problem}. Nothing was handed out: ${ending}. (--no-verify would, untried.)`);
+
+const notAllDone = (failed: readonly string[], all: number, areWaiting: boolean): AigwError => {
+  const mend = areWaiting
+    ? "Their new passwords stand, and their e-mails wait: when it is put right, run the same again, or: aigw onboard unsent send"
+    : "When it is put right: aigw onboard <name>";
+  return new AigwError(
+    "failed",
+    `${failed.length} of ${all} did not get their credentials: ${listed(failed)}; the table says why. ${mend}`,
+    { details: { names: failed } },
+  );
+};
 
 const bytesOf = async (ctx: Context, from: string): Promise<Uint8Array> => {
   if (from === "-") {

@@ -1,11 +1,18 @@
 import { resolve } from "node:path";
+import { type Credentials, issueCredentials, makeCredentials } from "@aigw/core/acts";
 import { limitOf, parseEmail } from "@aigw/core/clients";
 import { AigwError } from "@aigw/core/errors";
-import { type OnboardingEmail, type OnboardingFacts, onboardingFacts } from "@aigw/core/onboarding";
+import { type OnboardingEmail, type OnboardingFacts, onboardingFacts, type Person } from "@aigw/core/onboarding";
 import { need } from "../../ask.ts";
-import { Interrupted } from "../../cli-error.ts";
+import { BrokenPipe, Interrupted } from "../../cli-error.ts";
 import type { Context } from "../../context.ts";
-import { writtenOnce } from "../../credentials.ts";
+import { type Letter, letterFor } from "../../delivery/letter.ts";
+import { putAside, takeOut, takeOutVoid, type Waiting } from "../../delivery/outbox.ts";
+import { type Posted, post } from "../../delivery/post.ts";
+import { tryMailServer, warnOfServices } from "../../delivery/preflight.ts";
+import { findProver, type Prover, prove, recorded, reportTrial, stepsOfLetter } from "../../delivery/proof.ts";
+import { messageOf, type Sender, senderOf } from "../../delivery/sender.ts";
+import { takeBack } from "../../delivery/take-back.ts";
 import type { Applied } from "../../gateways.ts";
 import type { Home } from "../../home.ts";
 import { type MessageFile, reserveMessageFile } from "../../mail/message-file.ts";
@@ -15,15 +22,13 @@ import { writeData } from "../../output/write.ts";
 import { readPassword } from "../../secret-input.ts";
 import { settingsInForce, warnOfPlainHttp } from "../../settings.ts";
 import { appliedOrStopped } from "./applied.ts";
-import { type Issued, issue, warnIfRefused } from "./issue.ts";
-import { type Letter, letterFor } from "./letter.ts";
-import { type Posted, post } from "./postbox.ts";
-import { findProver, type Proof, prove, reportTrial } from "./proof.ts";
-import { messageOf, type Sender, senderOf } from "./sender.ts";
+import { decide, warnIfRefused } from "./decide.ts";
 import { type Handout, show } from "./show.ts";
 
 export interface OnboardOptions {
-  readonly name: string;
+  readonly person: Person;
+  /** Somebody unknown is added without a question. */
+  readonly create: boolean;
   /** Print the e-mail instead of the table. */
   readonly email: boolean;
   readonly to: string | undefined;
@@ -37,41 +42,61 @@ export interface OnboardOptions {
   readonly wait: boolean;
 }
 
-/** Whatever could fail comes before the password: afterwards the old one is gone. */
+/**
+ * Whatever could fail is tried before the password changes. What fails afterwards puts the old one back, until the new one
+ * is on its way; from then on it is in the message that waits.
+ */
 export const run = (options: OnboardOptions, ctx: Context): Promise<void> =>
   ctx.withHome("initialise", async (home) => {
+    const { person, create, send } = options;
     const { control } = home.store;
+    const decision = await decide(ctx, control, person, create);
     const settings = settingsInForce(ctx, await control.settings());
     const services = await control.services();
-    const asMail = options.email || options.eml !== undefined || options.send;
-    const others = (await control.clients()).map(({ name }) => name).filter((name) => name !== options.name);
+    const asMail = options.email || options.eml !== undefined || send;
+    const others = (await control.clients()).map(({ name }) => name).filter((name) => name !== person.name);
     const source = { template: options.template, settings, services, others };
     const letter: Letter | undefined = asMail ? await letterFor(ctx, home, source) : undefined;
     const outgoing = await outgoingOf(ctx, home, options, () => senderOf(settings));
-    const server = options.send ? smtpServerOf(ctx, settings, home.sealer) : undefined;
+    const server = send ? smtpServerOf(ctx, settings, home.sealer) : undefined;
     const stop = new AbortController();
-    const prover = await findProver(ctx, home, settings["public-url"], options.verify, stop.signal);
-    const chosen = options.passwordStdin ? await readPassword(ctx) : undefined;
-    const file = reserved(ctx, options);
-    let forget = (): void => undefined;
+    let forget = ctx.io.onStop(() => stop.abort());
+    let file: MessageFile | undefined;
     try {
-      const issued = await issue(ctx, home, options.name, chosen);
-      // From here on a Ctrl-C must not lose the password in silence.
-      forget = ctx.io.onStop(() => stop.abort());
-      const applied = await appliedOrStopped(home, issued.rev, `${options.name} has a new password`, options.wait);
-      const facts = onboardingFacts(issued.client, issued.password, services, settings, limitOf(issued.client));
+      if (server !== undefined) await tryMailServer(server, stop.signal);
+      const prover = await findProver(ctx, home, settings["public-url"], options.verify, stop.signal);
+      const { request } = decision;
+      const wished = request.kind === "add" ? request.facts.services : request.known.services;
+      const callable = services.filter(({ name }) => wished?.includes(name) ?? true);
+      const down = prover === undefined ? new Set<string>() : await warnOfServices(ctx, callable);
+      if (stop.signal.aborted) throw new Interrupted("Interrupted. Nothing was changed.");
+      // While somebody is asked, Ctrl-C ends the command as ever.
+      forget();
+      const chosen = options.passwordStdin ? await readPassword(ctx) : undefined;
+      await decision.ask();
+      file = reserved(ctx, options);
+      const [made] = await makeCredentials(home, [chosen === undefined ? request : { ...request, password: chosen }]);
+      if (made === undefined) throw new TypeError("credentials were asked for");
+      const facts = onboardingFacts(made.client, made.password, services, settings, limitOf(made.client));
       const email = letter?.(facts);
-      const proof = await proven(ctx, home, options, { issued, facts, email, prover, stop: stop.signal });
-      const handout: Handout = { ...issued, client: proof.client, facts, email, trial: proof.trial };
-      await handOut(ctx, home, options, { handout, outgoing, file, server, stop: stop.signal });
-      await warnOfPlainHttp(ctx, facts.publicUrl);
+      forget = ctx.io.onStop(() => stop.abort());
+      await handOver(ctx, home, options, {
+        made,
+        facts,
+        email,
+        outgoing,
+        server,
+        prover,
+        down,
+        file,
+        stop: stop.signal,
+      });
       if (settings["public-url"].source === "default") {
         await ctx.out.warn(
           `public-url is not set, so ${facts.publicUrl} is what the client is told. Set it, and onboard again: aigw config set public-url https://…`,
         );
       }
-      await warnIfRefused(ctx, issued.client);
-      await reportApplied(ctx, issued, applied);
+      await warnIfRefused(ctx, made.client);
     } finally {
       forget();
       file?.discard();
@@ -87,11 +112,11 @@ interface Outgoing {
 const outgoingOf = async (
   ctx: Context,
   home: Home,
-  { name, to, eml, send }: OnboardOptions,
+  { person: { name, email }, to, eml, send }: OnboardOptions,
   sender: () => Sender,
 ): Promise<Outgoing | undefined> => {
   if (eml === undefined && !send) return undefined;
-  const known = to ?? (await home.store.control.client(name))?.email;
+  const known = to ?? email ?? (await home.store.control.client(name))?.email;
   const address = await need(ctx, known, {
     argument: "--to <address>",
     usage: `aigw onboard ${name} --to <address>, or give the client one: aigw client set ${name} --email <address>`,
@@ -104,88 +129,137 @@ const outgoingOf = async (
 const reserved = (ctx: Context, { eml, force }: OnboardOptions): MessageFile | undefined =>
   eml === undefined || eml === "-" ? undefined : reserveMessageFile(resolve(ctx.io.cwd, eml), force);
 
-/** @throws AigwError `failed` when the quick start does not work: what does not work is not handed out */
-const proven = async (
-  ctx: Context,
-  home: Home,
-  { name }: OnboardOptions,
-  made: {
-    readonly issued: Issued;
-    readonly facts: OnboardingFacts;
-    readonly email: OnboardingEmail | undefined;
-    readonly prover: Awaited<ReturnType<typeof findProver>>;
-    readonly stop: AbortSignal;
-  },
-): Promise<Proof> => {
-  const { issued, facts, email, prover, stop } = made;
-  if (stop.aborted) throw unseen(name);
-  const proof = await prove(ctx, home, prover, { client: issued.client, facts, text: email?.body ?? "" });
-  if (stop.aborted && proof.problem !== undefined) throw unseen(name);
-  await reportTrial(ctx, name, proof.trial);
-  if (proof.problem === undefined) return proof;
-  throw new AigwError(
-    "failed",
-    `The quick start of ${name} does not work: ${proof.problem}. Nothing was handed out. The new password stands, but nobody has seen it: when this is put right, aigw onboard ${name} makes another. --no-verify hands it out untried.`,
-  );
-};
-
-const unseen = (name: string): Interrupted =>
-  new Interrupted(
-    `Interrupted. The new password of ${name} stands, but nobody has seen it: aigw onboard ${name} makes another.`,
-  );
-
-interface HandingOut {
-  readonly handout: Handout;
+interface Prepared {
+  readonly made: Credentials;
+  readonly facts: OnboardingFacts;
+  readonly email: OnboardingEmail | undefined;
   readonly outgoing: Outgoing | undefined;
-  readonly file: MessageFile | undefined;
   readonly server: SmtpServer | undefined;
+  readonly prover: Prover;
+  /** Services that were warned about. */
+  readonly down: ReadonlySet<string>;
+  readonly file: MessageFile | undefined;
   readonly stop: AbortSignal;
 }
 
-/** @throws AigwError `failed` when the message was not sent; it is kept then */
+/** From the moment in which the password changes. */
+const handOver = async (ctx: Context, home: Home, options: OnboardOptions, prepared: Prepared): Promise<void> => {
+  const { made, facts, email, outgoing, server, prover, down, stop } = prepared;
+  const { name } = made.client;
+  const at = ctx.clock.now();
+  const bytes =
+    outgoing === undefined || email === undefined
+      ? undefined
+      : await composeMessage(
+          messageOf(outgoing.sender, { address: outgoing.to, name: made.client.displayName }, email, at),
+        );
+  const waiting =
+    server === undefined || outgoing === undefined || bytes === undefined
+      ? undefined
+      : putAside(home, { client: made.client, to: outgoing.to, from: outgoing.sender.from.address, bytes, at });
+  const rev = await issued(home, made, waiting);
+  let isOut = false;
+  let applied: Applied | Interrupted;
+  try {
+    if (made.before === undefined) await ctx.out.note(`${name} was unknown and is added.`);
+    applied = await appliedOrStopped(home, rev, `${name} has a new password`, options.wait);
+    const proof = await prove(
+      ctx,
+      home,
+      stop.aborted ? undefined : prover,
+      made.client,
+      stepsOfLetter(email?.body ?? "", facts),
+    );
+    if (stop.aborted) throw new Interrupted("Interrupted. Nothing was handed out");
+    await reportTrial(ctx, name, proof.trial, down);
+    if (proof.problem !== undefined) {
+      throw new AigwError(
+        "failed",
+        `The quick start of ${name} does not work: ${proof.problem}. Nothing was handed out (--no-verify would, untried)`,
+      );
+    }
+    const [client = made.client] = proof.trial === undefined ? [] : await recorded(ctx, home, [made.client]);
+    const handout: Handout = { ...made, client, created: made.before === undefined, facts, email, trial: proof.trial };
+    await handOut(ctx, options, { handout, bytes, file: prepared.file, server, waiting, stop }, () => {
+      isOut = true;
+    });
+  } catch (error) {
+    if (isOut) throw error;
+    throw withEnding(error, await takeBack(home, [made], waiting === undefined ? [] : [waiting]));
+  }
+  await warnOfPlainHttp(ctx, facts.publicUrl);
+  await reportApplied(ctx, made, applied);
+};
+
+const issued = async (home: Home, made: Credentials, waiting: Waiting | undefined): Promise<number> => {
+  try {
+    const { rev } = await issueCredentials(home, [made]);
+    takeOutVoid(home, [made.client]);
+    return rev;
+  } catch (error) {
+    if (waiting !== undefined) takeOut(waiting);
+    throw error;
+  }
+};
+
+/** What went wrong, and what is true by now. */
+const withEnding = (error: unknown, ending: string): unknown => {
+  const sentence = (text: string): string => `${text.replace(/\.$/, "")}: ${ending}.`;
+  if (error instanceof Interrupted) return new Interrupted(sentence(error.message));
+  if (error instanceof AigwError) return new AigwError(error.code, sentence(error.message), { cause: error });
+  const why = error instanceof BrokenPipe ? "nobody reads standard output" : "standard output does not take it";
+  return new AigwError("failed", `The password could not be written: ${why}. Nothing was handed out: ${ending}.`, {
+    cause: error,
+  });
+};
+
+interface HandingOut {
+  readonly handout: Handout;
+  readonly bytes: Buffer | undefined;
+  readonly file: MessageFile | undefined;
+  readonly server: SmtpServer | undefined;
+  readonly waiting: Waiting | undefined;
+  readonly stop: AbortSignal;
+}
+
+/**
+ * @param onOut called once the password may have reached somebody
+ * @throws AigwError `failed` when the message was not sent; it waits then
+ */
 const handOut = async (
   ctx: Context,
-  home: Home,
   options: OnboardOptions,
-  { handout, outgoing, file, server, stop }: HandingOut,
+  { handout, bytes, file, server, waiting, stop }: HandingOut,
+  onOut: () => void,
 ): Promise<void> => {
-  const { client, email } = handout;
-  if (outgoing === undefined || email === undefined) return show(ctx, { ...handout, printed: true });
-  const { sender, to } = outgoing;
-  const at = ctx.clock.now();
-  const bytes = await composeMessage(messageOf(sender, { address: to, name: client.displayName }, email, at));
-  file?.write(bytes);
-  if (options.eml === "-") await writtenOnce(client, () => writeData(ctx.io.stdout, bytes.toString("ascii")));
-  let posted: Posted | undefined;
-  if (server !== undefined) {
-    posted = await post(
-      home,
-      server,
-      { bytes, from: sender.from.address, to, name: client.name, at },
-      file?.path,
-      stop,
-    );
+  if (bytes === undefined) return show(ctx, { ...handout, printed: true });
+  if (file !== undefined) {
+    file.write(bytes);
+    onOut();
   }
-  const lost = posted?.sent === false && posted.keptAt === undefined && options.eml !== "-";
-  const printed = options.email || lost;
-  if (options.eml !== "-") await show(ctx, { ...handout, printed, file: file?.path, posted });
-  if (posted?.sent === false) throw notSent(client.name, posted, options.eml === "-" || lost);
+  if (options.eml === "-") {
+    await writeData(ctx.io.stdout, bytes.toString("ascii"));
+    onOut();
+  }
+  let posted: Posted | undefined;
+  if (server !== undefined && waiting !== undefined) {
+    posted = await post(server, waiting, stop);
+    onOut();
+  }
+  if (options.eml !== "-") await show(ctx, { ...handout, printed: options.email, file: file?.path, posted });
+  if (posted?.sent === false) throw notSent(handout.client.name, posted);
 };
 
-const notSent = (name: string, { to, answer, keptAt }: Posted, printed: boolean): AigwError => {
-  const where = printed
-    ? "The e-mail is printed on standard output"
-    : `The e-mail is in ${keptAt}: open that with a mail program`;
-  return new AigwError(
+const notSent = (name: string, { to, answer, keptAt }: Posted): AigwError =>
+  new AigwError(
     "failed",
-    `The e-mail to ${to} was not sent: ${answer}${answer.endsWith("?") ? "" : "."} The new password stands. ${where}; or, when this is put right, aigw onboard ${name} --send makes and sends another password.`,
+    `The e-mail to ${to} was not sent: ${answer}${answer.endsWith("?") ? "" : "."} The new password of ${name} stands, and the e-mail waits in ${keptAt}. When this is put right: aigw onboard unsent send ${name}; or, for another address: aigw onboard ${name} --send --to <address>`,
   );
-};
 
-const reportApplied = async (ctx: Context, { created }: Issued, applied: Applied | Interrupted): Promise<void> => {
+const reportApplied = async (ctx: Context, { before }: Credentials, applied: Applied | Interrupted): Promise<void> => {
   if (applied instanceof Interrupted) throw applied;
   // Of somebody new every gateway learns with the first login.
-  if (created) return;
+  if (before === undefined) return;
   if (applied.problem !== undefined) throw applied.problem;
   await ctx.out.note(applied.text);
 };

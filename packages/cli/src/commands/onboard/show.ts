@@ -1,13 +1,12 @@
 import type { Client, OnboardingEmail, OnboardingFacts } from "@aigw/core";
 import type { Context } from "../../context.ts";
-import { answerOnce } from "../../credentials.ts";
+import { type Posted, postedJson } from "../../delivery/post.ts";
+import { trialJson } from "../../delivery/proof.ts";
 import { clientJson } from "../../json/client.ts";
 import { escapeLines } from "../../output/escape.ts";
 import { renderShared } from "../../output/shared.ts";
 import type { View } from "../../output/view.ts";
 import type { Trial } from "../../quick-start/try-quick-start.ts";
-import type { Posted } from "./postbox.ts";
-import { trialJson } from "./proof.ts";
 
 /** What there is to hand out. */
 export interface Handout {
@@ -29,7 +28,7 @@ export interface Shown extends Handout {
 
 export const show = async (ctx: Context, shown: Shown): Promise<void> => {
   const { client, password, facts, email, printed } = shown;
-  await answerOnce(ctx, client, {
+  await ctx.out.answer({
     json: () => ({
       client: clientJson(client, ctx.clock.now()),
       password: printed ? password : null,
@@ -65,12 +64,6 @@ const text = async (view: View, { facts, email }: Shown): Promise<string> =>
   email === undefined
     ? renderShared(view, rowsOf(facts))
     : escapeLines(`Subject: ${email.subject}\n\n${email.body}`).trimEnd();
-
-/** Field names are stable. */
-export const postedJson = (posted: Posted | undefined): unknown =>
-  posted === undefined
-    ? null
-    : { to: posted.to, ok: posted.sent, answer: posted.answer, keptAt: posted.sent ? null : (posted.keptAt ?? null) };
 
 const rowsOf = (facts: OnboardingFacts): readonly (readonly [string, string])[] => [
   ["API URL", facts.publicUrl],

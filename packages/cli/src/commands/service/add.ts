@@ -7,10 +7,13 @@ import type { Context } from "../../context.ts";
 import { awaitApplied, reportChange } from "../../gateways.ts";
 import { serviceJson } from "../../json/service.ts";
 import { addFactOptions, factsOf, type ServiceFactOptions } from "./service-options.ts";
+import { warnIfDown } from "./warn-if-down.ts";
 
 export interface AddOptions {
   readonly input: AddServiceInput;
   readonly wait: boolean;
+  /** Look at the upstream when it is added. */
+  readonly check: boolean;
 }
 
 const USAGE = "aigw service add <name> <url>";
@@ -23,6 +26,11 @@ export const command = (ctx: Context): Command =>
         "aigw service add chat https://llm.internal/v1 --header-env 'Authorization=LLM_AUTH' --timeout 5m",
         "with the upstream's own key, which clients never see",
       ],
+      ["aigw service add tts http://10.0.0.7:9000 --no-check", "its machine is not there yet, and that is known"],
+      [
+        "aigw service add ocr http://127.0.0.1:9000 --description 'Reads the text in a picture' --example ocr.sh",
+        "with what the clients' guide says of it",
+      ],
     ]),
     ctx,
   )
@@ -30,11 +38,12 @@ export const command = (ctx: Context): Command =>
     .argument("[url]", "the upstream, http:// or https://")
     .usage("<name> <url> [options]")
     .option("--no-wait", "do not wait for the gateways")
+    .option("--no-check", "do not look whether the upstream answers")
     .action(
       async (
         givenName: string | undefined,
         givenUrl: string | undefined,
-        flags: ServiceFactOptions & { wait: boolean },
+        flags: ServiceFactOptions & Pick<AddOptions, "wait" | "check">,
       ) => {
         const name = await need(ctx, givenName, {
           argument: "<name>",
@@ -48,12 +57,12 @@ export const command = (ctx: Context): Command =>
           question: `URL of ${name}'s upstream`,
           parse: parseUpstreamUrl,
         });
-        await run({ input: { name, url, ...factsOf(flags) }, wait: flags.wait }, ctx);
+        await run({ input: { name, url, ...factsOf(flags) }, wait: flags.wait, check: flags.check }, ctx);
       },
     );
 
-export const run = ({ input, wait }: AddOptions, ctx: Context): Promise<void> =>
-  ctx.withHome("initialise", async (home) => {
+export const run = async ({ input, wait, check }: AddOptions, ctx: Context): Promise<void> => {
+  const added = await ctx.withHome("initialise", async (home) => {
     const { result: service, rev, changed } = await addService(home, input);
     await reportChange(ctx, {
       applied: await awaitApplied(home, rev, `${service.name} is added`, wait),
@@ -61,4 +70,7 @@ export const run = ({ input, wait }: AddOptions, ctx: Context): Promise<void> =>
       quiet: service.name,
       json: { service: serviceJson(service), changed },
     });
+    return service;
   });
+  if (check) await warnIfDown(ctx, added);
+};

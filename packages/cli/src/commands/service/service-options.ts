@@ -1,10 +1,11 @@
 import type { HeaderInput } from "@aigw/core";
 import { parseServiceCors } from "@aigw/core/config";
-import { parseDuration } from "@aigw/core/services";
+import { parseDescription, parseDocsUrl, parseDuration, parseExample } from "@aigw/core/services";
 import type { Command } from "commander";
 import { collect } from "../../command.ts";
 import type { Context } from "../../context.ts";
 import { flag } from "../../flag.ts";
+import { exampleIn } from "./example-in.ts";
 import { parseHeaderEnv } from "./header-env.ts";
 
 export interface ServiceFactOptions {
@@ -13,6 +14,10 @@ export interface ServiceFactOptions {
   readonly idleTimeout?: number;
   /** `--no-cors-origins` of `set` makes it false. */
   readonly corsOrigins?: string | false;
+  /** `--no-description` and so on of `set` make these false. */
+  readonly description?: string | false;
+  readonly example?: string | false;
+  readonly docs?: string | false;
 }
 
 /** The facts of a service, for `add` and `set`. */
@@ -37,7 +42,14 @@ export const addFactOptions = (command: Command, ctx: Context): Command =>
       "--cors-origins <origins>",
       "web pages that may call it from a browser, in place of the setting: a list of origins, *, none, or upstream: the service answers for itself",
       flag("--cors-origins", parseServiceCors),
-    );
+    )
+    .option("--description <text>", "what it does, for the clients' guide", flag("--description", parseDescription))
+    .option(
+      "--example <file|text>",
+      "a call of it, for the guide; {{endpoint}} in it is the public URL",
+      flag("--example", (value) => parseExample(exampleIn(value, ctx.io.cwd))),
+    )
+    .option("--docs <url>", "where its own documentation is", flag("--docs", parseDocsUrl));
 
 export const factsOf = (
   flags: ServiceFactOptions,
@@ -46,9 +58,15 @@ export const factsOf = (
   readonly timeoutMs?: number;
   readonly idleTimeoutMs?: number;
   readonly corsOrigins?: string;
+  readonly description?: string;
+  readonly example?: string;
+  readonly docsUrl?: string;
 } => ({
   ...(flags.headerEnv === undefined ? {} : { headers: flags.headerEnv }),
   ...(flags.timeout === undefined ? {} : { timeoutMs: flags.timeout }),
   ...(flags.idleTimeout === undefined ? {} : { idleTimeoutMs: flags.idleTimeout }),
   ...(typeof flags.corsOrigins !== "string" ? {} : { corsOrigins: flags.corsOrigins }),
+  ...(typeof flags.description !== "string" ? {} : { description: flags.description }),
+  ...(typeof flags.example !== "string" ? {} : { example: flags.example }),
+  ...(typeof flags.docs !== "string" ? {} : { docsUrl: flags.docs }),
 });

@@ -9,17 +9,21 @@ import { awaitApplied, reportChange } from "../../gateways.ts";
 import { serviceJson } from "../../json/service.ts";
 import { existingName } from "./service-name.ts";
 import { addFactOptions, factsOf, type ServiceFactOptions } from "./service-options.ts";
+import { warnIfDown } from "./warn-if-down.ts";
 
 export interface SetOptions {
   readonly name: string;
   readonly patch: ServicePatch;
   readonly wait: boolean;
+  /** Look at the upstream when its URL is changed. */
+  readonly check: boolean;
 }
 
 interface Flags extends ServiceFactOptions {
   readonly url?: string;
   readonly removeHeader?: readonly string[];
   readonly wait: boolean;
+  readonly check: boolean;
 }
 
 export const command = (ctx: Context): Command =>
@@ -40,14 +44,18 @@ export const command = (ctx: Context): Command =>
       collect((value) => value),
     )
     .option("--no-cors-origins", "back to the setting cors-origins")
+    .option("--no-description", "tell clients nothing of the kind")
+    .option("--no-example", "show no example")
+    .option("--no-docs", "name no documentation of its own")
     .option("--no-wait", "do not wait for the gateways")
+    .option("--no-check", "do not look whether the upstream at a new URL answers")
     .action(async (given: string | undefined, flags: Flags) => {
       const patch = patchOf(flags);
       const name = await existingName(ctx, given, "set");
       if (Object.keys(patch).length === 0) {
         throw new UsageError("There is nothing to change. Give an option such as --url; see: aigw service set --help");
       }
-      await run({ name, patch, wait: flags.wait }, ctx);
+      await run({ name, patch, wait: flags.wait, check: flags.check }, ctx);
     });
 
 const patchOf = (flags: Flags): ServicePatch => ({
@@ -55,10 +63,13 @@ const patchOf = (flags: Flags): ServicePatch => ({
   ...(flags.url === undefined ? {} : { url: flags.url }),
   ...(flags.removeHeader === undefined ? {} : { removeHeaders: flags.removeHeader }),
   ...(flags.corsOrigins === false ? { corsOrigins: null } : {}),
+  ...(flags.description === false ? { description: null } : {}),
+  ...(flags.example === false ? { example: null } : {}),
+  ...(flags.docs === false ? { docsUrl: null } : {}),
 });
 
-export const run = ({ name, patch, wait }: SetOptions, ctx: Context): Promise<void> =>
-  ctx.withHome("existing", async (home) => {
+export const run = async ({ name, patch, wait, check }: SetOptions, ctx: Context): Promise<void> => {
+  const set = await ctx.withHome("existing", async (home) => {
     const { result: service, rev, changed } = await setService(home, name, patch);
     await reportChange(ctx, {
       applied: await awaitApplied(home, rev, `${name} is changed`, wait),
@@ -66,4 +77,7 @@ export const run = ({ name, patch, wait }: SetOptions, ctx: Context): Promise<vo
       quiet: name,
       json: { service: serviceJson(service), changed },
     });
+    return service;
   });
+  if (check && patch.url !== undefined) await warnIfDown(ctx, set);
+};

@@ -27,5 +27,20 @@ export const CONTROL_SCHEMA: Schema = {
      CREATE TABLE services (name TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;
      CREATE TABLE keyring (only INTEGER PRIMARY KEY CHECK (only = 1), record TEXT NOT NULL) STRICT;
      CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;`,
+    // A change may have several effects. Those of the changes so far are their only ones.
+    `CREATE TABLE effects (
+       seq INTEGER PRIMARY KEY,
+       rev INTEGER NOT NULL,
+       action TEXT NOT NULL,
+       subject TEXT NOT NULL,
+       after TEXT NOT NULL
+     ) STRICT;
+     INSERT INTO effects (rev, action, subject, after) SELECT rev, action, subject, after FROM changes ORDER BY rev;
+     CREATE INDEX effects_by_rev ON effects (rev);
+     CREATE INDEX effects_by_subject ON effects (subject, rev);
+     CREATE TABLE log (rev INTEGER PRIMARY KEY, at REAL NOT NULL, actor TEXT NOT NULL) STRICT;
+     INSERT INTO log SELECT rev, at, actor FROM changes;
+     DROP TABLE changes;
+     ALTER TABLE log RENAME TO changes;`,
   ],
 };

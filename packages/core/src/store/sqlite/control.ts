@@ -1,4 +1,4 @@
-import type { Action, Change, ChangeDraft } from "../../changes/change.ts";
+import { type Action, assertOneChange, type Change, type ChangeDraft, type Effect } from "../../changes/change.ts";
 import type { ControlState } from "../../changes/control-state.ts";
 import type { Client } from "../../clients/client.ts";
 import type { SettingKey } from "../../config/settings.ts";
@@ -12,7 +12,8 @@ import { DiskReserve } from "./files/disk-space.ts";
 import { assertSameVersion } from "./migrations.ts";
 import * as views from "./views.ts";
 
-interface ChangeRow {
+/** A change and one of its effects. */
+interface EffectRow {
   readonly rev: number;
   readonly at: number;
   readonly actor: string;
@@ -75,34 +76,33 @@ export class SqliteControl implements ControlStore {
   }
 
   changesAfter(after: number, limit: number): readonly Change[] {
-    return this.#db
-      .all<ChangeRow>("SELECT * FROM changes WHERE rev > ? ORDER BY rev LIMIT ?", after, limit)
-      .map(toChange);
+    // Revisions have no gaps.
+    const sql = `${SELECT} WHERE rev > ? AND rev <= ? ORDER BY rev, seq`;
+    return changesIn(this.#db.all<EffectRow>(sql, after, after + limit));
   }
 
-  latestChanges(query: { readonly limit: number; readonly subject?: string }): readonly Change[] {
-    const rows =
-      query.subject === undefined
-        ? this.#db.all<ChangeRow>("SELECT * FROM changes ORDER BY rev DESC LIMIT ?", query.limit)
-        : this.#db.all<ChangeRow>(
-            "SELECT * FROM changes WHERE subject = ? ORDER BY rev DESC LIMIT ?",
-            query.subject,
-            query.limit,
-          );
-    return rows.map(toChange);
+  latestChanges({ limit, subject }: { readonly limit: number; readonly subject?: string }): readonly Change[] {
+    if (subject === undefined) {
+      const sql = `${SELECT} WHERE rev > (SELECT max(rev) FROM changes) - ? ORDER BY rev DESC, seq`;
+      return changesIn(this.#db.all<EffectRow>(sql, limit));
+    }
+    const sql = `${SELECT} WHERE subject = ? AND rev IN
+      (SELECT DISTINCT rev FROM effects WHERE subject = ? ORDER BY rev DESC LIMIT ?) ORDER BY rev DESC, seq`;
+    return changesIn(this.#db.all<EffectRow>(sql, subject, subject, limit));
   }
 
-  append(expectedRev: number, draft: ChangeDraft, act: { at: number; actor: string }): Change {
+  append(expectedRev: number, drafts: readonly ChangeDraft[], act: { at: number; actor: string }): Change {
+    assertOneChange(drafts);
     this.#db.assertInPlace();
     this.#known = undefined;
     const append = (): Change =>
       this.#db.immediate(() => {
         assertSameVersion(this.#db, CONTROL_SCHEMA);
-        return appendChange(this.#db, expectedRev, draft, act);
+        return appendChange(this.#db, expectedRev, drafts, act);
       });
-    const change = ENDS_A_RIGHT.has(draft.action) ? this.#withReserve(append) : append();
+    const change = drafts.some(({ action }) => ENDS_A_RIGHT.has(action)) ? this.#withReserve(append) : append();
     // The write-ahead log still holds the purged text.
-    if (draft.action === "client.remove") this.#cutLog();
+    if (drafts.some(({ action }) => action === "client.remove")) this.#cutLog();
     return change;
   }
 
@@ -179,7 +179,7 @@ export class SqliteControl implements ControlStore {
 export const appendChange = (
   db: Database,
   expectedRev: number,
-  draft: ChangeDraft,
+  drafts: readonly ChangeDraft[],
   act: { readonly at: number; readonly actor: string },
 ): Change => {
   const head = lastRev(db);
@@ -191,26 +191,25 @@ export const appendChange = (
     );
   }
   const rev = head + 1;
-  db.run(
-    "INSERT INTO changes (rev, at, actor, action, subject, after) VALUES (?, ?, ?, ?, ?, ?)",
-    rev,
-    act.at,
-    act.actor,
-    draft.action,
-    draft.subject,
-    JSON.stringify(draft.after),
-  );
+  db.run("INSERT INTO changes (rev, at, actor) VALUES (?, ?, ?)", rev, act.at, act.actor);
+  for (const draft of drafts) appendEffect(db, rev, draft);
+  return { rev, at: act.at, actor: act.actor, effects: drafts };
+};
+
+const appendEffect = (db: Database, rev: number, draft: ChangeDraft): void => {
+  const { action, subject, after } = draft;
+  const sql = "INSERT INTO effects (rev, action, subject, after) VALUES (?, ?, ?, ?)";
+  db.run(sql, rev, action, subject, JSON.stringify(after));
   views.foldIntoViews(db, draft);
   // A service may bear the same name; its changes stay.
-  if (draft.action === "client.remove") {
+  if (action === "client.remove") {
     db.run(
-      `UPDATE changes SET after = '{"purged":true}'
+      `UPDATE effects SET after = '{"purged":true}'
        WHERE subject = ? AND rev < ? AND action LIKE 'client.%' AND action <> 'client.remove'`,
-      draft.subject,
+      subject,
       rev,
     );
   }
-  return { ...draft, rev, at: act.at, actor: act.actor };
 };
 
 const lastRev = (db: Database): number =>
@@ -222,8 +221,17 @@ const readMeta = (db: Database, key: string): string => {
   throw new AigwError("store_corrupt", `The database ${db.path} lacks its ${key}. Restore it from a backup.`);
 };
 
-const toChange = (row: ChangeRow): Change => {
-  const { rev, at, actor, action, subject, after } = row;
-  // The log holds what append() was given, so the row's parts belong together.
-  return { rev, at, actor, action, subject, after: JSON.parse(after) as unknown } as Change;
+const SELECT = "SELECT rev, at, actor, action, subject, after FROM changes JOIN effects USING (rev)";
+
+/** @param rows those of a change stand together */
+const changesIn = (rows: readonly EffectRow[]): readonly Change[] => {
+  const changes: (Change & { readonly effects: Effect[] })[] = [];
+  for (const { rev, at, actor, action, subject, after } of rows) {
+    // The log holds what append() was given, so the row's parts belong together.
+    const effect = { action, subject, after: JSON.parse(after) as unknown } as Effect;
+    const last = changes.at(-1);
+    if (last?.rev === rev) last.effects.push(effect);
+    else changes.push({ rev, at, actor, effects: [effect] });
+  }
+  return changes;
 };

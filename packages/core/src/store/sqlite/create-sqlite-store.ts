@@ -19,5 +19,5 @@ export interface StoreSeed {
 export const createSqliteStore = (path: string, seed: StoreSeed): boolean =>
   createDatabaseFile(path, CONTROL_SCHEMA, (db) => {
     db.run("INSERT INTO meta VALUES ('store_id', ?), ('key_check', ?)", seed.storeId, seed.keyCheck);
-    for (const [rev, draft] of seed.changes.entries()) appendChange(db, rev, draft, seed);
+    for (const [rev, draft] of seed.changes.entries()) appendChange(db, rev, [draft], seed);
   });

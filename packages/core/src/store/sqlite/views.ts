@@ -7,7 +7,7 @@ import type { Keyring } from "../../keys/signing-key.ts";
 import type { Service } from "../../services/service.ts";
 import type { Database } from "./database.ts";
 
-/** Applies a change to the views; runs in the transaction that appends it. */
+/** Applies an effect to the views; runs in the transaction that appends it. */
 export const foldIntoViews = (db: Database, draft: ChangeDraft): void => {
   switch (draft.action) {
     case "client.add":

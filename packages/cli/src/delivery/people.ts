@@ -1,20 +1,18 @@
-import { parseClientName, parseEmail, parseExpiry, parseLimit, parseLine, parseServiceList } from "@aigw/core/clients";
+import { MAX_EFFECTS } from "@aigw/core/changes";
+import {
+  isRelativeExpiry,
+  parseClientName,
+  parseEmail,
+  parseExpiry,
+  parseLimit,
+  parseLine,
+  parseServiceList,
+} from "@aigw/core/clients";
 import { AigwError, isAigwError } from "@aigw/core/errors";
-
-/** One row of a file of people, each cell checked. What was left empty is absent. */
-export interface Person {
-  readonly line: number;
-  readonly name: string;
-  readonly email?: string;
-  readonly displayName?: string;
-  readonly services?: readonly string[];
-  readonly limit?: number;
-  readonly expiresAt?: number;
-  readonly note?: string;
-}
+import type { Row } from "@aigw/core/onboarding";
 
 export interface People {
-  readonly people: readonly Person[];
+  readonly people: readonly Row[];
   /** `line 3: …` each. */
   readonly problems: readonly string[];
 }
@@ -29,7 +27,7 @@ export const readPeople = async (bytes: Uint8Array, now: number): Promise<People
   if (header === undefined) throw invalid("it is empty; the first row names the columns");
   const columns = columnsOf(header.cells);
   const found: string[] = [...problems];
-  const people: Person[] = [];
+  const people: Row[] = [];
   const seen = new Map<string, number>();
   for (const { line, cells } of rows) {
     const { person, wrong } = personIn(line, cells, columns, now);
@@ -40,6 +38,8 @@ export const readPeople = async (bytes: Uint8Array, now: number): Promise<People
     found.push(...wrong.map((what) => `line ${line}: ${what}`));
   }
   if (people.length === 0 && found.length === 0) throw invalid("there is nobody in it but the header row");
+  // They are one change of the log.
+  if (people.length > MAX_EFFECTS) throw invalid(`it names more than ${MAX_EFFECTS} people; split it`);
   return { people, problems: found };
 };
 
@@ -54,41 +54,57 @@ const decoded = (bytes: Uint8Array): string => {
   }
 };
 
-interface Row {
+interface Cells {
+  /** The first of the row: a cell may have several. */
   readonly line: number;
   readonly cells: readonly string[];
 }
 
 const recordsIn = async (
   text: string,
-): Promise<{ readonly records: readonly Row[]; readonly problems: readonly string[] }> => {
+): Promise<{ readonly records: readonly Cells[]; readonly problems: readonly string[] }> => {
   const { parse } = await import("csv-parse/sync");
+  const bytes = Buffer.from(text.replace(/\r\n?/g, "\n"));
+  const firstLineFrom = lineCounter(bytes);
   const problems: string[] = [];
-  const records: readonly { record: string[]; info: { lines: number } }[] = parse(text, {
+  const records: Cells[] = [];
+  /** Where the last row that could be read ends. */
+  let end = 0;
+  parse(bytes, {
     delimiter: delimiterOf(text),
-    info: true,
     relax_column_count: true,
     skip_empty_lines: true,
     trim: true,
     skip_records_with_error: true,
-    on_skip: (error) => {
-      problems.push(error === undefined ? "a row cannot be read" : readable(error.message));
-      return undefined;
+    on_record: (cells, { bytes: reached }) => {
+      records.push({ line: firstLineFrom(end), cells });
+      end = reached;
+      return null;
     },
-  }) as never;
-  const rows = records
-    .map(({ record, info }) => ({ line: info.lines, cells: record }))
-    // A spreadsheet leaves rows of nothing but delimiters behind.
-    .filter(({ cells }) => cells.some((cell) => cell !== ""));
-  return { records: rows, problems };
+    on_skip: () => {
+      // From there on nobody can say where a row begins.
+      if (problems.length > 0) return;
+      problems.push(`line ${firstLineFrom(end)}: a quotation mark is out of place; what follows could not be read`);
+    },
+  });
+  // A spreadsheet leaves rows of nothing but delimiters behind.
+  return { records: records.filter(({ cells }) => cells.some((cell) => cell !== "")), problems };
 };
 
-/** `…: …, got … at line 3` → `line 3: …` */
-const readable = (message: string): string => {
-  const line = /at line (\d+)/.exec(message)?.[1];
-  const what = /quote/i.test(message) ? "a quotation mark is out of place" : "the row cannot be read";
-  return line === undefined ? what : `line ${line}: ${what}`;
+/** @returns for a place behind the last one asked for: the number of the first line from there that is not empty */
+const lineCounter = (bytes: Buffer): ((from: number) => number) => {
+  let line = 1;
+  let at = 0;
+  return (from) => {
+    while (at < bytes.length && (at < from || bytes[at] === NEWLINE)) {
+      if (bytes[at] === NEWLINE) line += 1;
+      at += 1;
+    }
+    return line;
+  };
 };
+
+const NEWLINE = 0x0a;
 
 /** The header row tells: a semicolon is what spreadsheets write where the comma is the decimal sign. */
 const delimiterOf = (text: string): "," | ";" => {
@@ -97,7 +113,7 @@ const delimiterOf = (text: string): "," | ";" => {
   return bare.split(";").length > bare.split(",").length ? ";" : ",";
 };
 
-type Column = Exclude<keyof Person, "line">;
+type Column = Exclude<keyof Row, "line" | "expiryIsRelative">;
 
 const COLUMNS: Readonly<Record<string, Column>> = {
   name: "name",
@@ -130,7 +146,7 @@ const personIn = (
   cells: readonly string[],
   columns: readonly (Column | undefined)[],
   now: number,
-): { readonly person: Person; readonly wrong: string[] } => {
+): { readonly person: Row; readonly wrong: string[] } => {
   const wrong: string[] = [];
   if (cells.slice(columns.length).some((cell) => cell !== "")) {
     wrong.push(
@@ -159,7 +175,8 @@ const personIn = (
     ...cell("services", (value) => parseServiceList(value.replace(/[;|\s]+/g, ",").replace(/,+/g, ","))),
     ...cell("limit", parseLimit),
     ...cell("expiresAt", (value) => parseExpiry(value, now)),
+    expiryIsRelative: isRelativeExpiry(cells[columns.indexOf("expiresAt")] ?? ""),
     ...cell("note", (value) => parseLine("note", value, 500)),
-  } as Person;
+  } as Row;
   return { person, wrong };
 };

@@ -1,7 +1,7 @@
 import type { EffectiveSetting, SettingKey } from "@aigw/core";
 import { AigwError } from "@aigw/core/errors";
 import { htmlOf, type OnboardingEmail } from "@aigw/core/onboarding";
-import type { Mailbox, Message } from "../../mail/message.ts";
+import type { Mailbox, Message } from "../mail/message.ts";
 
 /** Whom a message is from, and where answers to it go. */
 export interface Sender {
@@ -24,11 +24,11 @@ export const senderOf = (settings: Readonly<Record<SettingKey, EffectiveSetting>
   return { from: { address, name }, replyTo };
 };
 
-export const messageOf = (sender: Sender, to: Mailbox, { subject, body }: OnboardingEmail, now: number): Message => ({
+export const messageOf = (sender: Sender, to: Mailbox, email: OnboardingEmail, now: number): Message => ({
   ...sender,
   to,
-  subject,
-  text: body,
-  html: htmlOf(body),
+  subject: email.subject,
+  text: email.body,
+  html: htmlOf(email),
   date: new Date(now),
 });

@@ -1,7 +1,7 @@
 import type { Clock } from "@aigw/core";
-import { parseEmail, parseExpiry, parseLimit, parseLine, parseServiceList } from "@aigw/core/clients";
+import { isRelativeExpiry, parseEmail, parseExpiry, parseLimit, parseLine, parseServiceList } from "@aigw/core/clients";
 import type { Command } from "commander";
-import { flag } from "../../flag.ts";
+import { flag } from "./flag.ts";
 
 /** What an option takes away again with `--no-…` is false. */
 export interface ClientFactOptions {
@@ -9,8 +9,15 @@ export interface ClientFactOptions {
   readonly displayName?: string | false;
   readonly services?: ServiceChoice;
   readonly limit?: number | false;
-  readonly expires?: number | false;
+  readonly expires?: Expiry | false;
   readonly note?: string | false;
+}
+
+export interface Expiry {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** It was given as a number of days from now. */
+  readonly isRelative: boolean;
 }
 
 /** Wrapped, because all services are `undefined`, which is also an option that was not given. */
@@ -20,15 +27,18 @@ export interface ServiceChoice {
 
 /** The facts of a client, for `add` and `set`. */
 export const addFactOptions = (command: Command, clock: Clock): Command =>
+  addFactsBesideEmail(command.option("--email <address>", "e-mail address", flag("--email", parseEmail)), clock);
+
+/** For `onboard`, whose `--email` does more. */
+export const addFactsBesideEmail = (command: Command, clock: Clock): Command =>
   command
-    .option("--email <address>", "e-mail address", flag("--email", parseEmail))
     .option("--display-name <name>", "how the e-mail greets it", flag("--display-name", parseDisplayName))
     .option("--services <names>", "services it may call, such as ocr,chat, or: all", flag("--services", parseServices))
     .option("--limit <number>", "requests in any 60 seconds", flag("--limit", parseLimit))
     .option(
       "--expires <when>",
       "last day such as 2027-01-31 (UTC), a date-time, or 30d",
-      flag("--expires", (value) => parseExpiry(value, clock.now())),
+      flag("--expires", (value) => ({ at: parseExpiry(value, clock.now()), isRelative: isRelativeExpiry(value) })),
     )
     .option("--note <text>", "a note for yourself", flag("--note", parseNote));
 

@@ -1,16 +1,16 @@
 import type { EffectiveSetting } from "@aigw/core";
-import { recordProof } from "@aigw/core/acts";
+import { recordProofs } from "@aigw/core/acts";
 import { type Client, limitOf, standingOf } from "@aigw/core/clients";
 import { AigwError, isStoreFault } from "@aigw/core/errors";
 import { type OnboardingFacts, quickStart } from "@aigw/core/onboarding";
 import { TRIAL_FIELD, trialMark } from "@aigw/core/sealing";
-import type { Context } from "../../context.ts";
-import { identityOf } from "../../gateway-proof.ts";
-import type { Home } from "../../home.ts";
-import { stepsIn } from "../../quick-start/commands.ts";
-import { lookAt, type Seen } from "../../quick-start/look.ts";
-import { findShell, type Shell } from "../../quick-start/shell.ts";
-import { type Step, type Trial, tryQuickStart } from "../../quick-start/try-quick-start.ts";
+import type { Context } from "../context.ts";
+import { identityOf } from "../gateway-proof.ts";
+import type { Home } from "../home.ts";
+import { type Steps, stepsIn } from "../quick-start/commands.ts";
+import { lookAt, type Seen } from "../quick-start/look.ts";
+import { findShell, type Shell } from "../quick-start/shell.ts";
+import { type Step, type Trial, tryQuickStart } from "../quick-start/try-quick-start.ts";
 
 /** What quick starts are tried with; undefined when they cannot or shall not be tried. */
 export type Prover = { readonly shell: Shell; readonly look: () => Promise<Seen> } | undefined;
@@ -47,47 +47,53 @@ export const findProver = async (
 
 /** What came of trying a client's quick start. */
 export interface Proof {
+  /** Undefined when it was not tried. */
   readonly trial: Trial | undefined;
-  /** With the record of it. */
-  readonly client: Client;
   /** Why its e-mail must not be handed out. */
   readonly problem: string | undefined;
 }
 
-/** Runs the commands of the very text that is to be handed out, and records that they worked. */
+/**
+ * Runs the commands of the very text that is to be handed out.
+ * @param steps undefined where the text has none and nothing else is known: nothing is tried then
+ */
 export const prove = async (
   ctx: Context,
   home: Home,
   prover: Prover,
-  { client, facts, text }: { readonly client: Client; readonly facts: OnboardingFacts; readonly text: string },
+  client: Client,
+  steps: Steps | undefined,
 ): Promise<Proof> => {
-  if (prover === undefined || standingOf(client, ctx.clock.now()) !== "active") {
-    return { trial: undefined, client, problem: undefined };
+  if (prover === undefined || steps === undefined || standingOf(client, ctx.clock.now()) !== "active") {
+    return { trial: undefined, problem: undefined };
   }
   // Others may have been served meanwhile, and whoever answers now gets the password.
   const seen = await prover.look();
   if (seen.kind !== "gateway") {
     const why = seen.kind === "silent" ? `no gateway answers any more (${seen.reason})` : seen.reason;
-    return { trial: undefined, client, problem: why.replace(/\.$/, "") };
+    return { trial: undefined, problem: why.replace(/\.$/, "") };
   }
-  // A text without a quick start of its own is proven by ours.
-  const steps = stepsIn(text, facts.publicUrl) ?? quickStart(facts);
   const { sealer, store } = home;
   const mark = (): string =>
     `${TRIAL_FIELD}: ${trialMark(sealer, store.control.storeId, client.name, store.traffic.steadyNow())}`;
   const trial = await tryQuickStart(prover.shell, steps, limitOf(client), mark);
-  if (!trial.works) return { trial, client, problem: failuresOf(trial) };
-  return { trial, client: await recorded(ctx, home, client), problem: undefined };
+  return { trial, problem: trial.works ? undefined : failuresOf(trial) };
 };
 
-const recorded = async (ctx: Context, home: Home, client: Client): Promise<Client> => {
+/** What is tried: a text without a quick start of its own is proven by ours. */
+export const stepsOfLetter = (text: string, facts: OnboardingFacts): Steps =>
+  stepsIn(text, facts.publicUrl) ?? quickStart(facts);
+
+/** Records whose quick start worked. @returns them with the record of it */
+export const recorded = async (ctx: Context, home: Home, clients: readonly Client[]): Promise<readonly Client[]> => {
+  if (clients.length === 0) return clients;
   try {
-    return (await recordProof(home, client)).result;
+    return (await recordProofs(home, clients)).result;
   } catch (error) {
     // The e-mail works; that the record is missing must not keep it from the client.
     if (!isStoreFault(error)) throw error;
-    await ctx.out.warn(`The quick start of ${client.name} works, but that could not be recorded: ${error.message}`);
-    return client;
+    await ctx.out.warn(`That the quick start works could not be recorded: ${error.message}`);
+    return clients;
   }
 };
 
@@ -102,16 +108,26 @@ const failuresOf = (trial: Trial): string =>
 const inWords = ({ path, status, said }: Step): string =>
   `${path}${status === undefined ? "" : ` ${status}`}${said === "" ? "" : ` (${said})`}`;
 
-/** Tells what was tried. */
-export const reportTrial = async (ctx: Context, name: string, trial: Trial | undefined): Promise<void> => {
+/**
+ * Tells what was tried.
+ * @param told services that were warned about before
+ */
+export const reportTrial = async (
+  ctx: Context,
+  name: string,
+  trial: Trial | undefined,
+  told: ReadonlySet<string>,
+): Promise<void> => {
   if (trial === undefined) return;
   const steps = stepsOf(trial).filter(({ verdict }) => verdict !== "odd");
   const verb = trial.works ? "works" : "was tried";
   await ctx.out.note(`The quick start ${verb}, with ${trial.shell}: ${steps.map(inWords).join(", ")}.`);
   for (const step of stepsOf(trial)) {
-    if (step.verdict === "odd") await ctx.out.warn(`${name}: ${inWords(step)}.`);
+    if (step.verdict === "odd" && !told.has(serviceOf(step))) await ctx.out.warn(`${name}: ${inWords(step)}.`);
   }
 };
+
+const serviceOf = ({ path }: Step): string => /^\/api\/([^/]+)/.exec(path)?.[1] ?? "";
 
 /** Field names are stable. */
 export const trialJson = (trial: Trial | undefined): unknown =>
