@@ -191,6 +191,23 @@ describe("many requests on one connection, without waiting for answers", { concu
     );
   });
 
+  test("behind an answer that ends the connection: those that wait are not handled", async (t) => {
+    const at = await site(t, {
+      answer: (path, outgoing) => {
+        if (path === "/1") outgoing.setHeader("Connection", "close");
+        setImmediate(() => outgoing.end(path));
+      },
+    });
+    const client = await at.dial(asks(4));
+    await client.over();
+    assert.deepEqual(bodies(client.received), range(2));
+    await until("nobody to wait", () => at.connections.waiting === 0);
+    assert.deepEqual(
+      at.handled.map(({ path }) => path),
+      range(2),
+    );
+  });
+
   test("whose client leaves: those that waited are not handled, and forgotten", async (t) => {
     const at = await site(t, { answer: () => undefined });
     const client = await at.dial(asks(20));

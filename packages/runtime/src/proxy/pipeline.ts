@@ -30,7 +30,7 @@ export interface WaitingCount {
 /**
  * The requests of one connection that came before the one before them was answered: they are handled one by one, as
  * nginx and HAProxy do. Their answers have to go out in order in any case; handled at once, five thousand of them would
- * be as many connections to the upstream, and what the first answers would have changed is not seen by the next.
+ * be as many connections to the upstream, and what the first answers would have changed is not seen by the next (decision 041).
  */
 export class Pipeline {
   readonly #socket: ServerSocket;

@@ -14,8 +14,8 @@ const LARGE_READ = 8 * 1024;
 /**
  * Shares the event loop among those who read large content. libuv reads up to 32 buffers from one socket before it looks
  * at the next, so a few hundred connections whose content finds room in the system's buffers (their clients need not
- * even read) make one turn of 400 MB: half a second in which nobody else is served. Here each has one buffer a turn
- * when there is not enough for all, first come first served.
+ * even read) make one turn of 400 MB: half a second in which nobody else is served. Here they have a share of a turn
+ * each when there is not enough for all, first come first served (decision 040).
  */
 export class ReadingTurns {
   #left = TURN_BYTES;
