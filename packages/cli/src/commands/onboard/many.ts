@@ -1,38 +1,27 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import type { Client, Service } from "@aigw/core";
-import { type Credentials, issueCredentials, makeCredentials } from "@aigw/core/acts";
-import { limitOf } from "@aigw/core/clients";
+import type { Service } from "@aigw/core";
+import { makeCredentials } from "@aigw/core/acts";
 import { AigwError } from "@aigw/core/errors";
-import { onboardingFacts, type Roster, type Row, rosterOf, type Task } from "@aigw/core/onboarding";
+import { type Roster, type Row, rosterOf, type Task } from "@aigw/core/onboarding";
 import { confirmed } from "../../ask.ts";
 import { BrokenPipe, Interrupted } from "../../cli-error.ts";
 import type { Context } from "../../context.ts";
 import { type Given, handOutAll, type Recipient } from "../../delivery/batch.ts";
-import { type Letter, letterFor } from "../../delivery/letter.ts";
+import { allPutAside, issueAside, type Letters, resumed, waitingOf } from "../../delivery/batch-messages.ts";
+import { letterFor } from "../../delivery/letter.ts";
 import { listed } from "../../delivery/listed.ts";
-import {
-  isInForce,
-  messageIn,
-  putAside,
-  takeOut,
-  takeOutVoid,
-  type Waiting,
-  waitingIn,
-} from "../../delivery/outbox.ts";
+import type { Waiting } from "../../delivery/outbox.ts";
 import { readPeople } from "../../delivery/people.ts";
 import { tryMailServer, warnOfServices } from "../../delivery/preflight.ts";
-import { findProver, stepsOfLetter } from "../../delivery/proof.ts";
-import { messageOf, type Sender, senderOf } from "../../delivery/sender.ts";
+import { findProver } from "../../delivery/proof.ts";
+import { senderOf } from "../../delivery/sender.ts";
 import { takeBack } from "../../delivery/take-back.ts";
-import { textIn } from "../../delivery/text-part.ts";
 import type { Home } from "../../home.ts";
 import { makePrivateFolder } from "../../mail/message-file.ts";
-import { composeMessage } from "../../mail/nodemailer.ts";
 import { smtpServerOf } from "../../mail/smtp-server.ts";
 import { progressOn } from "../../output/progress.ts";
-import { stepsIn } from "../../quick-start/commands.ts";
 import { settingsInForce, warnOfPlainHttp } from "../../settings.ts";
 import { appliedOrStopped } from "./applied.ts";
 import { showMany } from "./many-show.ts";
@@ -64,7 +53,7 @@ export const run = (options: OnboardManyOptions, ctx: Context): Promise<void> =>
     const asMail = options.out !== undefined || options.send;
     const bytes = await bytesOf(ctx, options.from);
     const batch = createHash("sha256").update(bytes).digest("hex").slice(0, 32);
-    const waiting = asMail ? inForceOf(home, batch, clients) : new Map<string, Waiting>();
+    const waiting = asMail ? waitingOf(home, batch, clients) : new Map<string, Waiting>();
     const read = await readPeople(bytes, ctx.clock.now());
     const rules = { clients, services, needsEmail: asMail, waiting: new Set(waiting.keys()), now: ctx.clock.now() };
     const roster = rosterOf(read.people, rules);
@@ -96,23 +85,6 @@ export const run = (options: OnboardManyOptions, ctx: Context): Promise<void> =>
       forget();
     }
   });
-
-/** @throws AigwError `invalid_value` when one of them is for an address that has changed since */
-const inForceOf = (home: Home, batch: string, clients: readonly Client[]): ReadonlyMap<string, Waiting> => {
-  const byName = new Map(clients.map((client) => [client.name, client]));
-  const found = waitingIn(home).filter(
-    (message) => message.batch === batch && isInForce(message, byName.get(message.client)),
-  );
-  const moved = found.find(({ client, to }) => byName.get(client)?.email !== to);
-  if (moved !== undefined) {
-    const { client, to } = moved;
-    throw new AigwError(
-      "invalid_value",
-      `An e-mail from an earlier run of this file waits for ${client} at ${to}, which is not ${client}'s address any more. Nothing was changed. Onboard ${client} alone first: aigw onboard ${client} --send`,
-    );
-  }
-  return new Map(found.map((message) => [message.client, message]));
-};
 
 const nameOf = (task: Task): string => (task.kind === "add" ? task.facts.name : task.known.name);
 
@@ -157,15 +129,10 @@ const ask = async (ctx: Context, { create }: OnboardManyOptions, { unknown, exis
   if (impact !== "") await confirmed(ctx, impact, `Credentials for ${unknown.length + existing.length}?`);
 };
 
-interface Prepared {
+interface Prepared extends Letters {
   readonly roster: Roster;
   /** What an earlier run of this file has left, by client. */
   readonly waiting: ReadonlyMap<string, Waiting>;
-  readonly batch: string;
-  readonly services: readonly Service[];
-  readonly settings: ReturnType<typeof settingsInForce>;
-  readonly letter: Letter | undefined;
-  readonly sender: Sender | undefined;
   readonly given: Given;
   /** Services that were warned about. */
   readonly down: ReadonlySet<string>;
@@ -191,7 +158,7 @@ const issueAll = async (
     progress.show(count, "credentials");
   }).finally(progress.clear);
   const fresh = await allPutAside(ctx, home, made, prepared);
-  const rev = await issued(home, fresh, given.stop);
+  const rev = await issueAside(home, fresh, given.stop);
   const applied = rev === undefined ? undefined : await appliedOrStopped(home, rev, "The credentials are set", wait);
   const recipients = [...resumed(roster, waiting, settings["public-url"].value ?? ""), ...fresh];
   const handed = await handOutAll(ctx, home, recipients, given, progress.show).finally(progress.clear);
@@ -211,69 +178,6 @@ const issueAll = async (
     );
   if (applied?.problem !== undefined) throw applied.problem;
   if (applied !== undefined) await ctx.out.note(applied.text);
-};
-
-/** What an earlier run has left. The passwords stand in the messages alone. */
-const resumed = ({ tasks }: Roster, waiting: ReadonlyMap<string, Waiting>, publicUrl: string): readonly Recipient[] =>
-  tasks.flatMap((task) => {
-    const message = waiting.get(nameOf(task));
-    if (task.kind !== "deliver" || message === undefined) return [];
-    const steps = stepsIn(textIn(messageIn(message)), publicUrl);
-    return [{ client: task.known, credentials: undefined, steps, waiting: message }];
-  });
-
-/** @throws AigwError `failed` when the disk does not take one of the messages; none is left there then */
-const allPutAside = async (
-  ctx: Context,
-  home: Home,
-  made: readonly Credentials[],
-  { services, settings, letter, sender, batch }: Prepared,
-): Promise<readonly Recipient[]> => {
-  const recipients: Recipient[] = [];
-  try {
-    for (const credentials of made) {
-      const { client, password } = credentials;
-      const facts = onboardingFacts(client, password, services, settings, limitOf(client));
-      const email = letter?.(facts);
-      const steps = stepsOfLetter(email?.body ?? "", facts);
-      const to = client.email;
-      if (email === undefined || sender === undefined || to === undefined) {
-        recipients.push({ client, credentials, steps, waiting: undefined });
-        continue;
-      }
-      const at = ctx.clock.now();
-      const message = messageOf(sender, { address: to, name: client.displayName }, email, at);
-      const bytes = await composeMessage(message);
-      const waiting = putAside(home, { client, to, from: sender.from.address, bytes, at, batch });
-      recipients.push({ client, credentials, steps, waiting });
-    }
-    return recipients;
-  } catch (error) {
-    discard(recipients);
-    throw error;
-  }
-};
-
-const discard = (recipients: readonly Recipient[]): void => {
-  for (const { waiting } of recipients) if (waiting !== undefined) takeOut(waiting);
-};
-
-/** @returns the revision, or undefined when there was nothing to change */
-const issued = async (home: Home, fresh: readonly Recipient[], stop: AbortSignal): Promise<number | undefined> => {
-  const made = fresh.flatMap(({ credentials }) => credentials ?? []);
-  if (made.length === 0) return undefined;
-  try {
-    if (stop.aborted) throw new Interrupted("Interrupted. Nothing was changed.");
-    const { rev } = await issueCredentials(home, made);
-    takeOutVoid(
-      home,
-      made.map(({ client }) => client),
-    );
-    return rev;
-  } catch (error) {
-    discard(fresh);
-    throw error;
-  }
 };
 
 /** A table with passwords that nobody reads hands out nothing. */
