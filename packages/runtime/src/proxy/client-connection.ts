@@ -164,7 +164,10 @@ export class ClientConnection implements Placed, TurnReader {
   }
 
   readOn(): void {
-    if (this.#left >= 0) this.socket.resume();
+    if (this.#left < 0 || this.socket.destroyed) return;
+    this.socket.resume();
+    // A full body had Node stop the handle; taken away from its parser, the socket counts as read and would not start it.
+    this.socket._read(0);
   }
 
   /** Performance time at which the sending half was closed; 0 before. */
@@ -199,7 +202,9 @@ export class ClientConnection implements Placed, TurnReader {
     socket.on("data", take);
     // Of a request that is not complete Node would only say that it is broken.
     socket.on("end", leave);
-    socket.resume();
+    this.readOn();
+    // Within the parser's own call the rest of what it has read is still to come, and stops the reading once more.
+    setImmediate(() => this.readOn());
   }
 }
 
