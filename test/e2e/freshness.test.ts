@@ -61,7 +61,7 @@ describe("what an admin has done", () => {
       services: { echo: echo.url },
       through: (store) => (hostile = new HostileStore(store)),
     });
-    const { url, deps, store, tokenFor } = started;
+    const { url, deps, tokenFor } = started;
     const token = await tokenFor("john");
     const call = () => send(`${url}/api/echo`, { headers: bearer(token) });
     assert.equal((await call()).status, 200);
@@ -70,7 +70,7 @@ describe("what an admin has done", () => {
     const asked = hostile?.calls("traffic.setPermitWindow") ?? 0;
     await until("the call to wait", () => (hostile?.calls("traffic.setPermitWindow") ?? 0) > asked);
     const { rev } = await revokeClient(deps, "john");
-    await until("the change to be applied", async () => (await store.traffic.instances(60_000))[0]?.appliedRev === rev);
+    await started.applied(rev);
     hostile?.calm();
     hostile?.release();
     assert.equal((await waiting).status, 401);

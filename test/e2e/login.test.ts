@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { revokeClient } from "@aigw/core";
 import { hash } from "@node-rs/argon2";
 import * as oauth from "oauth4webapi";
-import { JumpingClock, startTestGateway, type TestGateway } from "../support/gateway.ts";
+import { JumpingClock, startTestGateway } from "../support/gateway.ts";
 import { type Answer, bearer, login, send, sendRaw, startEcho, tokenFor } from "../support/http.ts";
 import { until } from "../support/until.ts";
 
@@ -21,9 +21,6 @@ const visible = ({ status, rawHeaders, body }: Answer): string => {
   );
   return `${status} ${fields.join("|")} ${body}`;
 };
-
-const applied = (gateway: TestGateway, rev: number): Promise<unknown> =>
-  until("the change to be applied", async () => (await gateway.store.traffic.instances(5_000))[0]?.appliedRev === rev);
 
 /** Tries again where a busy machine has no turn for a hash within 5 s. */
 const answered = async (url: string, username: string, password: string): Promise<Answer> => {
@@ -119,7 +116,7 @@ describe("POST /auth/token", () => {
     const revoked = await gateway.add("revoked");
     const expired = await gateway.add("expired", { expiresAt: clock.now() + 1_000 });
     const { rev } = await revokeClient(gateway.deps, "revoked");
-    await applied(gateway, rev);
+    await gateway.applied(rev);
     clock.advance(2_000);
     const answers = await Promise.all([
       login(gateway.url, "nobody", "Wrong-password-1"),
@@ -234,7 +231,7 @@ describe("POST /auth/token", () => {
     const act = { at: deps.clock.now(), actor: "test" };
     const draft = { action: "client.set", subject: "john", after: { ...client, passwordHash } } as const;
     const { rev } = await store.control.append(await store.control.head(), [draft], act);
-    await applied(gateway, rev);
+    await gateway.applied(rev);
     const tokens = await Promise.all([1, 2, 3].map(() => tokenFor(url, "john", password)));
     await until("the rehash", async () =>
       (await store.control.client("john"))?.passwordHash.includes("m=19456,t=2,p=1"),

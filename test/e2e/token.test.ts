@@ -1,15 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { restoreClient, revokeClient, rotateSecretWithGrace, setPassword } from "@aigw/core";
-import { JumpingClock, startTestGateway, type TestGateway } from "../support/gateway.ts";
+import { JumpingClock, startTestGateway } from "../support/gateway.ts";
 import { type Answer, bearer, send, startEcho, tokenFor } from "../support/http.ts";
 import { until } from "../support/until.ts";
 
 const basic = (username: string, password: string): string =>
   `Basic ${Buffer.from(`${encodeURIComponent(username)}:${encodeURIComponent(password)}`).toString("base64")}`;
-
-const applied = (gateway: TestGateway, rev: number): Promise<unknown> =>
-  until("the change to be applied", async () => (await gateway.store.traffic.instances(5_000))[0]?.appliedRev === rev);
 
 describe("a token", () => {
   it("dies with passwd, revoke and restore, also within one second; expires after its hour", async (t) => {
@@ -23,12 +20,12 @@ describe("a token", () => {
     const first = await gateway.tokenFor("john");
     assert.equal(await status(first), 200);
     const changed = await setPassword(deps, "john");
-    await applied(gateway, changed.rev);
+    await gateway.applied(changed.rev);
     const second = await tokenFor(url, "john", changed.result.password);
     assert.deepEqual([await status(first), await status(second)], [401, 200]);
     await revokeClient(deps, "john");
     const restored = await restoreClient(deps, "john");
-    await applied(gateway, restored.rev);
+    await gateway.applied(restored.rev);
     assert.equal(await status(second), 401);
     const third = await tokenFor(url, "john", changed.result.password);
     assert.deepEqual([await status(first), await status(second), await status(third)], [401, 401, 200]);
@@ -50,7 +47,7 @@ describe("a token", () => {
     clock.advance(60_000);
     assert.deepEqual([await status(guest), await status(john)], [401, 200]);
     const { rev } = await rotateSecretWithGrace(gateway.deps, 60_000);
-    await applied(gateway, rev);
+    await gateway.applied(rev);
     assert.equal(await status(john), 200, "in the grace");
     // The grace, and the margin in which a gateway may still sign with the old key.
     clock.advance(66_000);

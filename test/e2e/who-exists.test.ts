@@ -15,15 +15,12 @@ const costOf = async ({ url }: TestGateway, name: string, password: string): Pro
   return (user + system) / 1_000;
 };
 
-const applied = (gateway: TestGateway, rev: number): Promise<unknown> =>
-  until("the change to be applied", async () => (await gateway.store.traffic.instances(5_000))[0]?.appliedRev === rev);
-
 describe("a login that is refused", () => {
   it("costs a hash, whether the name is unknown, revoked or has another password", async (t) => {
     const gateway = await startTestGateway(t);
     await gateway.add("john");
     const { name, password } = await gateway.add("revoked");
-    await applied(gateway, (await revokeClient(gateway.deps, name)).rev);
+    await gateway.applied((await revokeClient(gateway.deps, name)).rev);
     const least = { wrong: Infinity, unknown: Infinity, revoked: Infinity };
     // In turn, and the least of each: what is compiled on the way, or waits for memory, costs besides.
     for (let round = 0; round < 8; round += 1) {
@@ -47,13 +44,13 @@ describe("a login that is refused", () => {
     const passwordHash = await hash(password, { algorithm: 2, memoryCost: 65_536, timeCost: 12, parallelism: 1 });
     const draft = { action: "client.set", subject: "john", after: { ...client, passwordHash } } as const;
     const act = { at: deps.clock.now(), actor: "test" };
-    await applied(gateway, (await store.control.append(await store.control.head(), [draft], act)).rev);
+    await gateway.applied((await store.control.append(await store.control.head(), [draft], act)).rev);
     let ended = false;
     const pending = login(url, "john", password).finally(() => {
       ended = true;
     });
     await until("the attempt to be counted", () => (counted?.calls("traffic.setPermitWindow") ?? 0) > 0);
-    await applied(gateway, (await revokeClient(deps, "john")).rev);
+    await gateway.applied((await revokeClient(deps, "john")).rev);
     assert.equal(ended, false, "the change came in between");
     assert.equal((await pending).status, 401);
   });

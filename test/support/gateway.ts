@@ -13,6 +13,7 @@ import {
 import { type Gateway, startGateway } from "@aigw/runtime";
 import { temporaryHome } from "./aigw.ts";
 import { tokenFor } from "./http.ts";
+import { until } from "./until.ts";
 
 type Owner = Pick<TestContext, "after">;
 
@@ -54,6 +55,8 @@ export interface TestGateway {
     name: string,
     facts?: { limit?: number; services?: string[]; expiresAt?: number },
   ): Promise<{ name: string; password: string }>;
+  /** Waits until it has applied this revision. */
+  applied(rev: number): Promise<void>;
   /** Adds a client and fetches its first token, which the gateway accepts when this returns. */
   tokenFor(name: string, facts?: { limit?: number; services?: string[]; expiresAt?: number }): Promise<string>;
 }
@@ -117,6 +120,12 @@ export const startTestGateway = async (
     deps,
     log,
     add,
+    applied: async (rev) => {
+      await until("the change to be applied", async () => {
+        const [seen] = await store.traffic.instances(60_000);
+        return (seen?.appliedRev ?? 0) >= rev;
+      });
+    },
     tokenFor: async (name, facts) => {
       const { password } = await add(name, facts);
       return tokenFor(gateway.url, name, password);
