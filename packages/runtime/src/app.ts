@@ -1,4 +1,4 @@
-import { Hono } from "hono";
+import { type ErrorHandler, Hono } from "hono";
 import { API } from "./api-target.ts";
 import { answerPreflight, isPreflight } from "./cors/preflight.ts";
 import type { ApiGate } from "./gate/api-gate.ts";
@@ -10,15 +10,7 @@ import type { Login } from "./login/login.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import type { Callers } from "./peer/callers.ts";
 import { answerJson } from "./routes/answer.ts";
-import {
-  dispatcher,
-  type Handler,
-  type OnError,
-  type Route,
-  refuseFaulty,
-  refuseMethod,
-  refuseUnknown,
-} from "./routes/dispatch.ts";
+import { dispatcher, type Handler, type OnError, type Route, refuseFaulty } from "./routes/dispatch.ts";
 import { documentRoute, type PublicDocument } from "./routes/document-route.ts";
 import { frontRoute } from "./routes/front-route.ts";
 import { metricsRoute } from "./routes/metrics-route.ts";
@@ -61,32 +53,25 @@ export const createApp = (deps: AppDeps): Handler => {
   const ready = async (request: GatewayRequest): Promise<void> =>
     (await isReady()) ? answerJson(request, 200, READY) : answerJson(request, 503, NOT_READY, ["Retry-After", "5"]);
   const pages = new Hono<GatewayEnv>();
+  const page: Route = { methods: "GET, HEAD", handle: honoHandler(pages) };
   const others = dispatcher({
     routes: {
       "/auth/token": { methods: "POST", handle: (request) => tokens.handle(request) },
       "/auth/proof": proofRoute(prover),
       "/health": { methods: "GET, HEAD", handle: (request) => answerJson(request, 200, HEALTHY) },
+      "/": page,
+      "/ready": page,
+      "/guide": page,
+      "/openapi.json": page,
     },
-    otherwise: honoHandler(pages),
+    notFound: NOTHING_HERE,
     onError,
   });
-  serve(
-    pages,
-    "/",
-    frontRoute(async () => (await docs()).guidePath, NOTHING_HERE),
-  );
-  serve(pages, "/ready", { methods: "GET, HEAD", handle: ready });
-  serve(
-    pages,
-    "/guide",
-    documentRoute(async () => (await docs()).guide),
-  );
-  serve(
-    pages,
-    "/openapi.json",
-    documentRoute(async () => (await docs()).openApi),
-  );
-  refuseOthers(pages, NOTHING_HERE, onError);
+  pages.get("/", onNode(frontRoute(async () => (await docs()).guidePath, NOTHING_HERE).handle));
+  pages.get("/ready", onNode(ready));
+  pages.get("/guide", onNode(documentRoute(async () => (await docs()).guide).handle));
+  pages.get("/openapi.json", onNode(documentRoute(async () => (await docs()).openApi).handle));
+  pages.onError(failed(onError));
 
   return (request) => {
     if (isPreflight(request)) {
@@ -106,24 +91,18 @@ export const createApp = (deps: AppDeps): Handler => {
 /** The same for the admin address. */
 export const createAdminApp = ({ metrics, onError }: AdminAppDeps): Handler => {
   const pages = new Hono<GatewayEnv>();
-  serve(pages, "/metrics", metricsRoute(metrics));
-  refuseOthers(pages, "There is nothing at this address. The metrics are at /metrics.", onError);
-  return honoHandler(pages);
-};
-
-const serve = (pages: Hono<GatewayEnv>, path: string, route: Route): void => {
-  pages.get(path, onNode(route.handle));
-  pages.all(
-    path,
-    onNode((request) => refuseMethod(request, route)),
-  );
-};
-
-/** Unknown paths, and faults. */
-const refuseOthers = (pages: Hono<GatewayEnv>, notFound: string, onError: OnError): void => {
-  pages.notFound(onNode((request) => refuseUnknown(request, notFound)));
-  pages.onError((error, c) => {
-    refuseFaulty(c.env, error, onError);
-    return sent();
+  pages.get("/metrics", onNode(metricsRoute(metrics).handle));
+  pages.onError(failed(onError));
+  return dispatcher({
+    routes: { "/metrics": { methods: "GET, HEAD", handle: honoHandler(pages) } },
+    notFound: "There is nothing at this address. The metrics are at /metrics.",
+    onError,
   });
 };
+
+const failed =
+  (onError: OnError): ErrorHandler<GatewayEnv> =>
+  (error, c) => {
+    refuseFaulty(c.env, error, onError);
+    return sent();
+  };

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import type { Context, Hono } from "hono";
@@ -13,7 +13,7 @@ export const honoHandler = (app: Hono<GatewayEnv>): ((request: GatewayRequest) =
   });
   return (request) => {
     known.set(request.incoming, request);
-    void serve(request.incoming, request.outgoing as ServerResponse);
+    void serve(request.incoming, request.outgoing);
   };
 };
 

@@ -5,7 +5,7 @@ import { after, before, describe, it } from "node:test";
 import { send } from "../../../test/support/http.ts";
 import { NO_CORS } from "../src/cors/cors-answer.ts";
 import { answerJson } from "../src/routes/answer.ts";
-import { dispatcher, refuseUnknown } from "../src/routes/dispatch.ts";
+import { dispatcher } from "../src/routes/dispatch.ts";
 
 const errors: [unknown, string][] = [];
 const handle = dispatcher({
@@ -26,7 +26,7 @@ const handle = dispatcher({
       },
     },
   },
-  otherwise: (request) => refuseUnknown(request, "Nothing here."),
+  notFound: "Nothing here.",
   onError: (error, requestId) => errors.push([error, requestId]),
 });
 const server = createServer((incoming, outgoing) =>
