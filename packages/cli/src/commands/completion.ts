@@ -1,9 +1,9 @@
 import { AigwError } from "@aigw/core/errors";
 import type { Command } from "commander";
-import { need } from "../ask.ts";
-import { describe } from "../command.ts";
+import { describe } from "../app/command.ts";
+import type { Context } from "../app/context.ts";
 import { SCRIPTS, SHELLS, type Shell } from "../completion/scripts.ts";
-import type { Context } from "../context.ts";
+import { need } from "../terminal/ask.ts";
 
 export const command = (ctx: Context): Command =>
   describe("completion", "Print what makes your shell complete commands, options, and the names in your store.", [

@@ -1,9 +1,9 @@
 import type { Command } from "commander";
-import { UsageError } from "../cli-error.ts";
-import { describe } from "../command.ts";
-import type { Context } from "../context.ts";
-import { TOPIC_NAMES } from "../help/topic-names.ts";
-import { TOPICS } from "../help/topics.ts";
+import { UsageError } from "../app/cli-error.ts";
+import { describe } from "../app/command.ts";
+import type { Context } from "../app/context.ts";
+import { TOPIC_NAMES } from "../terminal/help/topic-names.ts";
+import { TOPICS } from "../terminal/help/topics.ts";
 
 export const command = (ctx: Context): Command =>
   describe("help", "Help for a command, or on a topic.", [

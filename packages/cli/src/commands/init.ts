@@ -2,12 +2,12 @@ import { setSetting } from "@aigw/core/acts";
 import { SETTINGS, type SettingKey } from "@aigw/core/config";
 import { initHome, inspectHome } from "@aigw/core/home";
 import type { Command } from "commander";
-import { offer } from "../ask.ts";
-import { describe } from "../command.ts";
-import type { Context } from "../context.ts";
-import { flag } from "../flag.ts";
-import { currentActor, type HomeLocation, locateHome } from "../home.ts";
-import { warnOfPlainHttp } from "../settings.ts";
+import { describe } from "../app/command.ts";
+import type { Context } from "../app/context.ts";
+import { flag } from "../app/flag.ts";
+import { currentActor, type HomeLocation, locateHome } from "../app/home.ts";
+import { warnOfPlainHttp } from "../app/settings.ts";
+import { offer } from "../terminal/ask.ts";
 
 export interface InitOptions {
   readonly settings: ReadonlyMap<SettingKey, string>;

@@ -2,15 +2,15 @@ import { isSilent } from "@aigw/core/acts";
 import { standingOf } from "@aigw/core/clients";
 import { parseStoreUrl, type SeenInstance } from "@aigw/core/store";
 import type { Command } from "commander";
-import { carryFlags } from "../carry-flags.ts";
-import { describe } from "../command.ts";
-import type { Context } from "../context.ts";
-import { renderFields } from "../output/fields.ts";
-import type { Tone } from "../output/style.ts";
-import { type Cell, type Column, renderTable } from "../output/table.ts";
-import { rfc3339, when } from "../output/time.ts";
-import type { View } from "../output/view.ts";
-import { type WhoRuns, whoRuns } from "../who-runs.ts";
+import { carryFlags } from "../app/carry-flags.ts";
+import { describe } from "../app/command.ts";
+import type { Context } from "../app/context.ts";
+import { type WhoRuns, whoRuns } from "../app/who-runs.ts";
+import { renderFields } from "../terminal/output/fields.ts";
+import type { Tone } from "../terminal/output/style.ts";
+import { type Cell, type Column, renderTable } from "../terminal/output/table.ts";
+import { rfc3339, when } from "../terminal/output/time.ts";
+import type { View } from "../terminal/output/view.ts";
 
 export const command = (ctx: Context): Command =>
   describe("status", "Show the running gateways, what they have applied, and what the store holds.", [

@@ -1,5 +1,5 @@
 import type { Argument, Command, Option } from "commander";
-import { TOPIC_NAMES } from "../help/topic-names.ts";
+import { TOPIC_NAMES } from "../terminal/help/topic-names.ts";
 import { type Candidate, startingWith, type Wanted } from "./candidate.ts";
 import { SHELLS } from "./scripts.ts";
 

@@ -1,9 +1,9 @@
 import { defaultStoreUrl, type HomeExamination, masterKeyPath } from "@aigw/core/home";
 import { parseStoreUrl } from "@aigw/core/store";
-import type { Context } from "../context.ts";
-import { identityOf } from "../gateway-proof.ts";
-import type { HomeLocation } from "../home.ts";
-import { settingsInForce } from "../settings.ts";
+import type { Context } from "../app/context.ts";
+import type { HomeLocation } from "../app/home.ts";
+import { settingsInForce } from "../app/settings.ts";
+import { identityOf } from "../delivery/gateway-proof.ts";
 import { checkCache } from "./checks/cache.ts";
 import { checkCalls } from "./checks/calls.ts";
 import { checkClock } from "./checks/clock.ts";

@@ -5,10 +5,10 @@ import { join, resolve } from "node:path";
 import { Readable, Writable } from "node:stream";
 import type { TestContext } from "node:test";
 import { type Clock, type OpenedHome, openHome, systemClock } from "@aigw/core";
-import { Interrupted } from "../../src/cli-error.ts";
-import type { Io, StopSignal } from "../../src/io.ts";
-import type { Prompter } from "../../src/prompter.ts";
-import { run } from "../../src/run.ts";
+import { Interrupted } from "../../src/app/cli-error.ts";
+import { run } from "../../src/app/run.ts";
+import type { Io, StopSignal } from "../../src/terminal/io.ts";
+import type { Prompter } from "../../src/terminal/prompter.ts";
 
 /** What Node runs the built command line with. */
 export const AIGW: readonly string[] = ["--conditions=aigw-built", resolve(import.meta.dirname, "../../dist/main.js")];

@@ -1,12 +1,12 @@
 import { findClient, setPassword } from "@aigw/core/acts";
 import { standingOf } from "@aigw/core/clients";
 import type { Command } from "commander";
-import { confirmed } from "../../ask.ts";
-import { describe } from "../../command.ts";
-import type { Context } from "../../context.ts";
-import { deliverPassword } from "../../credentials.ts";
-import { awaitApplied } from "../../gateways.ts";
-import { readPassword } from "../../secret-input.ts";
+import { describe } from "../../app/command.ts";
+import type { Context } from "../../app/context.ts";
+import { awaitApplied } from "../../app/gateways.ts";
+import { deliverPassword } from "../../delivery/credentials.ts";
+import { confirmed } from "../../terminal/ask.ts";
+import { readPassword } from "../../terminal/secret-input.ts";
 import { existingName } from "./client-name.ts";
 
 export interface PasswdOptions {

@@ -1,9 +1,9 @@
 import { restoreClient } from "@aigw/core/acts";
 import { standingOf } from "@aigw/core/clients";
 import type { Command } from "commander";
-import { describe } from "../../command.ts";
-import type { Context } from "../../context.ts";
-import { awaitApplied, reportChange } from "../../gateways.ts";
+import { describe } from "../../app/command.ts";
+import type { Context } from "../../app/context.ts";
+import { awaitApplied, reportChange } from "../../app/gateways.ts";
 import { clientJson } from "../../json/client.ts";
 import { existingName } from "./client-name.ts";
 

@@ -1,10 +1,10 @@
 import { findClient, revokeClient } from "@aigw/core/acts";
 import type { Command } from "commander";
-import { confirmed } from "../../ask.ts";
-import { describe } from "../../command.ts";
-import type { Context } from "../../context.ts";
-import { awaitApplied, reportChange } from "../../gateways.ts";
+import { describe } from "../../app/command.ts";
+import type { Context } from "../../app/context.ts";
+import { awaitApplied, reportChange } from "../../app/gateways.ts";
 import { clientJson } from "../../json/client.ts";
+import { confirmed } from "../../terminal/ask.ts";
 import { existingName } from "./client-name.ts";
 
 export interface RevokeOptions {

@@ -1,10 +1,10 @@
 import { type ClientPatch, setClient } from "@aigw/core/acts";
 import type { Command } from "commander";
-import { UsageError } from "../../cli-error.ts";
-import { addFactOptions, type ClientFactOptions } from "../../client-options.ts";
-import { describe } from "../../command.ts";
-import type { Context } from "../../context.ts";
-import { awaitApplied, reportChange } from "../../gateways.ts";
+import { UsageError } from "../../app/cli-error.ts";
+import { addFactOptions, type ClientFactOptions } from "../../app/client-options.ts";
+import { describe } from "../../app/command.ts";
+import type { Context } from "../../app/context.ts";
+import { awaitApplied, reportChange } from "../../app/gateways.ts";
 import { clientJson } from "../../json/client.ts";
 import { existingName } from "./client-name.ts";
 

@@ -1,9 +1,9 @@
 import { SETTING_KEYS, SETTINGS, type SettingSource } from "@aigw/core/config";
 import type { Command } from "commander";
-import { describe } from "../../command.ts";
-import type { Context } from "../../context.ts";
-import { type Column, renderTable } from "../../output/table.ts";
-import { settingsInForce } from "../../settings.ts";
+import { describe } from "../../app/command.ts";
+import type { Context } from "../../app/context.ts";
+import { settingsInForce } from "../../app/settings.ts";
+import { type Column, renderTable } from "../../terminal/output/table.ts";
 
 export const command = (ctx: Context): Command =>
   describe("list", "List every setting, its value, and where that is from.", [

@@ -1,6 +1,6 @@
 import { parseSettingKey, SETTING_KEYS, type SettingKey } from "@aigw/core/config";
-import { need } from "../../ask.ts";
-import type { Context } from "../../context.ts";
+import type { Context } from "../../app/context.ts";
+import { need } from "../../terminal/ask.ts";
 
 export const neededKey = (ctx: Context, given: string | undefined, usage: string): Promise<SettingKey> =>
   need(ctx, given, {

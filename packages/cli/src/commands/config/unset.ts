@@ -1,8 +1,8 @@
 import type { SettingKey } from "@aigw/core";
 import { unsetSetting } from "@aigw/core/acts";
 import type { Command } from "commander";
-import { describe } from "../../command.ts";
-import type { Context } from "../../context.ts";
+import { describe } from "../../app/command.ts";
+import type { Context } from "../../app/context.ts";
 import { neededKey } from "./setting-key.ts";
 
 export const command = (ctx: Context): Command =>

@@ -3,8 +3,8 @@ import { didYouMean } from "@aigw/core/acts";
 import { standingOf } from "@aigw/core/clients";
 import { AigwError } from "@aigw/core/errors";
 import { differences, existsOtherwise, factsOf, type Person } from "@aigw/core/onboarding";
-import { confirmed } from "../../ask.ts";
-import type { Context } from "../../context.ts";
+import type { Context } from "../../app/context.ts";
+import { confirmed } from "../../terminal/ask.ts";
 
 /** What is to be done for one client, and how to ask whether it shall be. */
 export interface Decision {

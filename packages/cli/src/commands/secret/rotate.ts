@@ -2,15 +2,15 @@ import { previewRotation, type RotationPreview, rotateSecret, rotateSecretWithGr
 import { isStoreFault } from "@aigw/core/errors";
 import { parseDuration } from "@aigw/core/services";
 import type { Command } from "commander";
-import { confirmed } from "../../ask.ts";
-import { Interrupted } from "../../cli-error.ts";
-import { describe } from "../../command.ts";
-import type { Context } from "../../context.ts";
-import { flag } from "../../flag.ts";
-import { awaitApplied, reportChange } from "../../gateways.ts";
-import type { Home } from "../../home.ts";
+import { Interrupted } from "../../app/cli-error.ts";
+import { describe } from "../../app/command.ts";
+import type { Context } from "../../app/context.ts";
+import { flag } from "../../app/flag.ts";
+import { awaitApplied, reportChange } from "../../app/gateways.ts";
+import type { Home } from "../../app/home.ts";
 import { keyJson } from "../../json/key.ts";
-import { formatDuration } from "../../output/time.ts";
+import { confirmed } from "../../terminal/ask.ts";
+import { formatDuration } from "../../terminal/output/time.ts";
 
 export interface RotateOptions {
   /** Milliseconds for which tokens of the old secret work on; absent, they die at once. */

@@ -1,11 +1,11 @@
 import { findService, removeService } from "@aigw/core/acts";
 import { mayCall } from "@aigw/core/clients";
 import type { Command } from "commander";
-import { confirmed } from "../../ask.ts";
-import { describe } from "../../command.ts";
-import type { Context } from "../../context.ts";
-import { awaitApplied, reportChange } from "../../gateways.ts";
+import { describe } from "../../app/command.ts";
+import type { Context } from "../../app/context.ts";
+import { awaitApplied, reportChange } from "../../app/gateways.ts";
 import { serviceJson } from "../../json/service.ts";
+import { confirmed } from "../../terminal/ask.ts";
 import { existingName } from "./service-name.ts";
 
 export interface RemoveOptions {

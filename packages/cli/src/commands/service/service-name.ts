@@ -1,5 +1,5 @@
-import { need } from "../../ask.ts";
-import type { Context } from "../../context.ts";
+import type { Context } from "../../app/context.ts";
+import { need } from "../../terminal/ask.ts";
 
 /** The name of a service that should exist; whether it does is for the store to say. */
 export const existingName = (ctx: Context, given: string | undefined, verb: string): Promise<string> =>

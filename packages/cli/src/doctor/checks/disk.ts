@@ -1,6 +1,6 @@
 import { statfsSync } from "node:fs";
 import { dirname } from "node:path";
-import { formatBytes } from "../../output/size.ts";
+import { formatBytes } from "../../terminal/output/size.ts";
 import type { Finding } from "../finding.ts";
 
 const about = "disk";

@@ -2,7 +2,7 @@ import { accessSync, constants } from "node:fs";
 import { dirname } from "node:path";
 import type { HomeExamination } from "@aigw/core";
 import { AigwError } from "@aigw/core/errors";
-import { shellQuoted } from "../../output/shell-quoted.ts";
+import { shellQuoted } from "../../terminal/output/shell-quoted.ts";
 import type { Finding } from "../finding.ts";
 
 const about = "home";

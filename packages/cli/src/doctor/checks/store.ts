@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import type { HomeExamination, StoreFile, StoreInspection } from "@aigw/core";
-import { formatBytes } from "../../output/size.ts";
+import { formatBytes } from "../../terminal/output/size.ts";
 import type { Finding } from "../finding.ts";
 import { storeFix } from "../store-fix.ts";
 

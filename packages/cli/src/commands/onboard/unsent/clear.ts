@@ -1,10 +1,10 @@
 import type { Command } from "commander";
-import { confirmed } from "../../../ask.ts";
-import { describe } from "../../../command.ts";
-import type { Context } from "../../../context.ts";
+import { describe } from "../../../app/command.ts";
+import type { Context } from "../../../app/context.ts";
 import { listed } from "../../../delivery/listed.ts";
 import { takeOut } from "../../../delivery/outbox.ts";
-import { counted } from "../../../output/counted.ts";
+import { confirmed } from "../../../terminal/ask.ts";
+import { counted } from "../../../terminal/output/counted.ts";
 import { judgedIn } from "./waiting.ts";
 
 export interface ClearOptions {

@@ -1,10 +1,10 @@
 import type { Client, ClientWithPassword } from "@aigw/core";
 import { AigwError } from "@aigw/core/errors";
-import { BrokenPipe } from "./cli-error.ts";
-import type { Context } from "./context.ts";
-import { clientJson } from "./json/client.ts";
-import { renderFields } from "./output/fields.ts";
-import type { Answer } from "./output/output.ts";
+import { BrokenPipe } from "../app/cli-error.ts";
+import type { Context } from "../app/context.ts";
+import { clientJson } from "../json/client.ts";
+import { renderFields } from "../terminal/output/fields.ts";
+import type { Answer } from "../terminal/output/output.ts";
 
 export interface Delivery extends ClientWithPassword {
   /** False when the admin chose the password: it is not repeated. */

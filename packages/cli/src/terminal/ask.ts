@@ -1,6 +1,6 @@
-import { Interrupted, UsageError } from "./cli-error.ts";
-import type { Context } from "./context.ts";
-import { problemOf } from "./flag.ts";
+import { Interrupted, UsageError } from "../app/cli-error.ts";
+import type { Context } from "../app/context.ts";
+import { problemOf } from "../app/flag.ts";
 
 export interface Missing<T> {
   /** As it stands in the usage, such as `<name>`. */

@@ -1,4 +1,4 @@
-import { Interrupted } from "./cli-error.ts";
+import { Interrupted } from "../app/cli-error.ts";
 import type { InputStream, OutputStream } from "./io.ts";
 
 export interface InputQuestion {

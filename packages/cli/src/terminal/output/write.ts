@@ -1,5 +1,5 @@
 import { AigwError } from "@aigw/core/errors";
-import { BrokenPipe } from "../cli-error.ts";
+import { BrokenPipe } from "../../app/cli-error.ts";
 import type { OutputStream } from "../io.ts";
 
 /** Resolves when it is written. @throws BrokenPipe when nobody reads it any more, AigwError `failed` on a full disk */

@@ -1,10 +1,10 @@
 import { type Command, CommanderError } from "commander";
+import { HELP_LAYOUT } from "../terminal/help-layout.ts";
+import type { Io } from "../terminal/io.ts";
+import { writeData, writeMessage } from "../terminal/output/write.ts";
 import { createContext } from "./context.ts";
 import type { ExitCode } from "./exit-codes.ts";
 import { type Globals, guessGlobals } from "./globals.ts";
-import { HELP_LAYOUT } from "./help-layout.ts";
-import type { Io } from "./io.ts";
-import { writeData, writeMessage } from "./output/write.ts";
 import { createProgram } from "./program.ts";
 import type { reportError } from "./report-error.ts";
 

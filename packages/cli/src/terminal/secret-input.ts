@@ -1,6 +1,6 @@
 import { AigwError } from "@aigw/core/errors";
-import { UsageError } from "./cli-error.ts";
-import type { Context } from "./context.ts";
+import { UsageError } from "../app/cli-error.ts";
+import type { Context } from "../app/context.ts";
 import type { InputStream } from "./io.ts";
 
 const MAX_BYTES = 8 * 1024;

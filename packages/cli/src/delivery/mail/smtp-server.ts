@@ -9,7 +9,7 @@ import {
 } from "@aigw/core/config";
 import { AigwError } from "@aigw/core/errors";
 import { parseDuration } from "@aigw/core/services";
-import type { Context } from "../context.ts";
+import type { Context } from "../../app/context.ts";
 
 /** A mail server with all that is needed to use it. */
 export interface SmtpServer {

@@ -1,4 +1,4 @@
-import { ENVIRONMENT } from "../environment.ts";
+import { ENVIRONMENT } from "../../app/environment.ts";
 import { escapeText } from "../output/escape.ts";
 import { wrap } from "../output/wrap.ts";
 import type { Topic } from "./topic.ts";

@@ -1,11 +1,11 @@
 import type { ControlStore } from "@aigw/core";
 import { type Clock, systemClock } from "@aigw/core/clock";
+import type { Io } from "../terminal/io.ts";
+import { createOutput, type Output } from "../terminal/output/output.ts";
+import type { Prompter } from "../terminal/prompter.ts";
 import { carryFlags } from "./carry-flags.ts";
 import type { Globals } from "./globals.ts";
 import { type Home, type HomeMode, openControlFor, openHomeFor } from "./home.ts";
-import type { Io } from "./io.ts";
-import { createOutput, type Output } from "./output/output.ts";
-import type { Prompter } from "./prompter.ts";
 
 /** All that a command is given. What costs something happens when it is called, so that `--help` opens nothing. */
 export interface Context {

@@ -1,5 +1,5 @@
+import type { Io } from "../terminal/io.ts";
 import type { ExitCode } from "./exit-codes.ts";
-import type { Io } from "./io.ts";
 import { readVersion } from "./version.ts";
 
 /** Runs one command line, given without the program's name. @returns the exit code; never throws */
@@ -10,7 +10,7 @@ export const run = async (argv: readonly string[], io: Io): Promise<ExitCode> =>
     return 0;
   }
   if (argv[0] === "__complete") {
-    const { complete } = await import("./completion/complete.ts");
+    const { complete } = await import("../completion/complete.ts");
     return complete(argv.slice(1), io);
   }
   const { execute } = await import("./execute.ts");

@@ -1,6 +1,6 @@
-import type { Finding } from "./findings/finding.ts";
+import type { Finding } from "../findings/finding.ts";
+import { shellQuoted } from "../terminal/output/shell-quoted.ts";
 import type { Globals } from "./globals.ts";
-import { shellQuoted } from "./output/shell-quoted.ts";
 
 type Place = Pick<Globals, "home" | "store">;
 

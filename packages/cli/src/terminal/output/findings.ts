@@ -1,4 +1,4 @@
-import type { Finding, Severity } from "../findings/finding.ts";
+import type { Finding, Severity } from "../../findings/finding.ts";
 import { escapeText } from "./escape.ts";
 import type { Tone } from "./style.ts";
 import type { View } from "./view.ts";

@@ -1,4 +1,4 @@
-import { EXIT_CODES, EXIT_MEANINGS } from "../exit-codes.ts";
+import { EXIT_CODES, EXIT_MEANINGS } from "../../app/exit-codes.ts";
 import { renderTable } from "../output/table.ts";
 import type { Topic } from "./topic.ts";
 

@@ -1,14 +1,14 @@
 import { createHash } from "node:crypto";
 import { isAigwError } from "@aigw/core/errors";
 import { CommanderError } from "commander";
+import type { Io } from "../terminal/io.ts";
+import { escapeText, safeJson } from "../terminal/output/escape.ts";
+import { viewOf } from "../terminal/output/view.ts";
+import { writeMessage } from "../terminal/output/write.ts";
 import { carryFlags } from "./carry-flags.ts";
 import { BrokenPipe, Interrupted, UsageError } from "./cli-error.ts";
 import { type CliErrorCode, EXIT_CODES, type ExitCode } from "./exit-codes.ts";
 import type { Globals } from "./globals.ts";
-import type { Io } from "./io.ts";
-import { escapeText, safeJson } from "./output/escape.ts";
-import { viewOf } from "./output/view.ts";
-import { writeMessage } from "./output/write.ts";
 import { usageMessage } from "./usage-message.ts";
 
 interface Report {

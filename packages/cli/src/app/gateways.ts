@@ -1,9 +1,9 @@
 import { awaitGateways, gatewayName, type Receipt } from "@aigw/core/acts";
 import { AigwError, isStoreFault } from "@aigw/core/errors";
+import { type ReceiptJson, receiptJson } from "../json/receipt.ts";
 import { Interrupted } from "./cli-error.ts";
 import type { Context } from "./context.ts";
 import type { Home } from "./home.ts";
-import { type ReceiptJson, receiptJson } from "./json/receipt.ts";
 
 /** How a change came through to the running gateways. */
 export interface Applied {

@@ -3,9 +3,9 @@ import { resolve } from "node:path";
 import type { ActDeps, OpenedControl, OpenedStore } from "@aigw/core";
 import { AigwError } from "@aigw/core/errors";
 import { initHome, inspectHome, openHome, openHomeControl, resolveHome } from "@aigw/core/home";
+import type { Io } from "../terminal/io.ts";
 import type { Context } from "./context.ts";
 import { naming } from "./flag.ts";
-import type { Io } from "./io.ts";
 
 /** `existing`: an empty home is an error. `initialise`: it is initialised with the defaults, and that is said. */
 export type HomeMode = "existing" | "initialise";
