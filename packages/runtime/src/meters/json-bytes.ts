@@ -1,5 +1,11 @@
 export const QUOTE = 0x22;
 export const BACKSLASH = 0x5c;
+export const COMMA = 0x2c;
+
+/** 1 for bytes that are no plain part of a string: its end, an escape, control characters. */
+export const ENDS_PLAIN: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte < 0x20 || byte === QUOTE || byte === BACKSLASH ? 1 : 0,
+);
 
 /** @returns which of the keys stands there, −1: none */
 export const indexOfKey = (keys: readonly Uint8Array[], bytes: Buffer, start: number, end: number): number => {
@@ -13,7 +19,8 @@ export const indexOfKey = (keys: readonly Uint8Array[], bytes: Buffer, start: nu
   return -1;
 };
 
-export const isBlank = (byte: number): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+export const isBlank = (byte: number): boolean =>
+  byte <= 0x20 && (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09);
 
 /** `"`, `\`, `/`, `b`, `f`, `n`, `r`, `t`. */
 export const isEscape = (byte: number): boolean =>

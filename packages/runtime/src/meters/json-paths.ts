@@ -12,6 +12,8 @@ export type Path = readonly (string | typeof ANY)[];
 export interface PathNode {
   /** Keys of an object, as UTF-8, and the same as an index of an array (−1: none). */
   readonly keys: readonly Uint8Array[];
+  /** Bit n: a key has n bytes; what is longer is compared. */
+  readonly lengths: number;
   readonly names: readonly string[];
   readonly indexes: readonly number[];
   readonly children: readonly PathNode[];
@@ -108,8 +110,10 @@ class Draft {
       (this.any === undefined ? child : child.#include(this.any)).compile(),
     );
     const below = [...children, ...(any === undefined ? [] : [any])].flatMap(({ slots }) => slots);
+    const keys = names.map((name) => Buffer.from(name));
     return {
-      keys: names.map((name) => Buffer.from(name)),
+      keys,
+      lengths: keys.reduce((bits, { length }) => (length > 31 ? bits : bits | (1 << length)), 0),
       names,
       indexes: names.map((name) => (INDEX.test(name) ? Number(name) : -1)),
       children,

@@ -1,5 +1,5 @@
 import { MAX_MODEL, MAX_VALUE } from "@aigw/core/meters";
-import { BACKSLASH, indexOfKey, isBlank, isEscape, isHex, QUOTE } from "./json-bytes.ts";
+import { BACKSLASH, COMMA, ENDS_PLAIN, indexOfKey, isBlank, isEscape, isHex, QUOTE } from "./json-bytes.ts";
 import { MINUS, nextPart, WHOLE, WHOLE_ZERO } from "./json-number.ts";
 import type { PathNode } from "./json-paths.ts";
 
@@ -103,7 +103,6 @@ export class JsonScanner {
   forget(): void {
     this.reset();
     this.texts.fill(undefined);
-    this.#nodes.fill(undefined);
   }
 
   /** Nothing but white space has come. */
@@ -113,7 +112,8 @@ export class JsonScanner {
 
   /** The document has ended. @returns whether it is one */
   end(): boolean {
-    if (this.#state === NUMBER && this.#depth === 0 && this.#part >= WHOLE_ZERO) this.#endNumber(undefined, 0, 0);
+    if (this.#state === NUMBER && this.#depth === 0 && this.#part >= WHOLE_ZERO)
+      this.#state = this.#endNumber(undefined, 0, 0);
     if (this.#state === DONE) return true;
     this.#fail("not_json");
     return false;
@@ -130,63 +130,69 @@ export class JsonScanner {
 
   /** @returns false when they are not what may come now */
   #read(bytes: Buffer, from: number, to: number): boolean {
-    // What is held of a token begins anew with this piece.
+    let state = this.#state;
+    // Where what is wanted of a token begins in this piece.
     let start = from;
     for (let i = from; i < to; ) {
       const byte = bytes[i] as number;
-      switch (this.#state) {
+      switch (state) {
         case STRING: {
           let n = i;
           const near = Math.min(to, i + LONG);
-          while (n < near) {
-            const c = bytes[n] as number;
-            if (c === QUOTE || c === BACKSLASH || c < 0x20) break;
-            n += 1;
-          }
+          while (n < near && ENDS_PLAIN[bytes[n] as number] === 0) n += 1;
           if (n === near && n < to) n = this.#passOver(bytes, n, to);
-          if (n === to) i = to;
-          else if (bytes[n] === QUOTE) {
-            i = n + 1;
-            this.#endString(bytes, start, n);
-          } else if (bytes[n] === BACKSLASH) {
-            this.#state = ESCAPE;
+          i = n + 1;
+          if (n >= to) {
+            // Cut within the escape that the long way has seen.
+            if (n > to) state = ESCAPE;
+          } else if (bytes[n] === QUOTE) {
+            state = this.#isKey ? this.#endKey(bytes, start, n) : this.#endText(bytes, start, n);
+            if (state === COLON && i < to && bytes[i] === 0x3a) {
+              state = VALUE;
+              i += 1;
+            }
+          } else if (bytes[n] !== BACKSLASH) return false;
+          else {
             this.#escaped = true;
-            i = n + 1;
-          } else return false;
+            if (i < to && isEscape(bytes[i] as number)) i += 1;
+            else state = ESCAPE;
+          }
           break;
         }
         case AFTER:
           i += 1;
-          if (byte === 0x2c) {
-            if (this.#kinds[this.#depth] === OBJECT) this.#state = KEY;
-            else this.#nextElement();
-          } else if (byte === 0x7d && this.#kinds[this.#depth] === OBJECT) this.#close();
-          else if (byte === 0x5d && this.#kinds[this.#depth] === ARRAY) this.#close();
+          if (byte === COMMA) {
+            if (this.#kinds[this.#depth] === ARRAY) state = this.#nextElement();
+            else if (i < to && bytes[i] === QUOTE) {
+              i += 1;
+              start = i;
+              state = this.#startKey();
+            } else state = KEY;
+          } else if (byte === 0x7d && this.#kinds[this.#depth] === OBJECT) state = this.#close();
+          else if (byte === 0x5d && this.#kinds[this.#depth] === ARRAY) state = this.#close();
           else if (!isBlank(byte)) return false;
           break;
         case KEY:
         case MEMBER:
           i += 1;
           if (byte === QUOTE) {
-            this.#isKey = true;
-            this.#startToken(this.#nodes[this.#depth] !== undefined);
-            this.#state = STRING;
+            state = this.#startKey();
             start = i;
-          } else if (byte === 0x7d && this.#state === MEMBER) this.#close();
+          } else if (byte === 0x7d && state === MEMBER) state = this.#close();
           else if (!isBlank(byte)) return false;
           break;
         case COLON:
           i += 1;
-          if (byte === 0x3a) this.#state = VALUE;
+          if (byte === 0x3a) state = VALUE;
           else if (!isBlank(byte)) return false;
           break;
         case VALUE:
         case ELEMENT:
-          if (byte === 0x5d && this.#state === ELEMENT) {
-            this.#elements[this.#depth] = 0;
-            this.#close();
-          } else if (!isBlank(byte)) {
-            if (!this.#startValue(byte)) return false;
+          if (byte === 0x5d && state === ELEMENT) state = this.#close();
+          else if (!isBlank(byte)) {
+            if (state === ELEMENT) this.#nextElement();
+            state = this.#startValue(byte);
+            if (state === FAILED) return false;
             // The first byte of a number is a part of it; a string begins behind its quote.
             start = byte === QUOTE ? i + 1 : i;
           }
@@ -198,7 +204,7 @@ export class JsonScanner {
             this.#part = next;
             i += 1;
           } else if (this.#part < WHOLE_ZERO) return false;
-          else this.#endNumber(bytes, start, i);
+          else state = this.#endNumber(bytes, start, i);
           break;
         }
         case LITERAL: {
@@ -206,22 +212,22 @@ export class JsonScanner {
           if (word[this.#at] !== byte) return false;
           this.#at += 1;
           i += 1;
-          if (this.#at === word.length) this.#endLiteral();
+          if (this.#at === word.length) state = this.#endLiteral();
           break;
         }
         case ESCAPE:
           i += 1;
           if (byte === 0x75) {
-            this.#state = HEX;
+            state = HEX;
             this.#at = 0;
-          } else if (isEscape(byte)) this.#state = STRING;
+          } else if (isEscape(byte)) state = STRING;
           else return false;
           break;
         case HEX:
           i += 1;
           if (!isHex(byte)) return false;
           this.#at += 1;
-          if (this.#at === 4) this.#state = STRING;
+          if (this.#at === 4) state = STRING;
           break;
         default:
           // DONE: nothing but blanks may follow.
@@ -229,29 +235,28 @@ export class JsonScanner {
           if (!isBlank(byte)) return false;
       }
     }
+    this.#state = state;
     if (this.#wanted) this.#hold(bytes, start, to);
     return true;
   }
 
   #fail(problem: ScanProblem): void {
-    if (this.#state === FAILED) return;
-    this.problem = problem;
+    this.problem ??= problem;
     this.#state = FAILED;
   }
 
-  /** @returns the end of a long string, or of the piece */
+  /** @returns the end of a long string, or of the piece; one more when the piece ends within an escape */
   #passOver(bytes: Buffer, at: number, to: number): number {
     const quote = (to === bytes.length ? bytes : bytes.subarray(0, to)).indexOf(QUOTE, at);
     const end = quote < 0 ? to : quote;
     let backslashes = 0;
     while (end - backslashes > at && bytes[end - backslashes - 1] === BACKSLASH) backslashes += 1;
     this.#lookedAt -= end - backslashes - at;
-    if (backslashes > 0) this.#escaped = true;
+    // There may be more of them before; a text is decoded only where one was seen.
+    this.#escaped = true;
     if (backslashes % 2 === 0) return end;
-    // The last of them escapes what comes next: it is looked at again as the beginning of an escape.
-    if (end < to) return end - 1;
-    this.#state = ESCAPE;
-    return to;
+    // The last of them escapes the quote: it is looked at again as the beginning of an escape.
+    return end < to ? end - 1 : to + 1;
   }
 
   #startToken(wanted: boolean): void {
@@ -266,13 +271,13 @@ export class JsonScanner {
       this.#held += bytes.toString("latin1", start, Math.min(to, start + MAX_HELD + 1));
   }
 
-  #nextElement(): void {
+  #nextElement(): number {
     const parent = this.#nodes[this.#depth];
     const index = this.#elements[this.#depth] as number;
     this.#elements[this.#depth] = index + 1;
     this.#node = parent === undefined ? undefined : childAt(parent, index);
     if (this.#node !== undefined) this.#void(this.#node);
-    this.#state = VALUE;
+    return VALUE;
   }
 
   /** An earlier value under the same key does not count. */
@@ -281,68 +286,67 @@ export class JsonScanner {
     for (let i = 0; i < slots.length; i += 1) this.values[slots[i] as number] = UNSET;
   }
 
-  /** @returns false when it is none */
-  #startValue(byte: number): boolean {
-    if (this.#state === ELEMENT) {
-      this.#elements[this.#depth] = 0;
-      this.#nextElement();
-    }
+  #startKey(): number {
+    this.#isKey = true;
+    this.#startToken(this.#nodes[this.#depth] !== undefined);
+    return STRING;
+  }
+
+  /** @returns the state behind its first byte */
+  #startValue(byte: number): number {
     const node = this.#node;
     switch (byte) {
       case QUOTE:
         this.#isKey = false;
         this.#startToken(node !== undefined);
-        this.#state = STRING;
-        return true;
+        return STRING;
       case 0x7b:
       case 0x5b:
         if (this.#depth === MAX_DEPTH) {
-          this.#fail("too_deep");
-          return false;
+          this.problem = "too_deep";
+          return FAILED;
         }
         this.#depth += 1;
         this.#kinds[this.#depth] = byte === 0x7b ? OBJECT : ARRAY;
+        this.#elements[this.#depth] = 0;
         this.#nodes[this.#depth] = node;
-        this.#state = byte === 0x7b ? MEMBER : ELEMENT;
-        return true;
+        return byte === 0x7b ? MEMBER : ELEMENT;
       case 0x74:
       case 0x66:
       case 0x6e:
         this.#literal = byte === 0x74 ? 0 : byte === 0x66 ? 1 : NULL;
         this.#at = 1;
-        this.#state = LITERAL;
-        return true;
+        return LITERAL;
       default: {
         const part = byte === 0x2d ? MINUS : byte === 0x30 ? WHOLE_ZERO : byte > 0x30 && byte <= 0x39 ? WHOLE : -1;
-        if (part < 0) {
-          this.#fail("not_json");
-          return false;
-        }
+        if (part < 0) return FAILED;
         this.#part = part;
         this.#startToken(node !== undefined);
-        this.#state = NUMBER;
-        return true;
+        return NUMBER;
       }
     }
   }
 
-  #close(): void {
+  get #behindValue(): number {
+    return this.#depth === 0 ? DONE : AFTER;
+  }
+
+  #close(): number {
     const depth = this.#depth;
     const node = this.#nodes[depth];
     this.#depth = depth - 1;
-    this.#state = depth === 1 ? DONE : AFTER;
-    if (node === undefined) return;
-    this.#nodes[depth] = undefined;
+    if (node === undefined) return this.#behindValue;
     if (this.#kinds[depth] === OBJECT) this.#found(node, BAD, 1);
     else {
       const length = this.#elements[depth] as number;
       this.#found(node, length, length);
     }
+    return this.#behindValue;
   }
 
-  #endLiteral(): void {
-    this.#state = this.#depth === 0 ? DONE : AFTER;
+  #endLiteral(): number {
     if (this.#node !== undefined && this.#literal !== NULL) this.#found(this.#node, BAD, 1);
+    return this.#behindValue;
   }
 
   /** @param value for a number's slot; @param count what it adds to a count, 0 when it is empty */
@@ -360,29 +364,31 @@ export class JsonScanner {
     }
   }
 
-  #endString(bytes: Buffer, start: number, end: number): void {
-    if (this.#isKey) {
-      const parent = this.#nodes[this.#depth];
-      this.#node = parent === undefined ? undefined : this.#member(parent, bytes, start, end);
-      this.#state = COLON;
-    } else {
-      const node = this.#node;
-      this.#state = this.#depth === 0 ? DONE : AFTER;
-      if (node !== undefined) {
-        const isEmpty = this.#held === "" && start === end;
-        this.#found(node, BAD, isEmpty ? 0 : 1);
-        if (node.text >= 0 && !isEmpty && this.texts[node.text] === undefined)
-          this.texts[node.text] = this.#text(bytes, start, Math.min(end, start + MAX_HELD)).slice(0, MAX_MODEL);
-      }
-    }
+  #endKey(bytes: Buffer, start: number, end: number): number {
     this.#wanted = false;
+    const parent = this.#nodes[this.#depth];
+    this.#node = parent === undefined ? undefined : this.#member(parent, bytes, start, end);
+    return COLON;
+  }
+
+  #endText(bytes: Buffer, start: number, end: number): number {
+    this.#wanted = false;
+    const node = this.#node;
+    if (node === undefined) return this.#behindValue;
+    const isEmpty = this.#held === "" && start === end;
+    this.#found(node, BAD, isEmpty ? 0 : 1);
+    if (node.text >= 0 && !isEmpty && this.texts[node.text] === undefined)
+      this.texts[node.text] = this.#text(bytes, start, Math.min(end, start + MAX_HELD)).slice(0, MAX_MODEL);
+    return this.#behindValue;
   }
 
   #member(parent: PathNode, bytes: Buffer, start: number, end: number): PathNode | undefined {
-    const { keys, names, children } = parent;
+    const { keys, lengths, names, children } = parent;
     let at = -1;
-    if (this.#held === "" && !this.#escaped) at = indexOfKey(keys, bytes, start, end);
-    else if (this.#held.length <= MAX_HELD && end - start <= MAX_HELD)
+    if (this.#held === "" && !this.#escaped) {
+      const length = end - start;
+      if (length > 31 || (lengths & (1 << length)) !== 0) at = indexOfKey(keys, bytes, start, end);
+    } else if (this.#held.length <= MAX_HELD && end - start <= MAX_HELD)
       at = names.indexOf(this.#text(bytes, start, end));
     const child = at < 0 ? parent.any : children[at];
     if (child !== undefined) this.#void(child);
@@ -402,12 +408,11 @@ export class JsonScanner {
     }
   }
 
-  #endNumber(bytes: Buffer | undefined, start: number, end: number): void {
+  #endNumber(bytes: Buffer | undefined, start: number, end: number): number {
     const node = this.#node;
-    this.#state = this.#depth === 0 ? DONE : AFTER;
-    if (node === undefined) return;
     this.#wanted = false;
-    this.#found(node, node.number < 0 ? BAD : this.#number(bytes, start, end), 1);
+    if (node !== undefined) this.#found(node, node.number < 0 ? BAD : this.#number(bytes, start, end), 1);
+    return this.#behindValue;
   }
 
   #number(bytes: Buffer | undefined, start: number, end: number): number {
