@@ -22,7 +22,7 @@ const expected = (document: unknown, pointer: readonly string[]): number | undef
   }
   if (value === undefined || value === null) return undefined;
   if (Array.isArray(value)) return value.length;
-  return typeof value === "number" && value >= 0 && value <= MAX_VALUE ? value : BAD;
+  return typeof value === "number" && value >= 0 && value <= MAX_VALUE ? value + 0 : BAD;
 };
 
 const scan = (

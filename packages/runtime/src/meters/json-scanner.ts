@@ -416,18 +416,14 @@ export class JsonScanner {
   }
 
   #number(bytes: Buffer | undefined, start: number, end: number): number {
-    if (this.#held === "" && bytes !== undefined && this.#part <= WHOLE && end - start <= 9) {
+    if (this.#held === "" && bytes !== undefined && this.#part <= WHOLE && end - start <= 9 && bytes[start] !== 0x2d) {
       let value = 0;
-      for (let i = start; i < end; i += 1) {
-        const digit = (bytes[i] as number) - 0x30;
-        if (digit < 0) return BAD;
-        value = value * 10 + digit;
-      }
+      for (let i = start; i < end; i += 1) value = value * 10 + (bytes[i] as number) - 0x30;
       return value;
     }
     const text = this.#held + (bytes?.toString("latin1", start, Math.min(end, start + MAX_NUMBER + 1)) ?? "");
     const value = text.length > MAX_NUMBER ? BAD : Number(text);
-    return value >= 0 && value <= MAX_VALUE ? value : BAD;
+    return value >= 0 && value <= MAX_VALUE ? value + 0 : BAD;
   }
 }
 
