@@ -1,8 +1,11 @@
 import { Walker } from "./walker.ts";
 
 const HEADER = 4;
-/** Where in the first frame the number of all frames may stand: behind the longest side information. */
-const FIRST_FRAME = 4 + 32 + 18;
+/** Of the first frame: what is looked at in it, behind the longest side information. */
+const FIRST_FRAME = 4 + 32 + 144;
+/** From `Xing` to what the encoder says of itself, and in that to what it added before and behind. */
+const ENCODER_AT = 120;
+const PADDING_AT = ENCODER_AT + 21;
 /** Bytes in a row that are no frame: it is something else, or damaged beyond counting. */
 const MAX_LOST = 256 * 1024;
 
@@ -70,12 +73,13 @@ export class Mp3 extends Walker {
     }
     this.#lost = 0;
     if (this.#isFirst) {
-      if (data.length - at < FIRST_FRAME) return at;
+      if (data.length - at < Math.min(frame.bytes, FIRST_FRAME)) return at;
       this.#isFirst = false;
-      const stated = this.#statedFrames(data, at, frame);
+      const first = data.subarray(at, at + Math.min(frame.bytes, FIRST_FRAME));
+      const stated = statedFrames(first, frame.xingAt);
       if (stated > 0) {
         this.#frames = stated;
-        this.#seconds = (stated * frame.samples) / frame.rate;
+        this.#seconds = Math.max(0, stated * frame.samples - added(first, frame.xingAt)) / frame.rate;
         this.isDone = true;
       }
       if (stated >= 0) return at + frame.bytes;
@@ -84,13 +88,22 @@ export class Mp3 extends Walker {
     this.#seconds += frame.samples / frame.rate;
     return at + frame.bytes;
   }
-
-  /** @returns −1 when the first frame is one of audio; 0 when it is not, and does not say */
-  #statedFrames(data: Buffer, at: number, { xingAt }: Frame): number {
-    const tag = data.toString("latin1", at + xingAt, at + xingAt + 4);
-    if (tag === "Xing" || tag === "Info")
-      return (data.readUInt32BE(at + xingAt + 4) & 1) === 0 ? 0 : data.readUInt32BE(at + xingAt + 8);
-    const isVbri = data.toString("latin1", at + HEADER + 32, at + HEADER + 36) === "VBRI";
-    return isVbri ? data.readUInt32BE(at + HEADER + 32 + 14) : -1;
-  }
 }
+
+const textAt = (bytes: Buffer, at: number): string => bytes.toString("latin1", at, at + 4);
+
+/** @returns −1 when the first frame is one of audio; 0 when it is not, and does not say */
+const statedFrames = (frame: Buffer, xingAt: number): number => {
+  if (/^(?:Xing|Info)$/.test(textAt(frame, xingAt)) && frame.length >= xingAt + 12)
+    return (frame.readUInt32BE(xingAt + 4) & 1) === 0 ? 0 : frame.readUInt32BE(xingAt + 8);
+  const vbriAt = HEADER + 32;
+  return textAt(frame, vbriAt) === "VBRI" && frame.length >= vbriAt + 18 ? frame.readUInt32BE(vbriAt + 14) : -1;
+};
+
+/** Samples that the encoder put before and behind the audio, as it says (LAME and libavcodec do). */
+const added = (frame: Buffer, xingAt: number): number => {
+  if (!/^(?:LAME|Lav[cf])$/.test(textAt(frame, xingAt + ENCODER_AT)) || frame.length < xingAt + PADDING_AT + 3)
+    return 0;
+  const both = frame.readUIntBE(xingAt + PADDING_AT, 3);
+  return (both >> 12) + (both & 0xfff);
+};

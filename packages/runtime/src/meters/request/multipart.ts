@@ -93,8 +93,7 @@ export class Multipart {
       );
       if (isFile) this.#file = this.#open();
     }
-    // A part without content has its delimiter at once: the line's end before it is the head's.
-    return end + 2;
+    return end + 4;
   }
 }
 

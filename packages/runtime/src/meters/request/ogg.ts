@@ -2,7 +2,7 @@ import { Walker } from "./walker.ts";
 
 const HEADER = 27;
 /** Of a stream's first packet: what is looked at in it. */
-const FIRST_PACKET = 40;
+const FIRST_PACKET = 32;
 /** Streams of one file. */
 const MAX_STREAMS = 16;
 const BEGINS = 2;
@@ -15,7 +15,7 @@ interface Stream {
   samples: number;
 }
 
-/** Ogg (RFC 3533) with Vorbis, Opus (RFC 7845), FLAC or Speex: the position that the last page of each stream states. */
+/** Ogg (RFC 3533) with Vorbis, Opus (RFC 7845) or FLAC: the position that the last page of each stream states. */
 export class Ogg extends Walker {
   readonly #streams = new Map<number, Stream>();
 
@@ -56,6 +56,5 @@ const streamOf = (packet: Buffer): Stream | undefined => {
   if (begins("OpusHead") && packet.length >= 12) [rate, skip] = [48_000, packet.readUInt16LE(10)];
   else if (begins("\x01vorbis") && packet.length >= 16) rate = packet.readUInt32LE(12);
   else if (begins("\x7fFLAC") && packet.length >= 30) rate = packet.readUIntBE(27, 3) >> 4;
-  else if (begins("Speex   ") && packet.length >= 40) rate = packet.readUInt32LE(36);
   return rate === 0 ? undefined : { rate, skip, samples: 0 };
 };
