@@ -320,6 +320,8 @@ export class JsonScanner {
         this.#kinds[this.#depth] = byte === 0x7b ? OBJECT : ARRAY;
         this.#elements[this.#depth] = 0;
         this.#nodes[this.#depth] = node;
+        // Who holds a stream back until then waits no longer than it must.
+        if (byte === 0x7b && node?.some === true) this.some = true;
         return byte === 0x7b ? MEMBER : ELEMENT;
       case 0x74:
       case 0x66:
