@@ -4,7 +4,7 @@ import { umask } from "node:process";
 import { describe, it } from "node:test";
 import { isAigwError } from "../src/errors.ts";
 import { parseStoreUrl } from "../src/store/open-store.ts";
-import { createSqliteStore } from "../src/store/sqlite/create-sqlite-store.ts";
+import { createSqliteStore } from "../src/store/sqlite/control/create-sqlite-store.ts";
 import { aClient, anEvent, anInstance, FixedClock, HostileStore, storeContract } from "../src/testing/index.ts";
 import { SEED, sqliteFixture } from "./store-support/sqlite-fixture.ts";
 

@@ -5,7 +5,7 @@ import { AigwError } from "../errors.ts";
 import { assertPrivate, groupWithAccess, parseMasterKey, readMasterKeyFile } from "../sealing/master-key.ts";
 import { createSealer, type Sealer, verifyKeyCheck } from "../sealing/sealer.ts";
 import { type OpenedStore, openStore, parseStoreUrl } from "../store/open-store.ts";
-import { presencePathOf } from "../store/sqlite/presence/presence.ts";
+import { presencePathOf } from "../store/sqlite/traffic/presence/presence.ts";
 import { defaultStoreUrl, masterKeyPath } from "./home-paths.ts";
 import { type HomeLocation, type HomeState, inspectHome } from "./inspect-home.ts";
 

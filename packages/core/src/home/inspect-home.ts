@@ -1,8 +1,8 @@
 import { type Stats, statSync } from "node:fs";
 import { AigwError } from "../errors.ts";
+import { translateFsError } from "../files/translate-fs-error.ts";
 import { parseStoreUrl } from "../store/open-store.ts";
-import { translateFsError } from "../store/sqlite/files/translate-fs-error.ts";
-import { usagePathOf } from "../store/sqlite/usage-path.ts";
+import { usagePathOf } from "../store/sqlite/traffic/usage-path.ts";
 import { defaultStoreUrl, masterKeyPath, pendingPath, restorePendingPath } from "./home-paths.ts";
 import { translateHomeError } from "./translate-home-error.ts";
 

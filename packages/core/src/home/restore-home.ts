@@ -8,7 +8,7 @@ import { assertPrivate, formatMasterKey, parseMasterKey, readMasterKeyFile } fro
 import { createSealer, verifyKeyCheck } from "../sealing/sealer.ts";
 import type { RestoredFacts } from "../store/maintenance.ts";
 import { parseStoreUrl, restoreStore } from "../store/open-store.ts";
-import { usagePathOf } from "../store/sqlite/usage-path.ts";
+import { usagePathOf } from "../store/sqlite/traffic/usage-path.ts";
 import { defaultStoreUrl, masterKeyPath, restorePendingPath } from "./home-paths.ts";
 import type { HomeLocation } from "./inspect-home.ts";
 import { writePrivateFile } from "./key-file.ts";

@@ -2,10 +2,10 @@ import { resolve } from "node:path";
 import type { Clock } from "../clock.ts";
 import { AigwError } from "../errors.ts";
 import type { BackupFacts, BackupOptions, RestoredFacts, RestoreOptions, StoreInspection } from "./maintenance.ts";
-import type { StoreSeed } from "./sqlite/create-sqlite-store.ts";
+import type { StoreSeed } from "./sqlite/control/create-sqlite-store.ts";
 import type { MaybePromise, Store } from "./store.ts";
 
-export type { StoreSeed } from "./sqlite/create-sqlite-store.ts";
+export type { StoreSeed } from "./sqlite/control/create-sqlite-store.ts";
 
 /** A store URL, taken apart. */
 export interface StoreLocation {
@@ -78,7 +78,7 @@ export type OpenedControl = Pick<OpenedStore, "keyCheck" | "control" | "close">;
 /** {@link openStore} without usage, permits and instances. */
 export const openControl = async (url: string, options: OpenStoreOptions): Promise<OpenedControl> => {
   const { path } = parseStoreUrl(url);
-  const { SqliteControl } = await import("./sqlite/control.ts");
+  const { SqliteControl } = await import("./sqlite/control/control.ts");
   const control = SqliteControl.open(path, options.busyTimeoutMs ?? DEFAULT_BUSY_TIMEOUT_MS);
   return { control, keyCheck: control.keyCheck, close: async () => control.close() };
 };
@@ -89,7 +89,7 @@ export const openControl = async (url: string, options: OpenStoreOptions): Promi
  */
 export const createStore = async (url: string, seed: StoreSeed): Promise<boolean> => {
   const { path } = parseStoreUrl(url);
-  const { createSqliteStore } = await import("./sqlite/create-sqlite-store.ts");
+  const { createSqliteStore } = await import("./sqlite/control/create-sqlite-store.ts");
   return createSqliteStore(path, seed);
 };
 
@@ -115,6 +115,6 @@ export interface StoredNames {
  */
 export const peekNames = async (url: string, prefix: string, limit: number): Promise<StoredNames> => {
   const { path } = parseStoreUrl(url);
-  const { peekSqliteNames } = await import("./sqlite/peek-names.ts");
+  const { peekSqliteNames } = await import("./sqlite/control/peek-names.ts");
   return peekSqliteNames(path, prefix, limit);
 };

@@ -1,9 +1,9 @@
 import { type Stats, statSync } from "node:fs";
 import { backup, DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
-import { AigwError } from "../../errors.ts";
-import { assertPrivate } from "../../sealing/master-key.ts";
-import { translateFsError } from "./files/translate-fs-error.ts";
+import { AigwError } from "../../../errors.ts";
+import { translateFsError } from "../../../files/translate-fs-error.ts";
+import { assertPrivate } from "../../../sealing/master-key.ts";
 import { assertOwnSchema, migrate, type Schema } from "./migrations.ts";
 import { assertSqliteVersion } from "./sqlite-version.ts";
 import { movedMessage, translateSqliteError } from "./translate-error.ts";

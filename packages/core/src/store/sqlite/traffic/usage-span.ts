@@ -1,7 +1,7 @@
-import { AigwError } from "../../errors.ts";
-import type { UsageEvent } from "../../usage/usage-event.ts";
-import type { UsagePage, UsageSpan } from "../store.ts";
-import type { Database } from "./database.ts";
+import { AigwError } from "../../../errors.ts";
+import type { UsageEvent } from "../../../usage/usage-event.ts";
+import type { UsagePage, UsageSpan } from "../../store.ts";
+import type { Database } from "../files/database.ts";
 import { conditions, toEvent, type UsageRow } from "./usage-row.ts";
 
 /** Pages by time and, within the same moment, by order of storage: each is a short walk along the time index. */

@@ -1,7 +1,7 @@
-import { AigwError } from "../../errors.ts";
-import type { UsageEvent, UsageFilter } from "../../usage/usage-event.ts";
-import type { UsagePage } from "../store.ts";
-import type { Database } from "./database.ts";
+import { AigwError } from "../../../errors.ts";
+import type { UsageEvent, UsageFilter } from "../../../usage/usage-event.ts";
+import type { UsagePage } from "../../store.ts";
+import type { Database } from "../files/database.ts";
 import { conditions, toEvent, type UsageRow } from "./usage-row.ts";
 
 /**

@@ -1,6 +1,6 @@
-import type { PermitWindow } from "../../limits/permit-window.ts";
-import type { VersionedWindow } from "../store.ts";
-import type { Database } from "./database.ts";
+import type { PermitWindow } from "../../../limits/permit-window.ts";
+import type { VersionedWindow } from "../../store.ts";
+import type { Database } from "../files/database.ts";
 import { LONGEST_WINDOW_MS, noteSteadyTime } from "./steady-time.ts";
 
 export const readWindow = (db: Database, key: string): VersionedWindow | undefined => {

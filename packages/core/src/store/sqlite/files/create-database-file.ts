@@ -1,11 +1,11 @@
 import { closeSync, constants, copyFileSync, existsSync, fchmodSync, linkSync, openSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
-import { AigwError } from "../../errors.ts";
-import { randomId } from "../../random-id.ts";
+import { AigwError } from "../../../errors.ts";
+import { sweepStale } from "../../../files/sweep-stale.ts";
+import { syncPath } from "../../../files/sync-path.ts";
+import { translateFsError } from "../../../files/translate-fs-error.ts";
+import { randomId } from "../../../random-id.ts";
 import { Database } from "./database.ts";
-import { sweepStale } from "./files/sweep-stale.ts";
-import { syncPath } from "./files/sync-path.ts";
-import { translateFsError } from "./files/translate-fs-error.ts";
 import type { Schema } from "./migrations.ts";
 
 /**

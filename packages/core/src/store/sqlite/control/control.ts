@@ -1,15 +1,15 @@
-import { type Action, assertOneChange, type Change, type ChangeDraft, type Effect } from "../../changes/change.ts";
-import type { ControlState } from "../../changes/control-state.ts";
-import type { Client } from "../../clients/client.ts";
-import type { SettingKey } from "../../config/settings.ts";
-import { AigwError, isAigwError } from "../../errors.ts";
-import type { Keyring } from "../../keys/signing-key.ts";
-import type { Service } from "../../services/service.ts";
-import type { ControlStore } from "../store.ts";
+import { type Action, assertOneChange, type Change, type ChangeDraft, type Effect } from "../../../changes/change.ts";
+import type { ControlState } from "../../../changes/control-state.ts";
+import type { Client } from "../../../clients/client.ts";
+import type { SettingKey } from "../../../config/settings.ts";
+import { AigwError, isAigwError } from "../../../errors.ts";
+import type { Keyring } from "../../../keys/signing-key.ts";
+import type { Service } from "../../../services/service.ts";
+import type { ControlStore } from "../../store.ts";
+import { Database } from "../files/database.ts";
+import { DiskReserve } from "../files/disk-space.ts";
+import { assertSameVersion } from "../files/migrations.ts";
 import { CONTROL_SCHEMA } from "./control-schema.ts";
-import { Database } from "./database.ts";
-import { DiskReserve } from "./files/disk-space.ts";
-import { assertSameVersion } from "./migrations.ts";
 import * as views from "./views.ts";
 
 /** A change and one of its effects. */

@@ -1,7 +1,7 @@
 import { accessSync, constants, statfsSync } from "node:fs";
 import { dirname } from "node:path";
-import { AigwError, type ErrorCode } from "../../errors.ts";
-import { isOutOfFiles } from "../../files/is-out-of-files.ts";
+import { AigwError, type ErrorCode } from "../../../errors.ts";
+import { isOutOfFiles } from "../../../files/is-out-of-files.ts";
 
 /** Primary result codes, https://www.sqlite.org/rescode.html; the low byte of an extended one. */
 const BUSY = 5;

@@ -1,11 +1,11 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Clock } from "../../../clock.ts";
-import { AigwError } from "../../../errors.ts";
-import { assertPrivate } from "../../../sealing/master-key.ts";
-import type { Instance, SeenInstance } from "../../store.ts";
-import { translateFsError } from "../files/translate-fs-error.ts";
-import { translateSqliteError } from "../translate-error.ts";
+import type { Clock } from "../../../../clock.ts";
+import { AigwError } from "../../../../errors.ts";
+import { translateFsError } from "../../../../files/translate-fs-error.ts";
+import { assertPrivate } from "../../../../sealing/master-key.ts";
+import type { Instance, SeenInstance } from "../../../store.ts";
+import { translateSqliteError } from "../../files/translate-error.ts";
 import { lockState, ProcessLock } from "./process-lock.ts";
 
 /** `/data/aigw.db` → `/data/aigw.gateways`: the folder in which running gateways say that they run. */

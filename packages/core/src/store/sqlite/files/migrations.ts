@@ -1,4 +1,4 @@
-import { AigwError } from "../../errors.ts";
+import { AigwError } from "../../../errors.ts";
 import type { Database } from "./database.ts";
 
 /** What a database file of one kind looks like and how older ones become it. */

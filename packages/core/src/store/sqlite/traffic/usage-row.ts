@@ -1,5 +1,5 @@
 import type { SQLInputValue } from "node:sqlite";
-import type { Outcome, UsageEvent, UsageFilter } from "../../usage/usage-event.ts";
+import type { Outcome, UsageEvent, UsageFilter } from "../../../usage/usage-event.ts";
 
 export interface UsageRow {
   readonly seq: number;

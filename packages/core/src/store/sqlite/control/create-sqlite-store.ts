@@ -1,7 +1,7 @@
-import type { ChangeDraft } from "../../changes/change.ts";
+import type { ChangeDraft } from "../../../changes/change.ts";
+import { createDatabaseFile } from "../files/create-database-file.ts";
 import { appendChange } from "./control.ts";
 import { CONTROL_SCHEMA } from "./control-schema.ts";
-import { createDatabaseFile } from "./create-database-file.ts";
 
 /** What a new store starts with. */
 export interface StoreSeed {

@@ -1,8 +1,8 @@
 import type { SQLInputValue } from "node:sqlite";
-import { bucketOf, LATENCY_BUCKETS } from "../../usage/latency-buckets.ts";
-import { HOUR_MS } from "../../usage/report-plan.ts";
-import type { UsageSlice } from "../store.ts";
-import type { Database } from "./database.ts";
+import { bucketOf, LATENCY_BUCKETS } from "../../../usage/latency-buckets.ts";
+import { HOUR_MS } from "../../../usage/report-plan.ts";
+import type { UsageSlice } from "../../store.ts";
+import type { Database } from "../files/database.ts";
 
 /**
  * The tables that events are counted into. `totals` has hours too, of all clients together (`client` is empty): a report

@@ -1,5 +1,5 @@
-import type { TokenIssue } from "../store.ts";
-import type { Database } from "./database.ts";
+import type { TokenIssue } from "../../store.ts";
+import type { Database } from "../files/database.ts";
 
 /** Keeps the latest issue per client and key; drops what had expired when the newest of them was issued. */
 export const recordTokenIssues = (db: Database, issues: readonly TokenIssue[]): void => {

@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
-import { AigwError } from "../../errors.ts";
-import type { StoreFile, StoreInspection } from "../maintenance.ts";
+import { AigwError } from "../../../errors.ts";
+import type { StoreFile, StoreInspection } from "../../maintenance.ts";
 import type { Database } from "./database.ts";
 
 export const inspectFiles = (control: Database, usage: () => Database): StoreInspection => {

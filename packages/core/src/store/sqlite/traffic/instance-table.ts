@@ -1,5 +1,5 @@
-import type { Instance, SeenInstance } from "../store.ts";
-import type { Database } from "./database.ts";
+import type { Instance, SeenInstance } from "../../store.ts";
+import type { Database } from "../files/database.ts";
 
 const FORGET_AFTER_MS = 3_600_000;
 

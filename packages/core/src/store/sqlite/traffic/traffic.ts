@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
-import type { Clock } from "../../clock.ts";
-import { AigwError, isStoreFault } from "../../errors.ts";
-import type { PermitWindow } from "../../limits/permit-window.ts";
-import type { UsageEvent, UsageFilter } from "../../usage/usage-event.ts";
-import type { UsageReport, UsageReportQuery } from "../../usage/usage-report.ts";
+import type { Clock } from "../../../clock.ts";
+import { AigwError, isStoreFault } from "../../../errors.ts";
+import type { PermitWindow } from "../../../limits/permit-window.ts";
+import type { UsageEvent, UsageFilter } from "../../../usage/usage-event.ts";
+import type { UsageReport, UsageReportQuery } from "../../../usage/usage-report.ts";
 import type {
   Instance,
   SeenInstance,
@@ -13,11 +13,11 @@ import type {
   UsageSlice,
   UsageSpan,
   VersionedWindow,
-} from "../store.ts";
-import type { SqliteControl } from "./control.ts";
-import { createDatabaseFile } from "./create-database-file.ts";
-import { Database } from "./database.ts";
-import { assertRoomForUsage } from "./files/disk-space.ts";
+} from "../../store.ts";
+import type { SqliteControl } from "../control/control.ts";
+import { createDatabaseFile } from "../files/create-database-file.ts";
+import { Database } from "../files/database.ts";
+import { assertRoomForUsage } from "../files/disk-space.ts";
 import { readInstances } from "./instance-table.ts";
 import { pruneWindows, readWindow, writeWindow } from "./permit-table.ts";
 import { Presence } from "./presence/presence.ts";

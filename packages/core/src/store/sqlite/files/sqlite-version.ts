@@ -1,4 +1,4 @@
-import { AigwError } from "../../errors.ts";
+import { AigwError } from "../../../errors.ts";
 import type { Database } from "./database.ts";
 
 /** Earlier ones can corrupt a WAL database that two processes write. */

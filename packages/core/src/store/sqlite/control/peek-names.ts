@@ -1,6 +1,6 @@
-import type { StoredNames } from "../open-store.ts";
+import type { StoredNames } from "../../open-store.ts";
+import { Database } from "../files/database.ts";
 import { CONTROL_SCHEMA } from "./control-schema.ts";
-import { Database } from "./database.ts";
 
 /** Somebody waits at the prompt: rather no names than late ones. */
 const BUSY_TIMEOUT_MS = 20;

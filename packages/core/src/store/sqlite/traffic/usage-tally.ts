@@ -1,7 +1,7 @@
 import type { SQLInputValue } from "node:sqlite";
-import { LATENCY_BOUNDS } from "../../usage/latency-buckets.ts";
-import { DAY_MS, HOUR_MS, planReport, type Range } from "../../usage/report-plan.ts";
-import type { Outcome, UsageFilter } from "../../usage/usage-event.ts";
+import { LATENCY_BOUNDS } from "../../../usage/latency-buckets.ts";
+import { DAY_MS, HOUR_MS, planReport, type Range } from "../../../usage/report-plan.ts";
+import type { Outcome, UsageFilter } from "../../../usage/usage-event.ts";
 import {
   addCalls,
   emptyTally,
@@ -10,8 +10,8 @@ import {
   type UsageReport,
   type UsageReportQuery,
   type UsageRow,
-} from "../../usage/usage-report.ts";
-import type { Database } from "./database.ts";
+} from "../../../usage/usage-report.ts";
+import type { Database } from "../files/database.ts";
 import { BUCKET_COLUMNS, foldedSeq, hasTotals, ROLLUPS } from "./usage-rollup.ts";
 
 /** A row of sums; `k0`, `k1` … are its key. */

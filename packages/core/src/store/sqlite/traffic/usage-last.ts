@@ -1,6 +1,6 @@
-import { OUTCOMES } from "../../usage/usage-event.ts";
-import { isTimed } from "../../usage/usage-report.ts";
-import type { Database } from "./database.ts";
+import { OUTCOMES } from "../../../usage/usage-event.ts";
+import { isTimed } from "../../../usage/usage-report.ts";
+import type { Database } from "../files/database.ts";
 import { foldedSeq, ROLLUPS } from "./usage-rollup.ts";
 
 const LET_IN = ` AND outcome NOT IN (${OUTCOMES.filter((outcome) => !isTimed(outcome))

@@ -1,4 +1,4 @@
-import type { Schema } from "./migrations.ts";
+import type { Schema } from "../files/migrations.ts";
 
 /** `aigw.db`: the change log and the views folded from it. */
 export const CONTROL_SCHEMA: Schema = {

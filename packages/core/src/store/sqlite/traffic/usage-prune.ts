@@ -1,6 +1,6 @@
-import { DAY_MS, HOUR_MS } from "../../usage/report-plan.ts";
-import type { UsageSlice } from "../store.ts";
-import type { Database } from "./database.ts";
+import { DAY_MS, HOUR_MS } from "../../../usage/report-plan.ts";
+import type { UsageSlice } from "../../store.ts";
+import type { Database } from "../files/database.ts";
 import { foldedSeq, ROLLUPS } from "./usage-rollup.ts";
 import { prunedBefore } from "./usage-tally.ts";
 

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import type { Clock } from "../../clock.ts";
-import type { Database } from "./database.ts";
+import type { Clock } from "../../../clock.ts";
+import type { Database } from "../files/database.ts";
 
 /**
  * Permits are kept for so long after the last one was granted, steady milliseconds: no limiter may use a longer window.

@@ -1,4 +1,4 @@
-import type { Schema } from "./migrations.ts";
+import type { Schema } from "../files/migrations.ts";
 import { fillTotals, ROLLUPS, rollupTable } from "./usage-rollup.ts";
 
 /**

@@ -1,11 +1,11 @@
-import type { ChangeDraft } from "../../changes/change.ts";
-import type { ControlState } from "../../changes/control-state.ts";
-import { emptyControlState, putClient } from "../../changes/control-state.ts";
-import type { Client } from "../../clients/client.ts";
-import type { SettingKey } from "../../config/settings.ts";
-import type { Keyring } from "../../keys/signing-key.ts";
-import type { Service } from "../../services/service.ts";
-import type { Database } from "./database.ts";
+import type { ChangeDraft } from "../../../changes/change.ts";
+import type { ControlState } from "../../../changes/control-state.ts";
+import { emptyControlState, putClient } from "../../../changes/control-state.ts";
+import type { Client } from "../../../clients/client.ts";
+import type { SettingKey } from "../../../config/settings.ts";
+import type { Keyring } from "../../../keys/signing-key.ts";
+import type { Service } from "../../../services/service.ts";
+import type { Database } from "../files/database.ts";
 
 /** Applies an effect to the views; runs in the transaction that appends it. */
 export const foldIntoViews = (db: Database, draft: ChangeDraft): void => {

@@ -1,4 +1,4 @@
-import { AigwError, type ErrorCode } from "../../../errors.ts";
+import { AigwError, type ErrorCode } from "../errors.ts";
 
 const CODES: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   ENOSPC: ["store_full", "the disk is full. Free some space"],
