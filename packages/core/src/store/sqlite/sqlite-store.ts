@@ -1,11 +1,10 @@
 import type { Clock } from "../../clock.ts";
+import type { OpenedStore } from "../engine.ts";
 import type { BackupFacts, BackupOptions, StoreInspection } from "../maintenance.ts";
-import type { OpenedStore } from "../open-store.ts";
 import { SqliteControl } from "./control/control.ts";
 import type { Database } from "./files/database.ts";
-import { presencePathOf } from "./traffic/presence/presence.ts";
+import { presencePathOf, usagePathOf } from "./files/paths.ts";
 import { SqliteTraffic } from "./traffic/traffic.ts";
-import { usagePathOf } from "./traffic/usage-path.ts";
 
 export interface SqliteStoreOptions {
   readonly clock: Clock;

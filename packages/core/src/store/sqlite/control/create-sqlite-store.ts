@@ -1,19 +1,7 @@
-import type { ChangeDraft } from "../../../changes/change.ts";
+import type { StoreSeed } from "../../engine.ts";
 import { createDatabaseFile } from "../files/create-database-file.ts";
 import { appendChange } from "./control.ts";
 import { CONTROL_SCHEMA } from "./control-schema.ts";
-
-/** What a new store starts with. */
-export interface StoreSeed {
-  readonly storeId: string;
-  /** See sealKeyCheck. */
-  readonly keyCheck: string;
-  /** Revisions 1, 2, … */
-  readonly changes: readonly ChangeDraft[];
-  /** Wall clock, milliseconds since the epoch. */
-  readonly at: number;
-  readonly actor: string;
-}
 
 /** @returns false when `path` exists already; then nothing was done */
 export const createSqliteStore = (path: string, seed: StoreSeed): boolean =>

@@ -1,4 +1,4 @@
-import type { StoredNames } from "../../open-store.ts";
+import type { StoredNames } from "../../engine.ts";
 import { Database } from "../files/database.ts";
 import { CONTROL_SCHEMA } from "./control-schema.ts";
 

@@ -239,7 +239,9 @@ export class SqliteTraffic implements TrafficStore {
   }
 
   #connect(): Opened {
-    const { path, clock, busyTimeoutMs } = this.#options;
+    const { path, clock, busyTimeoutMs, control } = this.#options;
+    // A home that was moved away while in use: what is put in its place, by a restoration say, is another store's.
+    control.database.assertInPlace();
     if (!existsSync(path)) createDatabaseFile(path, TRAFFIC_SCHEMA, () => undefined);
     const db = Database.open(path, TRAFFIC_SCHEMA, busyTimeoutMs);
     try {

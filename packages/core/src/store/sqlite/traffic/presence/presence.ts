@@ -8,9 +8,6 @@ import type { Instance, SeenInstance } from "../../../store.ts";
 import { translateSqliteError } from "../../files/translate-error.ts";
 import { lockState, ProcessLock } from "./process-lock.ts";
 
-/** `/data/aigw.db` → `/data/aigw.gateways`: the folder in which running gateways say that they run. */
-export const presencePathOf = (path: string): string => `${path.replace(/\.db$/, "")}.gateways`;
-
 /** What a gateway last said. */
 interface PresenceRecord {
   readonly bootId: string;
