@@ -44,6 +44,6 @@ export const assertServicesExist = async (
   const choice = known.size === 0 ? "no service has been added yet" : `services are: ${[...known].join(", ")}`;
   throw new AigwError(
     "invalid_value",
-    `There is no service '${missing}'; ${choice}. Add it: aigw service add ${missing} <url>`,
+    `There is no service '${missing}'; ${choice}.${didYouMean(missing, [...known])} Add it: aigw service add ${missing} <url>`,
   );
 };
