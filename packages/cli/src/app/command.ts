@@ -10,8 +10,17 @@ export const describe = (name: string, about: string, examples: readonly Example
   const lines = examples.map(([line, does]) =>
     line.length > 60 || width > 60 ? `  ${line}\n      ${does}` : `  ${line.padEnd(width)}   ${does}`,
   );
-  return new Command(name).description(about).addHelpText("before", `Examples:\n${lines.join("\n")}\n`);
+  const command = new Command(name).description(about).addHelpText("before", `Examples:\n${lines.join("\n")}\n`);
+  const alias = ALIASES[name];
+  return alias === undefined ? command : command.alias(alias);
 };
+
+/** What hands that are used to a shell type. Help and completion name the verb alone. */
+export const ALIASES: Readonly<Record<string, string>> = { list: "ls", remove: "rm" };
+
+/** Whether this word on a command line means this command. */
+export const isNamed = (command: Command, word: string): boolean =>
+  command.name() === word || command.aliases().includes(word);
 
 /** By name, in the order in which help lists them; loaded on demand. */
 export type Verbs = Readonly<Record<string, () => Promise<{ command(ctx: Context): Command }>>>;
@@ -32,7 +41,7 @@ export const noun = async (
   const command = describe(name, about, examples);
   // What follows the noun at once is its verb. Anything else, such as an option, leaves that to the parser.
   const next = argv[argv.indexOf(name) + 1] ?? "";
-  const named = Object.entries(verbs).filter(([verb]) => verb === next);
+  const named = Object.entries(verbs).filter(([verb]) => verb === next || ALIASES[verb] === next);
   const wanted = named.length > 0 ? named : Object.entries(verbs);
   const loaded = await Promise.all(wanted.map(([, load]) => load()));
   for (const { command: declare } of loaded) command.addCommand(declare(ctx));
