@@ -1,9 +1,9 @@
+export { didYouMean } from "../did-you-mean.ts";
 export { type AddClientInput, addClient, type ClientWithPassword } from "./add-client.ts";
 export { type AddServiceInput, addService, type HeaderInput } from "./add-service.ts";
 export { awaitGateways, type GatewayReceipt, INSTANCE_GONE_MS, isSilent, type Receipt } from "./await-gateways.ts";
 export type { Changed } from "./change-several.ts";
 export type { ActDeps, Committed } from "./commit.ts";
-export { didYouMean } from "./did-you-mean.ts";
 export { findClient, findClients, findService, findServices } from "./find.ts";
 export { byGatewayName, gatewayName } from "./gateway-name.ts";
 export {
