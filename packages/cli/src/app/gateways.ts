@@ -1,6 +1,7 @@
 import { awaitGateways, gatewayName, type Receipt } from "@aigw/core/acts";
 import { AigwError, isStoreFault } from "@aigw/core/errors";
 import { type ReceiptJson, receiptJson } from "../json/receipt.ts";
+import { prose } from "../terminal/output/wrap.ts";
 import { Interrupted } from "./cli-error.ts";
 import type { Context } from "./context.ts";
 import type { Home } from "./home.ts";
@@ -92,7 +93,7 @@ export const reportChange = async (
     await ctx.out.answer({
       json: () => ({ ...json, receipt: applied.receipt }),
       quiet: () => quiet,
-      text: () => `${said} ${applied.text}`,
+      text: (view) => prose(view, `${said} ${applied.text}`),
     });
   }
   if (applied.problem !== undefined) throw applied.problem;

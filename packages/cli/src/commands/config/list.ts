@@ -40,7 +40,7 @@ const shown = ({ value, secret, source }: { value: string | null; secret: boolea
 
 const COLUMNS: readonly Column[] = [
   { title: "Setting" },
-  { title: "Value" },
+  { title: "Value", key: true },
   { title: "From" },
   { title: "Variable" },
   { title: "What for" },

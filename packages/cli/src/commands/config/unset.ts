@@ -3,6 +3,7 @@ import { unsetSetting } from "@aigw/core/acts";
 import type { Command } from "commander";
 import { describe } from "../../app/command.ts";
 import type { Context } from "../../app/context.ts";
+import { prose } from "../../terminal/output/wrap.ts";
 import { neededKey } from "./setting-key.ts";
 
 export const command = (ctx: Context): Command =>
@@ -22,6 +23,6 @@ export const run = ({ key }: { readonly key: SettingKey }, ctx: Context): Promis
     await ctx.out.answer({
       json: () => ({ setting: { key, value: null }, changed, rev }),
       quiet: () => key,
-      text: () => (changed ? `${key} is unset.` : `${key} was not set; nothing to do.`),
+      text: (view) => prose(view, changed ? `${key} is unset.` : `${key} was not set; nothing to do.`),
     });
   });
