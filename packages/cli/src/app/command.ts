@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { wrap } from "../terminal/output/wrap.ts";
 import type { Context } from "./context.ts";
 
 /** A command line and what it does. */
@@ -6,14 +7,30 @@ export type Example = readonly [line: string, does: string];
 
 /** A command whose help starts with examples. */
 export const describe = (name: string, about: string, examples: readonly Example[]): Command => {
-  const width = Math.max(...examples.map(([line]) => line.length));
-  const lines = examples.map(([line, does]) =>
-    line.length > 60 || width > 60 ? `  ${line}\n      ${does}` : `  ${line.padEnd(width)}   ${does}`,
-  );
-  const command = new Command(name).description(about).addHelpText("before", `Examples:\n${lines.join("\n")}\n`);
+  const command = new Command(name).description(about).addHelpText("before", (context) => {
+    const width = context.command.configureOutput().getOutHelpWidth?.() ?? 80;
+    return `Examples:\n${exampleLines(examples, width).join("\n")}\n`;
+  });
   const alias = ALIASES[name];
   return alias === undefined ? command : command.alias(alias);
 };
+
+/** What each does stands beside it, or below where that does not fit for all. The command lines are there to be copied. */
+const exampleLines = (examples: readonly Example[], width: number): readonly string[] => {
+  const column = Math.max(...examples.map(([line]) => line.length));
+  const fits = examples.every(([, does]) => BESIDE.indent + column + BESIDE.gap + does.length <= width);
+  if (column <= BESIDE.most && fits) {
+    const gap = " ".repeat(BESIDE.gap);
+    return examples.map(([line, does]) => `${" ".repeat(BESIDE.indent)}${line.padEnd(column)}${gap}${does}`);
+  }
+  return examples.flatMap(([line, does]) => [
+    `${" ".repeat(BESIDE.indent)}${line}`,
+    ...wrap(does, width - BELOW).map((part) => `${" ".repeat(BELOW)}${part}`),
+  ]);
+};
+
+const BESIDE = { indent: 2, gap: 3, most: 60 };
+const BELOW = 6;
 
 /** What hands that are used to a shell type. Help and completion name the verb alone. */
 export const ALIASES: Readonly<Record<string, string>> = { list: "ls", remove: "rm" };
