@@ -61,6 +61,8 @@ const CASES: readonly Case[] = [
   crowded(`service show ${LONG.service}`, { keys: [LONG.service, LONG.url, `/api/${LONG.service}`] }),
   crowded("secret list", { keys: ["k_"] }),
   crowded("config list", { keys: [LONG.publicUrl, LONG.email, "public-url", "usage-days"] }),
+  crowded("config get public-url", { keys: [LONG.publicUrl] }),
+  absent("version"),
   crowded("audit list -n 300", { keys: [...CLIENTS, LONG.client, LONG.service, "public-url"] }),
   crowded("usage tail -n 200", { keys: [LONG.client, LONG.service, "john", "eve", "502", "401", "429"] }),
   crowded("usage tail -n 3 -f", { keys: ["john"], press: [["429", CTRL_C]], code: 130 }),
