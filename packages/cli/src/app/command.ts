@@ -7,10 +7,12 @@ export type Example = readonly [line: string, does: string];
 
 /** A command whose help starts with examples. */
 export const describe = (name: string, about: string, examples: readonly Example[]): Command => {
-  return new Command(name).description(about).addHelpText("before", ({ command }) => {
+  const described = new Command(name).description(about).addHelpText("before", ({ command }) => {
     const width = command.configureOutput().getOutHelpWidth?.() ?? 80;
     return `Examples:\n${exampleLines(examples, width).join("\n")}\n`;
   });
+  const alias = ALIASES[name];
+  return alias === undefined ? described : described.alias(alias);
 };
 
 /** What each does stands beside it, or below where that does not fit for all. The command lines are there to be copied. */
@@ -29,6 +31,13 @@ const exampleLines = (examples: readonly Example[], width: number): readonly str
 
 const BESIDE = { indent: 2, gap: 3, most: 60 };
 const BELOW = 6;
+
+/** What hands that are used to a shell type. Help and completion name the verb alone. */
+export const ALIASES: Readonly<Record<string, string>> = { list: "ls", remove: "rm" };
+
+/** Whether this word on a command line means this command. */
+export const isNamed = (command: Command, word: string): boolean =>
+  command.name() === word || command.aliases().includes(word);
 
 /** By name, in the order in which help lists them; loaded on demand. */
 export type Verbs = Readonly<Record<string, () => Promise<{ command(ctx: Context): Command }>>>;
@@ -49,7 +58,7 @@ export const noun = async (
   const command = describe(name, about, examples);
   // What follows the noun at once is its verb. Anything else, such as an option, leaves that to the parser.
   const next = argv[argv.indexOf(name) + 1] ?? "";
-  const named = Object.entries(verbs).filter(([verb]) => verb === next);
+  const named = Object.entries(verbs).filter(([verb]) => verb === next || ALIASES[verb] === next);
   const wanted = named.length > 0 ? named : Object.entries(verbs);
   const loaded = await Promise.all(wanted.map(([, load]) => load()));
   for (const { command: declare } of loaded) command.addCommand(declare(ctx));

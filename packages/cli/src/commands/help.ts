@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { UsageError } from "../app/cli-error.ts";
-import { describe } from "../app/command.ts";
+import { describe, isNamed } from "../app/command.ts";
 import type { Context } from "../app/context.ts";
 import { TOPIC_NAMES } from "../terminal/help/topic-names.ts";
 import { TOPICS } from "../terminal/help/topics.ts";
@@ -26,7 +26,7 @@ export const run = async ({ words, program }: HelpOptions, ctx: Context): Promis
   if (topic !== undefined) return ctx.out.answer(TOPICS[topic].answer());
   let command = program;
   for (const word of words) {
-    const next = command.commands.find((candidate) => candidate.name() === word);
+    const next = command.commands.find((candidate) => isNamed(candidate, word));
     if (next === undefined) {
       throw new UsageError(
         `There is no help on '${words.join(" ")}'. See: aigw --help; topics are ${TOPIC_NAMES.join(", ")}.`,

@@ -11,6 +11,12 @@ export const HELP_LAYOUT: HelpConfiguration = {
     const known = command.parent?.parent ? command.registeredArguments : [];
     return [command.name(), ...known.map((argument) => `<${argument.name()}>`)].join(" ");
   },
+  // commander's own names the aliases too.
+  commandUsage: (command) => {
+    const names = [command.name()];
+    for (let at = command.parent; at !== null; at = at.parent) names.unshift(at.name());
+    return `${names.join(" ")} ${command.usage()}`;
+  },
   optionDescription: (option) => {
     const shown = shownDefault(option);
     return shown === undefined ? option.description : `${option.description} (default: ${shown})`;

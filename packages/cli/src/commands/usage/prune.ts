@@ -43,7 +43,7 @@ export const run = ({ olderThan }: PruneOptions, ctx: Context): Promise<void> =>
     const day = rfc3339(before).slice(0, 10);
     await confirmed(
       ctx,
-      `Every single call before ${day} (UTC) is dropped for good: it can be neither shown nor exported any more. Reports keep the sums of each day.`,
+      `Every single call before ${day} (UTC) will be dropped for good: it can then be neither shown nor exported. Reports keep the sums of each day.`,
       "Prune?",
     );
     const stopped = new AbortController();

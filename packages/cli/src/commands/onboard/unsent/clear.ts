@@ -30,7 +30,7 @@ export const run = ({ names, all }: ClearOptions, ctx: Context): Promise<void> =
     const chosen = judged.filter(({ worth }) => all || names.length > 0 || worth === "void");
     const counting = chosen.filter(({ worth }) => worth !== "void").map(({ client }) => client);
     if (counting.length > 0) {
-      const impact = `The password of ${listed(counting)} stands nowhere but in there: nobody will ever see it.`;
+      const impact = `The password of ${listed(counting)} stands nowhere but in there, and will be gone: nobody will ever see it.`;
       await confirmed(ctx, impact, `Delete ${counted(chosen.length, "e-mail")}?`);
     }
     for (const message of chosen) takeOut(message);
