@@ -7,12 +7,12 @@ export type Example = readonly [line: string, does: string];
 
 /** A command whose help starts with examples. */
 export const describe = (name: string, about: string, examples: readonly Example[]): Command => {
-  const command = new Command(name).description(about).addHelpText("before", (context) => {
-    const width = context.command.configureOutput().getOutHelpWidth?.() ?? 80;
+  const described = new Command(name).description(about).addHelpText("before", ({ command }) => {
+    const width = command.configureOutput().getOutHelpWidth?.() ?? 80;
     return `Examples:\n${exampleLines(examples, width).join("\n")}\n`;
   });
   const alias = ALIASES[name];
-  return alias === undefined ? command : command.alias(alias);
+  return alias === undefined ? described : described.alias(alias);
 };
 
 /** What each does stands beside it, or below where that does not fit for all. The command lines are there to be copied. */

@@ -123,8 +123,9 @@ const drawRow = (view: View, shown: readonly Shown[], row: readonly PlainCell[])
     const styled = (line: string): string => (tone === undefined || line === "" ? line : view.style[tone](line));
     if (displayWidth(text) <= width) return [styled(text)];
     if (key) {
-      const indent = " ".repeat(place === 0 || displayWidth(text) + GAP > view.width ? 0 : GAP);
-      (place === 0 ? above : below).push(indent + styled(text));
+      const indent = place === 0 || displayWidth(text) + GAP > view.width ? 0 : GAP;
+      const lines = wrap(text, view.width - indent).map((line) => " ".repeat(indent) + styled(line));
+      (place === 0 ? above : below).push(...lines);
       return [""];
     }
     if (align === "right") return [styled(text)];
