@@ -119,6 +119,7 @@ const CASES: readonly Case[] = [
   empty("config set public-url https://ai.example.com"),
   empty(`config set sender-name ${"Die␣Leute␣vom␣Rechenzentrum␣und␣".repeat(2)}日本語`),
   empty("config unset public-url docs-url"),
+  empty("version"),
   empty(`service add ${LONG.service} ${LONG.url} --no-check`, { keys: [`/api/${LONG.service}`, LONG.url] }),
   empty("service add gone http://127.0.0.1:1"),
   empty(`client add ${LONG.client}`, { keys: [LONG.client] }),
