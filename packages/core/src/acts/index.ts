@@ -20,6 +20,7 @@ export { rehashPassword } from "./rehash-password.ts";
 export { removeClient } from "./remove-client.ts";
 export { removeService } from "./remove-service.ts";
 export { restoreClient } from "./restore-client.ts";
+export { retireEndedKeys } from "./retire-keys.ts";
 export { revokeClient } from "./revoke-client.ts";
 export { type RotationResult, rotateSecret, rotateSecretWithGrace } from "./rotate-secret.ts";
 export { type ClientPatch, setClient } from "./set-client.ts";
