@@ -12,6 +12,7 @@ import { backupJson } from "../json/backup.ts";
 import { need } from "../terminal/ask.ts";
 import { counted } from "../terminal/output/counted.ts";
 import { formatBytes } from "../terminal/output/size.ts";
+import { prose } from "../terminal/output/wrap.ts";
 
 export interface BackupOptions {
   /** As given; from the working directory when relative. */
@@ -44,7 +45,7 @@ export const run = ({ file: given }: BackupOptions, ctx: Context): Promise<void>
     await ctx.out.answer({
       json: () => ({ backup: backupJson(file, facts), masterKey: { included: false, file: key } }),
       quiet: () => file,
-      text: () => sentence(file, facts),
+      text: (view) => prose(view, sentence(file, facts)),
     });
     await warnOfKey(ctx, home, key);
   });

@@ -64,6 +64,31 @@ export interface Change {
 
 export type Action = ChangeDraft["action"];
 
+/** Exhaustive: a new action does not compile until it is here. */
+const KNOWN_ACTIONS: Readonly<Record<Action, true>> = {
+  "client.add": true,
+  "client.set": true,
+  "client.passwd": true,
+  "client.proven": true,
+  "client.rehash": true,
+  "client.revoke": true,
+  "client.restore": true,
+  "client.remove": true,
+  "service.add": true,
+  "service.set": true,
+  "service.remove": true,
+  "secret.create": true,
+  "secret.rotate": true,
+  "secret.publish": true,
+  "secret.activate": true,
+  "secret.withdraw": true,
+  "secret.retire": true,
+  "secret.restore": true,
+  "config.set": true,
+  "config.unset": true,
+};
+export const ACTIONS: readonly Action[] = Object.keys(KNOWN_ACTIONS) as Action[];
+
 /** A change is one record of the log on every engine, and MongoDB's may have 16 MiB: 3 KiB for each of so many. */
 export const MAX_EFFECTS = 5_000;
 
