@@ -31,7 +31,7 @@ export const command = (ctx: Context): Command =>
       flag("--support-email", SETTINGS["support-email"].parse),
     )
     .action(async (flags: Flags) => {
-      const fresh = inspectHome(locateHome(ctx)) === "empty";
+      const fresh = (await inspectHome(locateHome(ctx))) === "empty";
       const settings = new Map<SettingKey, string>();
       await settle(ctx, settings, "public-url", flags.publicUrl, fresh);
       await settle(ctx, settings, "support-email", flags.supportEmail, fresh);

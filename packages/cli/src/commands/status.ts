@@ -1,6 +1,6 @@
 import { isSilent } from "@aigw/core/acts";
 import { standingOf } from "@aigw/core/clients";
-import { parseStoreUrl, type SeenInstance } from "@aigw/core/store";
+import { locateStore, type SeenInstance } from "@aigw/core/store";
 import type { Command } from "commander";
 import { carryFlags } from "../app/carry-flags.ts";
 import { describe } from "../app/command.ts";
@@ -27,11 +27,11 @@ export const run = (ctx: Context): Promise<void> =>
     const running = await whoRuns(store.traffic);
     const { gateways, problem } = running;
     const active = clients.filter((client) => standingOf(client, clock.now()) === "active").length;
-    const { engine } = parseStoreUrl(storeUrl);
+    const { location } = await locateStore(storeUrl);
     await ctx.out.answer({
       json: () => ({
         home: path,
-        store: { kind: engine, id: store.control.storeId },
+        store: { kind: location.engine, id: store.control.storeId },
         revision,
         clients: { active, total: clients.length },
         services: services.length,
@@ -42,7 +42,7 @@ export const run = (ctx: Context): Promise<void> =>
       text: async (view) => {
         const facts = renderFields(view, [
           ["Home", path],
-          ["Store", engine],
+          ["Store", location.path === undefined ? location.shown : location.engine],
           ["Revision", String(revision)],
           ["Clients", `${active} active of ${clients.length}`],
           ["Services", String(services.length)],
