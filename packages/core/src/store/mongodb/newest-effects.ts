@@ -1,0 +1,47 @@
+import type { Collection } from "mongodb";
+import { type ChangeDocument, PURGED, REMOVED, type SubjectKind } from "./change-document.ts";
+import { translated } from "./translate-error.ts";
+
+/** Everything there is of a hundred thousand clients takes longer than a command. Each step of it is bounded by itself. */
+const ALL_PATIENCE_MS = 30_000;
+
+export interface NewestEffect {
+  readonly kind: SubjectKind;
+  /** Empty for the kind `secret`: whatever key a change is about, it holds the whole keyring. */
+  readonly subject: string;
+  readonly after: string;
+}
+
+/**
+ * The newest effect on each subject that was not removed, in no order: the state that the log amounts to. One pass over
+ * the log, on the server.
+ * @param upTo the revision as of which; the latest unless given
+ */
+export const newestEffects = async (
+  changes: Collection<ChangeDocument>,
+  kinds: readonly SubjectKind[],
+  upTo: number = Number.MAX_SAFE_INTEGER,
+): Promise<readonly NewestEffect[]> => {
+  const ofKinds = { "effects.kind": { $in: kinds } };
+  const steps = [
+    { $match: { _id: { $lte: upTo }, ...ofKinds } },
+    { $unwind: "$effects" },
+    { $match: ofKinds },
+    {
+      $group: {
+        _id: {
+          kind: "$effects.kind",
+          subject: { $cond: [{ $eq: ["$effects.kind", "secret"] }, "", "$effects.subject"] },
+        },
+        // Documents are compared by their first field, and no two effects of a change are on one subject.
+        newest: { $max: { rev: "$_id", after: "$effects.after" } },
+      },
+    },
+    // One that is purged was removed by a later change, which this may not see.
+    { $match: { "newest.after": { $nin: [REMOVED, PURGED] } } },
+    { $project: { _id: 0, kind: "$_id.kind", subject: "$_id.subject", after: "$newest.after" } },
+  ];
+  const read = (): Promise<NewestEffect[]> =>
+    changes.aggregate<NewestEffect>(steps, { allowDiskUse: true, batchSize: 10_000 }).toArray();
+  return translated(read, ALL_PATIENCE_MS);
+};
