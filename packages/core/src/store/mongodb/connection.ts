@@ -1,7 +1,13 @@
-import { type Db, MongoClient, type ServerHeartbeatSucceededEvent } from "mongodb";
-import type { Clock } from "../../clock.ts";
+import {
+  type Db,
+  MongoClient,
+  type ServerHeartbeatSucceededEvent,
+  type ServerType,
+  type TopologyDescriptionChangedEvent,
+} from "mongodb";
 import { AigwError } from "../../errors.ts";
 import { inTime } from "../in-time.ts";
+import type { StoreServer } from "../maintenance.ts";
 import { HeartbeatTime } from "./heartbeat-time.ts";
 import { type MongoLocation, notValid } from "./location.ts";
 import { translated } from "./translate-error.ts";
@@ -32,9 +38,19 @@ const OPTIONS = {
   serverMonitoringMode: "poll",
 } as const;
 
+export interface MongoTopology {
+  /** The replica set's name, if it is one. */
+  readonly setName: string | null;
+  readonly servers: readonly StoreServer[];
+}
+
 /** A connection to the servers of a store. */
 export interface MongoConnection {
   readonly db: Db;
+  /** Whether it is TLS. */
+  readonly encrypted: boolean;
+  /** As it is now. */
+  topology(): MongoTopology;
   /** Has heard the server's clock. */
   readonly time: HeartbeatTime;
   /** Nothing keeps the process afterwards. */
@@ -42,13 +58,21 @@ export interface MongoConnection {
 }
 
 /** @throws AigwError `invalid_value` for a URL that the driver cannot read, `store_*` */
-export const connectMongo = async (location: MongoLocation, clock: Clock): Promise<MongoConnection> => {
+export const connectMongo = async (location: MongoLocation): Promise<MongoConnection> => {
   const client = newClient(location.url);
-  const time = new HeartbeatTime(clock);
+  const time = new HeartbeatTime();
   client.on("serverHeartbeatSucceeded", ({ reply }: ServerHeartbeatSucceededEvent) => {
     // Others answer, too; theirs is not the time that counts.
     if (reply["isWritablePrimary"] === true && reply["localTime"] instanceof Date)
       time.hear(reply["localTime"].getTime());
+  });
+  let topology: MongoTopology = { setName: null, servers: [] };
+  client.on("topologyDescriptionChanged", ({ newDescription }: TopologyDescriptionChangedEvent) => {
+    const { setName, servers } = newDescription;
+    topology = {
+      setName,
+      servers: [...servers.values()].map(({ address, type }) => ({ address, role: roleOf(type) })),
+    };
   });
   const close = async (): Promise<void> => {
     try {
@@ -59,12 +83,29 @@ export const connectMongo = async (location: MongoLocation, clock: Clock): Promi
   };
   try {
     await translated(() => client.connect());
-    return { db: client.db(location.database), time, close };
+    return {
+      db: client.db(location.database),
+      encrypted: client.options.tls,
+      topology: () => topology,
+      time,
+      close,
+    };
   } catch (error) {
     await close();
     throw error instanceof AigwError ? error : unreachable(error);
   }
 };
+
+const ROLES: Partial<Readonly<Record<ServerType, StoreServer["role"]>>> = {
+  RSPrimary: "primary",
+  RSSecondary: "secondary",
+  Standalone: "single",
+  Mongos: "router",
+  Unknown: "unknown",
+  PossiblePrimary: "unknown",
+};
+
+const roleOf = (type: ServerType): StoreServer["role"] => ROLES[type] ?? "other";
 
 const newClient = (url: string): MongoClient => {
   try {

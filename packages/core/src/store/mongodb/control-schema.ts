@@ -1,5 +1,6 @@
-import type { Collection, Db, IndexDescription } from "mongodb";
+import type { Collection, Db } from "mongodb";
 import type { ChangeDocument } from "./change-document.ts";
+import type { CollectionIndexes } from "./traffic/collections.ts";
 
 /** The layout that this build writes. Raise it with a step that brings older stores there. */
 export const SCHEMA_VERSION = 1;
@@ -35,13 +36,13 @@ export const controlCollections = (db: Db): ControlCollections => ({
   time: db.collection<TimeDocument>("meta"),
 });
 
-/** By collection. A database's owner finds them in docs/mongodb.md. */
-export type Indexes = Readonly<Record<string, readonly IndexDescription[]>>;
-
-export const CONTROL_INDEXES: Indexes = {
-  changes: [
-    // The newest effects on a subject.
-    { name: "by_subject", key: { "effects.kind": 1, "effects.subject": 1, _id: -1 } },
-    { name: "purge_due", key: { purgeDue: 1 }, sparse: true },
-  ],
-};
+export const CONTROL_INDEXES: readonly CollectionIndexes[] = [
+  {
+    collection: "changes",
+    indexes: [
+      // The newest effects on a subject.
+      { name: "by_subject", key: { "effects.kind": 1, "effects.subject": 1, _id: -1 } },
+      { name: "purge_due", key: { purgeDue: 1 }, options: { sparse: true } },
+    ],
+  },
+];

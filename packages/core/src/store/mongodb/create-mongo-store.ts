@@ -1,15 +1,9 @@
-import type { Collection, Db } from "mongodb";
+import type { Collection, Db, IndexDescription } from "mongodb";
 import { AigwError } from "../../errors.ts";
-import type { StoreSeed } from "../engine.ts";
+import type { StoreSeed, StoreState } from "../engine.ts";
 import { type ChangeDocument, effectDocument } from "./change-document.ts";
-import {
-  CONTROL_INDEXES,
-  type ControlCollections,
-  controlCollections,
-  type Indexes,
-  SCHEMA_VERSION,
-  type StoreDocument,
-} from "./control-schema.ts";
+import { type ControlCollections, controlCollections, SCHEMA_VERSION, type StoreDocument } from "./control-schema.ts";
+import { INDEXES } from "./indexes.ts";
 import { insertOnce } from "./insert-once.ts";
 import { isDuplicateKey, translated } from "./translate-error.ts";
 
@@ -21,12 +15,15 @@ const INDEX_PATIENCE_MS = 20_000;
  * holds the first changes. Whoever is killed before leaves empty collections, which are used next time; whoever is killed
  * after leaves it to those who open the store to put the changes where they belong.
  * @returns false when there is a store already; it is left as it is
- * @throws AigwError `store_unsupported` when the database holds something else, `store_*`
+ * @throws AigwError `store_*`
  */
 export const createMongoStore = async (db: Db, seed: StoreSeed): Promise<boolean> => {
   const collections = controlCollections(db);
-  if ((await lookForStore(collections)) === "present") return false;
-  await createIndexes(db, CONTROL_INDEXES);
+  const state = await lookForStore(collections);
+  if (state === "present") return false;
+  if (state !== "absent")
+    throw new AigwError("store_corrupt", `${state.remains} Restore it, or name another database.`);
+  await createIndexes(db);
   const { storeId, keyCheck, at, actor } = seed;
   const document: StoreDocument = {
     _id: "store",
@@ -47,20 +44,17 @@ export const createMongoStore = async (db: Db, seed: StoreSeed): Promise<boolean
   return isFirst;
 };
 
-/** @throws AigwError `store_unsupported`, `store_corrupt` when the database holds what aigw's creation does not leave */
-export const lookForStore = async ({ changes, meta }: ControlCollections): Promise<"present" | "absent"> => {
+/** What a database holds. Changes without the store's document are not what a creation leaves that was cut off. */
+export const lookForStore = async ({ changes, meta }: ControlCollections): Promise<StoreState> => {
+  const projection = { _id: 1 };
   const [store, change] = await translated(() =>
-    Promise.all([
-      meta.findOne({ _id: "store" }, { projection: { _id: 1 } }),
-      changes.findOne({}, { projection: { _id: 1 } }),
-    ]),
+    Promise.all([meta.findOne({ _id: "store" }, { projection }), changes.findOne({}, { projection })]),
   );
   if (store !== null) return "present";
   if (change === null) return "absent";
-  throw new AigwError(
-    "store_corrupt",
-    `The MongoDB database ${changes.dbName} has changes, but its collection meta lacks the store's document. Restore it from a backup, or name another database.`,
-  );
+  return {
+    remains: `The MongoDB database ${changes.dbName} has changes, but no document "store" in its collection meta.`,
+  };
 };
 
 /** Puts the first changes into the log: each once, whoever does it and however often. */
@@ -80,8 +74,14 @@ const insertMissing = async (changes: Collection<ChangeDocument>, seed: readonly
   }
 };
 
-/** Idempotent; creates the collections. */
-export const createIndexes = async (db: Db, indexes: Indexes): Promise<void> => {
-  const each = Object.entries(indexes).map(([name, specs]) => db.collection(name).createIndexes([...specs]));
+/** Idempotent. The other collections come to be with their first document. */
+const createIndexes = async (db: Db): Promise<void> => {
+  const each = INDEXES.filter(({ indexes }) => indexes.length > 0).map(({ collection, indexes }) =>
+    db
+      .collection(collection)
+      .createIndexes(
+        indexes.map(({ name, key, options }) => ({ name, key: key as IndexDescription["key"], ...options })),
+      ),
+  );
   await translated(() => Promise.all(each), INDEX_PATIENCE_MS);
 };

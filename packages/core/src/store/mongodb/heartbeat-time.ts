@@ -1,4 +1,4 @@
-import type { Clock } from "../../clock.ts";
+import { type Clock, systemClock } from "../../clock.ts";
 import type { StoreTime } from "./store-time.ts";
 
 /**
@@ -22,7 +22,8 @@ export class HeartbeatTime implements StoreTime {
   #heardAt = 0;
   #last = Number.NEGATIVE_INFINITY;
 
-  constructor(clock: Clock) {
+  /** @param clock the monotonic one is used */
+  constructor(clock: Clock = systemClock) {
     this.#clock = clock;
   }
 

@@ -1,6 +1,13 @@
 import type { SQLInputValue } from "node:sqlite";
 import { LATENCY_BUCKETS } from "../../../usage/latency-buckets.ts";
-import { byDay, type CountedEvent, ofAllClients, regrouped, sumUp, type UsageGroup } from "../../../usage/usage-groups.ts";
+import {
+  byDay,
+  type CountedEvent,
+  ofAllClients,
+  regrouped,
+  sumUp,
+  type UsageGroup,
+} from "../../../usage/usage-groups.ts";
 import type { UsageSlice } from "../../store.ts";
 import type { Database } from "../files/database.ts";
 
