@@ -134,5 +134,5 @@ export interface StoredNames {
 export const invalidStoreUrl = (scheme: string | undefined): AigwError =>
   new AigwError(
     "invalid_value",
-    `The store URL${scheme === undefined ? "" : ` (${scheme}:…)`} is not valid: use sqlite:<path>, such as sqlite:/var/lib/aigw/aigw.db.`,
+    `The store URL${scheme === undefined ? "" : ` (${scheme}:…)`} is not valid: use sqlite:<path>, such as sqlite:/var/lib/aigw/aigw.db, or mongodb://<hosts>/<database>.`,
   );

@@ -83,6 +83,8 @@ export interface Instance {
   readonly requestsPerSecond: number;
   /** Requests whose usage was lost since it started, because it could not be stored; 0 in health. */
   readonly droppedUsage: number;
+  /** How long it serves on without the store, milliseconds. Absent in older records. */
+  readonly maxStaleMs?: number;
   /**
    * Its file descriptors: open now, the most there may be, and how many connections and calls were refused for want of
    * them since it started. Absent where the limit cannot be read, and in older records.
