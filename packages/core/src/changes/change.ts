@@ -82,7 +82,6 @@ const KNOWN_ACTIONS: Readonly<Record<Action, true>> = {
   "secret.publish": true,
   "secret.activate": true,
   "secret.withdraw": true,
-  "secret.retire": true,
   "secret.restore": true,
   "secret.retire": true,
   "config.set": true,
