@@ -83,7 +83,6 @@ const KNOWN_ACTIONS: Readonly<Record<Action, true>> = {
   "secret.activate": true,
   "secret.withdraw": true,
   "secret.restore": true,
-  "secret.retire": true,
   "config.set": true,
   "config.unset": true,
 };
