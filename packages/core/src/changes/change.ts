@@ -82,6 +82,7 @@ const KNOWN_ACTIONS: Readonly<Record<Action, true>> = {
   "secret.publish": true,
   "secret.activate": true,
   "secret.withdraw": true,
+  "secret.retire": true,
   "secret.restore": true,
   "config.set": true,
   "config.unset": true,
