@@ -98,6 +98,13 @@ export class CallReader implements DecodedSink {
     else this.#decoder.end();
   }
 
+  /** What is not decoded yet is not waited for any longer. */
+  stop(): void {
+    if (this.#decoder === undefined || this.#sink === undefined) return;
+    this.#decoder.stop();
+    this.onDecoderEnd("coding_slow");
+  }
+
   onDecoded(bytes: Buffer): void {
     this.#read(bytes);
     // A document of which nothing more can be learnt is not decoded any further.
