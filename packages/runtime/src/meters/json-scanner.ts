@@ -10,6 +10,8 @@ export const BAD = -1;
 export type ScanProblem = "not_json" | "too_large" | "too_deep";
 
 const MAX_DEPTH = 256;
+/** Levels that there is room for at first: thousands of streams may be open, and hardly any goes deeper. */
+const USUAL_DEPTH = 16;
 /** Bytes of a document that are looked at one by one … */
 const MAX_LOOKED_AT = 1024 * 1024;
 /** … and with the inside of long strings, which is passed over: a picture in Base64 costs next to nothing. */
@@ -58,9 +60,10 @@ export class JsonScanner {
   touched = false;
   problem: ScanProblem | undefined;
   readonly #root: PathNode;
-  readonly #kinds = new Uint8Array(MAX_DEPTH + 1);
-  readonly #elements = new Int32Array(MAX_DEPTH + 1);
-  readonly #nodes: (PathNode | undefined)[] = new Array<PathNode | undefined>(MAX_DEPTH + 1).fill(undefined);
+  /** Of each level from 1 on: what it is, its elements so far, and what is wanted in it. */
+  #kinds = new Uint8Array(USUAL_DEPTH + 1);
+  #elements = new Int32Array(USUAL_DEPTH + 1);
+  readonly #nodes: (PathNode | undefined)[] = [undefined];
   #state: number = VALUE;
   #depth = 0;
   /** Of the value that is being read or comes next. */
@@ -317,6 +320,7 @@ export class JsonScanner {
           return FAILED;
         }
         this.#depth += 1;
+        if (this.#depth === this.#kinds.length) this.#makeRoom();
         this.#kinds[this.#depth] = byte === 0x7b ? OBJECT : ARRAY;
         this.#elements[this.#depth] = 0;
         this.#nodes[this.#depth] = node;
@@ -337,6 +341,15 @@ export class JsonScanner {
         return NUMBER;
       }
     }
+  }
+
+  #makeRoom(): void {
+    const kinds = new Uint8Array(MAX_DEPTH + 1);
+    const elements = new Int32Array(MAX_DEPTH + 1);
+    kinds.set(this.#kinds);
+    elements.set(this.#elements);
+    this.#kinds = kinds;
+    this.#elements = elements;
   }
 
   get #behindValue(): number {

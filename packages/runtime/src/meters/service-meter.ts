@@ -2,7 +2,7 @@ import type { MeterSpec } from "@aigw/core/meters";
 import { CallReader } from "./call-reader.ts";
 import { type MeterPlan, planOf } from "./meter-plan.ts";
 
-/** Readers that rest for the next call: 5 KiB each. */
+/** Readers that rest for the next call: some 3 KiB each. */
 const MAX_RESTING = 64;
 
 /** The meters of one service, of one version of it. */
