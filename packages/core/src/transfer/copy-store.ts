@@ -37,7 +37,7 @@ export const copyStore = async (from: OpenedStore, to: StorePlace, options: Copy
       steadyNow: () => from.traffic.steadyNow(),
       signal: options.signal,
       verify: async (imported) => {
-        parts = await assertSame(source, imported);
+        parts = await assertSame(source, imported, options.signal);
       },
     });
     return { facts: source.facts, parts };
@@ -46,9 +46,13 @@ export const copyStore = async (from: OpenedStore, to: StorePlace, options: Copy
   }
 };
 
-const assertSame = async (source: TalliedExport, imported: StoreExport): Promise<readonly PartTally[]> => {
+const assertSame = async (
+  source: TalliedExport,
+  imported: StoreExport,
+  signal: AbortSignal | undefined,
+): Promise<readonly PartTally[]> => {
   const { tallies } = source;
-  const found = await tallyOf(imported);
+  const found = await tallyOf(imported, signal);
   for (const [index, expected] of tallies.entries()) {
     if (isDeepStrictEqual(found[index], expected)) continue;
     throw differs(`${expected.part}: ${expected.records} records became ${found[index]?.records ?? 0} that differ`);

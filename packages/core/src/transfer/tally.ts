@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { setImmediate as turn } from "node:timers/promises";
 import { PART_NAMES, type PartName, type StoreExport, type StoreParts } from "./parts.ts";
 
 /** How much there is of a part, and what tells it from any other. */
@@ -31,6 +32,8 @@ export class TalliedExport implements StoreExport {
       records += batch.length;
       this.#onRecords(part, records);
       yield batch;
+      // An engine that answers at once would keep everything else waiting, Ctrl-C too.
+      await turn();
     }
     this.#tallies.set(part, { part, records, sha256: hash.digest("hex") });
   }
@@ -46,8 +49,8 @@ export class TalliedExport implements StoreExport {
 }
 
 /** Reads everything. */
-export const tallyOf = async (source: StoreExport): Promise<readonly PartTally[]> => {
-  const tallied = new TalliedExport(source);
+export const tallyOf = async (source: StoreExport, signal?: AbortSignal): Promise<readonly PartTally[]> => {
+  const tallied = new TalliedExport(source, () => signal?.throwIfAborted());
   for (const part of PART_NAMES) for await (const _ of tallied.read(part));
   return tallied.tallies;
 };
