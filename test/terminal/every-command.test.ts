@@ -96,6 +96,7 @@ const CASES: readonly Case[] = [
   crowded("secret rotate --yes --no-wait", { keys: ["k_"] }),
   crowded("service remove ocr --yes --no-wait"),
   crowded("backup backup.tar", { keys: ["backup.tar"] }),
+  crowded("store copy --to sqlite:copy.db", { keys: ["copy.db"] }),
   absent("restore-backup backup.tar", { code: 4 }),
   absent("status", { code: 1, copies: ["aigw init"] }),
   absent("init", {

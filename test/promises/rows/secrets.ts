@@ -74,6 +74,7 @@ const works = (hunt: SecretHunt, folder: string): Readonly<Record<string, readon
     doctor: [["doctor"]],
     backup: [["backup", join(folder, "aigw.backup")]],
     "restore-backup": [["restore-backup", join(folder, "aigw.backup"), "--yes"]],
+    "store copy": [["store", "copy", "--to", `sqlite:${join(folder, "copy.db")}`]],
     demo: [["demo", "--nothing"]],
     completion: [["completion", "bash"]],
     help: [

@@ -53,6 +53,7 @@ const ENTRIES: readonly Entry[] = [
     about: "a backup into an empty home",
     load: () => import("../commands/restore-backup.ts"),
   },
+  { name: "store", about: "a whole store to another place", load: () => import("../commands/store/index.ts") },
   {
     name: "demo",
     about: "the whole story on real input, in a folder of its own",
