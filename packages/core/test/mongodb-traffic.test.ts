@@ -1,30 +1,27 @@
-import { after, describe } from "node:test";
+import { after, before, describe } from "node:test";
 import { mongodbMissing, mongodbRan } from "../../../test/support/mongodb.ts";
 import type { Store } from "../src/store/store.ts";
 import type { WithStore } from "../src/testing/store-contract.ts";
 import { trafficContract } from "../src/testing/traffic-contract.ts";
-import { mongoTrafficFixture } from "./store-support/mongo-traffic-fixture.ts";
+import { type MongoTrafficFixture, mongoTrafficFixture } from "./store-support/mongo-traffic-fixture.ts";
 
-/** The contract asks the traffic part alone. */
-const withTraffic =
-  (kind: "standalone" | "set"): WithStore =>
-  (body) =>
-  async () => {
-    const fixture = await mongoTrafficFixture(kind);
-    const open = async (): Promise<Store> => {
-      const { traffic, client } = await fixture.open();
-      return { traffic, close: () => client.close() } as unknown as Store;
-    };
-    try {
-      await body({ one: await open(), two: await open(), clock: fixture.clock });
-    } finally {
-      await fixture.dispose();
-    }
-  };
-
-for (const kind of ["standalone", "set"] as const) {
-  describe(`usage, permits and instances on MongoDB (${kind})`, { skip: mongodbMissing }, () => {
-    after(mongodbRan);
-    trafficContract(withTraffic(kind));
-  });
-}
+describe("usage, permits and instances on MongoDB", { skip: mongodbMissing, concurrency: 2 }, () => {
+  after(mongodbRan);
+  for (const kind of ["standalone", "set"] as const) {
+    describe(kind, { concurrency: 1 }, () => {
+      let fixture: MongoTrafficFixture;
+      before(async () => {
+        fixture = await mongoTrafficFixture(kind);
+      });
+      after(() => fixture.dispose());
+      // The contract asks no other part of the store.
+      const open = async (): Promise<Store> =>
+        ({ traffic: await fixture.open(), close: async () => undefined }) as unknown as Store;
+      const withTraffic: WithStore = (body) => async () => {
+        await fixture.empty();
+        await body({ one: await open(), two: await open(), clock: fixture.clock });
+      };
+      trafficContract(withTraffic);
+    });
+  }
+});

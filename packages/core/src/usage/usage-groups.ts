@@ -1,6 +1,6 @@
 import { bucketOf, LATENCY_BUCKETS } from "./latency-buckets.ts";
 import { HOUR_MS } from "./report-plan.ts";
-import type { UsageEvent } from "./usage-event.ts";
+import type { Outcome, UsageEvent } from "./usage-event.ts";
 
 /** What is counted of an event. */
 export type CountedEvent = Pick<
@@ -13,7 +13,7 @@ export const LEADING_SUMS = 4;
 
 /** Events of one period (an hour or a day since the epoch, UTC) that have all in common that a report can tell apart. */
 export interface UsageGroup {
-  readonly key: readonly [period: number, client: string, service: string, status: number, outcome: string];
+  readonly key: readonly [period: number, client: string, service: string, status: number, outcome: Outcome];
   /** The latest event's time, milliseconds since the epoch. */
   lastAt: number;
   readonly sums: number[];

@@ -1,6 +1,6 @@
 import type { Collection, CreateIndexesOptions, Db, IndexSpecification } from "mongodb";
 import type { PermitWindow } from "../../../limits/permit-window.ts";
-import type { UsageEvent } from "../../../usage/usage-event.ts";
+import type { Outcome, UsageEvent } from "../../../usage/usage-event.ts";
 import type { Instance } from "../../store.ts";
 
 /**
@@ -24,7 +24,7 @@ export interface UsageSums {
     readonly c: string;
     readonly s: string;
     readonly u: number;
-    readonly o: string;
+    readonly o: Outcome;
   };
   /** The place in the log up to which this record has taken its events in. */
   readonly cur: number;

@@ -1,5 +1,4 @@
 import { type AnyBulkWriteOperation, type Collection, MongoBulkWriteError } from "mongodb";
-import type { Outcome } from "../../../usage/usage-event.ts";
 import { byDay, ofAllClients, regrouped, sumUp, type UsageGroup } from "../../../usage/usage-groups.ts";
 import { isTimed } from "../../../usage/usage-report.ts";
 import type { UsageSlice } from "../../store.ts";
@@ -9,7 +8,7 @@ import type { Unwound, UsageLog } from "./usage-log.ts";
 import { placeOf } from "./usage-place.ts";
 
 /** Bounds one write of sums. */
-const MOST_GROUPS = 500;
+const MOST_GROUPS = 2_000;
 
 const NOTHING_FOLDED: FoldState = { _id: "usage", seq: -1, to: null, pruned: 0 };
 
@@ -108,7 +107,7 @@ const addLastSeen = async (collection: Collection<LastSeen>, groups: readonly Us
     ({ key: [, client, , , outcome], lastAt }): AnyBulkWriteOperation<LastSeen> => ({
       updateOne: {
         filter: { _id: client },
-        update: { $max: { at: lastAt, ...(isTimed(outcome as Outcome) && { letInAt: lastAt }) } },
+        update: { $max: { at: lastAt, ...(isTimed(outcome) && { letInAt: lastAt }) } },
         upsert: true,
       },
     }),

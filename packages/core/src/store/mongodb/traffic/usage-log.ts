@@ -1,8 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type Collection, MongoServerError } from "mongodb";
+import { AigwError } from "../../../errors.ts";
 import type { UsageEvent, UsageFilter } from "../../../usage/usage-event.ts";
 import type { UsagePage } from "../../store.ts";
-import { isDuplicateKey } from "../translate-error.ts";
+import { COMMAND_PATIENCE_MS, isDuplicateKey } from "../translate-error.ts";
 import type { StoredEvent, UsageBatch } from "./collections.ts";
 import {
   BATCH,
@@ -25,8 +26,14 @@ export interface Unwound {
 
 export const toEvent = ({ e: { k: _place, ...event } }: Unwound): UsageEvent => event;
 
-/** What another gateway is writing is durable some milliseconds later. */
-const NOT_YET_DURABLE_MS = 2;
+/** What another gateway is writing is durable some milliseconds later; at random, so that they do not meet each time. */
+const DURABLE_AFTER_MS = 4;
+
+const soon = async (deadline: number): Promise<void> => {
+  if (performance.now() > deadline)
+    throw new AigwError("store_unavailable", "The MongoDB servers do not confirm what others write. Try again.");
+  await delay(Math.random() * DURABLE_AFTER_MS);
+};
 
 /** The usage events, and who may write the next batch of them. */
 export class UsageLog {
@@ -56,6 +63,7 @@ export class UsageLog {
    * must be durable by then, or a failover could leave a gap behind that is filled when readers have gone past it.
    */
   async #insert(events: readonly UsageEvent[]): Promise<void> {
+    const deadline = performance.now() + COMMAND_PATIENCE_MS;
     let left = events;
     while (left.length > 0) {
       const before = this.#last ?? (await this.head());
@@ -66,18 +74,18 @@ export class UsageLog {
         return;
       } catch (error) {
         if (!isDuplicateKey(error)) throw error;
-        if (isNumberTaken(error)) await this.#durable(before + 1);
-        else left = await this.#unknown(left);
+        if (isNumberTaken(error)) await this.#durable(before + 1, deadline);
+        else left = await this.#unknown(left, deadline);
       }
     }
   }
 
-  async #durable(batch: number): Promise<void> {
-    while ((await this.head()) < batch) await delay(Math.random() * 2 * NOT_YET_DURABLE_MS);
+  async #durable(batch: number, deadline: number): Promise<void> {
+    while ((await this.head()) < batch) await soon(deadline);
   }
 
   /** Without those that are stored already, durably: by an attempt whose answer was lost, most likely. */
-  async #unknown(events: readonly UsageEvent[]): Promise<readonly UsageEvent[]> {
+  async #unknown(events: readonly UsageEvent[], deadline: number): Promise<readonly UsageEvent[]> {
     const ids = events.map(({ id }) => id);
     const known = await this.#usage
       .aggregate<{ id: string }>([
@@ -87,13 +95,16 @@ export class UsageLog {
         { $project: { _id: 0, id: "$e.id" } },
       ])
       .toArray();
-    if (known.length === 0) await delay(NOT_YET_DURABLE_MS);
+    if (known.length === 0) await soon(deadline);
     const found = new Set(known.map(({ id }) => id));
     return events.filter(({ id }) => !found.has(id));
   }
 
   async latest(filter: UsageFilter, limit: number): Promise<UsagePage> {
     const head = await this.head();
+    const cursor = String(endOfBatch(head));
+    // To the server, 0 is no limit that it takes.
+    if (limit === 0) return { events: [], cursor };
     const conditions = eventConditions(filter);
     const found = await this.#usage
       .aggregate<Unwound>([
@@ -105,7 +116,7 @@ export class UsageLog {
         { $limit: limit },
       ])
       .toArray();
-    return { events: found.map(toEvent).reverse(), cursor: String(endOfBatch(head)) };
+    return { events: found.map(toEvent).reverse(), cursor };
   }
 
   async after(cursor: string, filter: UsageFilter, limit: number): Promise<UsagePage> {

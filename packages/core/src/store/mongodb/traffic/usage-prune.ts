@@ -1,4 +1,4 @@
-import type { AnyBulkWriteOperation, Collection } from "mongodb";
+import type { AnyBulkWriteOperation, Collection, Filter } from "mongodb";
 import { DAY_MS, HOUR_MS } from "../../../usage/report-plan.ts";
 import type { UsageSlice } from "../../store.ts";
 import type { TrafficCollections, UsageBatch, UsageSums } from "./collections.ts";
@@ -66,7 +66,7 @@ const oldSums = async (
   const found = await Promise.all(
     collections.map(async (sums) => {
       const old = await sums
-        .find({ _id: { $lt: { p: cut / HOUR_MS } } as never }, { projection: { _id: 1 }, limit })
+        .find({ _id: { $lt: { p: cut / HOUR_MS } } } as Filter<UsageSums>, { projection: { _id: 1 }, limit })
         .toArray();
       return { sums, ids: old.map(({ _id }) => _id) };
     }),
