@@ -6,7 +6,7 @@ type Place = Pick<Globals, "home" | "store">;
 
 /** A command of ours in a sentence: `aigw` and one of its verbs; not one that names a place itself. */
 const COMMAND =
-  /\baigw (?=(?:init|config|serve|client|service|secret|onboard|usage|top|why|review|audit|guide|status|doctor|backup|restore-backup|demo|completion|help)\b(?![^;\n]* --(?:home|store)\b))/g;
+  /\baigw (?=(?:init|config|serve|client|service|secret|onboard|usage|top|why|review|audit|guide|status|doctor|backup|restore-backup|demo|completion|version|help)\b(?![^;\n]* --(?:home|store)\b))/g;
 
 /**
  * The same text, in which a command to run next names the home and the store that this one was told of: without them it

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { wrap } from "../terminal/output/wrap.ts";
 import type { Context } from "./context.ts";
 
 /** A command line and what it does. */
@@ -6,12 +7,37 @@ export type Example = readonly [line: string, does: string];
 
 /** A command whose help starts with examples. */
 export const describe = (name: string, about: string, examples: readonly Example[]): Command => {
-  const width = Math.max(...examples.map(([line]) => line.length));
-  const lines = examples.map(([line, does]) =>
-    line.length > 60 || width > 60 ? `  ${line}\n      ${does}` : `  ${line.padEnd(width)}   ${does}`,
-  );
-  return new Command(name).description(about).addHelpText("before", `Examples:\n${lines.join("\n")}\n`);
+  const described = new Command(name).description(about).addHelpText("before", ({ command }) => {
+    const width = command.configureOutput().getOutHelpWidth?.() ?? 80;
+    return `Examples:\n${exampleLines(examples, width).join("\n")}\n`;
+  });
+  const alias = ALIASES[name];
+  return alias === undefined ? described : described.alias(alias);
 };
+
+/** What each does stands beside it, or below where that does not fit for all. The command lines are there to be copied. */
+const exampleLines = (examples: readonly Example[], width: number): readonly string[] => {
+  const column = Math.max(...examples.map(([line]) => line.length));
+  const fits = examples.every(([, does]) => BESIDE.indent + column + BESIDE.gap + does.length <= width);
+  if (column <= BESIDE.most && fits) {
+    const gap = " ".repeat(BESIDE.gap);
+    return examples.map(([line, does]) => `${" ".repeat(BESIDE.indent)}${line.padEnd(column)}${gap}${does}`);
+  }
+  return examples.flatMap(([line, does]) => [
+    `${" ".repeat(BESIDE.indent)}${line}`,
+    ...wrap(does, width - BELOW).map((part) => `${" ".repeat(BELOW)}${part}`),
+  ]);
+};
+
+const BESIDE = { indent: 2, gap: 3, most: 60 };
+const BELOW = 6;
+
+/** What hands that are used to a shell type. Help and completion name the verb alone. */
+export const ALIASES: Readonly<Record<string, string>> = { list: "ls", remove: "rm" };
+
+/** Whether this word on a command line means this command. */
+export const isNamed = (command: Command, word: string): boolean =>
+  command.name() === word || command.aliases().includes(word);
 
 /** By name, in the order in which help lists them; loaded on demand. */
 export type Verbs = Readonly<Record<string, () => Promise<{ command(ctx: Context): Command }>>>;
@@ -32,7 +58,7 @@ export const noun = async (
   const command = describe(name, about, examples);
   // What follows the noun at once is its verb. Anything else, such as an option, leaves that to the parser.
   const next = argv[argv.indexOf(name) + 1] ?? "";
-  const named = Object.entries(verbs).filter(([verb]) => verb === next);
+  const named = Object.entries(verbs).filter(([verb]) => verb === next || ALIASES[verb] === next);
   const wanted = named.length > 0 ? named : Object.entries(verbs);
   const loaded = await Promise.all(wanted.map(([, load]) => load()));
   for (const { command: declare } of loaded) command.addCommand(declare(ctx));

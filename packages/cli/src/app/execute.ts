@@ -1,6 +1,6 @@
 import { type Command, CommanderError } from "commander";
 import { HELP_LAYOUT } from "../terminal/help-layout.ts";
-import type { Io } from "../terminal/io.ts";
+import { columnsOf, type Io, type OutputStream } from "../terminal/io.ts";
 import { writeData, writeMessage } from "../terminal/output/write.ts";
 import { createContext } from "./context.ts";
 import type { ExitCode } from "./exit-codes.ts";
@@ -48,13 +48,16 @@ const captureHelp = (program: Command, io: Io, help: { out: string; err: string 
       help.err += text;
     },
     outputError: () => {},
-    getOutHelpWidth: () => io.stdout.columns ?? 100,
-    getErrHelpWidth: () => io.stderr.columns ?? 100,
+    getOutHelpWidth: () => widthForHelp(io.stdout),
+    getErrHelpWidth: () => widthForHelp(io.stderr),
     getOutHasColors: () => false,
     getErrHasColors: () => false,
   });
   inheritSettings(program);
 };
+
+/** In a pipe as on a wide terminal. */
+const widthForHelp = (stream: OutputStream): number => (stream.isTTY === true ? columnsOf(stream) : 100);
 
 /** addCommand() leaves a command with its own settings. */
 const inheritSettings = (parent: Command): void => {

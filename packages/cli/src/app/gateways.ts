@@ -1,6 +1,8 @@
 import { awaitGateways, gatewayName, type Receipt } from "@aigw/core/acts";
 import { AigwError, isStoreFault } from "@aigw/core/errors";
+import { listed } from "../delivery/listed.ts";
 import { type ReceiptJson, receiptJson } from "../json/receipt.ts";
+import { prose } from "../terminal/output/wrap.ts";
 import { Interrupted } from "./cli-error.ts";
 import type { Context } from "./context.ts";
 import type { Home } from "./home.ts";
@@ -75,25 +77,44 @@ const notApplied = ({ gateways }: Receipt, done: string): AigwError => {
   );
 };
 
-export interface ChangeReport {
-  readonly applied: Applied;
+/** What became of one subject of a change. */
+export interface ChangedOne {
   /** What happened, such as `john revoked.` */
   readonly sentence: string;
   readonly quiet: string;
   readonly json: Readonly<Record<string, unknown>>;
 }
 
+export interface ChangeReport extends ChangedOne {
+  readonly applied: Applied;
+}
+
 /** The answer of every verb that changes something in force: what was done, and the proof. @throws AigwError `not_applied` */
-export const reportChange = async (
+export const reportChange = (ctx: Context, { applied, ...one }: ChangeReport): Promise<void> =>
+  reportChanges(ctx, "", [one], applied);
+
+/**
+ * The same of several subjects of one change: a receipt for each. In JSON a single one stands alone.
+ * @param plural the field of their list, such as `clients`
+ * @throws AigwError `not_applied`
+ */
+export const reportChanges = async (
   ctx: Context,
-  { applied, sentence: said, quiet, json }: ChangeReport,
+  plural: string,
+  changes: readonly ChangedOne[],
+  applied: Applied,
 ): Promise<void> => {
-  if (applied.problem === undefined || ctx.out.mode !== "text") {
+  const { receipt, text, problem } = applied;
+  if (problem === undefined || ctx.out.mode !== "text") {
+    const documents = changes.map(({ json }) => ({ ...json, receipt }));
     await ctx.out.answer({
-      json: () => ({ ...json, receipt: applied.receipt }),
-      quiet: () => quiet,
-      text: () => `${said} ${applied.text}`,
+      json: () => (documents.length === 1 ? documents[0] : { [plural]: documents }),
+      quiet: () => changes.map(({ quiet }) => quiet),
+      text: (view) => changes.map(({ sentence: said }) => prose(view, `${said} ${text}`)).join("\n"),
     });
   }
-  if (applied.problem !== undefined) throw applied.problem;
+  if (problem !== undefined) throw problem;
 };
+
+/** `john is`, `john, mary are`: who is revoked, removed and so on, of many the first few. */
+export const subjects = (names: readonly string[]): string => `${listed(names)} ${names.length === 1 ? "is" : "are"}`;

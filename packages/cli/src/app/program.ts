@@ -63,6 +63,7 @@ const ENTRIES: readonly Entry[] = [
     about: "names and options completed in your shell",
     load: () => import("../commands/completion.ts"),
   },
+  { name: "version", about: "the version number", load: () => import("../commands/version.ts") },
   { name: "help", about: "help for a command, or on a topic", load: () => import("../commands/help.ts") },
 ];
 

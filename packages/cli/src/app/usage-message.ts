@@ -1,4 +1,5 @@
 import type { CommanderError } from "commander";
+import { ALIASES } from "./command.ts";
 
 /**
  * commander's message in our form, without what may be a secret: somebody who types a password where none belongs must
@@ -9,6 +10,8 @@ export const usageMessage = (error: CommanderError): string => {
   switch (error.code) {
     case "commander.unknownOption":
       return unknownOption(message);
+    case "commander.unknownCommand":
+      return unknownCommand(message);
     case "commander.excessArguments":
       return message.replace(/(but got \d+)[\s\S]*$/, "$1.");
     case "commander.help":
@@ -17,6 +20,16 @@ export const usageMessage = (error: CommanderError): string => {
       return oneLine(message);
   }
 };
+
+/** Aliases are for those who know them. */
+const unknownCommand = (message: string): string => {
+  const [, before = "", names = ""] = /^([\s\S]*)\n\(Did you mean (?:one of )?([\s\S]*)\?\)$/.exec(message) ?? [];
+  if (names === "") return oneLine(message);
+  const known = [...new Set(names.split(", ").map((name) => VERBS.get(name) ?? name))];
+  return `${oneLine(before)} (Did you mean ${known.length > 1 ? "one of " : ""}${known.join(", ")}?)`;
+};
+
+const VERBS: ReadonlyMap<string, string> = new Map(Object.entries(ALIASES).map(([verb, alias]) => [alias, verb]));
 
 const unknownOption = (message: string): string => {
   const [, given = "", suggestion = ""] =

@@ -17,8 +17,9 @@ export const command = (ctx: Context): Command =>
       const shell = await need(ctx, given, {
         argument: "<shell>",
         usage: "aigw completion <bash|zsh|fish>",
-        question: "For which shell? (bash, zsh, fish)",
+        question: "For which shell?",
         parse: parseShell,
+        choices: async () => SHELLS.map((value) => ({ value })),
       });
       await run({ shell }, ctx);
     });

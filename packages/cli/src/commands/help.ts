@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { UsageError } from "../app/cli-error.ts";
-import { describe } from "../app/command.ts";
+import { describe, isNamed } from "../app/command.ts";
 import type { Context } from "../app/context.ts";
 import { TOPIC_NAMES } from "../terminal/help/topic-names.ts";
 import { TOPICS } from "../terminal/help/topics.ts";
@@ -11,7 +11,7 @@ export const command = (ctx: Context): Command =>
     ...TOPIC_NAMES.map((name) => [`aigw help ${name}`, TOPICS[name].about] as const),
   ])
     .argument("[words...]", `a command, or a topic: ${TOPIC_NAMES.join(", ")}`)
-    .usage(`[command | ${TOPIC_NAMES.join(" | ")}]`)
+    .usage("[command | topic]")
     .action(function (this: Command, words: readonly string[]) {
       return run({ words, program: this.parent ?? this }, ctx);
     });
@@ -26,7 +26,7 @@ export const run = async ({ words, program }: HelpOptions, ctx: Context): Promis
   if (topic !== undefined) return ctx.out.answer(TOPICS[topic].answer());
   let command = program;
   for (const word of words) {
-    const next = command.commands.find((candidate) => candidate.name() === word);
+    const next = command.commands.find((candidate) => isNamed(candidate, word));
     if (next === undefined) {
       throw new UsageError(
         `There is no help on '${words.join(" ")}'. See: aigw --help; topics are ${TOPIC_NAMES.join(", ")}.`,

@@ -46,8 +46,13 @@ export const command = (ctx: Context): Command =>
       const subject = await need(ctx, given, {
         argument: "<client | request-id>",
         usage: "aigw why <client | request-id>",
-        question: "Which client or request?",
+        question: "Which client, or which request id?",
         parse: (value) => value,
+        free: true,
+        choices: async () => {
+          const clients = await ctx.withControl(async (control) => control.clients());
+          return clients.map(({ name, displayName = "" }) => ({ value: name, about: displayName }));
+        },
       });
       await run({ subject, since: since ?? ctx.clock.now() - DAY_MS }, ctx);
     });

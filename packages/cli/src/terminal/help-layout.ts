@@ -4,10 +4,18 @@ import { formatDuration } from "./output/time.ts";
 /** How help differs from commander's: arguments as they are used, defaults as they are typed. */
 export const HELP_LAYOUT: HelpConfiguration = {
   showGlobalOptions: true,
+  // commander would not wrap what has less than 40 columns: at 60 that is every description.
+  minWidthToWrap: 20,
   // Top-level commands that the command line does not name are not loaded, so their arguments are not known there.
   subcommandTerm: (command) => {
     const known = command.parent?.parent ? command.registeredArguments : [];
     return [command.name(), ...known.map((argument) => `<${argument.name()}>`)].join(" ");
+  },
+  // commander's own names the aliases too.
+  commandUsage: (command) => {
+    const names = [command.name()];
+    for (let at = command.parent; at !== null; at = at.parent) names.unshift(at.name());
+    return `${names.join(" ")} ${command.usage()}`;
   },
   optionDescription: (option) => {
     const shown = shownDefault(option);

@@ -1,5 +1,6 @@
 import { isAbsolute } from "node:path";
 import { parseEmail, parseLine } from "../clients/parse-client.ts";
+import { didYouMean } from "../did-you-mean.ts";
 import { AigwError } from "../errors.ts";
 import type { Sealer } from "../sealing/sealer.ts";
 import { parseDuration } from "../services/parse-service.ts";
@@ -124,7 +125,10 @@ export const SETTING_DEFAULTS: Readonly<Partial<Record<SettingKey, string>>> = {
 
 export const parseSettingKey = (key: string): SettingKey => {
   if (Object.hasOwn(SETTINGS, key)) return key as SettingKey;
-  throw new AigwError("invalid_value", `There is no setting '${key}'. Settings are: ${SETTING_KEYS.join(", ")}.`);
+  throw new AigwError(
+    "invalid_value",
+    `There is no setting '${key}'.${didYouMean(key, SETTING_KEYS)} Settings are: ${SETTING_KEYS.join(", ")}.`,
+  );
 };
 
 /** @returns the value in its stored form. @throws AigwError `invalid_value` */

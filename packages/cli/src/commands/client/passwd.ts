@@ -31,7 +31,11 @@ export const command = (ctx: Context): Command =>
 export const run = ({ name, passwordStdin, wait }: PasswdOptions, ctx: Context): Promise<void> =>
   ctx.withHome("existing", async (home) => {
     await findClient(home.store.control, name);
-    await confirmed(ctx, `The password of ${name} and its tokens stop working at once.`, `New password for ${name}?`);
+    await confirmed(
+      ctx,
+      `The password of ${name} and its tokens will stop working at once.`,
+      `New password for ${name}?`,
+    );
     const chosen = passwordStdin ? await readPassword(ctx) : undefined;
     const { result, rev } = await setPassword(home, name, chosen);
     const done = `${name} has a new password.`;

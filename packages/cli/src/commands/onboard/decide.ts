@@ -29,7 +29,7 @@ export const decide = async (
   if (known !== undefined) {
     const other = differences(person, known, ctx.clock.now());
     if (other.length > 0) throw new AigwError("already_exists", `${existsOtherwise(name, other)} Nothing was changed.`);
-    const impact = `${name} exists: a fresh password makes the old one and its tokens stop working at once.`;
+    const impact = `${name} exists: with a fresh password the old one and its tokens will stop working at once.`;
     return { request: { kind: "replace", known }, ask: () => confirmed(ctx, impact, `New password for ${name}?`) };
   }
   const request = { kind: "add", facts: factsOf(person) } as const;

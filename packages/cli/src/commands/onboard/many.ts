@@ -124,7 +124,7 @@ const ask = async (ctx: Context, { create }: OnboardManyOptions, { unknown, exis
   const named = (rows: readonly Row[]): string => listed(rows.map(({ name }) => name));
   const added = unknown.length === 0 || create ? "" : `Unknown, and to be added: ${named(unknown)}. `;
   const replaced =
-    existing.length === 0 ? "" : `Their old passwords and tokens stop working at once: ${named(existing)}. `;
+    existing.length === 0 ? "" : `Their old passwords and tokens will stop working at once: ${named(existing)}. `;
   const impact = `${added}${replaced}`.trim();
   if (impact !== "") await confirmed(ctx, impact, `Credentials for ${unknown.length + existing.length}?`);
 };

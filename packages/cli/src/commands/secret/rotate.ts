@@ -77,7 +77,9 @@ const NAMES_SHOWN = 10;
 
 const impactOf = (preview: RotationPreview | undefined, grace: number | undefined): string => {
   const fate =
-    grace === undefined ? "Every token stops working at once." : `Tokens work for ${formatDuration(grace)} more.`;
+    grace === undefined
+      ? "Every token will stop working at once."
+      : `Tokens will work for ${formatDuration(grace)} more.`;
   if (preview === undefined) return fate;
   const { clientsWithLiveTokens: clients, gateways } = preview;
   const more = clients.length > NAMES_SHOWN ? ` and ${clients.length - NAMES_SHOWN} more` : "";

@@ -9,6 +9,7 @@ import { settingsInForce } from "../../app/settings.ts";
 import { confirmed } from "../../terminal/ask.ts";
 import { grouped } from "../../terminal/output/figures.ts";
 import { rfc3339 } from "../../terminal/output/time.ts";
+import { prose } from "../../terminal/output/wrap.ts";
 
 export interface PruneOptions {
   /** Days; the setting `usage-days` unless given. */
@@ -42,7 +43,7 @@ export const run = ({ olderThan }: PruneOptions, ctx: Context): Promise<void> =>
     const day = rfc3339(before).slice(0, 10);
     await confirmed(
       ctx,
-      `Every single call before ${day} (UTC) is dropped for good: it can be neither shown nor exported any more. Reports keep the sums of each day.`,
+      `Every single call before ${day} (UTC) will be dropped for good: it can then be neither shown nor exported. Reports keep the sums of each day.`,
       "Prune?",
     );
     const stopped = new AbortController();
@@ -60,7 +61,7 @@ export const run = ({ olderThan }: PruneOptions, ctx: Context): Promise<void> =>
       await ctx.out.answer({
         json: () => ({ pruned: { events, before: rfc3339(before) } }),
         quiet: () => String(events),
-        text: () => `${grouped(events)} usage events before ${day} (UTC) dropped.`,
+        text: (view) => prose(view, `${grouped(events)} usage events before ${day} (UTC) dropped.`),
       });
     } finally {
       unlisten();

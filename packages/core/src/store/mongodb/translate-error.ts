@@ -8,7 +8,7 @@ import {
   MongoServerSelectionError,
 } from "mongodb";
 import { AigwError, type ErrorCode } from "../../errors.ts";
-import { inTime } from "../in-time.ts";
+import { inTime, isSilence } from "../in-time.ts";
 
 /** How long one command may take, retries of the driver included, milliseconds. */
 export const COMMAND_PATIENCE_MS = 5_000;
@@ -29,6 +29,19 @@ export const translated = async <T>(work: () => Promise<T>, patienceMs: number =
 /** That a unique key is taken. To be caught inside of {@link translated}. */
 export const isDuplicateKey = (error: unknown): boolean => error instanceof MongoServerError && error.code === 11_000;
 
+/**
+ * What is known after an error of {@link translated}: nothing was done and doing it again would fail as well (`no`), it
+ * was not done yet (`later`), or it may have been done (`perhaps`).
+ */
+export const wasDone = (error: unknown): "no" | "later" | "perhaps" => {
+  if (isSilence(error)) return "perhaps";
+  const cause = error instanceof AigwError ? error.cause : undefined;
+  if (!(cause instanceof MongoError)) return "no";
+  if (cause instanceof MongoServerSelectionError || cause.name === WAIT_QUEUE_TIMEOUT) return "later";
+  const code = Number(cause.code ?? 0);
+  return cause instanceof MongoNetworkError || NO_PRIMARY.has(code) || NOT_CONFIRMED.has(code) ? "perhaps" : "no";
+};
+
 interface Fault {
   readonly code: ErrorCode;
   readonly what: string;
@@ -42,6 +55,8 @@ const NOT_CONFIRMED = new Set([50, 64, 79, 100, 262]);
 const WRONG_CREDENTIALS = new Set([11, 18, 8_000]);
 const NOT_ALLOWED = 13;
 const OUT_OF_DISK_SPACE = 14_031;
+/** Its class is not exported. */
+const WAIT_QUEUE_TIMEOUT = "MongoWaitQueueTimeoutError";
 const TOO_LARGE = new Set([10_334, 17_419, 17_420]);
 
 export const translateMongoError = (error: unknown): unknown => {
@@ -58,7 +73,7 @@ const faultOf = (error: MongoError): Fault => {
   if (error instanceof MongoNetworkError)
     return unavailable("The connection to the MongoDB server was lost. Check that it runs and can be reached.");
   switch (error.name) {
-    case "MongoWaitQueueTimeoutError":
+    case WAIT_QUEUE_TIMEOUT:
       return unavailable(
         "The MongoDB server answers too slowly: all connections to it are busy. Try again in a moment.",
       );

@@ -5,6 +5,7 @@ import { listed } from "../../../delivery/listed.ts";
 import { takeOut } from "../../../delivery/outbox.ts";
 import { confirmed } from "../../../terminal/ask.ts";
 import { counted } from "../../../terminal/output/counted.ts";
+import { prose } from "../../../terminal/output/wrap.ts";
 import { judgedIn } from "./waiting.ts";
 
 export interface ClearOptions {
@@ -29,14 +30,14 @@ export const run = ({ names, all }: ClearOptions, ctx: Context): Promise<void> =
     const chosen = judged.filter(({ worth }) => all || names.length > 0 || worth === "void");
     const counting = chosen.filter(({ worth }) => worth !== "void").map(({ client }) => client);
     if (counting.length > 0) {
-      const impact = `The password of ${listed(counting)} stands nowhere but in there: nobody will ever see it.`;
+      const impact = `The password of ${listed(counting)} stands nowhere but in there, and will be gone: nobody will ever see it.`;
       await confirmed(ctx, impact, `Delete ${counted(chosen.length, "e-mail")}?`);
     }
     for (const message of chosen) takeOut(message);
     await ctx.out.answer({
       json: () => ({ cleared: chosen.map(({ client, path }) => ({ client, path })) }),
       quiet: () => chosen.map(({ client }) => client),
-      text: () => `${counted(chosen.length, "e-mail")} deleted.`,
+      text: (view) => prose(view, `${counted(chosen.length, "e-mail")} deleted.`),
     });
     const left = judged.length - chosen.length;
     if (left > 0)
