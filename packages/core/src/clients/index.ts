@@ -8,6 +8,7 @@ export {
   standingOf,
 } from "./client.ts";
 export {
+  expiryDay,
   isRelativeExpiry,
   parseClientName,
   parseEmail,

@@ -46,6 +46,10 @@ export const parseExpiry = (value: string, now: number): number => {
   return at;
 };
 
+/** In a form that {@link parseExpiry} takes for the same moment: the last day, where it is the end of one. */
+export const expiryDay = (expiresAt: number): string =>
+  expiresAt % DAY_MS === 0 || expiresAt === LAST_INSTANT ? rfc3339(expiresAt - 1).slice(0, 10) : rfc3339(expiresAt);
+
 /** As it was given: the last day, where it is the end of one, else `2027-01-31 18:00 UTC`. */
 export const expiryInWords = (expiresAt: number): string => {
   if (expiresAt % DAY_MS === 0) return rfc3339(expiresAt - DAY_MS).slice(0, 10);

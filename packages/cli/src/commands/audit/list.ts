@@ -45,6 +45,7 @@ export const command = (ctx: Context): Command =>
       flag("-n", (value) => parseCount("number", value, 1, 100_000)),
       50,
     )
+    .optionsGroup("Which changes:")
     .option("--subject <name>", "a client, service, key or setting")
     .option(
       "--since <when>",
@@ -73,6 +74,7 @@ export const run = ({ lines, ...filter }: ListOptions, ctx: Context): Promise<vo
       summary: summaryOf(line.effect, before(line)),
     }));
     await ctx.out.answer({
+      isLong: true,
       json: () => ({ changes: entries.map((entry) => ({ ...entry, at: rfc3339(entry.at) })) }),
       quiet: () => entries.map((entry) => String(entry.rev)),
       text: (view) =>
