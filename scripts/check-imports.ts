@@ -75,6 +75,10 @@ const checkOne = (entry: Import): void => {
   if (fromNoun !== undefined && toNoun !== undefined && fromNoun !== toNoun) {
     complain(entry, "one noun's commands never import another's");
   }
+  const engine = /^packages\/core\/src\/store\/[a-z]+\//.exec(to)?.[0];
+  if (engine !== undefined && !from.startsWith(engine) && from !== "packages/core/src/store/engines.ts") {
+    complain(entry, "an engine is known to its own folder and to store/engines.ts, which chooses it");
+  }
   if (/^packages\/core\/src\//.test(from) && !/\/testing\//.test(from) && /\/testing\//.test(to)) {
     complain(entry, "testing/ is for tests");
   }

@@ -56,7 +56,7 @@ test("serve on a terminal says where it is and what to do next, and stops on Ctr
     first.screen,
     /Next, in another terminal: put a service behind it\.\n {2}aigw service add <name> <url>\n/,
   );
-  assert.match(first.screen, /\nStopping: calls under way have 30s to end\. Ctrl-C again stops at once\.\n/);
+  assert.match(first.screen, /\nStopping: calls under way have 30s to end\. Ctrl-C again\nstops at once\.\n/);
   assert.doesNotMatch(first.screen, /\{"level"/, "no JSON for a person");
 
   // What comes next depends on what is there, and carries the flags.

@@ -11,6 +11,8 @@ export const NEEDS = {
   python: "The tests with clients and services in Python",
   go: "The tests with clients in Go",
   zsh: "The README's lines in zsh",
+  mongodb: "The tests on MongoDB",
+  terminal: "The tests on a pseudo-terminal",
   strace: "The test that watches system calls",
 } as const;
 

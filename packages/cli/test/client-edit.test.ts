@@ -105,7 +105,7 @@ test("client edit: what is wrong is named by its line; at a terminal the editor 
   );
   const again = await edit(`sh ${script}`, { terminal: 100, answers: [true] });
   assert.equal(again.code, 0, again.stderr);
-  assert.match(again.stderr, /warning: line 14: limit 'lots' is not valid[^\n]*\n\? Open the editor again\?/);
+  assert.match(again.stderr, /warning: line 14: limit 'lots' is not valid[^?]*\n\? Open the editor again\?/);
   assert.match(readFileSync(`${script}.seen`, "utf8"), /\n# ✗ limit 'lots' is not valid: [^\n]*\nlimit: lots\n/);
   assert.equal((await john())?.limit, 7);
   assert.equal(await control.head(), before + 1);

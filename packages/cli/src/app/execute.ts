@@ -1,6 +1,6 @@
 import { type Command, CommanderError } from "commander";
 import { HELP_LAYOUT } from "../terminal/help-layout.ts";
-import type { Io, OutputStream } from "../terminal/io.ts";
+import { columnsOf, type Io, type OutputStream } from "../terminal/io.ts";
 import { viewOf } from "../terminal/output/view.ts";
 import { writeData, writeMessage } from "../terminal/output/write.ts";
 import { createContext } from "./context.ts";
@@ -49,16 +49,16 @@ const captureHelp = (program: Command, io: Io, help: { out: string; err: string 
       help.err += text;
     },
     outputError: () => {},
-    getOutHelpWidth: () => helpWidth(io.stdout),
-    getErrHelpWidth: () => helpWidth(io.stderr),
+    getOutHelpWidth: () => widthForHelp(io.stdout),
+    getErrHelpWidth: () => widthForHelp(io.stderr),
     getOutHasColors: () => false,
     getErrHasColors: () => false,
   });
   inheritSettings(program);
 };
 
-/** A terminal that does not know how wide it is counts as 80. */
-const helpWidth = ({ isTTY, columns }: OutputStream): number => (isTTY === true ? columns || 80 : 100);
+/** In a pipe as on a wide terminal. */
+const widthForHelp = (stream: OutputStream): number => (stream.isTTY === true ? columnsOf(stream) : 100);
 
 /** addCommand() leaves a command with its own settings. */
 const inheritSettings = (parent: Command): void => {

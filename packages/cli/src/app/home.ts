@@ -45,7 +45,7 @@ export const openHomeFor = async (
   const location = locateHome(ctx);
   const actor = currentActor();
   return namingStore(ctx, async () => {
-    if (mode === "initialise" && inspectHome(location) === "empty") {
+    if (mode === "initialise" && (await inspectHome(location)) === "empty") {
       const { created } = await initHome({ ...location, at: clock.now(), actor });
       if (created) await ctx.out.warn(initialisedNote(location));
     }

@@ -11,7 +11,7 @@ export const command = (ctx: Context): Command =>
     ...TOPIC_NAMES.map((name) => [`aigw help ${name}`, TOPICS[name].about] as const),
   ])
     .argument("[words...]", `a command, or a topic: ${TOPIC_NAMES.join(", ")}`)
-    .usage(`[command | ${TOPIC_NAMES.join(" | ")}]`)
+    .usage("[command | topic]")
     .action(function (this: Command, words: readonly string[]) {
       return run({ words, program: this.parent ?? this }, ctx);
     });

@@ -7,6 +7,9 @@ export type StopSignal = "SIGINT" | "SIGTERM";
 export type InputStream = Readable & { readonly isTTY?: boolean; setRawMode?(on: boolean): unknown };
 export type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
 
+/** A terminal that does not know its width, or says 0, counts as one of 80. */
+export const columnsOf = ({ columns }: Pick<OutputStream, "columns">): number => columns || 80;
+
 /** The world outside as the command line sees it. Tests hand in their own. */
 export interface Io {
   readonly stdin: InputStream;

@@ -22,6 +22,7 @@ export { rehashPassword } from "./rehash-password.ts";
 export { removeClient, removeClients } from "./remove-client.ts";
 export { removeService, removeServices } from "./remove-service.ts";
 export { restoreClient, restoreClients } from "./restore-client.ts";
+export { retireEndedKeys } from "./retire-keys.ts";
 export { revokeClient, revokeClients } from "./revoke-client.ts";
 export { type RotationResult, rotateSecret, rotateSecretWithGrace } from "./rotate-secret.ts";
 export { type ClientPatch, setClient, setClients } from "./set-client.ts";

@@ -169,7 +169,7 @@ const COLUMNS: readonly Column[] = [
   { title: "Rev", align: "right" },
   { title: "When" },
   { title: "Action" },
-  { title: "Subject" },
+  { title: "Subject", key: true },
   { title: "What" },
   { title: "Who" },
 ];

@@ -76,7 +76,7 @@ export const run = async ({ name, wait }: EditOptions, ctx: Context): Promise<vo
 const editorOf = ({ env, io, interactive }: Context, name: string): string => {
   const named = env["VISUAL"]?.trim() || env["EDITOR"]?.trim();
   if (io.handOver !== undefined && (named || interactive)) return named || "vi";
-  throw new UsageError(`There is no terminal to edit on. Use: aigw client set ${name} …; or set EDITOR`);
+  throw new UsageError(`There is no terminal to edit on. Use: aigw client set ${name}; or set EDITOR`);
 };
 
 /** Opens the editor until what it leaves is right, or nobody wants to go on. */

@@ -34,7 +34,7 @@ const valueCell = (setting: ShownSetting): Cell =>
 
 const COLUMNS: readonly Column[] = [
   { title: "Setting" },
-  { title: "Value" },
+  { title: "Value", key: true },
   { title: "From" },
   { title: "Variable" },
   { title: "What for" },

@@ -6,6 +6,7 @@ import { describe } from "../../app/command.ts";
 import type { Context } from "../../app/context.ts";
 import { warnOfPlainHttp } from "../../app/settings.ts";
 import { need } from "../../terminal/ask.ts";
+import { prose } from "../../terminal/output/wrap.ts";
 import { readPassword } from "../../terminal/secret-input.ts";
 import { neededKey } from "./setting-key.ts";
 
@@ -64,7 +65,7 @@ export const run = ({ key, value }: SetOptions, ctx: Context): Promise<void> =>
     await ctx.out.answer({
       json: () => ({ setting: { key, value: secret ? null : result }, changed, rev }),
       quiet: () => (secret ? key : result),
-      text: () => (changed ? `${key} is ${shown} now.` : `${key} is ${shown} already.`),
+      text: (view) => prose(view, `${key} is ${shown} ${changed ? "now" : "already"}.`),
     });
     if (key === "public-url") await warnOfPlainHttp(ctx, result);
     const { env } = SETTINGS[key];

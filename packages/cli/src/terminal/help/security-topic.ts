@@ -33,7 +33,7 @@ const PARTS: readonly Part[] = [
   {
     title: "Backups",
     points: [
-      "aigw backup <file> copies both databases while gateways serve. The master key is not in it: keep a copy of master.key elsewhere. Without it a backup cannot be opened.",
+      "aigw backup <file>: copies both databases while gateways serve. The master key is not in it: keep a copy of master.key elsewhere. Without it a backup cannot be opened.",
       "Restoring one ends every token; who was revoked since is active again. Try it before you need it: aigw restore-backup <file> --home <new folder> --master-key-file <key>",
     ],
   },

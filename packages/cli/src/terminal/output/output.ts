@@ -2,6 +2,7 @@ import type { Clock } from "@aigw/core";
 import type { Io, OutputStream } from "../io.ts";
 import { escapeText, safeJson } from "./escape.ts";
 import { type View, viewOf } from "./view.ts";
+import { headed, prose } from "./wrap.ts";
 import { writeData, writeMessage } from "./write.ts";
 
 export type OutputMode = "text" | "quiet" | "json";
@@ -59,14 +60,12 @@ export const createOutput = (io: Io, clock: Clock, options: OutputOptions): Outp
     },
     async note(text) {
       if (mode !== "text") return;
-      const { style } = await viewOn(io.stderr);
-      await writeMessage(io.stderr, `${style.dim(escapeText(carry(text)))}\n`);
+      await writeMessage(io.stderr, `${prose(await viewOn(io.stderr), carry(text))}\n`);
     },
     async warn(given) {
       const text = carry(given);
       if (mode === "json") return writeMessage(io.stderr, `${safeJson({ warning: { message: text } })}\n`);
-      const { style } = await viewOn(io.stderr);
-      return writeMessage(io.stderr, `${style.yellow("warning:")} ${escapeText(text)}\n`);
+      return writeMessage(io.stderr, `${headed(await viewOn(io.stderr), "warning:", "yellow", text)}\n`);
     },
   };
 };

@@ -1,4 +1,4 @@
-import type { OutputStream } from "../io.ts";
+import { columnsOf, type OutputStream } from "../io.ts";
 import type { Style, Tone } from "./style.ts";
 
 /** How text is laid out on one stream. */
@@ -37,5 +37,5 @@ export const viewOf = async (
 ): Promise<View> => {
   const style = usesColour(stream, env, wantsColour) ? (await import("./style.ts")).colourStyle() : PLAIN_STYLE;
   const isTerminal = stream.isTTY === true;
-  return { isTerminal, width: isTerminal ? (stream.columns ?? 80) : Number.POSITIVE_INFINITY, style, now };
+  return { isTerminal, width: isTerminal ? columnsOf(stream) : Number.POSITIVE_INFINITY, style, now };
 };

@@ -1,18 +1,18 @@
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { AigwError } from "../../../errors.ts";
+import { sweepStale } from "../../../files/sweep-stale.ts";
+import { syncPath } from "../../../files/sync-path.ts";
+import { translateFsError } from "../../../files/translate-fs-error.ts";
 import { randomId } from "../../../random-id.ts";
 import type { RestoredFacts, RestoreOptions } from "../../maintenance.ts";
-import { SqliteControl } from "../control.ts";
-import { CONTROL_SCHEMA } from "../control-schema.ts";
-import { placeNew } from "../create-database-file.ts";
-import { Database } from "../database.ts";
-import { sweepStale } from "../files/sweep-stale.ts";
-import { syncPath } from "../files/sync-path.ts";
-import { translateFsError } from "../files/translate-fs-error.ts";
-import type { Schema } from "../migrations.ts";
-import { TRAFFIC_SCHEMA } from "../traffic-schema.ts";
-import { usagePathOf } from "../usage-path.ts";
+import { SqliteControl } from "../control/control.ts";
+import { CONTROL_SCHEMA } from "../control/control-schema.ts";
+import { placeNew } from "../files/create-database-file.ts";
+import { Database } from "../files/database.ts";
+import type { Schema } from "../files/migrations.ts";
+import { usagePathOf } from "../files/paths.ts";
+import { TRAFFIC_SCHEMA } from "../traffic/traffic-schema.ts";
 import { readMeta } from "./facts.ts";
 import { damagedBackup } from "./manifest.ts";
 import { readArchive } from "./read-archive.ts";
@@ -73,6 +73,7 @@ const renewKeys = (path: string, { renew, at, actor }: RestoreOptions): number =
   const control = SqliteControl.open(path, 0);
   try {
     const { rev } = control.append(control.head(), [renew(control.keyring())], { at, actor });
+    control.eraseRetired();
     // Only the file itself is put in place: what the last close leaves in the log, on a full disk say, would be lost.
     control.database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
     return rev;

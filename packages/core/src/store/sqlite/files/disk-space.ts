@@ -2,6 +2,7 @@ import { randomFillSync } from "node:crypto";
 import { closeSync, openSync, rmSync, statfsSync, statSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { AigwError, isAigwError } from "../../../errors.ts";
+import { reservePathOf } from "./paths.ts";
 
 const MIB = 2 ** 20;
 /** Some thirty admin changes fit into it before the log that they are written to begins anew. */
@@ -26,6 +27,12 @@ export const assertRoomForUsage = (path: string): void => {
     "store_full",
     `Only ${free} KiB are free on the disk that holds ${path}: usage is not stored, so that admin commands go on. Free some space.`,
   );
+};
+
+/** Whether so many bytes can be written beside `path` without coming near a full disk. */
+export const hasRoomFor = (path: string, bytes: number): boolean => {
+  const space = spaceFor(path);
+  return space === undefined || space.free - bytes >= Math.min(FLOOR_BYTES, space.total * FLOOR_SHARE);
 };
 
 /**
@@ -75,9 +82,6 @@ export class DiskReserve {
     return work();
   }
 }
-
-/** `/data/aigw.db` → `/data/aigw.reserve`. */
-const reservePathOf = (path: string): string => `${path.replace(/\.db$/, "")}.reserve`;
 
 const wantedOf = ({ total }: Space): number =>
   Math.min(RESERVE_BYTES, Math.floor((total * RESERVE_SHARE) / BLOCK_BYTES) * BLOCK_BYTES);
