@@ -133,7 +133,7 @@ const CASES: readonly Case[] = [
   empty("client list --nonsense", { code: 2 }),
   empty("serve --port 0 --admin-port 0", { press: [["a second one at once", CTRL_C]], keys: ["/metrics", "/guide"] }),
   empty("completion bash", { document: true }),
-  ...["environment", "exit-codes", "security"].map((topic) => empty(`help ${topic}`)),
+  ...["environment", "exit-codes", "scripting", "security"].map((topic) => empty(`help ${topic}`)),
 ];
 
 const HELPS: readonly Case[] = [[], ...everyCommand()].map((path) => empty([...path, "--help"].join(" ")));

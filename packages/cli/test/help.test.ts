@@ -64,7 +64,7 @@ test("help ends with the global options, the topics and where the documentation 
       );
       assert.doesNotMatch(stdout, /the data folder/, "in one line");
     } else assert.match(stdout, /\n {2}--home <dir> +the data folder/);
-    assert.equal(end[1], "Topics: environment, exit-codes, security; to read one: aigw help <topic>");
+    assert.equal(end[1], "Topics: environment, exit-codes, scripting, security; to read one: aigw help <topic>");
     const page = /^Documentation: (\S+)$/.exec(end[2] ?? "")?.[1] ?? "";
     assert.ok(existsSync(page), `${command.join(" ")}: ${end[2]}`);
   }

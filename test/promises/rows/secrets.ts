@@ -87,6 +87,7 @@ const works = (hunt: SecretHunt, folder: string): Readonly<Record<string, readon
     completion: [["completion", "bash"]],
     help: [
       ["help", "exit-codes"],
+      ["help", "scripting"],
       ["help", "security"],
       ["help", "environment"],
     ],

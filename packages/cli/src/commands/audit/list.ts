@@ -111,6 +111,9 @@ const newestLines = async (control: ControlStore, filter: Filter, most: number):
   return found.slice(0, most);
 };
 
+/** Of one subject: it has no more changes than that in its life. */
+const ALL = 100_000;
+
 /** Everything there is, page by page, or all that was ever done to one subject at once. */
 const newestFirst = async function* (
   control: ControlStore,
@@ -118,7 +121,7 @@ const newestFirst = async function* (
   size: number,
 ): AsyncGenerator<readonly Change[]> {
   if (subject !== undefined) {
-    yield await control.latestChanges({ subject, limit: Number.MAX_SAFE_INTEGER });
+    yield await control.latestChanges({ subject, limit: ALL });
     return;
   }
   for (let end = await control.head(); end > 0; end -= size) {
