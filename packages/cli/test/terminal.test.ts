@@ -141,6 +141,14 @@ test("long text goes through the pager on a terminal, and nowhere else", { skip 
   assert.doesNotMatch(own.screen, /kestrel/);
 });
 
+test("who is asked for a file on the terminal is told how it ends", { skip }, (t) => {
+  const home = temporaryHome(t);
+  const steps = [["up to Ctrl-D", "name\nann\n\u0004"]] as const;
+  const { exitCode, screen } = onTerminal(home, ["onboard", "--from", "-", "--create", "--yes", "--no-verify"], steps);
+  assert.equal(exitCode, 0, screen);
+  assert.match(screen, /ann/);
+});
+
 const noLess = spawnSync("less", ["--version"]).status === 0 ? skip : "no less on this machine";
 
 test("less: Ctrl-C is less's own, q leaves", { skip: noLess }, (t) => {
