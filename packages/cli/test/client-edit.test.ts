@@ -97,6 +97,19 @@ test("client edit: what is wrong is named by its line; at a terminal the editor 
   assert.match(lines[3] ?? "", /^ {2}line 15: limit 'lots' is not valid: use a whole number/);
   assert.match(lines[4] ?? "", /^ {2}line 17: 'ntoe' is not a field: use one of .*\. Did you mean note\?/);
 
+  for (const [field, asks] of [
+    ["services", /services is empty: .* or: all\./],
+    ["expires", /expires is empty: .* or: never\./],
+    ["limit", /limit is empty: .* or: default \(60\)\./],
+  ] as const) {
+    const emptied = await edit(`sed -i 's/^${field}:.*/${field}:/'`);
+    assert.deepEqual(
+      [emptied.code, asks.test(emptied.stderr)],
+      [2, true],
+      `${emptied.stderr}: no more rights by leaving out`,
+    );
+  }
+
   // The second time the same editor puts it right.
   const script = join(dirname(home), "editor.sh");
   writeFileSync(
@@ -121,6 +134,7 @@ test("client edit: no editor, one that fails, a client that is not there, one th
   for (const [editor, says] of [
     ["/no/such/editor", /editor '\/no\/such\/editor' could not be started\. Set VISUAL or EDITOR/],
     ["false", /editor 'false' ended with 1\. Nothing was changed/],
+    ["kill -TERM $$;", /editor 'kill .*' ended with \d+\. Nothing was changed/],
   ] as const) {
     const failed = await edit(editor);
     assert.equal(failed.code, 1);

@@ -127,6 +127,8 @@ test("long text goes through the pager on a terminal, and nowhere else", { skip 
   }
   const short = onTerminal(home, ["client", "list", "--help"], [], { env: { PAGER: "sed s/^/paged:/" } });
   assert.doesNotMatch(short.screen, /paged:/, "it fits");
+  const unattended = onTerminal(home, ["--help", "--no-input"], [], { env: { PAGER: "sed s/^/paged:/" } });
+  assert.doesNotMatch(unattended.screen, /paged:/);
   const left = help("head -n 1");
   assert.deepEqual([left.exitCode, left.screen], [0, "Examples:\r\n"], "leaving early is no error");
   const absent = help("/no/such/pager");

@@ -71,13 +71,13 @@ const inheritSettings = (parent: Command): void => {
 /** `Examples:`, and the word before what is on the same line. */
 const HEADING = /^[A-Z][\w -]*:(?=\n| )/gm;
 
-const showHelp = async (text: string, io: Io, guessed: Pick<Globals, "json" | "color">): Promise<ExitCode> => {
+const showHelp = async (text: string, io: Io, guessed: ReturnType<typeof guessGlobals>): Promise<ExitCode> => {
   try {
     const { style, isTerminal } = await viewOf(io.stdout, io.env, guessed.color, 0);
     const shown = isTerminal ? text.replace(HEADING, (heading) => style.bold(heading)) : text;
-    if (!(isTerminal && (await (await import("../terminal/pager.ts")).paged(io, shown)))) {
-      await writeData(io.stdout, shown);
-    }
+    const mayPage = isTerminal && guessed.input;
+    if (mayPage && (await (await import("../terminal/pager.ts")).paged(io, shown))) return 0;
+    await writeData(io.stdout, shown);
     return 0;
   } catch (error) {
     return report(error, io, guessed);

@@ -4,6 +4,9 @@ import type { ProcessSignals } from "./signals.ts";
 /** What a shell says when there is no such program, or it cannot be run. */
 const NOT_RUN = new Set([126, 127]);
 
+/** It has run, and was ended from outside. */
+const BY_SIGNAL = 128;
+
 /** The master key and passwords are none of an editor's or pager's business. */
 const OURS = /^AIGW_/;
 
@@ -25,8 +28,7 @@ export const handingOver =
     try {
       return await new Promise<number | undefined>((resolve) => {
         child.on("error", () => resolve(undefined));
-        // A signal is how a program is ended from outside: it has run.
-        child.on("close", (code) => resolve(code !== null && NOT_RUN.has(code) ? undefined : (code ?? 0)));
+        child.on("close", (code) => resolve(code !== null && NOT_RUN.has(code) ? undefined : (code ?? BY_SIGNAL)));
         // Whoever has seen enough leaves before everything is read.
         child.stdin?.on("error", () => undefined).end(input);
       });

@@ -88,7 +88,7 @@ const onNoTerminal: NonNullable<Io["handOver"]> = (command, { args = [], input, 
       timeout: PROCESS_TIMEOUT_MS,
     });
     child.stdin.on("error", () => undefined).end(input);
-    child.on("close", (code) => settle(code === 127 ? undefined : (code ?? 0)));
+    child.on("close", (code) => settle(code === 127 ? undefined : (code ?? 128)));
   });
 
 const list = (message: string, choices: readonly Choice[]): string =>

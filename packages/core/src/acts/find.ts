@@ -1,4 +1,5 @@
 import type { Client } from "../clients/client.ts";
+import { isClientName } from "../clients/parse-client.ts";
 import { didYouMean } from "../did-you-mean.ts";
 import { AigwError } from "../errors.ts";
 import type { Service } from "../services/service.ts";
@@ -49,7 +50,7 @@ const unknown = (
 
 /** What can be no name may be a password that somebody typed where none belongs: it is not repeated. */
 const unknownOne = (kind: "client" | "service", name: string, guess: string): string =>
-  guess !== "" || /^[a-z0-9][a-z0-9._-]{0,63}$/.test(name)
+  guess !== "" || isClientName(name)
     ? `There is no ${kind} '${name}'.${guess}`
     : `There is no ${kind} of a name that holds other characters than a-z, 0-9, '.', '_' and '-'.`;
 

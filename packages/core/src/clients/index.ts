@@ -9,6 +9,7 @@ export {
 } from "./client.ts";
 export {
   expiryDay,
+  isClientName,
   isRelativeExpiry,
   parseClientName,
   parseEmail,

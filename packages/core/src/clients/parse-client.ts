@@ -7,9 +7,12 @@ const invalid = (what: string, value: string, allowed: string): AigwError =>
 
 /** 1 to 64 of `a-z 0-9 . _ -`, starting with a letter or digit: safe in a header, a URL, a form body and a file name. */
 export const parseClientName = (value: string): string => {
-  if (/^[a-z0-9][a-z0-9._-]{0,63}$/.test(value)) return value;
+  if (isClientName(value)) return value;
   throw invalid("client name", value, "use 1 to 64 of a-z, 0-9, '.', '_', '-', starting with a letter or digit");
 };
+
+/** Whether a client can be called so, and any service. */
+export const isClientName = (value: string): boolean => /^[a-z0-9][a-z0-9._-]{0,63}$/.test(value);
 
 /** An address a mail program can send to; at most 254 characters (RFC 5321 §4.5.3.1.3), no line breaks. */
 export const parseEmail = (value: string): string => {

@@ -111,7 +111,7 @@ const newestLines = async (control: ControlStore, filter: Filter, most: number):
   return found.slice(0, most);
 };
 
-/** Of one subject: it has no more changes than that in its life. */
+/** More than one subject has in its life. */
 const ALL = 100_000;
 
 /** Everything there is, page by page, or all that was ever done to one subject at once. */

@@ -12,6 +12,7 @@ import {
 import { didYouMean } from "@aigw/core/did-you-mean";
 import { AigwError } from "@aigw/core/errors";
 import { problemOf } from "../../app/flag.ts";
+import { escapeText } from "../../terminal/output/escape.ts";
 
 /** What an edited text may refer to. */
 export interface Surroundings {
@@ -32,20 +33,20 @@ interface Field {
   readonly shown: (client: Client) => string;
   /** @param value not empty. @throws AigwError `invalid_value` */
   readonly patch: (value: string, around: Surroundings) => ClientPatch;
-  /** What an empty value does. */
-  readonly cleared: ClientPatch;
+  /** What an empty value does; absent: a word has to say it, for it gives the client more. */
+  readonly cleared?: ClientPatch;
 }
 
 const FIELDS: Readonly<Record<string, Field>> = {
   email: {
     about: "e-mail address",
-    shown: ({ email = "" }) => email,
+    shown: ({ email = "" }) => escapeText(email),
     patch: (value) => ({ email: parseEmail(value) }),
     cleared: { email: null },
   },
   "display-name": {
     about: "how the e-mail greets it",
-    shown: ({ displayName = "" }) => displayName,
+    shown: ({ displayName = "" }) => escapeText(displayName),
     patch: (value) => ({ displayName: parseLine("display name", value, 100) }),
     cleared: { displayName: null },
   },
@@ -53,23 +54,20 @@ const FIELDS: Readonly<Record<string, Field>> = {
     about: "services it may call, such as ocr,chat, or: all",
     shown: ({ services }) => services?.join(",") ?? "all",
     patch: (value, { services }) => ({ services: existing(parseServiceList(value), services) ?? null }),
-    cleared: { services: null },
   },
   limit: {
     about: `requests in any 60 seconds, or: default (${DEFAULT_LIMIT})`,
     shown: ({ limit }) => (limit === undefined ? "default" : String(limit)),
     patch: (value) => ({ limit: value === "default" ? null : parseLimit(value) }),
-    cleared: { limit: null },
   },
   expires: {
     about: "last day such as 2027-01-31 (UTC), a date-time, 30d, or: never",
     shown: ({ expiresAt }) => (expiresAt === undefined ? "never" : expiryDay(expiresAt)),
     patch: (value, { now }) => ({ expiresAt: value === "never" ? null : parseExpiry(value, now) }),
-    cleared: { expiresAt: null },
   },
   note: {
     about: "a note for yourself",
-    shown: ({ note = "" }) => note,
+    shown: ({ note = "" }) => escapeText(note),
     patch: (value) => ({ note: parseLine("note", value, 500) }),
     cleared: { note: null },
   },
@@ -80,7 +78,7 @@ export const editable = (client: Client): string => {
   const width = Math.max(...Object.keys(FIELDS).map((name) => name.length));
   return [
     `# ${client.name}: change what stands behind the colons, save, and leave the editor.`,
-    "# Without a value it is the default. As it is, or without any text, nothing is done.",
+    "# As it is, or without any text, nothing is done.",
     "#",
     ...Object.entries(FIELDS).map(([name, { about }]) => `#   ${name.padEnd(width)}  ${about}`),
     "",
@@ -123,7 +121,7 @@ const readLine = (line: string, client: Client, around: Surroundings, seen: Set<
   if (seen.has(name)) return `${name} is there twice: take one of them out.`;
   seen.add(name);
   if (value === field.shown(client)) return {};
-  if (value === "") return field.cleared;
+  if (value === "") return field.cleared ?? `${name} is empty: ${field.about}.`;
   return problemOf((given) => field.patch(given, around), value) ?? field.patch(value, around);
 };
 

@@ -35,6 +35,8 @@ export interface Output {
 export interface OutputOptions {
   readonly mode: OutputMode;
   readonly colour: boolean;
+  /** Whether somebody is there to read page by page. */
+  readonly pages: boolean;
   /** Done to what goes to people: see `carryFlags`. */
   readonly carry?: (text: string) => string;
 }
@@ -52,7 +54,8 @@ export const createOutput = (io: Io, clock: Clock, options: OutputOptions): Outp
       if (mode === "json") return line(safeJson(answer.json(), io.stdout.isTTY ? 2 : undefined));
       if (mode === "text") {
         const text = await answer.text(await viewOn(io.stdout));
-        if (answer.isLong === true && (await (await import("../pager.ts")).paged(io, `${text}\n`))) return;
+        if (answer.isLong === true && options.pages && (await (await import("../pager.ts")).paged(io, `${text}\n`)))
+          return;
         return line(text);
       }
       const quiet = answer.quiet();

@@ -1,5 +1,5 @@
 import type { ControlStore } from "@aigw/core";
-import { type Client, standingOf } from "@aigw/core/clients";
+import { type Client, isClientName, standingOf } from "@aigw/core/clients";
 import { didYouMean } from "@aigw/core/did-you-mean";
 import { AigwError } from "@aigw/core/errors";
 import type { Context } from "../../../app/context.ts";
@@ -26,7 +26,7 @@ export const judgedIn = async (
     const waiting = all.map(({ client }) => client);
     const guess = didYouMean(absent, waiting);
     // What can be no name may be a password that somebody typed where none belongs: it is not repeated.
-    const whom = guess !== "" || /^[a-z0-9][a-z0-9._-]{0,63}$/.test(absent) ? `'${absent}'` : "a client of that name";
+    const whom = guess !== "" || isClientName(absent) ? `'${absent}'` : "a client of that name";
     throw new AigwError("not_found", `No e-mail waits for ${whom}.${guess} List them: aigw onboard unsent list`);
   }
   const judged: Judged[] = [];
