@@ -55,6 +55,7 @@ const CASES: readonly Case[] = [
   crowded("top --once", { keys: [LONG.client, LONG.service, "john", "eve", "ocr"] }),
   crowded("top", { keys: [LONG.client, LONG.service, "john"], press: QUIT }),
   crowded("client list", { keys: [LONG.client, "john", "eve", ...CLIENTS] }),
+  crowded("client list --idle 30d --sort last-call --limit 3"),
   crowded(`client show ${LONG.client}`, { keys: [LONG.client, LONG.email] }),
   crowded("client show jon", { code: 3, copies: ["aigw client list"] }),
   crowded("service list", { keys: ["ocr", LONG.service, LONG.url] }),
@@ -87,6 +88,7 @@ const CASES: readonly Case[] = [
   crowded("onboard --from people.csv --create --yes --no-verify --no-wait", { keys: ["ann", LONG.client] }),
   crowded("client set john --limit 600", { code: 1, copies: ["aigw status"] }),
   crowded("client set john --limit 601 --no-wait"),
+  crowded("client edit john", { code: 2, copies: ["aigw client set john"] }),
   crowded(`service set ${LONG.service} --timeout 5m --no-wait`),
   crowded(`client passwd ${LONG.client} --yes --no-wait`, { keys: [LONG.client] }),
   crowded(`client revoke ${LONG.client} --no-wait`, { press: [["Revoke", "y\r"]] }),
@@ -132,7 +134,7 @@ const CASES: readonly Case[] = [
   empty("client list --nonsense", { code: 2 }),
   empty("serve --port 0 --admin-port 0", { press: [["a second one at once", CTRL_C]], keys: ["/metrics", "/guide"] }),
   empty("completion bash", { document: true }),
-  ...["environment", "exit-codes", "security"].map((topic) => empty(`help ${topic}`)),
+  ...["environment", "exit-codes", "scripting", "security"].map((topic) => empty(`help ${topic}`)),
 ];
 
 const HELPS: readonly Case[] = [[], ...everyCommand()].map((path) => empty([...path, "--help"].join(" ")));
@@ -180,7 +182,8 @@ const problemsAt = async (folder: string, width: number): Promise<readonly strin
   writeFileSync(planFile, JSON.stringify(plan));
   const { output, pressLeft } = await onPty([process.execPath, "--conditions=aigw-built", SESSION, planFile], {
     columns: width,
-    env: { ...cleanEnv(join(folder, "crowded")), TERM: "xterm-256color" },
+    // What the commands themselves write is looked at, not what a pager makes of it.
+    env: { ...cleanEnv(join(folder, "crowded")), TERM: "xterm-256color", PAGER: "cat" },
     cwd: folder,
     // What one command shows must not be taken for what the next one is waited for to show.
     press: cases.flatMap(({ press }, index) => (press.length === 0 ? [] : [[beginOf(index), ""] as const, ...press])),
