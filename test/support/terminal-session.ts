@@ -16,8 +16,10 @@ export interface SessionPlan {
   readonly now?: number;
 }
 
-/** Before and after each command's output; terminals pass over what they do not know. */
-export const MARK = { begin: "\u001b]7777;begin\u0007", end: "\u001b]7777;end;" };
+/** Stands before the output of a command of the plan; terminals pass over what they do not know. */
+export const beginOf = (index: number): string => `\u001b]7777;begin;${index}\u0007`;
+/** The same behind it; its exit code follows. */
+export const END = "\u001b]7777;end;";
 
 const DIST = resolve(import.meta.dirname, "../../packages/cli/dist");
 
@@ -31,8 +33,8 @@ const main = async (plan: SessionPlan): Promise<void> => {
   process.removeAllListeners("SIGINT").on("SIGINT", () => {
     for (const listener of listeners) listener("SIGINT");
   });
-  for (const { argv, home } of plan.commands) {
-    process.stdout.write(MARK.begin);
+  for (const [index, { argv, home }] of plan.commands.entries()) {
+    process.stdout.write(beginOf(index));
     const io: Io = {
       stdin: world.stdin,
       stdout: world.stdout,
@@ -48,7 +50,7 @@ const main = async (plan: SessionPlan): Promise<void> => {
       },
     };
     const code = await run(argv, io);
-    process.stdout.write(`${MARK.end}${code}\u0007`);
+    process.stdout.write(`${END}${code}\u0007`);
   }
   process.exit(0);
 };

@@ -16,6 +16,7 @@ import { mayDumpCore } from "./core-dumps.ts";
 import { CorsRules } from "./cors/cors-rules.ts";
 import { errorNameOf, reasonOf } from "./fault-reason.ts";
 import { ControlFollower } from "./follow/control-follower.ts";
+import { EndedKeys } from "./follow/ended-keys.ts";
 import { InstanceReporter } from "./follow/instance-reporter.ts";
 import type { ForwardedCall } from "./gate/api-call.ts";
 import { ApiGate } from "./gate/api-gate.ts";
@@ -176,6 +177,12 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     log.error({ requestId, error: errorNameOf(error) }, "request failed");
   };
   const acts: ActDeps = { store, sealer, clock, actor: `gateway ${instanceId}` };
+  const endedKeys = new EndedKeys({
+    follower,
+    acts,
+    onRetired: () => void keeper?.keep(),
+    onFault: storeFault("prune", "erase ended keys"),
+  });
   const login = new Login({
     follower,
     authenticator,
@@ -293,7 +300,10 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   recorder.start();
   keeper?.start();
   strangers.start();
-  const sweep = setInterval(() => openCalls.cutRevoked(), EXPIRY_SWEEP_MS);
+  const sweep = setInterval(() => {
+    openCalls.cutRevoked();
+    if (isFirst) endedKeys.look();
+  }, EXPIRY_SWEEP_MS);
   const prune = setInterval(() => {
     limiter.prune();
     guessLimit.prune();

@@ -11,7 +11,10 @@ export interface EnvironmentVariable {
  */
 export const ENVIRONMENT: readonly EnvironmentVariable[] = [
   { name: "AIGW_HOME", about: "the home folder" },
-  { name: "AIGW_STORE", about: "sqlite:<path> of the control database, when it is not in the home" },
+  {
+    name: "AIGW_STORE",
+    about: "the store, when it is not in the home: sqlite:<path>, or mongodb://<user>:<password>@<hosts>/<database>",
+  },
   {
     name: "AIGW_MASTER_KEY",
     about: "the master key itself (43 characters of base64url), in place of the key file",

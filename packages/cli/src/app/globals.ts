@@ -13,7 +13,7 @@ export interface Globals {
 
 export const addGlobalOptions = (program: Command): Command =>
   program
-    .option("--store <url>", "the store, sqlite:<path>; else AIGW_STORE, else the file in the home")
+    .option("--store <url>", "the store, sqlite:<path> or mongodb://…; else AIGW_STORE, else the file in the home")
     .option("--home <dir>", "the data folder; else AIGW_HOME, else ~/.local/share/aigw")
     .option("--json", "answer in JSON; errors too, on stderr")
     .option("-q, --quiet", "print only the one thing a script wants")

@@ -1,5 +1,7 @@
 import { resolve } from "node:path";
 import type { BackupFacts } from "@aigw/core";
+import { retireEndedKeys } from "@aigw/core/acts";
+import { isAigwError, isStoreFault } from "@aigw/core/errors";
 import { masterKeyPath } from "@aigw/core/home";
 import type { Command } from "commander";
 import { Interrupted } from "../app/cli-error.ts";
@@ -37,6 +39,7 @@ export const command = (ctx: Context): Command =>
 export const run = ({ file: given }: BackupOptions, ctx: Context): Promise<void> =>
   ctx.withHome("existing", async (home) => {
     const file = resolve(ctx.io.cwd, given);
+    await dropEndedKeys(home);
     const facts = await interruptible(ctx, (signal) => home.store.backup(file, { signal }));
     const key = ctx.env["AIGW_MASTER_KEY"] ? null : masterKeyPath(home.path);
     await ctx.out.answer({
@@ -46,6 +49,15 @@ export const run = ({ file: given }: BackupOptions, ctx: Context): Promise<void>
     });
     await warnOfKey(ctx, home, key);
   });
+
+/** With no gateway running nobody else has: no backup holds the secret of a key whose grace is over. Best effort. */
+const dropEndedKeys = async (home: Home): Promise<void> => {
+  try {
+    await retireEndedKeys(home);
+  } catch (error) {
+    if (!isStoreFault(error) && !isAigwError(error, "changed_meanwhile")) throw error;
+  }
+};
 
 const sentence = (file: string, { revision, clients, services, usageEvents, bytes }: BackupFacts): string =>
   `${file} holds revision ${revision}: ${counted(clients, "client")}, ${counted(services, "service")}, ${counted(usageEvents, "usage event")}; ${formatBytes(bytes)}.`;

@@ -71,12 +71,15 @@ const verbsOf = (command: Command): readonly Candidate[] =>
 
 const optionValue = ({ flags, long, argChoices }: Option, before: string, prefix: string): Wanted => {
   if (argChoices !== undefined) {
+    // Where several may be given, what is typed so far holds all but the last.
+    const typed = before + prefix.slice(0, prefix.lastIndexOf(",") + 1);
     return startingWith(
       before + prefix,
-      argChoices.map((value) => ({ value: before + value })),
+      argChoices.map((value) => ({ value: typed + value })),
     );
   }
   if (long === "--client") return { kind: "clients", before, prefix };
+  if (long === "--subject") return { kind: "subjects", before, prefix };
   if (long === "--service") return { kind: "services", before, prefix };
   if (long === "--services" || long === "--add-service" || long === "--remove-service") {
     const comma = prefix.lastIndexOf(",") + 1;

@@ -1,8 +1,8 @@
 import type { Client } from "../clients/client.ts";
+import { didYouMean } from "../did-you-mean.ts";
 import { AigwError } from "../errors.ts";
 import type { Service } from "../services/service.ts";
 import type { ControlStore } from "../store/store.ts";
-import { didYouMean } from "./did-you-mean.ts";
 
 /** @throws AigwError `not_found` */
 export const findClient = async (control: ControlStore, name: string): Promise<Client> =>

@@ -1,8 +1,8 @@
 import type { Client } from "../clients/client.ts";
+import { didYouMean } from "../did-you-mean.ts";
 import { AigwError } from "../errors.ts";
 import { type Changed, changeSeveral, onlyOne } from "./change-several.ts";
 import type { ActDeps, Committed } from "./commit.ts";
-import { didYouMean } from "./did-you-mean.ts";
 import { assertServicesExist, findClients } from "./find.ts";
 
 /** Absent leaves a field as it is; null clears it: no e-mail, all services, the default limit, no expiry. */

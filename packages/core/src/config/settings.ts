@@ -1,6 +1,6 @@
 import { isAbsolute } from "node:path";
-import { didYouMean } from "../acts/did-you-mean.ts";
 import { parseEmail, parseLine } from "../clients/parse-client.ts";
+import { didYouMean } from "../did-you-mean.ts";
 import { AigwError } from "../errors.ts";
 import type { Sealer } from "../sealing/sealer.ts";
 import { parseDuration } from "../services/parse-service.ts";

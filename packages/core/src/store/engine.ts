@@ -95,6 +95,11 @@ export interface OpenedStore extends Store {
   readonly keyCheck: string;
   /** Reads everything there is. @returns what is wrong, a line each; empty when it is sound */
   integrityCheck(): MaybePromise<readonly string[]>;
+  /**
+   * Finishes what earlier changes left undone, such as secrets that are out of the log and not yet out of the files. For
+   * a gateway's keeper: it may take seconds, and the embedded engine blocks the thread. Absent: nothing is left undone.
+   */
+  upkeep?(): MaybePromise<void>;
   /** What the engine is like, and its files if it has any. Cheap; reads no data. */
   inspect(): MaybePromise<StoreInspection>;
   /**
@@ -129,5 +134,5 @@ export interface StoredNames {
 export const invalidStoreUrl = (scheme: string | undefined): AigwError =>
   new AigwError(
     "invalid_value",
-    `The store URL${scheme === undefined ? "" : ` (${scheme}:…)`} is not valid: use sqlite:<path>, such as sqlite:/var/lib/aigw/aigw.db.`,
+    `The store URL${scheme === undefined ? "" : ` (${scheme}:…)`} is not valid: use sqlite:<path>, such as sqlite:/var/lib/aigw/aigw.db, or mongodb://<hosts>/<database>.`,
   );

@@ -1,8 +1,8 @@
 import { setImmediate as afterPoll } from "node:timers/promises";
 import type { Client, Clock, ControlStore, MaybePromise, Sealer, Service } from "@aigw/core";
-import { type ControlState, type Effect, emptyControlState, fold } from "@aigw/core/changes";
+import { type ControlState, type Effect, emptyControlState, fold, isSettled } from "@aigw/core/changes";
 import { AigwError, isStoreFault } from "@aigw/core/errors";
-import { openSigningKey, type SigningKey } from "@aigw/core/keys";
+import { endedKey, openSigningKey, type SigningKey } from "@aigw/core/keys";
 import { openHeaders } from "@aigw/core/services";
 import { inTime, isSilence, REQUEST_PATIENCE_MS } from "@aigw/core/store";
 import type { VerifyingKey } from "@aigw/core/tokens";
@@ -100,6 +100,11 @@ export class ControlFollower {
   /** Whether this key ended by itself, after its grace: what it opened may go on, unlike after a rotation at once. */
   ranOut(kid: string): boolean {
     return this.#state.keyring.some((key) => key.kid === kid && key.verifyUntil !== undefined);
+  }
+
+  /** @param now steady milliseconds of the store */
+  hasEndedKey(now: number): boolean {
+    return endedKey(this.#state.keyring, { steady: now }) !== undefined;
   }
 
   signingKey(): OpenedKey | undefined {
@@ -200,6 +205,12 @@ export class ControlFollower {
     while (this.#state.rev < head) {
       const changes = await inTime(this.#options.control.changesAfter(this.#state.rev, PAGE), LOOK_TIMEOUT_MS);
       if (changes.length === 0) throw incomplete();
+      // Far behind: what counts in place of one of these comes on a later page.
+      if (!isSettled(changes)) {
+        await this.#load(LOOK_TIMEOUT_MS);
+        if (this.#state.rev >= head) return;
+        continue;
+      }
       for (const change of changes) {
         if (change.rev !== this.#state.rev + 1) throw incomplete();
         fold(this.#state, change);
@@ -211,6 +222,8 @@ export class ControlFollower {
 
   #applied(): void {
     this.#appliedRev = this.#state.rev;
+    // What was asked for before, and has not been answered yet, is older.
+    this.#loading = undefined;
     this.#torn = false;
     this.#options.onApplied();
   }

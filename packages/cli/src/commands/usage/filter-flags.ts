@@ -1,10 +1,8 @@
 import type { Store, UsageFilter } from "@aigw/core";
 import { didYouMean } from "@aigw/core/acts";
-import { parseClientName } from "@aigw/core/clients";
 import { AigwError } from "@aigw/core/errors";
-import { parseServiceName } from "@aigw/core/services";
-import { trialName, triedClient } from "@aigw/core/usage";
-import type { Command } from "commander";
+import { triedClient } from "@aigw/core/usage";
+import { type Command, Option } from "commander";
 import type { Context } from "../../app/context.ts";
 import { flag } from "../../app/flag.ts";
 import { parseSince, parseStatusRange } from "../../app/parse-value.ts";
@@ -23,15 +21,14 @@ export interface PeriodFlags {
 
 export const addFilterFlags = (command: Command): Command =>
   command
-    .option("--client <name>", "of this client only", flag("--client", parseRecordedName))
-    .option("--service <name>", "of this service only", flag("--service", parseServiceName))
-    .option("--status <status>", "404, 4xx or 400-499", flag("--status", parseStatusRange));
-
-/** As it stands in the record: a client's, or `john:trial` for aigw's own trial of its quick start. */
-const parseRecordedName = (value: string): string => {
-  const tried = triedClient(value);
-  return tried === undefined ? parseClientName(value) : trialName(parseClientName(tried));
-};
+    .option("--client <name>", "of this client only; of the trial of its quick start: <name>:trial")
+    .option("--service <name>", "of this service only")
+    .addOption(
+      new Option("--status <status>", "404, 4xx or 400-499")
+        // What completion offers; others are taken, too.
+        .choices(["2xx", "3xx", "4xx", "5xx"])
+        .argParser(flag("--status", parseStatusRange)),
+    );
 
 /**
  * Nothing of nobody is not the same as nothing of somebody.

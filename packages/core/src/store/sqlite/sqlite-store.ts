@@ -43,6 +43,10 @@ export class SqliteStore implements OpenedStore {
     return [...this.#db.integrityProblems(), ...this.traffic.integrityProblems()];
   }
 
+  upkeep(): void {
+    this.control.eraseRetired();
+  }
+
   async inspect(): Promise<StoreInspection> {
     const { inspectFiles } = await import("./files/inspect-files.ts");
     return inspectFiles(this.#db, () => this.traffic.database());

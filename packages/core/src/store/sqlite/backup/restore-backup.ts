@@ -73,6 +73,7 @@ const renewKeys = (path: string, { renew, at, actor }: RestoreOptions): number =
   const control = SqliteControl.open(path, 0);
   try {
     const { rev } = control.append(control.head(), [renew(control.keyring())], { at, actor });
+    control.eraseRetired();
     // Only the file itself is put in place: what the last close leaves in the log, on a full disk say, would be lost.
     control.database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
     return rev;

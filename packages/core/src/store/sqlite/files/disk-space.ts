@@ -29,6 +29,12 @@ export const assertRoomForUsage = (path: string): void => {
   );
 };
 
+/** Whether so many bytes can be written beside `path` without coming near a full disk. */
+export const hasRoomFor = (path: string, bytes: number): boolean => {
+  const space = spaceFor(path);
+  return space === undefined || space.free - bytes >= Math.min(FLOOR_BYTES, space.total * FLOOR_SHARE);
+};
+
 /**
  * Space that is taken beforehand, so that a client can be revoked when somebody has filled the disk: a file beside the
  * control database. Gateways make it; who needs it removes it, and puts back what is left in the end.

@@ -1,12 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Clock } from "../../../clock.ts";
+import { LONGEST_WINDOW_MS } from "../../../limits/permit-window.ts";
 import type { Database } from "../files/database.ts";
-
-/**
- * Permits are kept for so long after the last one was granted, steady milliseconds: no limiter may use a longer window.
- * The store does not know the windows' lengths, which differ by key.
- */
-export const LONGEST_WINDOW_MS = 600_000;
 
 /** Leases end up to so much after the present; a steady time behind a stored one by no more is no sign of a reboot. */
 const AHEAD_MS = 10_000;
