@@ -1,10 +1,9 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { cleanEnv } from "../support/aigw.ts";
-import { NO_PTY, onPty } from "../support/pty.ts";
+import { NO_PTY } from "../support/pty.ts";
+import { runOnTerminal } from "../support/run-on-terminal.ts";
 import { linesOn } from "../support/screen.ts";
-import { MARK, type SessionPlan } from "../support/terminal-session.ts";
 import { shootPages } from "./pages.ts";
 import { NOW, setScene } from "./scene.ts";
 import { svgOf, THEMES } from "./svg.ts";
@@ -41,16 +40,10 @@ const shootTerminal = async (): Promise<void> => {
   const home = join(folder, "home");
   const scene = await setScene(home);
   try {
-    const plan: SessionPlan = { now: NOW, commands: SHOTS.map(([, line]) => ({ home, argv: line.split(" ") })) };
-    writeFileSync(join(folder, "plan.json"), JSON.stringify(plan));
-    const session = resolve(import.meta.dirname, "../support/terminal-session.ts");
-    const argv = [process.execPath, "--conditions=aigw-built", session, join(folder, "plan.json")];
-    const env = { ...cleanEnv(home), TERM: "xterm-256color" };
-    const { output } = await onPty(argv, { columns: COLUMNS, env, cwd: folder });
-    const parts = output.split(MARK.begin).slice(1);
+    const commands = SHOTS.map(([, line]) => ({ home, argv: line.split(" ") }));
+    const shown = await runOnTerminal(folder, commands, { columns: COLUMNS, now: NOW });
     for (const [index, [file, line]] of SHOTS.entries()) {
-      const [shown = ""] = (parts[index] ?? "").split(MARK.end);
-      const lines = await linesOn(`$ aigw ${line}\r\n${shown}`, COLUMNS);
+      const lines = await linesOn(`$ aigw ${line}\r\n${shown[index]?.output ?? ""}`, COLUMNS);
       for (const name of ["light", "dark"] as const) {
         writeFileSync(join(FOLDER, `${file}-${name}.svg`), svgOf(`aigw ${line}`, lines, COLUMNS, THEMES[name]));
       }

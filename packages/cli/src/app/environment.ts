@@ -29,6 +29,7 @@ export const ENVIRONMENT: readonly EnvironmentVariable[] = [
   { name: "HOME", about: ".local/share/aigw in it is the home, when neither of these is set" },
   { name: "XDG_CACHE_HOME", about: "aigw in it, else .cache/aigw in HOME, keeps compiled code for the next start" },
   { name: "NO_COLOR", about: "anything: no colour" },
-  { name: "FORCE_COLOR", about: "anything but 0 or false: colour without a terminal too" },
-  { name: "TERM", about: "dumb: no colour" },
+  { name: "FORCE_COLOR", about: "anything but 0 or false: colour without a terminal too; 2 or 3: of 256" },
+  { name: "TERM", about: "dumb: no colour; with 256 in it: colours that read on light and dark" },
+  { name: "COLORTERM", about: "anything: the same as 256 in TERM" },
 ];

@@ -84,7 +84,6 @@ const KNOWN_ACTIONS: Readonly<Record<Action, true>> = {
   "secret.withdraw": true,
   "secret.retire": true,
   "secret.restore": true,
-  "secret.retire": true,
   "config.set": true,
   "config.unset": true,
 };
