@@ -67,7 +67,7 @@ describe("what could not be sent", { concurrency: 3 }, () => {
     );
     const still = await run(["onboard", "unsent", "send"]);
     assert.equal(still.code, 1);
-    assert.match(still.stderr, /Not sent: john, mary\. They go on waiting\./);
+    assert.match(still.stderr, /Not sent: john and mary\. They go on waiting\./);
     assert.equal((await listed()).length, 2);
     server.refuses = false;
     const sent = await run(["onboard", "unsent", "send", "john"]);

@@ -2,8 +2,9 @@ import type { Clock, HomeExamination, ServiceUse, TrafficStore } from "@aigw/cor
 import { isStoreFault } from "@aigw/core/errors";
 import { RECENT_MS, readServiceFacts } from "@aigw/core/insight";
 import { sumTallies, triedClient, type UsageRow } from "@aigw/core/usage";
-import { listed, plural, reasonsOf, times } from "../../findings/words.ts";
+import { reasonsOf } from "../../findings/words.ts";
 import { grouped } from "../../terminal/output/figures.ts";
+import { counted, listed, times } from "../../terminal/output/words.ts";
 import type { Finding } from "../finding.ts";
 
 const about = "calls";
@@ -23,7 +24,7 @@ export const checkCalls = async ({ store }: HomeExamination, clock: Clock): Prom
 export const judgeCalls = (rows: readonly Pick<UsageRow, "key" | "tally">[]): Finding => {
   const { requests, errors, limited, denied } = sumTallies(rows.map(({ tally }) => tally));
   if (requests === 0) return { code: "calls_counted", about, message: "none in the last 15 minutes" };
-  const counts = `${plural(requests, "call")} in the last 15 minutes: ${grouped(errors)} failed, ${grouped(limited)} over a limit, ${grouped(denied)} refused`;
+  const counts = `${counted(requests, "call")} in the last 15 minutes: ${grouped(errors)} failed, ${grouped(limited)} over a limit, ${grouped(denied)} refused`;
   if (denied < MUCH.calls || denied < requests * MUCH.share) return { code: "calls_counted", about, message: counts };
   const refused = rows
     .filter(({ tally }) => tally.denied > 0)
@@ -57,7 +58,7 @@ const FAILING = { share: 0.05, calls: 3 };
 export const withUse = (answers: Finding, name: string, use: ServiceUse | undefined): readonly Finding[] => {
   if (use === undefined || use.errors === 0) return [answers];
   const { calls, errors, statuses, faults } = use;
-  const failed = `${grouped(errors)} of ${plural(calls, "call")} in the last 15 minutes failed`;
+  const failed = `${grouped(errors)} of ${counted(calls, "call")} in the last 15 minutes failed`;
   const isMuch = errors === calls || (errors >= FAILING.calls && errors >= calls * FAILING.share);
   if (!isMuch)
     return [answers.code === "service_answers" ? { ...answers, message: `${answers.message}; ${failed}` } : answers];

@@ -1,7 +1,7 @@
 import { statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import type { HomeExamination } from "@aigw/core";
-import { formatBytes } from "../../terminal/output/size.ts";
+import { humanBytes } from "../../terminal/output/figures.ts";
 import type { Finding } from "../finding.ts";
 
 const about = "disk";
@@ -10,7 +10,7 @@ const LOW_BYTES = 1024 * MIB;
 const FULL_BYTES = 100 * MIB;
 
 export const judgeSpace = (free: number, folder: string): Finding => {
-  const message = `${formatBytes(free)} free for ${folder}`;
+  const message = `${humanBytes(free)} free for ${folder}`;
   if (free >= LOW_BYTES) return { code: "disk_free", about, message };
   const fix = "free some space, or move the home to a larger disk";
   if (free >= FULL_BYTES) return { code: "disk_low", about, message: `Only ${message}.`, fix };

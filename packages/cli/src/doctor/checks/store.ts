@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import type { HomeExamination, StoreFile, StoreInspection } from "@aigw/core";
-import { formatBytes } from "../../terminal/output/size.ts";
+import { humanBytes } from "../../terminal/output/figures.ts";
 import type { Finding } from "../finding.ts";
 import { storeFix } from "../store-fix.ts";
 
@@ -35,7 +35,7 @@ export const judgeInspection = ({ engine, files, problems }: StoreInspection): r
     findings.push({
       code: "store_wal_large",
       about,
-      message: `${path}-wal has grown to ${formatBytes(walBytes)}: some process reads without an end.`,
+      message: `${path}-wal has grown to ${humanBytes(walBytes)}: some process reads without an end.`,
       fix: `end it, then restart the gateways; who has the file open: fuser -v '${path}'`,
     });
   }
@@ -43,4 +43,4 @@ export const judgeInspection = ({ engine, files, problems }: StoreInspection): r
 };
 
 const described = ({ path, bytes, walBytes, schema }: StoreFile): string =>
-  `${basename(path)} schema ${schema}, ${formatBytes(bytes)}${walBytes === 0 ? "" : ` + ${formatBytes(walBytes)} log`}`;
+  `${basename(path)} schema ${schema}, ${humanBytes(bytes)}${walBytes === 0 ? "" : ` + ${humanBytes(walBytes)} log`}`;

@@ -1,8 +1,7 @@
 import { statSync } from "node:fs";
-import { listed } from "../../delivery/listed.ts";
 import { outboxPath, type Waiting, waitingIn } from "../../delivery/outbox.ts";
-import { counted } from "../../terminal/output/counted.ts";
 import { shellQuoted } from "../../terminal/output/shell-quoted.ts";
+import { counted, listed } from "../../terminal/output/words.ts";
 import type { Finding } from "../finding.ts";
 
 const about = "unsent";
