@@ -22,7 +22,7 @@ const named = (flag: string, value: string | undefined): readonly string[] =>
   value === undefined || value === "" ? [] : [`${flag} ${shellQuoted(value)}`];
 
 /** The same finding, its command and whatever its message names as one. */
-export const carried = <F extends Finding>(finding: F, place: Place): F => ({
+export const carried = <F extends Pick<Finding, "message" | "command">>(finding: F, place: Place): F => ({
   ...finding,
   message: carryFlags(finding.message, place),
   ...(finding.command !== undefined && { command: carryFlags(finding.command, place) }),

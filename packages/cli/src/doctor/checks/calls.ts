@@ -5,7 +5,7 @@ import { sumTallies, triedClient, type UsageRow } from "@aigw/core/usage";
 import { reasonsOf } from "../../findings/words.ts";
 import { grouped } from "../../terminal/output/figures.ts";
 import { counted, listed, times } from "../../terminal/output/words.ts";
-import type { Finding } from "../finding.ts";
+import type { Found } from "../finding.ts";
 
 const about = "calls";
 /** Of the calls of 15 minutes, and so many at least: one in twenty is more than somebody's typing error. */
@@ -13,7 +13,7 @@ const MUCH = { share: 0.05, calls: 10 };
 const NAMED = 3;
 
 /** What became of everybody's calls of the last 15 minutes. */
-export const checkCalls = async ({ store }: HomeExamination, clock: Clock): Promise<readonly Finding[]> => {
+export const checkCalls = async ({ store }: HomeExamination, clock: Clock): Promise<readonly Found[]> => {
   if (store === undefined) return [];
   const filter = { since: clock.now() - RECENT_MS };
   const { rows } = await store.traffic.usageReport({ by: ["client"], filter });
@@ -21,7 +21,7 @@ export const checkCalls = async ({ store }: HomeExamination, clock: Clock): Prom
 };
 
 /** @param rows by client */
-export const judgeCalls = (rows: readonly Pick<UsageRow, "key" | "tally">[]): Finding => {
+export const judgeCalls = (rows: readonly Pick<UsageRow, "key" | "tally">[]): Found => {
   const { requests, errors, limited, denied } = sumTallies(rows.map(({ tally }) => tally));
   if (requests === 0) return { code: "calls_counted", about, message: "none in the last 15 minutes" };
   const counts = `${counted(requests, "call")} in the last 15 minutes: ${grouped(errors)} failed, ${grouped(limited)} over a limit, ${grouped(denied)} refused`;
@@ -35,7 +35,7 @@ export const judgeCalls = (rows: readonly Pick<UsageRow, "key" | "tally">[]): Fi
     code: "calls_refused",
     about,
     message: `${counts} (${listed(names, NAMED)}).`,
-    fix: `aigw why ${triedClient(most) ?? most}`,
+    command: `aigw why ${triedClient(most) ?? most}`,
   };
 };
 
@@ -55,7 +55,7 @@ const FAILING = { share: 0.05, calls: 3 };
  * One that answers now may fail calls all the same; why one does not is said with that.
  * @param answers what a request of our own found
  */
-export const withUse = (answers: Finding, name: string, use: ServiceUse | undefined): readonly Finding[] => {
+export const withUse = (answers: Found, name: string, use: ServiceUse | undefined): readonly Found[] => {
   if (use === undefined || use.errors === 0) return [answers];
   const { calls, errors, statuses, faults } = use;
   const failed = `${grouped(errors)} of ${counted(calls, "call")} in the last 15 minutes failed`;
@@ -69,7 +69,7 @@ export const withUse = (answers: Finding, name: string, use: ServiceUse | undefi
       code: "service_fails_calls",
       about: `service ${name}`,
       message: `${failed}: ${shown.join(", ")}.${answers.code === "service_answers" ? reasonsOf(faults, errors) : ""}`,
-      fix: `aigw usage tail --service ${name}`,
+      command: `aigw usage tail --service ${name}`,
     },
   ];
 };
