@@ -127,7 +127,9 @@ const chosenNode = (given: string | undefined): string => {
   const node = realpathSync(given === undefined ? join(root, "node_modules/.bin/node") : resolve(given));
   const version = run(node, ["-p", "process.versions.node"]).trim();
   const { message, command } = checkNodeVersion(version);
-  say(`Node in it: ${message}${fix === undefined ? "" : ` For production ${fix}, and: pnpm bundle --node <file>`}`);
+  say(
+    `Node in it: ${message}${command === undefined ? "" : ` For production ${command}, and: pnpm bundle --node <file>`}`,
+  );
   return node;
 };
 
