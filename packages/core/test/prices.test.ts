@@ -145,6 +145,22 @@ describe("what a call costs", () => {
     );
   });
 
+  test("is exact also where the sum is just beyond what a number holds", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 7e14, max: 1e15 }),
+        fc.constantFrom(10, 11, 13, 25),
+        fc.constantFrom(3, 7),
+        (value, price, per) => {
+          const tariff = new Tariff([{ prices: [parsePrice(`pages=${price}/${per}`)] }]);
+          const expected = (2n * BigInt(value) * BigInt(price) + BigInt(per)) / (2n * BigInt(per));
+          assert.equal(tariff.cost({ pages: value }, undefined), Number(expected));
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
   test("a service that invents models without end takes no memory without end", () => {
     const tariff = new Tariff([general]);
     for (let i = 0; i < 2_000; i += 1) assert.equal(tariff.cost({ pages: 1_000_000 }, `m${i}`), 10_000);
