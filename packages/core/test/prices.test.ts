@@ -65,10 +65,10 @@ describe("a model's pattern", () => {
   });
 
   test("takes time in proportion, whatever a service calls its model", () => {
-    const started = performance.now();
+    const started = process.threadCpuUsage().user;
     assert.equal(matches("a*".repeat(64), "a".repeat(100_000)), true);
     assert.equal(matches(`${"a*".repeat(63)}b`, "a".repeat(100_000)), false);
-    assert.ok(performance.now() - started < 1_000);
+    assert.ok(process.threadCpuUsage().user - started < 1_000_000);
   });
 
   test("is refused when it cannot be one", () => {
