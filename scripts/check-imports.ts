@@ -24,10 +24,10 @@ const KEEPERS: readonly (readonly [name: string, importer: RegExp])[] = [
   ["generate-password", /^packages\/core\/src\/clients\/password\.ts$/],
   ["mongodb", /^packages\/core\/src\/store\/mongodb\//],
   ["node:sqlite", /^packages\/core\/src\/store\/sqlite\//],
-  ["inquirer", /^packages\/cli\/src\/prompter\.ts$/],
-  ["chalk", /^packages\/cli\/src\/output\//],
-  ["cli-table3", /^packages\/cli\/src\/output\//],
-  ["nodemailer", /^packages\/cli\/src\/mail\/nodemailer\.ts$/],
+  ["inquirer", /^packages\/cli\/src\/terminal\/prompter\.ts$/],
+  ["chalk", /^packages\/cli\/src\/terminal\/output\//],
+  ["cli-table3", /^packages\/cli\/src\/terminal\/output\//],
+  ["nodemailer", /^packages\/cli\/src\/delivery\/mail\/nodemailer\.ts$/],
   ["csv-parse", /^packages\/cli\/src\/delivery\/people\.ts$/],
   ["commander", /^packages\/cli\/src\//],
   ["pino", /^packages\/runtime\/src\/log\.ts$/],
@@ -74,6 +74,10 @@ const checkOne = (entry: Import): void => {
   const [fromNoun, toNoun] = [noun.exec(from)?.[1], noun.exec(to)?.[1]];
   if (fromNoun !== undefined && toNoun !== undefined && fromNoun !== toNoun) {
     complain(entry, "one noun's commands never import another's");
+  }
+  const engine = /^packages\/core\/src\/store\/[a-z]+\//.exec(to)?.[0];
+  if (engine !== undefined && !from.startsWith(engine) && from !== "packages/core/src/store/engines.ts") {
+    complain(entry, "an engine is known to its own folder and to store/engines.ts, which chooses it");
   }
   if (/^packages\/core\/src\//.test(from) && !/\/testing\//.test(from) && /\/testing\//.test(to)) {
     complain(entry, "testing/ is for tests");

@@ -70,6 +70,14 @@ if (major < 24 || (major === 24 && minor < 21)) {
   process.exit(1);
 }
 
+const mongod = process.env["AIGW_TEST_MONGOD"] ?? "";
+if (mongod !== "" && process.env["AIGW_TEST_MONGODB_URI"] === undefined) {
+  const { startMongod, startReplicaSet } = await import("../test/support/mongod.ts");
+  const [one, set] = await Promise.all([startMongod(mongod), startReplicaSet(mongod)]);
+  process.env["AIGW_TEST_MONGODB_URI"] = `mongodb://127.0.0.1:${one.port}/`;
+  process.env["AIGW_TEST_MONGODB_SET_URI"] = set.uri("");
+}
+
 /** Test files, or patterns of them. */
 const only = process.argv.slice(2);
 if (only.length === 0) {
@@ -102,5 +110,7 @@ runTests(
 const notRun = reportNotRun().filter((name) => required.includes(name));
 if (notRun.length > 0 && only.length === 0) {
   process.stdout.write(`*** That is a failure here, because AIGW_REQUIRE names ${notRun.join(", ")}. ***\n`);
-  process.exitCode = 1;
+  process.exit(1);
 }
+// The servers would keep it alive; whatever ends it ends them.
+process.exit(0);

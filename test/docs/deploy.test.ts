@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
-import { ENVIRONMENT } from "../../packages/cli/src/environment.ts";
+import { ENVIRONMENT } from "../../packages/cli/src/app/environment.ts";
 import { blocksIn } from "../support/documents.ts";
 import { reportNeed } from "../support/needs.ts";
 

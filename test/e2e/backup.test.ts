@@ -13,15 +13,7 @@ import {
 import { dirname, join, resolve } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import {
-  initHome,
-  type OpenedHome,
-  openHome,
-  parseStoreUrl,
-  restoreHome,
-  systemClock,
-  type UsageEvent,
-} from "@aigw/core";
+import { initHome, type OpenedHome, openHome, restoreHome, systemClock, type UsageEvent } from "@aigw/core";
 import { aigw, aigwJson, spawnAigw, startGatewayProcess, temporaryHome } from "../support/aigw.ts";
 import { login } from "../support/http.ts";
 import { until, within } from "../support/until.ts";
@@ -266,7 +258,7 @@ test("backups are refused where they would harm, and a damaged store makes none"
     await assert.rejects(store.backup(join(folder, "absent", "x.tar")), { code: "invalid_value" });
     await store.traffic.recordUsage(eventsOf(2_000));
   });
-  const { path } = parseStoreUrl(`sqlite:${join(home, "aigw.usage.db")}`);
+  const path = join(home, "aigw.usage.db");
   const bytes = readFileSync(path);
   bytes.fill(0xa5, bytes.length >> 1, (bytes.length >> 1) + 8_192);
   writeFileSync(path, bytes);

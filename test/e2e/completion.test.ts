@@ -89,7 +89,7 @@ const offeredFor = async ({ home }: Prepared, line: string): Promise<readonly st
     stderr,
     env: { AIGW_HOME: home, HOME: dirname(home) },
     cwd: tmpdir(),
-    prompter: { input: noAnswer, password: noAnswer, confirm: noAnswer },
+    prompter: { input: noAnswer, password: noAnswer, confirm: noAnswer, pick: noAnswer, pickSeveral: noAnswer },
     onStop: () => () => undefined,
   });
   assert.equal(code, 0);

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, it } from "node:test";
-import { SqliteControl } from "../../packages/core/src/store/sqlite/control.ts";
+import { SqliteControl } from "../../packages/core/src/store/sqlite/control/control.ts";
 import { AIGW, cleanEnv } from "../support/aigw.ts";
 import { NEEDS, reportNeed } from "../support/needs.ts";
 import { prepareHome } from "../support/prepared-home.ts";

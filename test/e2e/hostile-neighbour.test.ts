@@ -94,7 +94,7 @@ describe("compiled code that a neighbour has laid out is not run", { concurrency
     const plant = (at: string): void => {
       rmSync(caches, { recursive: true, force: true });
       mkdirSync(caches, { mode: 0o700 });
-      plantCode(at, join(DIST, "run.js"), marker);
+      plantCode(at, join(DIST, "app/run.js"), marker);
     };
     const versionOf = (at: string): string => join(at, readdirSync(at)[0] ?? "");
     const cases: Record<string, () => void> = {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { test } from "node:test";
+import { connect } from "node:net";
+import { type TestContext, test } from "node:test";
 import { AIGW, aigw, aigwJson, cleanEnv } from "../support/aigw.ts";
 import { type Answer, bearer, send, startEcho, startUpstream, tokenFor } from "../support/http.ts";
 import { allUsage, assertSound, prepareHome, UNLIMITED, withHome } from "../support/prepared-home.ts";
@@ -12,6 +13,22 @@ const skip = existsSync("/proc/self/limits") ? false : "the limit of open files 
 interface Announced {
   readonly gateway: { readonly url: string; readonly adminUrl: string };
 }
+
+/** A gateway that may have so many files open. */
+const serveWithin = async (t: TestContext, home: string, limit: number, onLog: (text: string) => void) => {
+  // Node raises the soft limit to the hard one: ulimit sets both.
+  const limited = ["-c", `ulimit -n ${limit} && exec "$@"`, "sh", process.execPath, ...AIGW];
+  const serve = ["serve", "--port", "0", "--admin-port", "0", "--json"];
+  const child = spawn("/bin/sh", [...limited, ...serve], { env: cleanEnv(home), stdio: ["ignore", "pipe", "pipe"] });
+  t.after(() => child.kill("SIGKILL"));
+  let said = "";
+  child.stdout.on("data", (text: Buffer) => {
+    said += text.toString();
+  });
+  child.stderr.on("data", (text: Buffer) => onLog(text.toString()));
+  await until("the gateway", () => said.includes("\n"));
+  return { child, ...(JSON.parse(said) as Announced).gateway };
+};
 
 test("out of file descriptors: what is open goes on, new work is refused, nobody else is blamed", {
   skip,
@@ -25,21 +42,10 @@ test("out of file descriptors: what is open goes on, new work is refused, nobody
   const [quick, other] = [await startEcho(t), await startEcho(t)];
   const services = { slow: slow.url, quick: quick.url, other: other.url };
   const { home, passwords } = await prepareHome(t, { services, clients: { john: UNLIMITED, mary: {} } });
-  // Node raises the soft limit to the hard one: ulimit sets both.
-  const limited = ["-c", 'ulimit -n 64 && exec "$@"', "sh", process.execPath, ...AIGW];
-  const serve = ["serve", "--port", "0", "--admin-port", "0", "--json"];
-  const child = spawn("/bin/sh", [...limited, ...serve], { env: cleanEnv(home), stdio: ["ignore", "pipe", "pipe"] });
-  t.after(() => child.kill("SIGKILL"));
-  let said = "";
   let log = "";
-  child.stdout.on("data", (text: Buffer) => {
-    said += text.toString();
+  const { child, url, adminUrl } = await serveWithin(t, home, 64, (text) => {
+    log += text;
   });
-  child.stderr.on("data", (text: Buffer) => {
-    log += text.toString();
-  });
-  await until("the gateway", () => said.includes("\n"));
-  const { url, adminUrl } = (JSON.parse(said) as Announced).gateway;
   const headers = bearer(await tokenFor(url, "john", passwords["john"] ?? ""));
   const at = (service: string, count: number): Promise<Answer>[] =>
     Array.from({ length: count }, () => send(`${url}/api/${service}`, { headers }));
@@ -99,4 +105,31 @@ test("out of file descriptors: what is open goes on, new work is refused, nobody
     assert.deepEqual([...new Set(usage.map(({ outcome }) => outcome))], ["ok"], "no service is blamed");
     await assertSound(opened);
   });
+});
+
+test("connections that ask for nothing keep nobody out", { skip }, async (t) => {
+  const quick = await startEcho(t);
+  const { home, passwords } = await prepareHome(t, { services: { quick: quick.url }, clients: { john: UNLIMITED } });
+  // There is room for some ninety clients.
+  const { url } = await serveWithin(t, home, 256, () => undefined);
+  const { hostname, port } = new URL(url);
+  const headers = bearer(await tokenFor(url, "john", passwords["john"] ?? ""));
+  const openSilent = async (count: number): Promise<void> => {
+    const opened = Array.from({ length: count }, () => {
+      const socket = connect(Number(port), hostname);
+      t.after(() => socket.destroy());
+      socket.on("error", () => undefined);
+      return new Promise((settle) => socket.once("connect", settle));
+    });
+    await within("the connections", Promise.all(opened));
+  };
+  await openSilent(60);
+  const openedAt = performance.now();
+  await until("them to be silent for long", () => performance.now() - openedAt > 600);
+  const statuses: number[] = [];
+  for (let round = 0; round < 12; round += 1) {
+    await openSilent(5);
+    statuses.push((await send(`${url}/api/quick`, { headers })).status);
+  }
+  assert.deepEqual(statuses, Array(12).fill(200));
 });

@@ -178,8 +178,9 @@ describe("a store that fails", { concurrency: true }, () => {
 
     free();
     const dropped = await until("the loss to be reported", async () => {
-      const { gateways } = await aigwJson<StatusJson>(home, ["status"]);
-      return gateways[0]?.droppedUsage;
+      // A gateway that is late to report makes it fail.
+      const { code, stdout } = await aigw(home, ["status", "--json"]);
+      return code === 0 && (JSON.parse(stdout) as StatusJson).gateways[0]?.droppedUsage;
     });
     await withHome(home, async (opened) => {
       await assertSound(opened);

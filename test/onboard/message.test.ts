@@ -4,7 +4,7 @@ import { lstatSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync,
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import PostalMime from "postal-mime";
-import { commandsIn } from "../../packages/cli/src/quick-start/commands.ts";
+import { commandsIn } from "../../packages/cli/src/delivery/quick-start/commands.ts";
 import { aigw, json, jsonError, opened } from "../../packages/cli/test/support/harness.ts";
 import { prepareHome } from "../support/prepared-home.ts";
 

@@ -3,10 +3,10 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { type TestContext, test } from "node:test";
 import { type OnboardingFacts, quickStart } from "@aigw/core";
-import { hasBashAndCurl, pasteIntoBash } from "../../packages/cli/src/quick-start/bash.ts";
-import { sendByNode } from "../../packages/cli/src/quick-start/by-node.ts";
-import { curlCallOf } from "../../packages/cli/src/quick-start/curl-call.ts";
-import { wordsOf } from "../../packages/cli/src/quick-start/words.ts";
+import { hasBashAndCurl, pasteIntoBash } from "../../packages/cli/src/delivery/quick-start/bash.ts";
+import { sendByNode } from "../../packages/cli/src/delivery/quick-start/by-node.ts";
+import { curlCallOf } from "../../packages/cli/src/delivery/quick-start/curl-call.ts";
+import { wordsOf } from "../../packages/cli/src/delivery/quick-start/words.ts";
 import { generatePassword } from "../../packages/core/src/clients/password.ts";
 import { startUpstream } from "../support/http.ts";
 

@@ -262,7 +262,7 @@ describe("a message that cannot be sent", { concurrency: 4 }, () => {
   test("TLS is required beyond this machine", async (t) => {
     // The name is another machine's; nothing is sent there, because the loopback is where it leads.
     const server = await startMailServer(t, { disabledCommands: ["STARTTLS"] });
-    const { deliverMessage } = await import("../../packages/cli/src/mail/nodemailer.ts");
+    const { deliverMessage } = await import("../../packages/cli/src/delivery/mail/nodemailer.ts");
     const refused = await deliverMessage(
       Buffer.from("Subject: x\r\n\r\nx"),
       { from: "a@example.com", to: "b@example.com" },

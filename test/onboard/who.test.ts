@@ -68,7 +68,7 @@ describe("a name that nobody has", { concurrency: 3 }, () => {
     assert.equal(no.code, 130);
     assert.match(
       no.stderr,
-      /^Unknown, and to be added: anna\. Their old passwords and tokens stop working at once: john\.\n\? Credentials for 2\?$/m,
+      /^Unknown, and to be added: anna\. Their old passwords and tokens will stop working at once: john\.\n\? Credentials for 2\?$/m,
     );
     assert.equal(await head(), before);
     const yes = await run(["onboard", "--from", "people.csv"], { ...options, answers: [true] });

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { TestContext } from "node:test";
+import { dropStoreOf, storeUrlOf } from "./engine.ts";
 import { within } from "./until.ts";
 
 /** What Node runs the built command line with: the same files that are packed, which also start faster. */
@@ -16,9 +17,13 @@ type Owner = Pick<TestContext, "after">;
 /** A folder of its own that is gone after the test; the home in it does not exist yet. */
 export const temporaryHome = (t: Owner): string => {
   const folder = mkdtempSync(join(tmpdir(), "aigw-test-"));
+  const home = join(folder, "home");
   // A gateway that is still to be stopped may write into it meanwhile.
-  t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }));
-  return join(folder, "home");
+  t.after(async () => {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+    await dropStoreOf(home);
+  });
+  return home;
 };
 
 export interface Finished {
@@ -39,6 +44,7 @@ export const cleanEnv = (home: string, extra: Record<string, string> = {}): Node
   HOME: join(home, ".."),
   TMPDIR: tmpdir(),
   AIGW_HOME: home,
+  AIGW_STORE: storeUrlOf(home),
   // Each test has a home of its own; what is compiled is the same for all.
   ...(process.env["NODE_COMPILE_CACHE"] && { NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] }),
   ...extra,

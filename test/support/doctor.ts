@@ -39,7 +39,7 @@ export const doctor = async (
     stderr: stream("stderr"),
     env: { AIGW_HOME: home, ...env },
     cwd: tmpdir(),
-    prompter: { input: noAnswer, password: noAnswer, confirm: noAnswer },
+    prompter: { input: noAnswer, password: noAnswer, confirm: noAnswer, pick: noAnswer, pickSeveral: noAnswer },
     onStop: () => () => undefined,
   });
   return parsed(exitCode, text.stdout, text.stderr, performance.now() - started);

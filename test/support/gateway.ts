@@ -12,6 +12,7 @@ import {
 } from "@aigw/core";
 import { type Gateway, startGateway } from "@aigw/runtime";
 import { temporaryHome } from "./aigw.ts";
+import { storeUrlOf } from "./engine.ts";
 import { tokenFor } from "./http.ts";
 import { until } from "./until.ts";
 
@@ -81,8 +82,9 @@ export const startTestGateway = async (
   t.after(() => end?.());
   const home = options.home ?? temporaryHome(t);
   const clock = options.clock ?? systemClock;
-  await initHome({ home, at: clock.now(), actor: "test" });
-  const { store, sealer } = await openHome({ home, clock, busyTimeoutMs: 50 });
+  const storeUrl = storeUrlOf(home);
+  await initHome({ home, storeUrl, at: clock.now(), actor: "test" });
+  const { store, sealer } = await openHome({ home, storeUrl, clock, busyTimeoutMs: 50 });
   const deps: ActDeps = { store, sealer, clock, actor: "test" };
   for (const [name, url] of Object.entries(options.services ?? {})) await addService(deps, { name, url });
   const log: string[] = [];

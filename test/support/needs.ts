@@ -11,6 +11,7 @@ export const NEEDS = {
   python: "The tests with clients and services in Python",
   go: "The tests with clients in Go",
   zsh: "The README's lines in zsh",
+  mongodb: "The tests on MongoDB",
   strace: "The test that watches system calls",
 } as const;
 

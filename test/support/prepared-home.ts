@@ -17,6 +17,7 @@ import {
   type UsageEvent,
 } from "@aigw/core";
 import { temporaryHome } from "./aigw.ts";
+import { storeUrlOf } from "./engine.ts";
 
 type Owner = Pick<TestContext, "after">;
 
@@ -24,7 +25,7 @@ export type Opened = OpenedHome & { readonly deps: ActDeps };
 
 /** Opens the home in this process for as long as `work` takes. */
 export const withHome = async <T>(home: string, work: (opened: Opened) => Promise<T> | T): Promise<T> => {
-  const opened = await openHome({ home, clock: systemClock });
+  const opened = await openHome({ home, storeUrl: storeUrlOf(home), clock: systemClock });
   const { store, sealer } = opened;
   try {
     return await work({ ...opened, deps: { store, sealer, clock: systemClock, actor: "test" } });
@@ -49,7 +50,7 @@ export const prepareHome = async (
   } = {},
 ): Promise<PreparedHome> => {
   const home = facts.home ?? temporaryHome(t);
-  await initHome({ home, at: Date.now(), actor: "test" });
+  await initHome({ home, storeUrl: storeUrlOf(home), at: Date.now(), actor: "test" });
   const passwords: Record<string, string> = {};
   await withHome(home, async ({ deps }) => {
     for (const [name, url] of Object.entries(facts.services ?? {})) await addService(deps, { name, url });

@@ -34,7 +34,7 @@ export const runHere = async (env: NodeJS.ProcessEnv, args: readonly string[], i
     stderr: stream("stderr"),
     env,
     cwd: "/",
-    prompter: { input: noPrompt, password: noPrompt, confirm: noPrompt },
+    prompter: { input: noPrompt, password: noPrompt, confirm: noPrompt, pick: noPrompt, pickSeveral: noPrompt },
     onStop: () => () => true,
   } as Parameters<typeof run>[1]);
   return { code, ...caught };

@@ -12,14 +12,14 @@ if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
   process.stderr.write(`error: aigw needs Node.js ${OLDEST.join(".")} or later; this is ${process.versions.node}.\n`);
   process.exitCode = 1;
 } else {
-  const { enableCompileCache } = await import("./compile-cache.ts");
+  const { enableCompileCache } = await import("./app/compile-cache.ts");
   enableCompileCache();
   // What lives long is looked at even if no option asks for it: a signal may have come before the line above.
   if (process.argv.includes("serve") || /--(inspect|report)/.test(`${process.execArgv} ${process.env["NODE_OPTIONS"]}`))
-    (await import("./shut-diagnostics.ts")).shutDiagnostics();
+    (await import("./app/shut-diagnostics.ts")).shutDiagnostics();
   // What asks on the terminal colours by itself, and knows of no flag.
   if (process.argv.includes("--no-color")) process.env["NO_COLOR"] = "1";
-  const { run } = await import("./run.ts");
-  const { processIo } = await import("./process-io.ts");
+  const { run } = await import("./app/run.ts");
+  const { processIo } = await import("./terminal/process-io.ts");
   process.exitCode = await run(process.argv.slice(2), processIo());
 }

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { carryFlags } from "../src/carry-flags.ts";
-import { createContext } from "../src/context.ts";
-import { createProgram } from "../src/program.ts";
+import { carryFlags } from "../src/app/carry-flags.ts";
+import { createContext } from "../src/app/context.ts";
+import { createProgram } from "../src/app/program.ts";
 import { aigw, json, temporaryHome } from "./support/harness.ts";
 
 const PLACE = { home: "/srv/ai gw", store: "sqlite:/srv/x.db" };

@@ -164,13 +164,13 @@ test("settings: environment before stored before default, and each says where it
     const { value, source: from } = settings.find(({ key }) => key === "sender-name") ?? {};
     return [value, from];
   };
-  assert.deepEqual(await source(), [null, "default"]);
+  assert.deepEqual(await source(), ["Your AI Gateway team", "default"]);
   const set = await aigw(home, ["config", "set", "sender-name", "Stored"], { env });
   assert.match(set.stderr, /AIGW_SENDER_NAME is set/);
   assert.deepEqual(await source(), ["Stored", "stored"]);
   assert.deepEqual(await source({ env }), ["Env", "environment"]);
   await aigw(home, ["config", "unset", "sender-name"]);
-  assert.deepEqual(await source(), [null, "default"]);
+  assert.deepEqual(await source(), ["Your AI Gateway team", "default"]);
   const unknown = await aigw(home, ["config", "set", "no-such", "x"]);
   assert.deepEqual([unknown.code, /Settings are: public-url/.test(unknown.stderr)], [2, true]);
 });

@@ -9,16 +9,16 @@ interface Verb {
 }
 
 const VERBS: readonly Verb[] = [
-  { argv: ["client", "revoke", "john"], impact: /john is refused everywhere/ },
-  { argv: ["client", "remove", "john"], impact: /john is removed for good/ },
-  { argv: ["client", "passwd", "john"], impact: /password of john and its tokens stop working/ },
-  { argv: ["onboard", "john"], impact: /the old one and its tokens stop working/ },
-  { argv: ["service", "remove", "ocr"], impact: /\/api\/ocr is gone at once, for the 1 client / },
+  { argv: ["client", "revoke", "john"], impact: /john will be refused everywhere/ },
+  { argv: ["client", "remove", "john"], impact: /john will be removed for good/ },
+  { argv: ["client", "passwd", "john"], impact: /password of john and its tokens will stop working/ },
+  { argv: ["onboard", "john"], impact: /the old one and its tokens will stop working/ },
+  { argv: ["service", "remove", "ocr"], impact: /\/api\/ocr will be gone at once, for the 1 client that may/ },
   {
     argv: ["secret", "rotate"],
-    impact: /Every token stops working at once\. No client holds a live token\. No gateway/,
+    impact: /Every token will stop working at once\. No client holds a live token\. No gateway/,
   },
-  { argv: ["secret", "rotate", "--grace", "60m"], impact: /Tokens work for 1h more/ },
+  { argv: ["secret", "rotate", "--grace", "60m"], impact: /Tokens will work for 1h more/ },
 ];
 
 const prepared = async (t: TestContext): Promise<string> => {
@@ -42,6 +42,7 @@ for (const { argv, impact } of VERBS) {
       assert.equal(refused.code, 2);
       assert.equal(refused.stdout, "");
       assert.match(refused.stderr, impact);
+      assert.match(refused.stderr, /error:\S* Not done: |"message":"Not done: /);
       assert.match(refused.stderr, /--yes/);
     }
     const no = await aigw(home, argv, { terminal: 100, answers: [false] });

@@ -13,9 +13,9 @@ import { judgeAnswer } from "../src/doctor/checks/public-url.ts";
 import { judgeInspection } from "../src/doctor/checks/store.ts";
 import type { Finding } from "../src/doctor/finding.ts";
 import { runChecks } from "../src/doctor/run-checks.ts";
-import { shellQuoted } from "../src/output/shell-quoted.ts";
-import { PLAIN_STYLE } from "../src/output/view.ts";
-import { displayWidth } from "../src/output/width.ts";
+import { shellQuoted } from "../src/terminal/output/shell-quoted.ts";
+import { PLAIN_STYLE } from "../src/terminal/output/view.ts";
+import { displayWidth } from "../src/terminal/output/width.ts";
 
 const MIB = 1024 * 1024;
 const NOW = Date.UTC(2027, 0, 31);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { statSync } from "node:fs";
 import { test } from "node:test";
-import { EXIT_CODES, EXIT_MEANINGS } from "../src/exit-codes.ts";
+import { EXIT_CODES, EXIT_MEANINGS } from "../src/app/exit-codes.ts";
 import { aigw, json, jsonError, type RunOptions, temporaryHome } from "./support/harness.ts";
 
 interface Case {

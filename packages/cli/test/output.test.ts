@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join, sep } from "node:path";
 import { test } from "node:test";
 import { addClient, systemClock } from "@aigw/core";
-import { displayWidth } from "../src/output/width.ts";
+import { displayWidth } from "../src/terminal/output/width.ts";
 import { aigw, json, opened, temporaryHome } from "./support/harness.ts";
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences are what is looked for

@@ -69,6 +69,44 @@ test("Ctrl-C and Ctrl-D at a prompt: 130, and nothing changed", { skip }, async 
   );
 });
 
+test("what there is a list of is picked from it: arrows, ticks, and a search where it is long", { skip }, async (t) => {
+  const home = temporaryHome(t);
+  for (const name of ["ann", "bob", "cat"]) await aigw(home, ["client", "add", name, "--email", `${name}@example.com`]);
+  const shown = onTerminal(home, ["client", "show", "-q"], [["Which client?", "\u001b[B\r"]], { pipeStdout: true });
+  assert.deepEqual([shown.exitCode, shown.stdout], [0, "bob\n"]);
+  assert.match(shown.screen, /active, ann@example\.com/, "what is known of the one that the cursor is on");
+  const steps = [
+    ["Which clients?", "\u001b[B \u001b[B \r"],
+    ["Revoke bob, cat?", "y\r"],
+  ] as const;
+  const revoked = onTerminal(home, ["client", "revoke"], steps, { pipeStdout: true });
+  assert.match(revoked.stdout, /^bob revoked\. .*\ncat revoked\. /);
+  const left = onTerminal(home, ["client", "revoke"], [["Which clients?", "\u0003"]]);
+  assert.deepEqual([left.exitCode, /Cancelled\. Nothing was changed\./.test(left.screen)], [130, true]);
+
+  // Thirteen settings are shown; sixteen clients are searched.
+  for (let index = 0; index < 14; index += 1) await aigw(home, ["client", "add", `x${index}`, "-q"]);
+  const found = onTerminal(
+    home,
+    ["client", "show", "-q"],
+    [
+      ["Which client?", "at"],
+      ["cat@example.com", "\r"],
+    ],
+    { pipeStdout: true },
+  );
+  assert.deepEqual([found.exitCode, found.stdout], [0, "cat\n"]);
+  const free = onTerminal(
+    home,
+    ["why"],
+    [
+      ["or which request id?", "0f8c1d5e"],
+      ["❯ 0f8c1d5e", "\r"],
+    ],
+  );
+  assert.match(free.screen, /neither a client '0f8c1d5e' nor a request/);
+});
+
 test("a password typed at the terminal is not echoed", { skip }, (t) => {
   const home = temporaryHome(t);
   const session = onTerminal(home, ["client", "add", "john", "--password-stdin"], [["Password", "Sesame-open-77!\r"]]);

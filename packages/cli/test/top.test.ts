@@ -5,7 +5,7 @@ import { type TestContext, test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
 import type { Store, UsageEvent } from "@aigw/core";
 import { anEvent, anInstance } from "@aigw/core/testing";
-import type { StopSignal } from "../src/io.ts";
+import type { StopSignal } from "../src/terminal/io.ts";
 import { AIGW, aigw, json, opened, temporaryHome } from "./support/harness.ts";
 
 const python = ["python3", "python"].find((name) => spawnSync(name, ["-c", "import pty, termios"]).status === 0);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import type { Store, UsageEvent } from "@aigw/core";
 import { anEvent } from "@aigw/core/testing";
-import type { StopSignal } from "../src/io.ts";
+import type { StopSignal } from "../src/terminal/io.ts";
 import { aigw, opened, temporaryHome } from "./support/harness.ts";
 
 const NOW = Date.now();

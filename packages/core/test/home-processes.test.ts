@@ -87,7 +87,7 @@ describe("an initialisation killed", () => {
             finished = step;
             return;
           }
-          const state = inspectHome({ home, storeUrl });
+          const state = await inspectHome({ home, storeUrl });
           states.add(state);
           const open = async (): Promise<string> => {
             const { store } = await openHome({ home, storeUrl, clock: new FixedClock() });
@@ -119,7 +119,7 @@ describe("a home that is a mount point", () => {
     try {
       assert.deepEqual(await initHome({ home, ...ACT }), { created: true });
       assert.deepEqual(readdirSync(home).sort(), ["aigw.db", "master.key"]);
-      assert.equal(inspectHome({ home }), "ready");
+      assert.equal(await inspectHome({ home }), "ready");
     } finally {
       assert.equal(spawnSync("umount", [home]).status, 0);
     }

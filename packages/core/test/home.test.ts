@@ -66,10 +66,10 @@ describe("where the home is", () => {
 describe("initialising a home", () => {
   it("makes key, database and first signing key, private, with its own record in the log", async () => {
     const home = newHome();
-    assert.equal(inspectHome({ home }), "empty");
+    assert.equal(await inspectHome({ home }), "empty");
     const settings = new Map([["public-url", "https://ai.example.com"]] as const);
     assert.deepEqual(await initHome({ home, settings, ...ACT }), { created: true });
-    assert.equal(inspectHome({ home }), "ready");
+    assert.equal(await inspectHome({ home }), "ready");
     assert.deepEqual(readdirSync(home).sort(), ["aigw.db", "master.key"]);
     assert.deepEqual(readdirSync(join(home, "..")), ["aigw"]);
     assert.equal(modeOf(home), 0o700);
@@ -111,7 +111,7 @@ describe("initialising a home", () => {
     const link = newHome();
     symlinkSync(target, link);
     assert.deepEqual(await initHome({ home: link, ...ACT }), { created: true });
-    assert.equal(inspectHome({ home: link }), "ready");
+    assert.equal(await inspectHome({ home: link }), "ready");
     assert.ok(existsSync(join(target, "master.key")));
   });
 
@@ -178,7 +178,7 @@ describe("a home that comes to be while it is looked at", () => {
         look,
         "before",
         () => renameSync(built, home),
-        () => assert.ok(["empty", "ready"].includes(inspectHome({ home }))),
+        async () => assert.ok(["empty", "ready"].includes(await inspectHome({ home }))),
       );
     });
   }

@@ -3,8 +3,8 @@ import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, wr
 import { umask } from "node:process";
 import { describe, it } from "node:test";
 import { isAigwError } from "../src/errors.ts";
-import { parseStoreUrl } from "../src/store/open-store.ts";
-import { createSqliteStore } from "../src/store/sqlite/create-sqlite-store.ts";
+import { locateStore } from "../src/store/engines.ts";
+import { createSqliteStore } from "../src/store/sqlite/control/create-sqlite-store.ts";
 import { aClient, anEvent, anInstance, FixedClock, HostileStore, storeContract } from "../src/testing/index.ts";
 import { SEED, sqliteFixture } from "./store-support/sqlite-fixture.ts";
 
@@ -180,10 +180,13 @@ describe("steady time", () => {
 });
 
 describe("store URLs", () => {
-  it("name a file, absolute or from the working directory", () => {
-    assert.deepEqual(parseStoreUrl("sqlite:/data/x.db"), { engine: "sqlite", path: "/data/x.db" });
-    assert.deepEqual(parseStoreUrl("sqlite:///data/x.db"), { engine: "sqlite", path: "/data/x.db" });
-    assert.equal(parseStoreUrl("sqlite:x.db").path, `${process.cwd()}/x.db`);
+  it("name a file, absolute or from the working directory", async () => {
+    const pathOf = async (url: string): Promise<string | undefined> => (await locateStore(url)).location.path;
+    assert.equal(await pathOf("sqlite:/data/x.db"), "/data/x.db");
+    assert.equal(await pathOf("SQLite:///data/x.db"), "/data/x.db");
+    assert.equal(await pathOf("sqlite:x.db"), `${process.cwd()}/x.db`);
+    const { location } = await locateStore("sqlite:///data/x.db");
+    assert.deepEqual(location, { engine: "sqlite", url: "sqlite:/data/x.db", shown: "/data/x.db", path: "/data/x.db" });
   });
 
   for (const [url, code] of [
@@ -197,11 +200,8 @@ describe("store URLs", () => {
     ["/geheim.db", "invalid_value"],
     ["", "invalid_value"],
   ] as const) {
-    it(`${url || "nothing"} is refused without repeating it`, () => {
-      assert.throws(
-        () => parseStoreUrl(url),
-        (error) => isAigwError(error, code) && !error.message.includes("geheim"),
-      );
+    it(`${url || "nothing"} is refused without repeating it`, async () => {
+      await assert.rejects(locateStore(url), (error) => isAigwError(error, code) && !error.message.includes("geheim"));
     });
   }
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { effectiveSetting, parseSetting } from "../src/config/settings.ts";
 import { isAigwError } from "../src/errors.ts";
-import type { Database } from "../src/store/sqlite/database.ts";
+import type { Database } from "../src/store/sqlite/files/database.ts";
 import { anEvent } from "../src/testing/index.ts";
 import { keepUsage, pruneTime } from "../src/usage/keep-usage.ts";
 import { bucketOf, LATENCY_BOUNDS, LATENCY_BUCKETS, quantile } from "../src/usage/latency-buckets.ts";

@@ -64,6 +64,11 @@ export class OpenFiles {
     this.#room = Math.max(2, this.limit - this.#others - this.#reserve);
   }
 
+  /** Whether three of four connections that clients may have are open: one turn may bring many more. */
+  get isCrowded(): boolean {
+    return this.#clients >= 0.75 * Math.floor(this.#room / 2);
+  }
+
   clientOpened(): Admission {
     if (this.#clients < Math.floor(this.#room / 2)) {
       this.#clients += 1;

@@ -13,11 +13,11 @@ it("a refusal by itself waits for nothing, a flood gets a thousand a second, in 
   assert.deepEqual(answered, [0]);
   t.mock.timers.tick(100);
   pass(1, 100);
-  assert.equal(answered.length, 1 + 10, "as many as a tick has");
+  assert.equal(answered.length, 1 + 1);
   t.mock.timers.tick(10);
-  assert.equal(answered.length, 1 + 20);
+  assert.equal(answered.length, 1 + 11);
   pass(101, 1);
-  assert.equal(answered.length, 1 + 20, "whoever comes later does not go before");
+  assert.equal(answered.length, 1 + 11, "whoever comes later does not go before");
   t.mock.timers.tick(90);
   assert.deepEqual(
     answered,

@@ -7,7 +7,8 @@ import { residentMib } from "../resident.ts";
 import { atMost, never, type Row } from "../row.ts";
 
 const PIPELINED = 50;
-const MOST_GROWTH_MIB = 40;
+/** Over the second half: until then V8 has made its young generation as large as it wants it, some 90 MiB more. */
+const MOST_GROWTH_MIB = 10;
 
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
 const decode = (part: string): Record<string, unknown> => JSON.parse(Buffer.from(part, "base64url").toString());
@@ -111,7 +112,7 @@ export const forged: Row = {
       for (const status of await statusesOf(url, tokens)) statuses.set(status, (statuses.get(status) ?? 0) + 1);
     };
     const tries = run.size(300_000, 5_000);
-    const warmUp = Math.ceil(tries / 10 / PIPELINED);
+    const warmUp = Math.ceil(tries / 2 / PIPELINED);
     for (let n = 0; n < warmUp; n += 4) await Promise.all([batch(), batch(), batch(), batch()]);
     const before = residentMib(pid);
     for (let n = warmUp; n < tries / PIPELINED; n += 4) await Promise.all([batch(), batch(), batch(), batch()]);
@@ -133,7 +134,7 @@ export const forged: Row = {
         answered,
       ),
       never("tries without an answer", Math.max(0, tries - answered), tries),
-      atMost("growth of resident memory after the first tenth", residentMib(pid) - before, MOST_GROWTH_MIB, "MiB"),
+      atMost("growth of resident memory over the second half", residentMib(pid) - before, MOST_GROWTH_MIB, "MiB"),
       { what: "the genuine token afterwards", seen: String(good), promised: "200", kept: good === 200 },
     ];
   },

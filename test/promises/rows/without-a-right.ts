@@ -71,9 +71,10 @@ export const withoutARight: Row = {
     let next = 0;
     const lane = async (): Promise<void> => {
       while (next < calls) {
-        const status = await call(next++);
+        const n = next++;
+        const status = await call(n);
         statuses.set(status, (statuses.get(status) ?? 0) + 1);
-        if (next % 200 === 0) {
+        if (n % 200 === 0) {
           const started = performance.now();
           const answer = await send(`${url}/api/echo/x`, { headers: bearer(jane) });
           janes.push(performance.now() - started);

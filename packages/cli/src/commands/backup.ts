@@ -2,14 +2,14 @@ import { resolve } from "node:path";
 import type { BackupFacts } from "@aigw/core";
 import { masterKeyPath } from "@aigw/core/home";
 import type { Command } from "commander";
-import { need } from "../ask.ts";
-import { Interrupted } from "../cli-error.ts";
-import { describe } from "../command.ts";
-import type { Context } from "../context.ts";
-import type { Home } from "../home.ts";
+import { Interrupted } from "../app/cli-error.ts";
+import { describe } from "../app/command.ts";
+import type { Context } from "../app/context.ts";
+import type { Home } from "../app/home.ts";
 import { backupJson } from "../json/backup.ts";
-import { counted } from "../output/counted.ts";
-import { formatBytes } from "../output/size.ts";
+import { need } from "../terminal/ask.ts";
+import { counted } from "../terminal/output/counted.ts";
+import { formatBytes } from "../terminal/output/size.ts";
 
 export interface BackupOptions {
   /** As given; from the working directory when relative. */

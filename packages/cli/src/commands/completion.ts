@@ -1,9 +1,9 @@
 import { AigwError } from "@aigw/core/errors";
 import type { Command } from "commander";
-import { need } from "../ask.ts";
-import { describe } from "../command.ts";
+import { describe } from "../app/command.ts";
+import type { Context } from "../app/context.ts";
 import { SCRIPTS, SHELLS, type Shell } from "../completion/scripts.ts";
-import type { Context } from "../context.ts";
+import { need } from "../terminal/ask.ts";
 
 export const command = (ctx: Context): Command =>
   describe("completion", "Print what makes your shell complete commands, options, and the names in your store.", [
@@ -17,8 +17,9 @@ export const command = (ctx: Context): Command =>
       const shell = await need(ctx, given, {
         argument: "<shell>",
         usage: "aigw completion <bash|zsh|fish>",
-        question: "For which shell? (bash, zsh, fish)",
+        question: "For which shell?",
         parse: parseShell,
+        choices: async () => SHELLS.map((value) => ({ value })),
       });
       await run({ shell }, ctx);
     });

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { describe } from "../command.ts";
-import type { Context } from "../context.ts";
+import { describe } from "../app/command.ts";
+import type { Context } from "../app/context.ts";
 import { tellStory } from "../demo/story.ts";
 
 export const command = (ctx: Context): Command =>

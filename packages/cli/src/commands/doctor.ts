@@ -1,19 +1,19 @@
 import { AigwError } from "@aigw/core/errors";
 import { examineHome } from "@aigw/core/home";
 import type { Command } from "commander";
-import { carryFlags } from "../carry-flags.ts";
-import { describe } from "../command.ts";
-import type { Context } from "../context.ts";
+import { carryFlags } from "../app/carry-flags.ts";
+import { describe } from "../app/command.ts";
+import type { Context } from "../app/context.ts";
+import { flag } from "../app/flag.ts";
+import { locateHome } from "../app/home.ts";
+import { parsePort } from "../app/parse-value.ts";
 import type { Address } from "../doctor/checks/port.ts";
 import { checksOf } from "../doctor/checks-of.ts";
 import { asFinding, type Finding, levelOf } from "../doctor/finding.ts";
 import { runChecks } from "../doctor/run-checks.ts";
-import { flag } from "../flag.ts";
-import { locateHome } from "../home.ts";
-import { renderFindings } from "../output/findings.ts";
-import { renderTable } from "../output/table.ts";
-import type { View } from "../output/view.ts";
-import { parsePort } from "../parse-value.ts";
+import { renderFindings } from "../terminal/output/findings.ts";
+import { renderTable } from "../terminal/output/table.ts";
+import type { View } from "../terminal/output/view.ts";
 
 /** Where `aigw serve` would be told to listen. */
 export type DoctorOptions = Partial<Address>;

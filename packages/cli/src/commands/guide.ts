@@ -1,9 +1,9 @@
 import { createGuide, guideFacts, renderGuideMarkdown } from "@aigw/core/onboarding";
 import type { Command } from "commander";
-import { describe } from "../command.ts";
-import type { Context } from "../context.ts";
-import { escapeLines } from "../output/escape.ts";
-import { settingsInForce, warnOfPlainHttp } from "../settings.ts";
+import { describe } from "../app/command.ts";
+import type { Context } from "../app/context.ts";
+import { settingsInForce, warnOfPlainHttp } from "../app/settings.ts";
+import { escapeLines } from "../terminal/output/escape.ts";
 
 export const command = (ctx: Context): Command =>
   describe(

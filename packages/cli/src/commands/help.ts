@@ -1,9 +1,9 @@
 import type { Command } from "commander";
-import { UsageError } from "../cli-error.ts";
-import { describe } from "../command.ts";
-import type { Context } from "../context.ts";
-import { TOPIC_NAMES } from "../help/topic-names.ts";
-import { TOPICS } from "../help/topics.ts";
+import { UsageError } from "../app/cli-error.ts";
+import { describe, isNamed } from "../app/command.ts";
+import type { Context } from "../app/context.ts";
+import { TOPIC_NAMES } from "../terminal/help/topic-names.ts";
+import { TOPICS } from "../terminal/help/topics.ts";
 
 export const command = (ctx: Context): Command =>
   describe("help", "Help for a command, or on a topic.", [
@@ -26,7 +26,7 @@ export const run = async ({ words, program }: HelpOptions, ctx: Context): Promis
   if (topic !== undefined) return ctx.out.answer(TOPICS[topic].answer());
   let command = program;
   for (const word of words) {
-    const next = command.commands.find((candidate) => candidate.name() === word);
+    const next = command.commands.find((candidate) => isNamed(candidate, word));
     if (next === undefined) {
       throw new UsageError(
         `There is no help on '${words.join(" ")}'. See: aigw --help; topics are ${TOPIC_NAMES.join(", ")}.`,

@@ -2,12 +2,12 @@ import { setSetting } from "@aigw/core/acts";
 import { SETTINGS, type SettingKey } from "@aigw/core/config";
 import { initHome, inspectHome } from "@aigw/core/home";
 import type { Command } from "commander";
-import { offer } from "../ask.ts";
-import { describe } from "../command.ts";
-import type { Context } from "../context.ts";
-import { flag } from "../flag.ts";
-import { currentActor, type HomeLocation, locateHome } from "../home.ts";
-import { warnOfPlainHttp } from "../settings.ts";
+import { describe } from "../app/command.ts";
+import type { Context } from "../app/context.ts";
+import { flag } from "../app/flag.ts";
+import { currentActor, type HomeLocation, locateHome } from "../app/home.ts";
+import { warnOfPlainHttp } from "../app/settings.ts";
+import { offer } from "../terminal/ask.ts";
 
 export interface InitOptions {
   readonly settings: ReadonlyMap<SettingKey, string>;
@@ -31,7 +31,7 @@ export const command = (ctx: Context): Command =>
       flag("--support-email", SETTINGS["support-email"].parse),
     )
     .action(async (flags: Flags) => {
-      const fresh = inspectHome(locateHome(ctx)) === "empty";
+      const fresh = (await inspectHome(locateHome(ctx))) === "empty";
       const settings = new Map<SettingKey, string>();
       await settle(ctx, settings, "public-url", flags.publicUrl, fresh);
       await settle(ctx, settings, "support-email", flags.supportEmail, fresh);

@@ -1,13 +1,13 @@
 import { resolve } from "node:path";
 import { masterKeyPath, restoreHome } from "@aigw/core/home";
 import type { Command } from "commander";
-import { need } from "../ask.ts";
-import { describe } from "../command.ts";
-import type { Context } from "../context.ts";
-import { currentActor, locateHome } from "../home.ts";
+import { describe } from "../app/command.ts";
+import type { Context } from "../app/context.ts";
+import { currentActor, locateHome } from "../app/home.ts";
 import { backupJson } from "../json/backup.ts";
-import { counted } from "../output/counted.ts";
-import { rfc3339, when } from "../output/time.ts";
+import { need } from "../terminal/ask.ts";
+import { counted } from "../terminal/output/counted.ts";
+import { rfc3339, when } from "../terminal/output/time.ts";
 
 export interface RestoreBackupOptions {
   readonly file: string;

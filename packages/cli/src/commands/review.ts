@@ -1,13 +1,13 @@
 import { readReviewFacts } from "@aigw/core/insight";
 import type { Command } from "commander";
-import { carried } from "../carry-flags.ts";
-import { describe } from "../command.ts";
-import type { Context } from "../context.ts";
+import { carried } from "../app/carry-flags.ts";
+import { describe } from "../app/command.ts";
+import type { Context } from "../app/context.ts";
 import type { When } from "../findings/finding.ts";
 import { type ReviewFinding, reviewClients } from "../findings/review-clients.ts";
 import { findingJson } from "../json/finding.ts";
-import { renderFindings } from "../output/findings.ts";
-import { rfc3339, when } from "../output/time.ts";
+import { renderFindings } from "../terminal/output/findings.ts";
+import { rfc3339, when } from "../terminal/output/time.ts";
 
 export const command = (ctx: Context): Command =>
   describe(

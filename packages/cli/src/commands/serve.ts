@@ -4,17 +4,17 @@ import { parseDuration } from "@aigw/core/services";
 import { inTime, WORK_PATIENCE_MS } from "@aigw/core/store";
 import type { GatewayOptions } from "@aigw/runtime";
 import type { Command } from "commander";
-import { UsageError } from "../cli-error.ts";
-import { describe } from "../command.ts";
-import type { Context } from "../context.ts";
-import { flag } from "../flag.ts";
-import { type Home, openHomeForGateway } from "../home.ts";
-import { listenError } from "../listen-error.ts";
-import { parseCount, parsePort } from "../parse-value.ts";
+import { UsageError } from "../app/cli-error.ts";
+import { describe } from "../app/command.ts";
+import type { Context } from "../app/context.ts";
+import { flag } from "../app/flag.ts";
+import { type Home, openHomeForGateway } from "../app/home.ts";
+import { listenError } from "../app/listen-error.ts";
+import { parseCount, parsePort } from "../app/parse-value.ts";
+import { settingsInForce } from "../app/settings.ts";
+import { readVersion } from "../app/version.ts";
 import { announce, sayStopping } from "../serving/announce.ts";
 import { logOptions, logWriter } from "../serving/log-writer.ts";
-import { settingsInForce } from "../settings.ts";
-import { readVersion } from "../version.ts";
 
 export interface ServeOptions {
   readonly host: string;

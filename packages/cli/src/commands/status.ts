@@ -1,16 +1,16 @@
 import { isSilent } from "@aigw/core/acts";
 import { standingOf } from "@aigw/core/clients";
-import { parseStoreUrl, type SeenInstance } from "@aigw/core/store";
+import { locateStore, type SeenInstance } from "@aigw/core/store";
 import type { Command } from "commander";
-import { carryFlags } from "../carry-flags.ts";
-import { describe } from "../command.ts";
-import type { Context } from "../context.ts";
-import { renderFields } from "../output/fields.ts";
-import type { Tone } from "../output/style.ts";
-import { type Cell, type Column, renderTable } from "../output/table.ts";
-import { rfc3339, when } from "../output/time.ts";
-import type { View } from "../output/view.ts";
-import { type WhoRuns, whoRuns } from "../who-runs.ts";
+import { carryFlags } from "../app/carry-flags.ts";
+import { describe } from "../app/command.ts";
+import type { Context } from "../app/context.ts";
+import { type WhoRuns, whoRuns } from "../app/who-runs.ts";
+import { renderFields } from "../terminal/output/fields.ts";
+import type { Tone } from "../terminal/output/style.ts";
+import { type Cell, type Column, renderTable } from "../terminal/output/table.ts";
+import { rfc3339, when } from "../terminal/output/time.ts";
+import type { View } from "../terminal/output/view.ts";
 
 export const command = (ctx: Context): Command =>
   describe("status", "Show the running gateways, what they have applied, and what the store holds.", [
@@ -27,11 +27,11 @@ export const run = (ctx: Context): Promise<void> =>
     const running = await whoRuns(store.traffic);
     const { gateways, problem } = running;
     const active = clients.filter((client) => standingOf(client, clock.now()) === "active").length;
-    const { engine } = parseStoreUrl(storeUrl);
+    const { location } = await locateStore(storeUrl);
     await ctx.out.answer({
       json: () => ({
         home: path,
-        store: { kind: engine, id: store.control.storeId },
+        store: { kind: location.engine, id: store.control.storeId },
         revision,
         clients: { active, total: clients.length },
         services: services.length,
@@ -42,7 +42,7 @@ export const run = (ctx: Context): Promise<void> =>
       text: async (view) => {
         const facts = renderFields(view, [
           ["Home", path],
-          ["Store", engine],
+          ["Store", location.path === undefined ? location.shown : location.engine],
           ["Revision", String(revision)],
           ["Clients", `${active} active of ${clients.length}`],
           ["Services", String(services.length)],

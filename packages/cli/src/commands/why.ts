@@ -3,25 +3,25 @@ import { AigwError } from "@aigw/core/errors";
 import { type ClientFacts, RECENT_MS, readClientFacts } from "@aigw/core/insight";
 import { DAY_MS, sumTallies, triedClient, type UsageEvent } from "@aigw/core/usage";
 import type { Command } from "commander";
-import { need } from "../ask.ts";
-import { carried } from "../carry-flags.ts";
-import { describe } from "../command.ts";
-import type { Context } from "../context.ts";
+import { carried } from "../app/carry-flags.ts";
+import { describe } from "../app/command.ts";
+import type { Context } from "../app/context.ts";
+import { flag } from "../app/flag.ts";
+import type { Home } from "../app/home.ts";
+import { parseSince } from "../app/parse-value.ts";
 import { explainClient, recentCalls } from "../findings/explain-client.ts";
 import { explainRequest } from "../findings/explain-request.ts";
 import type { Finding, When } from "../findings/finding.ts";
-import { flag } from "../flag.ts";
-import type { Home } from "../home.ts";
 import { findingJson } from "../json/finding.ts";
 import { usageEventJson } from "../json/usage.ts";
 import { tallyJson } from "../json/usage-report.ts";
-import { renderFields } from "../output/fields.ts";
-import { humanBytes, humanMs } from "../output/figures.ts";
-import { renderFindings } from "../output/findings.ts";
-import { rfc3339, when } from "../output/time.ts";
-import type { View } from "../output/view.ts";
-import { wrap } from "../output/wrap.ts";
-import { parseSince } from "../parse-value.ts";
+import { need } from "../terminal/ask.ts";
+import { renderFields } from "../terminal/output/fields.ts";
+import { humanBytes, humanMs } from "../terminal/output/figures.ts";
+import { renderFindings } from "../terminal/output/findings.ts";
+import { rfc3339, when } from "../terminal/output/time.ts";
+import type { View } from "../terminal/output/view.ts";
+import { wrap } from "../terminal/output/wrap.ts";
 
 export interface WhyOptions {
   readonly subject: string;
@@ -46,8 +46,13 @@ export const command = (ctx: Context): Command =>
       const subject = await need(ctx, given, {
         argument: "<client | request-id>",
         usage: "aigw why <client | request-id>",
-        question: "Which client or request?",
+        question: "Which client, or which request id?",
         parse: (value) => value,
+        free: true,
+        choices: async () => {
+          const clients = await ctx.withControl(async (control) => control.clients());
+          return clients.map(({ name, displayName = "" }) => ({ value: name, about: displayName }));
+        },
       });
       await run({ subject, since: since ?? ctx.clock.now() - DAY_MS }, ctx);
     });

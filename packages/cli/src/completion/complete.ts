@@ -1,10 +1,10 @@
-import { createContext } from "../context.ts";
-import type { ExitCode } from "../exit-codes.ts";
-import type { Globals } from "../globals.ts";
-import type { Io } from "../io.ts";
-import { escapeText } from "../output/escape.ts";
-import { writeMessage } from "../output/write.ts";
-import { createProgram } from "../program.ts";
+import { createContext } from "../app/context.ts";
+import type { ExitCode } from "../app/exit-codes.ts";
+import type { Globals } from "../app/globals.ts";
+import { createProgram } from "../app/program.ts";
+import type { Io } from "../terminal/io.ts";
+import { escapeText } from "../terminal/output/escape.ts";
+import { writeMessage } from "../terminal/output/write.ts";
 import type { Candidate } from "./candidate.ts";
 import { candidatesFor } from "./candidates.ts";
 import { type ShellWord, splitLine } from "./shell-words.ts";
@@ -30,7 +30,10 @@ const answer = async ([shell = "", ...given]: readonly string[], io: Io): Promis
   const ctx = createContext(io, () => globalsIn(texts, io));
   const program = await createProgram(ctx, texts.slice(0, -1));
   const storeUrl = async (): Promise<string> => {
-    const [{ locateHome }, { defaultStoreUrl }] = await Promise.all([import("../home.ts"), import("@aigw/core/home")]);
+    const [{ locateHome }, { defaultStoreUrl }] = await Promise.all([
+      import("../app/home.ts"),
+      import("@aigw/core/home"),
+    ]);
     const location = locateHome(ctx);
     return location.storeUrl ?? defaultStoreUrl(location.home);
   };

@@ -1,5 +1,6 @@
 import type { Argument, Command, Option } from "commander";
-import { TOPIC_NAMES } from "../help/topic-names.ts";
+import { isNamed } from "../app/command.ts";
+import { TOPIC_NAMES } from "../terminal/help/topic-names.ts";
 import { type Candidate, startingWith, type Wanted } from "./candidate.ts";
 import { SHELLS } from "./scripts.ts";
 
@@ -26,7 +27,7 @@ export const wantedAt = (program: Command, words: readonly string[]): Wanted => 
       // A value that may be left out is left out: what follows is more likely something else.
       if (option?.required === true && !word.includes("=")) open = option;
     } else {
-      const next = positionals === 0 ? command.commands.find((candidate) => candidate.name() === word) : undefined;
+      const next = positionals === 0 ? command.commands.find((candidate) => isNamed(candidate, word)) : undefined;
       if (next === undefined) positionals += 1;
       else command = next;
     }
@@ -77,7 +78,7 @@ const optionValue = ({ flags, long, argChoices }: Option, before: string, prefix
   }
   if (long === "--client") return { kind: "clients", before, prefix };
   if (long === "--service") return { kind: "services", before, prefix };
-  if (long === "--services") {
+  if (long === "--services" || long === "--add-service" || long === "--remove-service") {
     const comma = prefix.lastIndexOf(",") + 1;
     return { kind: "services", before: before + prefix.slice(0, comma), prefix: prefix.slice(comma) };
   }

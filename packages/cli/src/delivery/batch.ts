@@ -3,15 +3,15 @@ import { join } from "node:path";
 import type { Client } from "@aigw/core";
 import type { Credentials } from "@aigw/core/acts";
 import { isAigwError } from "@aigw/core/errors";
-import type { Context } from "../context.ts";
-import type { Home } from "../home.ts";
-import { reserveMessageFile } from "../mail/message-file.ts";
-import type { SmtpServer } from "../mail/smtp-server.ts";
-import type { Steps } from "../quick-start/commands.ts";
-import type { Trial } from "../quick-start/try-quick-start.ts";
+import type { Context } from "../app/context.ts";
+import type { Home } from "../app/home.ts";
+import { reserveMessageFile } from "./mail/message-file.ts";
+import type { SmtpServer } from "./mail/smtp-server.ts";
 import { messageIn, takeOut, type Waiting } from "./outbox.ts";
 import { type Posted, post } from "./post.ts";
 import { type Prover, prove, recorded } from "./proof.ts";
+import type { Steps } from "./quick-start/commands.ts";
+import type { Trial } from "./quick-start/try-quick-start.ts";
 import { takeBack } from "./take-back.ts";
 
 /** One of many, whose credentials are in force. */

@@ -16,10 +16,10 @@ import {
   renderTemplate,
 } from "@aigw/core/onboarding";
 import { openHeaders, type Service } from "@aigw/core/services";
-import { confirmed } from "../ask.ts";
-import type { Context } from "../context.ts";
-import { naming } from "../flag.ts";
-import type { Home } from "../home.ts";
+import type { Context } from "../app/context.ts";
+import { naming } from "../app/flag.ts";
+import type { Home } from "../app/home.ts";
+import { confirmed } from "../terminal/ask.ts";
 
 /** Writes the e-mail for a client. */
 export type Letter = (facts: OnboardingFacts) => OnboardingEmail;

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import type { Client } from "@aigw/core";
 import { AigwError } from "@aigw/core/errors";
 import { credentialsMark } from "@aigw/core/onboarding";
-import { makePrivateFolder, reserveMessageFile } from "../mail/message-file.ts";
-import { rfc3339 } from "../output/time.ts";
+import { rfc3339 } from "../terminal/output/time.ts";
+import { makePrivateFolder, reserveMessageFile } from "./mail/message-file.ts";
 
 /**
  * A message in the home's folder `unsent`. It is put there before the password in it is in force, and taken out when it

@@ -1,5 +1,5 @@
-import { deliverMessage, INTERRUPTED } from "../mail/nodemailer.ts";
-import type { SmtpServer } from "../mail/smtp-server.ts";
+import { deliverMessage, INTERRUPTED } from "./mail/nodemailer.ts";
+import type { SmtpServer } from "./mail/smtp-server.ts";
 import { messageIn, takeOut, type Waiting } from "./outbox.ts";
 
 /** What became of a message that was to be sent. */

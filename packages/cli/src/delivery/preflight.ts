@@ -1,11 +1,11 @@
 import type { Service } from "@aigw/core";
 import { AigwError } from "@aigw/core/errors";
-import { Interrupted } from "../cli-error.ts";
-import type { Context } from "../context.ts";
+import { Interrupted } from "../app/cli-error.ts";
+import type { Context } from "../app/context.ts";
 import { lookAtService } from "../doctor/checks/services.ts";
 import { levelOf } from "../doctor/finding.ts";
-import { tryServer } from "../mail/nodemailer.ts";
-import type { SmtpServer } from "../mail/smtp-server.ts";
+import { tryServer } from "./mail/nodemailer.ts";
+import type { SmtpServer } from "./mail/smtp-server.ts";
 
 /** Before anything is changed. @throws AigwError `failed` when the server would not take a message; Interrupted */
 export const tryMailServer = async (server: SmtpServer, stop: AbortSignal): Promise<void> => {

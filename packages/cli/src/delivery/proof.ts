@@ -4,13 +4,13 @@ import { type Client, limitOf, standingOf } from "@aigw/core/clients";
 import { AigwError, isStoreFault } from "@aigw/core/errors";
 import { type OnboardingFacts, quickStart } from "@aigw/core/onboarding";
 import { TRIAL_FIELD, trialMark } from "@aigw/core/sealing";
-import type { Context } from "../context.ts";
-import { identityOf } from "../gateway-proof.ts";
-import type { Home } from "../home.ts";
-import { type Steps, stepsIn } from "../quick-start/commands.ts";
-import { lookAt, type Seen } from "../quick-start/look.ts";
-import { findShell, type Shell } from "../quick-start/shell.ts";
-import { type Step, type Trial, tryQuickStart } from "../quick-start/try-quick-start.ts";
+import type { Context } from "../app/context.ts";
+import type { Home } from "../app/home.ts";
+import { identityOf } from "./gateway-proof.ts";
+import { type Steps, stepsIn } from "./quick-start/commands.ts";
+import { lookAt, type Seen } from "./quick-start/look.ts";
+import { findShell, type Shell } from "./quick-start/shell.ts";
+import { type Step, type Trial, tryQuickStart } from "./quick-start/try-quick-start.ts";
 
 /** What quick starts are tried with; undefined when they cannot or shall not be tried. */
 export type Prover = { readonly shell: Shell; readonly look: () => Promise<Seen> } | undefined;

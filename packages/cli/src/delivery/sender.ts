@@ -1,7 +1,7 @@
 import type { EffectiveSetting, SettingKey } from "@aigw/core";
 import { AigwError } from "@aigw/core/errors";
 import { htmlOf, type OnboardingEmail } from "@aigw/core/onboarding";
-import type { Mailbox, Message } from "../mail/message.ts";
+import type { Mailbox, Message } from "./mail/message.ts";
 
 /** Whom a message is from, and where answers to it go. */
 export interface Sender {

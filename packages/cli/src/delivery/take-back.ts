@@ -1,6 +1,6 @@
 import { type Credentials, type TakenBack, takeBackCredentials } from "@aigw/core/acts";
 import { isAigwError } from "@aigw/core/errors";
-import type { Home } from "../home.ts";
+import type { Home } from "../app/home.ts";
 import { listed } from "./listed.ts";
 import { takeOut, type Waiting } from "./outbox.ts";
 

@@ -3,11 +3,11 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { AigwError } from "@aigw/core/errors";
-import { Interrupted } from "../cli-error.ts";
-import type { Context } from "../context.ts";
-import { stepsIn, TOKEN_PLACE } from "../quick-start/commands.ts";
-import { parsed } from "../quick-start/reply.ts";
-import { findShell } from "../quick-start/shell.ts";
+import { Interrupted } from "../app/cli-error.ts";
+import type { Context } from "../app/context.ts";
+import { stepsIn, TOKEN_PLACE } from "../delivery/quick-start/commands.ts";
+import { parsed } from "../delivery/quick-start/reply.ts";
+import { findShell } from "../delivery/quick-start/shell.ts";
 import { Processes } from "./processes.ts";
 
 /** What the story proved. */

@@ -1,9 +1,8 @@
 import { defaultStoreUrl, type HomeExamination, masterKeyPath } from "@aigw/core/home";
-import { parseStoreUrl } from "@aigw/core/store";
-import type { Context } from "../context.ts";
-import { identityOf } from "../gateway-proof.ts";
-import type { HomeLocation } from "../home.ts";
-import { settingsInForce } from "../settings.ts";
+import type { Context } from "../app/context.ts";
+import type { HomeLocation } from "../app/home.ts";
+import { settingsInForce } from "../app/settings.ts";
+import { identityOf } from "../delivery/gateway-proof.ts";
 import { checkCache } from "./checks/cache.ts";
 import { checkCalls } from "./checks/calls.ts";
 import { checkClock } from "./checks/clock.ts";
@@ -29,17 +28,16 @@ export const checksOf = (
   asked: Partial<Address>,
 ): Readonly<Record<string, Check>> => {
   const storeUrl = location.storeUrl ?? defaultStoreUrl(location.home);
-  const database = (): string => parseStoreUrl(storeUrl).path;
   const now = ctx.clock.now();
   const keySource = location.masterKey === undefined ? masterKeyPath(location.home) : "AIGW_MASTER_KEY";
   const settings = readSettings(ctx, home);
   return {
     node: () => [checkNodeVersion(process.versions.node)],
-    home: () => checkHome(home, location.home, database()),
+    home: () => checkHome(home, location.home),
     "master key": () => checkMasterKey(home, keySource),
     store: () => checkStore(home),
     integrity: () => checkIntegrity(home, storeUrl),
-    disk: () => checkDisk(database()),
+    disk: () => checkDisk(home),
     clock: () => checkClock(home, now),
     cache: () => checkCache(ctx.env),
     port: () => checkPort(home, asked),

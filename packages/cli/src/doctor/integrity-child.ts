@@ -2,7 +2,7 @@ import { text } from "node:stream/consumers";
 import { systemClock } from "@aigw/core/clock";
 import { isAigwError } from "@aigw/core/errors";
 import { openStore } from "@aigw/core/store";
-import { shutDiagnostics } from "../shut-diagnostics.ts";
+import { shutDiagnostics } from "../app/shut-diagnostics.ts";
 import type { IntegrityReport } from "./checks/integrity.ts";
 
 // Else it would open the inspector.

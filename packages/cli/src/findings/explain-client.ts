@@ -1,7 +1,7 @@
 import type { ClientFacts } from "@aigw/core";
 import { gatewayName, isSilent } from "@aigw/core/acts";
 import { standingOf } from "@aigw/core/clients";
-import { grouped } from "../output/figures.ts";
+import { grouped } from "../terminal/output/figures.ts";
 import { explainServices } from "./explain-services.ts";
 import { explainTokens } from "./explain-tokens.ts";
 import { bySeverity, type Finding, type When } from "./finding.ts";

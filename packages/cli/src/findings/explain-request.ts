@@ -2,7 +2,7 @@ import type { Client, Service, UsageEvent } from "@aigw/core";
 import { limitOf, mayCall, standingOf } from "@aigw/core/clients";
 import { faultWords } from "@aigw/core/services";
 import { type Outcome, tokenEndWords, triedClient } from "@aigw/core/usage";
-import { humanBytes, humanMs } from "../output/figures.ts";
+import { humanBytes, humanMs } from "../terminal/output/figures.ts";
 import type { Finding, Severity } from "./finding.ts";
 import { moreTime } from "./words.ts";
 

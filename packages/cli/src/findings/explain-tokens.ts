@@ -2,7 +2,7 @@ import type { Act, ClientFacts, RefusedCalls } from "@aigw/core";
 import { standingOf } from "@aigw/core/clients";
 import { verifies } from "@aigw/core/keys";
 import { type TokenEnd, tokenEndWords } from "@aigw/core/usage";
-import { grouped } from "../output/figures.ts";
+import { grouped } from "../terminal/output/figures.ts";
 import type { ClientFinding, ClientFindingCode } from "./explain-client.ts";
 import type { When } from "./finding.ts";
 import { by, plural } from "./words.ts";

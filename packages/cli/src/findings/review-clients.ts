@@ -2,7 +2,7 @@ import type { Client, ReviewFacts } from "@aigw/core";
 import { limitOf, standingOf } from "@aigw/core/clients";
 import { faultWords } from "@aigw/core/services";
 import { DAY_MS } from "@aigw/core/usage";
-import { grouped } from "../output/figures.ts";
+import { grouped } from "../terminal/output/figures.ts";
 import type { Finding, When } from "./finding.ts";
 import { moreCalls, plural } from "./words.ts";
 

@@ -1,8 +1,8 @@
 import type { ServiceFault, ServiceStatus } from "@aigw/core";
 import { faultWords } from "@aigw/core/services";
 import type { UsageTally } from "@aigw/core/usage";
-import { grouped } from "../output/figures.ts";
-import { formatDuration } from "../output/time.ts";
+import { grouped } from "../terminal/output/figures.ts";
+import { formatDuration } from "../terminal/output/time.ts";
 
 /** `1 call`, `3,311 calls`. */
 export const plural = (count: number, one: string, many = `${one}s`): string =>

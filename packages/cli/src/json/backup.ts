@@ -1,5 +1,5 @@
 import type { BackupFacts } from "@aigw/core";
-import { rfc3339 } from "../output/time.ts";
+import { rfc3339 } from "../terminal/output/time.ts";
 
 export interface BackupJson {
   readonly file: string;

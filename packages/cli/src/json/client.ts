@@ -1,5 +1,5 @@
 import { type Client, type ClientStanding, limitOf, standingOf } from "@aigw/core/clients";
-import { rfc3339 } from "../output/time.ts";
+import { rfc3339 } from "../terminal/output/time.ts";
 
 /** A client as scripts see it: every field always there, and never a hash. */
 export interface ClientJson {

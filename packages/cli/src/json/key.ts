@@ -1,5 +1,5 @@
 import { type SigningKey, verifies } from "@aigw/core/keys";
-import { rfc3339 } from "../output/time.ts";
+import { rfc3339 } from "../terminal/output/time.ts";
 
 /** A signing key as scripts see it: never its secret. */
 export interface KeyJson {

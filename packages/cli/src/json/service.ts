@@ -1,5 +1,5 @@
 import type { Service } from "@aigw/core";
-import { rfc3339 } from "../output/time.ts";
+import { rfc3339 } from "../terminal/output/time.ts";
 
 /** A service as scripts see it: the names of its headers, never their values. */
 export interface ServiceJson {

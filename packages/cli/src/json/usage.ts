@@ -1,5 +1,5 @@
 import type { Outcome, UsageEvent } from "@aigw/core";
-import { rfc3339 } from "../output/time.ts";
+import { rfc3339 } from "../terminal/output/time.ts";
 
 export interface UsageEventJson {
   readonly id: string;

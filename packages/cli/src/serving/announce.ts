@@ -1,13 +1,13 @@
 import { SETTING_DEFAULTS } from "@aigw/core/config";
-import { carryFlags } from "../carry-flags.ts";
-import type { Context } from "../context.ts";
-import type { Home } from "../home.ts";
-import { renderFields } from "../output/fields.ts";
-import { formatDuration } from "../output/time.ts";
-import { type View, viewOf } from "../output/view.ts";
-import { wrap } from "../output/wrap.ts";
-import { writeMessage } from "../output/write.ts";
-import { settingsInForce } from "../settings.ts";
+import { carryFlags } from "../app/carry-flags.ts";
+import type { Context } from "../app/context.ts";
+import type { Home } from "../app/home.ts";
+import { settingsInForce } from "../app/settings.ts";
+import { renderFields } from "../terminal/output/fields.ts";
+import { formatDuration } from "../terminal/output/time.ts";
+import { type View, viewOf } from "../terminal/output/view.ts";
+import { wrap } from "../terminal/output/wrap.ts";
+import { writeMessage } from "../terminal/output/write.ts";
 
 export interface Started {
   readonly version: string;

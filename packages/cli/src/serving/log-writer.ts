@@ -1,9 +1,9 @@
-import type { Context } from "../context.ts";
-import type { OutputStream } from "../io.ts";
-import { escapeText } from "../output/escape.ts";
-import type { Style, Tone } from "../output/style.ts";
-import { viewOf } from "../output/view.ts";
-import { wrap } from "../output/wrap.ts";
+import type { Context } from "../app/context.ts";
+import type { OutputStream } from "../terminal/io.ts";
+import { escapeText } from "../terminal/output/escape.ts";
+import type { Style, Tone } from "../terminal/output/style.ts";
+import { viewOf } from "../terminal/output/view.ts";
+import { wrap } from "../terminal/output/wrap.ts";
 
 /** Takes one line, with or without its line break. Never throws. */
 export type LogWriter = (line: string) => void;

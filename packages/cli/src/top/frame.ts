@@ -1,12 +1,12 @@
 import type { SeenInstance, ServiceFault } from "@aigw/core";
 import { isSilent } from "@aigw/core/acts";
 import { faultWords } from "@aigw/core/services";
-import { spark } from "../output/bar.ts";
-import { escapeText } from "../output/escape.ts";
-import { grouped, humanMs } from "../output/figures.ts";
-import { rfc3339 } from "../output/time.ts";
-import type { View } from "../output/view.ts";
-import { padEnd, padStart, truncate } from "../output/width.ts";
+import { spark } from "../terminal/output/bar.ts";
+import { escapeText } from "../terminal/output/escape.ts";
+import { grouped, humanMs } from "../terminal/output/figures.ts";
+import { rfc3339 } from "../terminal/output/time.ts";
+import type { View } from "../terminal/output/view.ts";
+import { padEnd, padStart, truncate } from "../terminal/output/width.ts";
 import type { Snapshot, Stretch } from "./rolling-minute.ts";
 
 export const SORTS = ["requests", "errors", "limited", "denied", "p99", "name"] as const;

@@ -1,4 +1,4 @@
-import type { InputStream } from "../io.ts";
+import type { InputStream } from "../terminal/io.ts";
 
 const CTRL_C = "\x03";
 const CTRL_D = "\x04";

@@ -1,6 +1,6 @@
 import type { SeenInstance, ServiceFault } from "@aigw/core";
 import { isSilent } from "@aigw/core/acts";
-import { rfc3339 } from "../output/time.ts";
+import { rfc3339 } from "../terminal/output/time.ts";
 import type { Snapshot, Stretch } from "./rolling-minute.ts";
 
 export interface StretchJson {

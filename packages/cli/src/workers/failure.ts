@@ -1,5 +1,5 @@
 import { AigwError, isAigwError } from "@aigw/core/errors";
-import { systemCodeOf } from "../listen-error.ts";
+import { systemCodeOf } from "../app/listen-error.ts";
 import type { Failure } from "./messages.ts";
 
 export const failureOf = (error: unknown): Failure => {

@@ -1,8 +1,8 @@
 import { systemClock } from "@aigw/core/clock";
 import { type OpenedHome, openHome } from "@aigw/core/home";
 import { type Gateway, startGateway } from "@aigw/runtime";
-import { GATEWAY_BUSY_TIMEOUT_MS } from "../home.ts";
-import { listenError } from "../listen-error.ts";
+import { GATEWAY_BUSY_TIMEOUT_MS } from "../app/home.ts";
+import { listenError } from "../app/listen-error.ts";
 import { type LogWriter, logWriter } from "../serving/log-writer.ts";
 import { failureOf } from "./failure.ts";
 import type { FromWorker, ToWorker, WorkerJob } from "./messages.ts";

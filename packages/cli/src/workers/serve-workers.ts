@@ -1,8 +1,8 @@
 import type { GatewayOptions } from "@aigw/runtime";
 import type { MetricsServer } from "@aigw/runtime/workers";
-import type { Context } from "../context.ts";
-import type { Home } from "../home.ts";
-import { systemCodeOf } from "../listen-error.ts";
+import type { Context } from "../app/context.ts";
+import type { Home } from "../app/home.ts";
+import { systemCodeOf } from "../app/listen-error.ts";
 import { announce } from "../serving/announce.ts";
 import { logOptions, logWriter } from "../serving/log-writer.ts";
 import { freePort } from "./free-port.ts";

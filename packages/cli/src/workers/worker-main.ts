@@ -1,7 +1,7 @@
 // The process of one worker: what `aigw serve --workers` forks.
 import cluster from "node:cluster";
-import { enableCompileCache } from "../compile-cache.ts";
-import { shutDiagnostics } from "../shut-diagnostics.ts";
+import { enableCompileCache } from "../app/compile-cache.ts";
+import { shutDiagnostics } from "../app/shut-diagnostics.ts";
 
 // Else it would open the inspector.
 process.on("SIGUSR1", () => {});

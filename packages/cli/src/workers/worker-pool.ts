@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { TrafficStore } from "@aigw/core";
 import { AigwError, isStoreFault } from "@aigw/core/errors";
 import type { WorkerMetrics } from "@aigw/runtime/workers";
-import { systemCodeOf } from "../listen-error.ts";
+import { systemCodeOf } from "../app/listen-error.ts";
 import { HandedConnections } from "./handed-connections.ts";
 import type { WorkerJob } from "./messages.ts";
 import type { PrimaryLog } from "./primary-log.ts";

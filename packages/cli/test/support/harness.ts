@@ -5,10 +5,10 @@ import { join, resolve } from "node:path";
 import { Readable, Writable } from "node:stream";
 import type { TestContext } from "node:test";
 import { type Clock, type OpenedHome, openHome, systemClock } from "@aigw/core";
-import { Interrupted } from "../../src/cli-error.ts";
-import type { Io, StopSignal } from "../../src/io.ts";
-import type { Prompter } from "../../src/prompter.ts";
-import { run } from "../../src/run.ts";
+import { Interrupted } from "../../src/app/cli-error.ts";
+import { run } from "../../src/app/run.ts";
+import type { Io, StopSignal } from "../../src/terminal/io.ts";
+import type { Choice, Prompter } from "../../src/terminal/prompter.ts";
 
 /** What Node runs the built command line with. */
 export const AIGW: readonly string[] = ["--conditions=aigw-built", resolve(import.meta.dirname, "../../dist/main.js")];
@@ -26,13 +26,16 @@ export interface Outcome {
   readonly stderr: string;
 }
 
+/** What is typed, chosen from a list, or said to a question. */
+export type Answer = string | boolean | readonly string[];
+
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string | Buffer;
   /** Columns of the terminal that all three streams are on; absent, they are pipes. */
   readonly terminal?: number;
   /** The answers given, in turn; one too few is Ctrl-C. */
-  readonly answers?: readonly (string | boolean)[];
+  readonly answers?: readonly Answer[];
   readonly clock?: Clock;
   readonly onStop?: Io["onStop"];
   readonly onStdout?: (text: string) => void;
@@ -75,9 +78,12 @@ const captured = (
   return { stream: Object.assign(writable, columns === undefined ? {} : { isTTY: true, columns }), text: () => text };
 };
 
-const scriptedPrompter = (answers: readonly (string | boolean)[], stderr: Writable): Prompter => {
+const list = (message: string, choices: readonly Choice[]): string =>
+  [message, ...choices.map(({ value, about = "" }) => `- ${value}: ${about}`)].join("\n");
+
+const scriptedPrompter = (answers: readonly Answer[], stderr: Writable): Prompter => {
   const left = [...answers];
-  const next = (message: string): string | boolean => {
+  const next = (message: string): Answer => {
     stderr.write(`? ${message}\n`);
     const answer = left.shift();
     if (answer === undefined) throw new Interrupted("Cancelled. Nothing was changed.");
@@ -94,6 +100,17 @@ const scriptedPrompter = (answers: readonly (string | boolean)[], stderr: Writab
     },
     password: async (message) => String(next(message)),
     confirm: async (message) => next(message) === true,
+    async pick({ message, choices, free = false }) {
+      const answer = String(next(list(message, choices)));
+      if (free || choices.some(({ value }) => value === answer)) return answer;
+      throw new Error(`${answer} is not on the list`);
+    },
+    async pickSeveral({ message, choices }) {
+      const answers = [next(list(message, choices))].flat().map(String);
+      for (const answer of answers)
+        if (!choices.some(({ value }) => value === answer)) throw new Error(`${answer} is not on the list`);
+      return answers;
+    },
   };
 };
 

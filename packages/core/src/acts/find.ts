@@ -5,31 +5,42 @@ import type { ControlStore } from "../store/store.ts";
 import { didYouMean } from "./did-you-mean.ts";
 
 /** @throws AigwError `not_found` */
-export const findClient = async (control: ControlStore, name: string): Promise<Client> => {
-  const client = await control.client(name);
-  if (client !== undefined) return client;
-  const names = (await control.clients()).map((known) => known.name);
-  throw new AigwError(
-    "not_found",
-    `There is no client '${name}'.${didYouMean(name, names)} List them: aigw client list`,
-    {
-      details: { name },
-    },
-  );
+export const findClient = async (control: ControlStore, name: string): Promise<Client> =>
+  (await control.client(name)) ?? unknown("client", [name], await control.clients());
+
+/** In the order given. @throws AigwError `not_found` naming each that there is not */
+export const findClients = async (control: ControlStore, names: readonly string[]): Promise<readonly Client[]> => {
+  const found = await Promise.all(names.map((name) => control.client(name)));
+  const known = found.filter((client) => client !== undefined);
+  if (known.length === names.length) return known;
+  return unknown("client", absent(names, found), await control.clients());
 };
 
 /** @throws AigwError `not_found` */
-export const findService = async (control: ControlStore, name: string): Promise<Service> => {
-  const service = await control.service(name);
-  if (service !== undefined) return service;
-  const names = (await control.services()).map((known) => known.name);
-  throw new AigwError(
-    "not_found",
-    `There is no service '${name}'.${didYouMean(name, names)} List them: aigw service list`,
-    {
-      details: { name },
-    },
-  );
+export const findService = async (control: ControlStore, name: string): Promise<Service> =>
+  (await control.service(name)) ?? unknown("service", [name], await control.services());
+
+/** In the order given. @throws AigwError `not_found` naming each that there is not */
+export const findServices = async (control: ControlStore, names: readonly string[]): Promise<readonly Service[]> => {
+  const found = await Promise.all(names.map((name) => control.service(name)));
+  const known = found.filter((service) => service !== undefined);
+  if (known.length === names.length) return known;
+  return unknown("service", absent(names, found), await control.services());
+};
+
+const absent = (names: readonly string[], found: readonly unknown[]): readonly string[] =>
+  names.filter((_, index) => found[index] === undefined);
+
+/** So many are named; the rest is counted. */
+const MOST_NAMED = 10;
+
+const unknown = (kind: "client" | "service", names: readonly string[], known: readonly { name: string }[]): never => {
+  const existing = known.map(({ name }) => name);
+  const named = names.slice(0, MOST_NAMED).map((name) => `There is no ${kind} '${name}'.${didYouMean(name, existing)}`);
+  const more = names.length > MOST_NAMED ? ` And ${names.length - MOST_NAMED} more that there are not.` : "";
+  throw new AigwError("not_found", `${named.join(" ")}${more} List them: aigw ${kind} list`, {
+    details: names.length === 1 ? { name: String(names[0]) } : { names },
+  });
 };
 
 /** @throws AigwError `invalid_value` when a client is to be allowed a service that does not exist */
@@ -44,6 +55,6 @@ export const assertServicesExist = async (
   const choice = known.size === 0 ? "no service has been added yet" : `services are: ${[...known].join(", ")}`;
   throw new AigwError(
     "invalid_value",
-    `There is no service '${missing}'; ${choice}. Add it: aigw service add ${missing} <url>`,
+    `There is no service '${missing}'; ${choice}.${didYouMean(missing, [...known])} Add it: aigw service add ${missing} <url>`,
   );
 };

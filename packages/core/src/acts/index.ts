@@ -1,9 +1,10 @@
 export { type AddClientInput, addClient, type ClientWithPassword } from "./add-client.ts";
 export { type AddServiceInput, addService, type HeaderInput } from "./add-service.ts";
 export { awaitGateways, type GatewayReceipt, INSTANCE_GONE_MS, isSilent, type Receipt } from "./await-gateways.ts";
+export type { Changed } from "./change-several.ts";
 export type { ActDeps, Committed } from "./commit.ts";
 export { didYouMean } from "./did-you-mean.ts";
-export { findClient, findService } from "./find.ts";
+export { findClient, findClients, findService, findServices } from "./find.ts";
 export { byGatewayName, gatewayName } from "./gateway-name.ts";
 export {
   type Credentials,
@@ -17,12 +18,12 @@ export { keyTime } from "./key-time.ts";
 export { previewRotation, type RotationPreview } from "./preview-rotation.ts";
 export { recordProofs } from "./record-proof.ts";
 export { rehashPassword } from "./rehash-password.ts";
-export { removeClient } from "./remove-client.ts";
-export { removeService } from "./remove-service.ts";
-export { restoreClient } from "./restore-client.ts";
-export { revokeClient } from "./revoke-client.ts";
+export { removeClient, removeClients } from "./remove-client.ts";
+export { removeService, removeServices } from "./remove-service.ts";
+export { restoreClient, restoreClients } from "./restore-client.ts";
+export { revokeClient, revokeClients } from "./revoke-client.ts";
 export { type RotationResult, rotateSecret, rotateSecretWithGrace } from "./rotate-secret.ts";
-export { type ClientPatch, setClient } from "./set-client.ts";
+export { type ClientPatch, setClient, setClients } from "./set-client.ts";
 export { setPassword } from "./set-password.ts";
 export { type ServicePatch, setService } from "./set-service.ts";
-export { setSetting, unsetSetting } from "./set-setting.ts";
+export { setSetting, unsetSetting, unsetSettings } from "./set-setting.ts";

@@ -1,6 +1,9 @@
 import type { Client } from "../clients/client.ts";
-import { type ActDeps, type Committed, commit } from "./commit.ts";
-import { assertServicesExist, findClient } from "./find.ts";
+import { AigwError } from "../errors.ts";
+import { type Changed, changeSeveral, onlyOne } from "./change-several.ts";
+import type { ActDeps, Committed } from "./commit.ts";
+import { didYouMean } from "./did-you-mean.ts";
+import { assertServicesExist, findClients } from "./find.ts";
 
 /** Absent leaves a field as it is; null clears it: no e-mail, all services, the default limit, no expiry. */
 export interface ClientPatch {
@@ -10,19 +13,77 @@ export interface ClientPatch {
   readonly services?: readonly string[] | null;
   readonly limit?: number | null;
   readonly expiresAt?: number | null;
+  /** To those that it may call; not beside `services`. */
+  readonly addServices?: readonly string[];
+  /** From those that it may call; not beside `services`. */
+  readonly removeServices?: readonly string[];
 }
 
 /** @throws AigwError `not_found`, `invalid_value` */
 export const setClient = (deps: ActDeps, name: string, patch: ClientPatch): Promise<Committed<Client>> =>
-  commit(deps, async () => {
-    const before = await findClient(deps.store.control, name);
-    await assertServicesExist(deps.store.control, patch.services);
-    const after = patched(before, patch);
-    if (JSON.stringify(after) === JSON.stringify(before)) return { result: before };
-    return { draft: { action: "client.set", subject: name, after }, result: after };
-  });
+  onlyOne(setClients(deps, [name], patch));
 
-const patched = (client: Client, patch: ClientPatch): Client => {
-  const entries = Object.entries({ ...client, ...patch }).filter(([, value]) => value !== null && value !== undefined);
+/** {@link setClient} with the same patch for all of them, or none. @throws AigwError `not_found`, `invalid_value` */
+export const setClients = (
+  deps: ActDeps,
+  names: readonly string[],
+  patch: ClientPatch,
+): Promise<Committed<readonly Changed<Client>[]>> =>
+  changeSeveral(
+    deps,
+    async () => {
+      const known = await findClients(deps.store.control, names);
+      await assertServicesExist(deps.store.control, [...(patch.services ?? []), ...(patch.addServices ?? [])]);
+      const services = (await deps.store.control.services()).map(({ name }) => name);
+      return known.map((before) => ({ before, services }));
+    },
+    ({ before, services }) => {
+      const after = patched(before, patch, services);
+      if (JSON.stringify(after) === JSON.stringify(before)) return { subject: before };
+      return { draft: { action: "client.set", subject: before.name, after }, subject: after };
+    },
+  );
+
+const patched = (
+  client: Client,
+  { addServices = [], removeServices = [], ...patch }: ClientPatch,
+  existing: readonly string[],
+): Client => {
+  const chosen = addServices.length + removeServices.length > 0 ? servicesOf(client, existing) : undefined;
+  const services = chosen && { services: withServices(client.name, chosen, addServices, removeServices) };
+  const entries = Object.entries({ ...client, ...patch, ...services }).filter(
+    ([, value]) => value !== null && value !== undefined,
+  );
   return Object.fromEntries(entries) as unknown as Client;
+};
+
+/** @throws AigwError `invalid_value` for a client that may call every service: one more or less of those to come is nothing */
+const servicesOf = ({ name, services }: Client, existing: readonly string[]): readonly string[] => {
+  if (services !== undefined) return services;
+  const named = existing.length === 0 ? "<names>" : existing.join(",");
+  throw new AigwError(
+    "invalid_value",
+    `${name} may call every service, also those to come. To name them instead: aigw client set ${name} --services ${named}`,
+  );
+};
+
+const withServices = (
+  client: string,
+  services: readonly string[],
+  added: readonly string[],
+  removed: readonly string[],
+): readonly string[] => {
+  const foreign = removed.find((name) => !services.includes(name));
+  if (foreign !== undefined) {
+    throw new AigwError(
+      "invalid_value",
+      `${client} may not call '${foreign}' anyway, but ${services.join(", ")}.${didYouMean(foreign, services)}`,
+    );
+  }
+  const left = [...new Set([...services.filter((name) => !removed.includes(name)), ...added])].sort();
+  if (left.length > 0) return left;
+  throw new AigwError(
+    "invalid_value",
+    `${client} would be left without a service. To refuse it everywhere: aigw client revoke ${client}`,
+  );
 };

@@ -1,4 +1,5 @@
 import { openSetting, parseSetting, SETTINGS, type SettingKey, sealSetting } from "../config/settings.ts";
+import { type Changed, changeSeveral, onlyOne } from "./change-several.ts";
 import { type ActDeps, type Committed, commit } from "./commit.ts";
 
 /** @returns the value in its stored form: a secret one sealed. @throws AigwError `invalid_value` */
@@ -15,8 +16,22 @@ export const setSetting = (deps: ActDeps, key: SettingKey, value: string): Promi
 };
 
 /** Back to the default; no error when it was not set. */
-export const unsetSetting = (deps: ActDeps, key: SettingKey): Promise<Committed<void>> =>
-  commit(deps, async () => {
-    if (!(await deps.store.control.settings()).has(key)) return { result: undefined };
-    return { draft: { action: "config.unset", subject: key, after: null }, result: undefined };
-  });
+export const unsetSetting = (deps: ActDeps, key: SettingKey): Promise<Committed<SettingKey>> =>
+  onlyOne(unsetSettings(deps, [key]));
+
+/** {@link unsetSetting} for all of them in one change. */
+export const unsetSettings = (
+  deps: ActDeps,
+  keys: readonly SettingKey[],
+): Promise<Committed<readonly Changed<SettingKey>[]>> =>
+  changeSeveral(
+    deps,
+    async () => {
+      const stored = await deps.store.control.settings();
+      return keys.map((key) => ({ key, isSet: stored.has(key) }));
+    },
+    ({ key, isSet }) => ({
+      subject: key,
+      ...(isSet && { draft: { action: "config.unset", subject: key, after: null } as const }),
+    }),
+  );

@@ -1,4 +1,5 @@
 import { isAbsolute } from "node:path";
+import { didYouMean } from "../acts/did-you-mean.ts";
 import { parseEmail, parseLine } from "../clients/parse-client.ts";
 import { AigwError } from "../errors.ts";
 import type { Sealer } from "../sealing/sealer.ts";
@@ -124,7 +125,10 @@ export const SETTING_DEFAULTS: Readonly<Partial<Record<SettingKey, string>>> = {
 
 export const parseSettingKey = (key: string): SettingKey => {
   if (Object.hasOwn(SETTINGS, key)) return key as SettingKey;
-  throw new AigwError("invalid_value", `There is no setting '${key}'. Settings are: ${SETTING_KEYS.join(", ")}.`);
+  throw new AigwError(
+    "invalid_value",
+    `There is no setting '${key}'.${didYouMean(key, SETTING_KEYS)} Settings are: ${SETTING_KEYS.join(", ")}.`,
+  );
 };
 
 /** @returns the value in its stored form. @throws AigwError `invalid_value` */

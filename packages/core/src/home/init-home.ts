@@ -2,11 +2,11 @@ import { mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { ChangeDraft } from "../changes/change.ts";
 import type { SettingKey } from "../config/settings.ts";
+import { sweepStale } from "../files/sweep-stale.ts";
+import { syncPath } from "../files/sync-path.ts";
 import { randomId } from "../random-id.ts";
 import { assertPrivate, parseMasterKey } from "../sealing/master-key.ts";
-import { createStore, parseStoreUrl } from "../store/open-store.ts";
-import { sweepStale } from "../store/sqlite/files/sweep-stale.ts";
-import { syncPath } from "../store/sqlite/files/sync-path.ts";
+import { locateStore, type StorePlace } from "../store/engines.ts";
 import { defaultStoreUrl, masterKeyPath, pendingPath } from "./home-paths.ts";
 import { type HomeLocation, inspectHome } from "./inspect-home.ts";
 import { createKeyFile, readOrCreateKeyFile, writePrivateFile } from "./key-file.ts";
@@ -27,7 +27,7 @@ export interface InitHomeOptions extends HomeLocation {
  * any moment, and never over anything that is there.
  *
  * Where the home is absent or an empty folder, it is built beside it and renamed into place. Where that cannot be done (a
- * mount point, a folder with other files in it, a store elsewhere) the files are placed one by one, the database last;
+ * mount point, a folder with other files in it, a store elsewhere or behind a network) the files are placed one by one, the store last;
  * until then the home counts as empty, and the next call finishes the work with the key that is there.
  * @returns whether this call created it; false when it was ready, or when another process was faster
  * @throws AigwError `home_incomplete`, `invalid_value`, `insecure_permissions`, `master_key_invalid`, `store_*`
@@ -36,19 +36,20 @@ export const initHome = async (given: InitHomeOptions): Promise<{ readonly creat
   const home = resolve(given.home);
   const options = { ...given, home };
   try {
-    if (inspectHome(options) === "ready") return { created: false };
-    if (isInside(home, options.storeUrl) && isAbsentOrEmpty(home) && (await createByRename(options)))
+    if ((await inspectHome(options)) === "ready") return { created: false };
+    const place = await locateStore(options.storeUrl ?? defaultStoreUrl(home));
+    if (isInside(home, place) && isAbsentOrEmpty(home) && (await createByRename(options, place)))
       return { created: true };
     // Also when the rename lost against another process: it may have completed the home or only begun it.
-    if (inspectHome(options) === "ready") return { created: false };
-    return { created: await createInPlace(options) };
+    if ((await inspectHome(options)) === "ready") return { created: false };
+    return { created: await createInPlace(options, place) };
   } catch (error) {
     throw translateHomeError(error, home);
   }
 };
 
 /** @returns false when the home could not be renamed into place */
-const createByRename = async (options: InitHomeOptions): Promise<boolean> => {
+const createByRename = async (options: InitHomeOptions, { engine, location }: StorePlace): Promise<boolean> => {
   const { home } = options;
   const parent = dirname(home);
   makeFolder(parent);
@@ -57,8 +58,8 @@ const createByRename = async (options: InitHomeOptions): Promise<boolean> => {
   try {
     if (!tryTo(() => mkdirSync(staged, { mode: 0o700 }))) return false;
     const key = options.masterKey ? envKey(options.masterKey) : createKeyFile(masterKeyPath(staged));
-    const { path } = parseStoreUrl(options.storeUrl ?? defaultStoreUrl(home));
-    await createStore(`sqlite:${join(staged, basename(path))}`, newStoreSeed(key, drafts(options), options));
+    const inStaged = engine.parse(`${location.engine}:${join(staged, basename(location.path ?? ""))}`);
+    await engine.create(inStaged, newStoreSeed(key, drafts(options), options));
     syncPath(staged);
     if (!tryTo(() => renameSync(staged, home))) return false;
     syncPath(parent);
@@ -68,16 +69,15 @@ const createByRename = async (options: InitHomeOptions): Promise<boolean> => {
   }
 };
 
-const createInPlace = async (options: InitHomeOptions): Promise<boolean> => {
+const createInPlace = async (options: InitHomeOptions, { engine, location }: StorePlace): Promise<boolean> => {
   const { home, masterKey } = options;
-  const url = options.storeUrl ?? defaultStoreUrl(home);
-  if (masterKey) return createStore(url, newStoreSeed(envKey(masterKey), drafts(options), options));
+  if (masterKey) return engine.create(location, newStoreSeed(envKey(masterKey), drafts(options), options));
   makeFolder(home);
   assertPrivate(home, "folder");
   writePrivateFile(pendingPath(home), "");
   // A power loss must not keep the key and lose the note.
   syncPath(home);
-  const created = await createStore(url, newStoreSeed(readOrCreateKeyFile(home), drafts(options), options));
+  const created = await engine.create(location, newStoreSeed(readOrCreateKeyFile(home), drafts(options), options));
   rmSync(pendingPath(home), { force: true });
   return created;
 };
@@ -87,8 +87,8 @@ const envKey = (text: string): Uint8Array => parseMasterKey(text, "AIGW_MASTER_K
 const drafts = (options: InitHomeOptions): readonly ChangeDraft[] =>
   [...(options.settings ?? [])].map(([subject, after]) => ({ action: "config.set", subject, after }));
 
-const isInside = (home: string, storeUrl: string | undefined): boolean =>
-  dirname(parseStoreUrl(storeUrl ?? defaultStoreUrl(home)).path) === home;
+const isInside = (home: string, { location }: StorePlace): boolean =>
+  location.path !== undefined && dirname(location.path) === home;
 
 const isAbsentOrEmpty = (home: string): boolean => {
   try {

@@ -1,9 +1,9 @@
 import { closeSync, fchmodSync, fsyncSync, linkSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { sweepStale } from "../files/sweep-stale.ts";
+import { syncPath } from "../files/sync-path.ts";
 import { randomId } from "../random-id.ts";
 import { formatMasterKey, generateMasterKey, readMasterKeyFile } from "../sealing/master-key.ts";
-import { sweepStale } from "../store/sqlite/files/sweep-stale.ts";
-import { syncPath } from "../store/sqlite/files/sync-path.ts";
 import { masterKeyPath } from "./home-paths.ts";
 
 /** Writes a new master key to `path`, where no file may be yet. */

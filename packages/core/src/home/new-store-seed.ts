@@ -3,7 +3,7 @@ import type { ChangeDraft } from "../changes/change.ts";
 import type { SigningKey } from "../keys/signing-key.ts";
 import { randomId } from "../random-id.ts";
 import { createSealer, sealKeyCheck } from "../sealing/sealer.ts";
-import type { StoreSeed } from "../store/open-store.ts";
+import type { StoreSeed } from "../store/engine.ts";
 
 /**
  * A new store's identity, its proof of the master key, its first signing key (revision 1) and `more` changes after it.

@@ -3,13 +3,8 @@ import type { Clock } from "../clock.ts";
 import { AigwError } from "../errors.ts";
 import { assertPrivate, parseMasterKey, readMasterKeyFile } from "../sealing/master-key.ts";
 import { createSealer, type Sealer, verifyKeyCheck } from "../sealing/sealer.ts";
-import {
-  type OpenedControl,
-  type OpenedStore,
-  type OpenStoreOptions,
-  openControl,
-  openStore,
-} from "../store/open-store.ts";
+import type { OpenedControl, OpenedStore, OpenStoreOptions } from "../store/engine.ts";
+import { openControl, openStore } from "../store/open-store.ts";
 import { defaultStoreUrl, masterKeyPath, pendingPath } from "./home-paths.ts";
 import { type HomeLocation, inspectHome } from "./inspect-home.ts";
 
@@ -42,7 +37,7 @@ const openWith = async <S extends OpenedControl>(
   options: OpenHomeOptions,
 ): Promise<OpenedHome<S>> => {
   const { home, masterKey } = options;
-  if (inspectHome(options) === "empty") {
+  if ((await inspectHome(options)) === "empty") {
     throw new AigwError("home_not_initialised", `${home} is not initialised. Run: aigw init`);
   }
   // With key and database elsewhere there need not be a home folder.

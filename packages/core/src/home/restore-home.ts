@@ -1,14 +1,12 @@
-import { existsSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { kill, pid } from "node:process";
 import { AigwError } from "../errors.ts";
 import { createSigningKey } from "../keys/create-key.ts";
 import { rotateAtOnce } from "../keys/rotate.ts";
-import { randomId } from "../random-id.ts";
 import { assertPrivate, formatMasterKey, parseMasterKey, readMasterKeyFile } from "../sealing/master-key.ts";
 import { createSealer, verifyKeyCheck } from "../sealing/sealer.ts";
+import { locateStore } from "../store/engines.ts";
 import type { RestoredFacts } from "../store/maintenance.ts";
-import { parseStoreUrl, restoreStore } from "../store/open-store.ts";
-import { usagePathOf } from "../store/sqlite/usage-path.ts";
 import { defaultStoreUrl, masterKeyPath, restorePendingPath } from "./home-paths.ts";
 import type { HomeLocation } from "./inspect-home.ts";
 import { writePrivateFile } from "./key-file.ts";
@@ -43,24 +41,24 @@ export interface RestoredHome {
  */
 export const restoreHome = async (options: RestoreHomeOptions): Promise<RestoredHome> => {
   const { home, file } = options;
-  const storeUrl = options.storeUrl ?? defaultStoreUrl(home);
-  const { path } = parseStoreUrl(storeUrl);
+  const { engine, location } = await locateStore(options.storeUrl ?? defaultStoreUrl(home));
   const key = keyFor(options);
   const sealer = createSealer(key.bytes);
   const fresh = createSigningKey(sealer, options.at);
+  const note = restorePendingPath(home);
   const undo: (() => void)[] = [];
   try {
-    assertEmpty(home, path);
+    const resumed = existsSync(note);
+    if (resumed) assertNobodyRestores(note, home);
+    await engine.vacate(location, resumed);
     if (!existsSync(home)) {
       makeFolder(home);
       undo.push(() => removeIfEmpty(home));
     }
     assertPrivate(home, "folder");
-    const note = restorePendingPath(home);
     writePrivateFile(note, `${pid}\n`);
     undo.push(() => rmSync(note, { force: true }));
-    setAside(path);
-    const facts = await restoreStore(storeUrl, file, {
+    const facts = await engine.restore(location, file, {
       prove: (keyCheck) => verifyKeyCheck(sealer, keyCheck),
       renew: (keyring) => ({
         action: "secret.restore",
@@ -106,21 +104,6 @@ const keyFor = ({ home, masterKey, masterKeyFile }: RestoreHomeOptions): Key => 
   );
 };
 
-const assertEmpty = (home: string, path: string): void => {
-  const note = restorePendingPath(home);
-  const resumed = existsSync(note);
-  if (resumed) assertNobodyRestores(note, home);
-  // What a restoration that was cut left behind is set aside; anything else is somebody's data.
-  const occupied = resumed ? [path, `${path}-wal`] : [path, `${path}-wal`, usagePathOf(path)];
-  for (const file of occupied) {
-    if (!existsSync(file)) continue;
-    throw new AigwError(
-      "already_exists",
-      `${file} is there: a backup is restored into an empty home only, never over data. Give another: --home <dir>`,
-    );
-  }
-};
-
 const assertNobodyRestores = (note: string, home: string): void => {
   const owner = Number(readFileSync(note, "utf8"));
   if (!Number.isInteger(owner) || owner <= 0 || owner === pid || !isAlive(owner)) return;
@@ -133,11 +116,6 @@ const isAlive = (process: number): boolean => {
   } catch (error) {
     return error instanceof Error && "code" in error && error.code === "EPERM";
   }
-};
-
-const setAside = (path: string): void => {
-  const usage = usagePathOf(path);
-  if (existsSync(usage)) renameSync(usage, `${usage}.cut-${randomId("", 6)}`);
 };
 
 const removeIfEmpty = (folder: string): void => {

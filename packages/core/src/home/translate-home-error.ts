@@ -1,5 +1,5 @@
 import { AigwError } from "../errors.ts";
-import { translateFsError } from "../store/sqlite/files/translate-fs-error.ts";
+import { translateFsError } from "../files/translate-fs-error.ts";
 
 /** {@link translateFsError} for the home itself. Whoever may not use it, as with HOME=/, may never have chosen it. */
 export const translateHomeError = (error: unknown, home: string): unknown => {

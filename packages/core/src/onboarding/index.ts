@@ -1,5 +1,5 @@
 export { credentialsMark } from "./credentials-mark.ts";
-export { type OnboardingEmail, renderOnboardingEmail } from "./email.ts";
+export { NO_SENDER_NAME, NO_SUPPORT_ADDRESS, type OnboardingEmail, renderOnboardingEmail } from "./email.ts";
 export { effectiveSettings, type OnboardingFacts, onboardingFacts } from "./facts.ts";
 export { createGuide } from "./guide.ts";
 export { GUIDE_ERRORS, type GuideError } from "./guide-errors.ts";

@@ -1,14 +1,16 @@
+export type {
+  OpenedControl,
+  OpenedStore,
+  OpenStoreOptions,
+  StoredNames,
+  StoreEngine,
+  StoreLocation,
+  StoreSeed,
+} from "./engine.ts";
+export { locateStore, type StorePlace } from "./engines.ts";
 export { inTime, isSilence, REQUEST_PATIENCE_MS, WORK_PATIENCE_MS } from "./in-time.ts";
 export type { BackupFacts, BackupOptions, StoreFile, StoreInspection } from "./maintenance.ts";
-export {
-  type OpenedControl,
-  type OpenedStore,
-  type OpenStoreOptions,
-  openStore,
-  parseStoreUrl,
-  peekNames,
-  type StoredNames,
-} from "./open-store.ts";
+export { createStore, openStore, peekNames } from "./open-store.ts";
 export type {
   ControlStore,
   Instance,

@@ -14,10 +14,11 @@ export interface StoreFile {
 
 /** What a store is made of, for whoever looks after it. */
 export interface StoreInspection {
-  /** Such as `SQLite 3.53.4`. */
+  /** Such as `SQLite 3.53.4`, or `MongoDB 6.0.5, replica set aigw of 3`. */
   readonly engine: string;
+  /** None where the store is behind a network. */
   readonly files: readonly StoreFile[];
-  /** Files that could not be looked at. */
+  /** Parts that could not be looked at. */
   readonly problems: readonly AigwError[];
 }
 

@@ -4,7 +4,7 @@ import { syncBuiltinESMExports } from "node:module";
 import { argv, kill, pid, stdout } from "node:process";
 import { initHome } from "../../src/home/init-home.ts";
 // Loaded before the steps are counted.
-import "../../src/store/sqlite/create-sqlite-store.ts";
+import "../../src/store/sqlite/control/create-sqlite-store.ts";
 
 const [, , dieAt = "0", home = "", storeUrl] = argv;
 let steps = 0;

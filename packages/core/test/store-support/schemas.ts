@@ -1,4 +1,4 @@
-import type { Schema } from "../../src/store/sqlite/migrations.ts";
+import type { Schema } from "../../src/store/sqlite/files/migrations.ts";
 
 /** A schema of so many steps, each of which leaves a trace that it cannot leave twice unnoticed. */
 export const manySteps = (count: number): Schema => ({

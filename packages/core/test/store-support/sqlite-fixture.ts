@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { createSealer, sealKeyCheck } from "../../src/sealing/sealer.ts";
-import { createSqliteStore, type StoreSeed } from "../../src/store/sqlite/create-sqlite-store.ts";
+import type { StoreSeed } from "../../src/store/engine.ts";
+import { createSqliteStore } from "../../src/store/sqlite/control/create-sqlite-store.ts";
 import { SqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
 import { FixedClock } from "../../src/testing/index.ts";
 import { temporaryFolder } from "./folders.ts";

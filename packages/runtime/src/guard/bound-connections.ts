@@ -5,16 +5,23 @@ import type { Problem } from "../http-errors.ts";
 import type { OpenFiles } from "../open-files.ts";
 import { ClientConnection } from "../proxy/client-connection.ts";
 import { requestIdOf } from "../request-id.ts";
+import { closeSilent } from "./close-idle.ts";
 import { rawAnswer } from "./raw-answer.ts";
 
 /** So long a connection that will be refused may take to bring its request. */
 const PATIENCE_MS = 1_000;
+/** A client that is not one of a crowd asks at once. */
+const SILENT_MS = 500;
+/** So often at most: each looks at all connections, and what they give free is seen in the next turn. */
+const CLOSE_SILENT_EVERY_MS = 10;
 const CLOSE_IDLE_EVERY_MS = 1_000;
+/** Enough for the next look to be some time away. */
+const PART_OF_SILENT = 1 / 4;
 
 /**
- * Takes no more connections than there are file descriptors for. One too many gets its first request answered, with a
- * problem; of a flood of them, the rest is answered and closed at once. Idle ones make room. To be attached before the
- * guard.
+ * Takes no more connections than there are file descriptors for. Before they run out, those make room that have asked for
+ * nothing for some time, the oldest first: thousands of them keep nobody out who asks at once. Then idle ones. One too many gets its first request answered, with a problem; of a flood of them, the rest is answered and closed
+ * at once. To be attached before the guard.
  * @param problem what those are told that are refused
  * @returns whether this request's connection is one too many
  */
@@ -26,11 +33,14 @@ export const boundConnections = (
   /** By the peer: with TLS the request's socket is another object than the one that was accepted. */
   const refused = new Set<string>();
   const isTls = server instanceof TlsServer;
+  let closedSilentAt = Number.NEGATIVE_INFINITY;
   let closedIdleAt = Number.NEGATIVE_INFINITY;
 
-  const closeIdle = (): void => {
+  const makeRoom = (): void => {
     const now = performance.now();
-    if (now - closedIdleAt < CLOSE_IDLE_EVERY_MS) return;
+    if (now - closedSilentAt < CLOSE_SILENT_EVERY_MS) return;
+    closedSilentAt = now;
+    if (closeSilent(server, SILENT_MS, PART_OF_SILENT) > 0 || now - closedIdleAt < CLOSE_IDLE_EVERY_MS) return;
     closedIdleAt = now;
     server.closeIdleConnections();
   };
@@ -39,11 +49,11 @@ export const boundConnections = (
     // Counted already: its request is read a second time (without-upgrade.ts).
     if (ClientConnection.of(socket) !== undefined) return;
     const admission = openFiles.clientOpened();
+    if (openFiles.isCrowded) makeRoom();
     if (admission === "served") {
       socket.once("close", () => openFiles.clientClosed(admission));
       return;
     }
-    closeIdle();
     openFiles.countRefused();
     const peer = peerOf(socket);
     const timer = setTimeout(() => socket.destroy(), PATIENCE_MS);

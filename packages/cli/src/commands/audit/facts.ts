@@ -1,6 +1,6 @@
 import type { Effect, Service } from "@aigw/core";
 import { type Client, limitOf } from "@aigw/core/clients";
-import { formatDuration, rfc3339 } from "../../output/time.ts";
+import { formatDuration, rfc3339 } from "../../terminal/output/time.ts";
 
 /** What may be told of a subject, by name. */
 export type Facts = ReadonlyMap<string, Fact>;

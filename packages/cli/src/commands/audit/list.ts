@@ -3,12 +3,12 @@ import { didYouMean } from "@aigw/core/acts";
 import { SETTING_KEYS } from "@aigw/core/config";
 import { AigwError } from "@aigw/core/errors";
 import type { Command } from "commander";
-import { describe } from "../../command.ts";
-import type { Context } from "../../context.ts";
-import { flag } from "../../flag.ts";
-import { type Column, renderTable } from "../../output/table.ts";
-import { rfc3339, when } from "../../output/time.ts";
-import { parseCount } from "../../parse-value.ts";
+import { describe } from "../../app/command.ts";
+import type { Context } from "../../app/context.ts";
+import { flag } from "../../app/flag.ts";
+import { parseCount } from "../../app/parse-value.ts";
+import { type Column, renderTable } from "../../terminal/output/table.ts";
+import { rfc3339, when } from "../../terminal/output/time.ts";
 import { summaryOf } from "./summary.ts";
 
 export interface ListOptions {

@@ -1,6 +1,6 @@
 import type { Effect, Keyring } from "@aigw/core";
 import { SETTINGS } from "@aigw/core/config";
-import { rfc3339 } from "../../output/time.ts";
+import { rfc3339 } from "../../terminal/output/time.ts";
 import { type Facts, factsOf } from "./facts.ts";
 
 /**

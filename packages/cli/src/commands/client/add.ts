@@ -1,12 +1,12 @@
 import { type AddClientInput, addClient } from "@aigw/core/acts";
 import { parseClientName } from "@aigw/core/clients";
 import type { Command } from "commander";
-import { need } from "../../ask.ts";
-import { addFactOptions, type ClientFactOptions } from "../../client-options.ts";
-import { describe } from "../../command.ts";
-import type { Context } from "../../context.ts";
-import { deliverPassword } from "../../credentials.ts";
-import { readPassword } from "../../secret-input.ts";
+import { addFactOptions, type ClientFactOptions } from "../../app/client-options.ts";
+import { describe } from "../../app/command.ts";
+import type { Context } from "../../app/context.ts";
+import { deliverPassword } from "../../delivery/credentials.ts";
+import { need } from "../../terminal/ask.ts";
+import { readPassword } from "../../terminal/secret-input.ts";
 
 export interface AddOptions {
   readonly input: Omit<AddClientInput, "password">;

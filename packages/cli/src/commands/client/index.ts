@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { noun } from "../../command.ts";
-import type { Context } from "../../context.ts";
+import { noun } from "../../app/command.ts";
+import type { Context } from "../../app/context.ts";
 
 export const command = (ctx: Context, argv: readonly string[]): Promise<Command> =>
   noun(ctx, argv, {

@@ -1,12 +1,12 @@
 import { type Client, limitOf, standingOf } from "@aigw/core/clients";
 import type { Command } from "commander";
-import { describe } from "../../command.ts";
-import type { Context } from "../../context.ts";
+import { describe } from "../../app/command.ts";
+import type { Context } from "../../app/context.ts";
 import { clientJson } from "../../json/client.ts";
-import { standingCell } from "../../output/standing.ts";
-import { type Cell, type Column, renderTable } from "../../output/table.ts";
-import { when } from "../../output/time.ts";
-import type { View } from "../../output/view.ts";
+import { standingCell } from "../../terminal/output/standing.ts";
+import { type Cell, type Column, renderTable } from "../../terminal/output/table.ts";
+import { when } from "../../terminal/output/time.ts";
+import type { View } from "../../terminal/output/view.ts";
 
 export const command = (ctx: Context): Command =>
   describe("list", "List all clients.", [

@@ -1,12 +1,12 @@
 import { findClient, setPassword } from "@aigw/core/acts";
 import { standingOf } from "@aigw/core/clients";
 import type { Command } from "commander";
-import { confirmed } from "../../ask.ts";
-import { describe } from "../../command.ts";
-import type { Context } from "../../context.ts";
-import { deliverPassword } from "../../credentials.ts";
-import { awaitApplied } from "../../gateways.ts";
-import { readPassword } from "../../secret-input.ts";
+import { describe } from "../../app/command.ts";
+import type { Context } from "../../app/context.ts";
+import { awaitApplied } from "../../app/gateways.ts";
+import { deliverPassword } from "../../delivery/credentials.ts";
+import { confirmed } from "../../terminal/ask.ts";
+import { readPassword } from "../../terminal/secret-input.ts";
 import { existingName } from "./client-name.ts";
 
 export interface PasswdOptions {
@@ -31,7 +31,11 @@ export const command = (ctx: Context): Command =>
 export const run = ({ name, passwordStdin, wait }: PasswdOptions, ctx: Context): Promise<void> =>
   ctx.withHome("existing", async (home) => {
     await findClient(home.store.control, name);
-    await confirmed(ctx, `The password of ${name} and its tokens stop working at once.`, `New password for ${name}?`);
+    await confirmed(
+      ctx,
+      `The password of ${name} and its tokens will stop working at once.`,
+      `New password for ${name}?`,
+    );
     const chosen = passwordStdin ? await readPassword(ctx) : undefined;
     const { result, rev } = await setPassword(home, name, chosen);
     const done = `${name} has a new password.`;

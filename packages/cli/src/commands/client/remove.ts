@@ -1,42 +1,44 @@
-import { findClient, removeClient } from "@aigw/core/acts";
+import { findClients, removeClients } from "@aigw/core/acts";
 import type { Command } from "commander";
-import { confirmed } from "../../ask.ts";
-import { describe } from "../../command.ts";
-import type { Context } from "../../context.ts";
-import { awaitApplied, reportChange } from "../../gateways.ts";
+import { describe } from "../../app/command.ts";
+import type { Context } from "../../app/context.ts";
+import { awaitApplied, reportChanges, subjects } from "../../app/gateways.ts";
+import { listed } from "../../delivery/listed.ts";
 import { clientJson } from "../../json/client.ts";
-import { existingName } from "./client-name.ts";
+import { confirmed } from "../../terminal/ask.ts";
+import { existingNames } from "./client-name.ts";
 
 export interface RemoveOptions {
-  readonly name: string;
+  readonly names: readonly string[];
   readonly wait: boolean;
 }
 
 export const command = (ctx: Context): Command =>
-  describe("remove", "Remove a client for good, with its personal data. Its usage stays.", [
+  describe("remove", "Remove clients for good, with their personal data. Their usage stays.", [
     ["aigw client remove john", "asks first"],
-    ["aigw client remove john --yes", "in a script"],
+    ["aigw client remove john mary --yes", "both or neither, in a script"],
   ])
-    .argument("[name]", "the client's name")
-    .usage("<name> [options]")
+    .argument("[name...]", "the clients' names")
+    .usage("<name>… [options]")
     .option("--no-wait", "do not wait for the gateways")
-    .action(async (given: string | undefined, { wait }: { wait: boolean }) => {
-      await run({ name: await existingName(ctx, given, "remove"), wait }, ctx);
+    .action(async (given: readonly string[], { wait }: { wait: boolean }) => {
+      await run({ names: await existingNames(ctx, given, "remove"), wait }, ctx);
     });
 
-export const run = ({ name, wait }: RemoveOptions, ctx: Context): Promise<void> =>
+export const run = ({ names, wait }: RemoveOptions, ctx: Context): Promise<void> =>
   ctx.withHome("existing", async (home) => {
-    await findClient(home.store.control, name);
+    await findClients(home.store.control, names);
+    const [it, its] = names.length === 1 ? ["it", "its e-mail address"] : ["them", "their e-mail addresses"];
     await confirmed(
       ctx,
-      `${name} is removed for good: it is refused everywhere at once, and its e-mail address, names and note are purged, from the audit trail too. To stop it for a while, revoke it.`,
-      `Remove ${name}?`,
+      `${names.join(", ")} will be removed for good: refused everywhere at once, and ${its}, names and note purged, from the audit trail too. To stop ${it} for a while: aigw client revoke ${names.join(" ")}`,
+      `Remove ${listed(names)}?`,
     );
-    const { result: client, rev, changed } = await removeClient(home, name);
-    await reportChange(ctx, {
-      applied: await awaitApplied(home, rev, `${name} is removed`, wait),
-      sentence: `${name} removed.`,
-      quiet: name,
-      json: { client: clientJson(client, ctx.clock.now()), changed },
-    });
+    const { result, rev } = await removeClients(home, names);
+    const reports = result.map(({ subject, changed }) => ({
+      sentence: `${subject.name} removed.`,
+      quiet: subject.name,
+      json: { client: clientJson(subject, ctx.clock.now()), changed },
+    }));
+    await reportChanges(ctx, "clients", reports, await awaitApplied(home, rev, `${subjects(names)} removed`, wait));
   });

@@ -1,40 +1,47 @@
-import { findClient, revokeClient } from "@aigw/core/acts";
+import { findClients, revokeClients } from "@aigw/core/acts";
 import type { Command } from "commander";
-import { confirmed } from "../../ask.ts";
-import { describe } from "../../command.ts";
-import type { Context } from "../../context.ts";
-import { awaitApplied, reportChange } from "../../gateways.ts";
+import { describe } from "../../app/command.ts";
+import type { Context } from "../../app/context.ts";
+import { awaitApplied, reportChanges, subjects } from "../../app/gateways.ts";
+import { listed } from "../../delivery/listed.ts";
 import { clientJson } from "../../json/client.ts";
-import { existingName } from "./client-name.ts";
+import { confirmed } from "../../terminal/ask.ts";
+import { existingNames } from "./client-name.ts";
 
 export interface RevokeOptions {
-  readonly name: string;
+  readonly names: readonly string[];
   readonly wait: boolean;
 }
 
 export const command = (ctx: Context): Command =>
-  describe("revoke", "Refuse a client everywhere within a second, open streams included.", [
+  describe("revoke", "Refuse clients everywhere within a second, open streams included.", [
     ["aigw client revoke john", "asks, revokes, and says which gateways have applied it"],
+    ["aigw client revoke john mary", "both in one change, or neither"],
     ["aigw client revoke john --yes --json", "for a script, with the receipt"],
   ])
-    .argument("[name]", "the client's name")
-    .usage("<name> [options]")
+    .argument("[name...]", "the clients' names")
+    .usage("<name>… [options]")
     .option("--no-wait", "do not wait for the gateways")
-    .action(async (given: string | undefined, { wait }: { wait: boolean }) => {
-      await run({ name: await existingName(ctx, given, "revoke"), wait }, ctx);
+    .action(async (given: readonly string[], { wait }: { wait: boolean }) => {
+      await run({ names: await existingNames(ctx, given, "revoke", "active"), wait }, ctx);
     });
 
-export const run = ({ name, wait }: RevokeOptions, ctx: Context): Promise<void> =>
+export const run = ({ names, wait }: RevokeOptions, ctx: Context): Promise<void> =>
   ctx.withHome("existing", async (home) => {
-    const before = await findClient(home.store.control, name);
-    if (before.status !== "revoked") {
-      await confirmed(ctx, `${name} is refused everywhere at once; its open calls are cut off.`, `Revoke ${name}?`);
+    const before = await findClients(home.store.control, names);
+    const active = before.filter(({ status }) => status !== "revoked").map(({ name }) => name);
+    if (active.length > 0) {
+      await confirmed(
+        ctx,
+        `${active.join(", ")} will be refused everywhere at once; open calls will be cut off.`,
+        `Revoke ${listed(active)}?`,
+      );
     }
-    const { result: client, rev, changed } = await revokeClient(home, name);
-    await reportChange(ctx, {
-      applied: await awaitApplied(home, rev, `${name} is revoked`, wait),
-      sentence: changed ? `${name} revoked.` : `${name} is revoked already; nothing to do.`,
-      quiet: name,
-      json: { client: clientJson(client, ctx.clock.now()), changed },
-    });
+    const { result, rev } = await revokeClients(home, names);
+    const reports = result.map(({ subject, changed }) => ({
+      sentence: changed ? `${subject.name} revoked.` : `${subject.name} is revoked already; nothing to do.`,
+      quiet: subject.name,
+      json: { client: clientJson(subject, ctx.clock.now()), changed },
+    }));
+    await reportChanges(ctx, "clients", reports, await awaitApplied(home, rev, `${subjects(names)} revoked`, wait));
   });

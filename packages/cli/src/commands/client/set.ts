@@ -1,62 +1,94 @@
-import { type ClientPatch, setClient } from "@aigw/core/acts";
+import { type ClientPatch, setClients } from "@aigw/core/acts";
+import { parseServiceName } from "@aigw/core/services";
 import type { Command } from "commander";
-import { UsageError } from "../../cli-error.ts";
-import { addFactOptions, type ClientFactOptions } from "../../client-options.ts";
-import { describe } from "../../command.ts";
-import type { Context } from "../../context.ts";
-import { awaitApplied, reportChange } from "../../gateways.ts";
+import { UsageError } from "../../app/cli-error.ts";
+import { addFactOptions, type ClientFactOptions } from "../../app/client-options.ts";
+import { collect, describe } from "../../app/command.ts";
+import type { Context } from "../../app/context.ts";
+import { flag } from "../../app/flag.ts";
+import { awaitApplied, reportChanges, subjects } from "../../app/gateways.ts";
 import { clientJson } from "../../json/client.ts";
-import { existingName } from "./client-name.ts";
+import { existingNames } from "./client-name.ts";
 
 export interface SetOptions {
-  readonly name: string;
+  readonly names: readonly string[];
   readonly patch: ClientPatch;
+  readonly wait: boolean;
+}
+
+interface Flags extends ClientFactOptions {
+  readonly addService?: readonly (readonly string[])[];
+  readonly removeService?: readonly (readonly string[])[];
   readonly wait: boolean;
 }
 
 export const command = (ctx: Context): Command =>
   addFactOptions(
-    describe("set", "Change what is known of a client. Its password and tokens stay as they are.", [
+    describe("set", "Change what is known of clients. Their passwords and tokens stay as they are.", [
       ["aigw client set john --limit 600", "600 requests in any 60 seconds"],
+      ["aigw client set john mary --add-service chat", "one more service for both, or for neither"],
       ["aigw client set john --services all --no-expires", "every service, for ever"],
     ]),
     ctx.clock,
   )
-    .argument("[name]", "the client's name")
-    .usage("<name> [options]")
+    .argument("[name...]", "the clients' names")
+    .usage("<name>… [options]")
+    .option(
+      "--add-service <names>",
+      "services it may call from now on, too",
+      collect(flag("--add-service", parseNames)),
+    )
+    .option(
+      "--remove-service <names>",
+      "services it may not call any more",
+      collect(flag("--remove-service", parseNames)),
+    )
     .option("--no-email", "forget the e-mail address")
     .option("--no-display-name", "forget the display name")
     .option("--no-limit", "back to the default limit")
     .option("--no-expires", "it does not expire")
     .option("--no-note", "forget the note")
     .option("--no-wait", "do not wait for the gateways")
-    .action(async (given: string | undefined, flags: ClientFactOptions & { wait: boolean }) => {
+    .action(async (given: readonly string[], flags: Flags) => {
       const patch = patchOf(flags);
-      const name = await existingName(ctx, given, "set");
+      const names = await existingNames(ctx, given, "set");
       if (Object.keys(patch).length === 0) {
         throw new UsageError("There is nothing to change. Give an option such as --limit; see: aigw client set --help");
       }
-      await run({ name, patch, wait: flags.wait }, ctx);
+      await run({ names, patch, wait: flags.wait }, ctx);
     });
+
+const parseNames = (value: string): readonly string[] => value.split(",").map((name) => parseServiceName(name.trim()));
 
 const cleared = <T>(value: T | false): T | null => (value === false ? null : value);
 
-const patchOf = ({ email, displayName, services, limit, expires, note }: ClientFactOptions): ClientPatch => ({
-  ...(email === undefined ? {} : { email: cleared(email) }),
-  ...(displayName === undefined ? {} : { displayName: cleared(displayName) }),
-  ...(services === undefined ? {} : { services: services.names ?? null }),
-  ...(limit === undefined ? {} : { limit: cleared(limit) }),
-  ...(expires === undefined ? {} : { expiresAt: expires === false ? null : expires.at }),
-  ...(note === undefined ? {} : { note: cleared(note) }),
-});
+const patchOf = (flags: Flags): ClientPatch => {
+  const { email, displayName, services, limit, expires, note } = flags;
+  const [addServices, removeServices] = [flags.addService?.flat(), flags.removeService?.flat()];
+  if (services !== undefined && (addServices ?? removeServices) !== undefined) {
+    throw new UsageError("--services names them all: leave out --add-service and --remove-service, or it.");
+  }
+  const both = addServices?.find((name) => removeServices?.includes(name));
+  if (both !== undefined) throw new UsageError(`'${both}' is to be added and removed: leave one of them out.`);
+  return {
+    ...(email === undefined ? {} : { email: cleared(email) }),
+    ...(displayName === undefined ? {} : { displayName: cleared(displayName) }),
+    ...(services === undefined ? {} : { services: services.names ?? null }),
+    ...(addServices === undefined ? {} : { addServices }),
+    ...(removeServices === undefined ? {} : { removeServices }),
+    ...(limit === undefined ? {} : { limit: cleared(limit) }),
+    ...(expires === undefined ? {} : { expiresAt: expires === false ? null : expires.at }),
+    ...(note === undefined ? {} : { note: cleared(note) }),
+  };
+};
 
-export const run = ({ name, patch, wait }: SetOptions, ctx: Context): Promise<void> =>
+export const run = ({ names, patch, wait }: SetOptions, ctx: Context): Promise<void> =>
   ctx.withHome("existing", async (home) => {
-    const { result: client, rev, changed } = await setClient(home, name, patch);
-    await reportChange(ctx, {
-      applied: await awaitApplied(home, rev, `${name} is changed`, wait),
-      sentence: changed ? `${name} changed.` : `${name} is like that already.`,
-      quiet: name,
-      json: { client: clientJson(client, ctx.clock.now()), changed },
-    });
+    const { result, rev } = await setClients(home, names, patch);
+    const reports = result.map(({ subject, changed }) => ({
+      sentence: changed ? `${subject.name} changed.` : `${subject.name} is like that already.`,
+      quiet: subject.name,
+      json: { client: clientJson(subject, ctx.clock.now()), changed },
+    }));
+    await reportChanges(ctx, "clients", reports, await awaitApplied(home, rev, `${subjects(names)} changed`, wait));
   });

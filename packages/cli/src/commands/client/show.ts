@@ -1,12 +1,12 @@
 import { findClient } from "@aigw/core/acts";
 import { type Client, limitOf, standingOf } from "@aigw/core/clients";
 import type { Command } from "commander";
-import { describe } from "../../command.ts";
-import type { Context } from "../../context.ts";
+import { describe } from "../../app/command.ts";
+import type { Context } from "../../app/context.ts";
 import { clientJson } from "../../json/client.ts";
-import { renderFields } from "../../output/fields.ts";
-import { when } from "../../output/time.ts";
-import type { View } from "../../output/view.ts";
+import { renderFields } from "../../terminal/output/fields.ts";
+import { when } from "../../terminal/output/time.ts";
+import type { View } from "../../terminal/output/view.ts";
 import { existingName } from "./client-name.ts";
 
 export const command = (ctx: Context): Command =>

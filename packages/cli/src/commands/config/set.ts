@@ -1,12 +1,12 @@
 import { setSetting } from "@aigw/core/acts";
 import { SETTINGS, type SettingKey } from "@aigw/core/config";
 import type { Command } from "commander";
-import { need } from "../../ask.ts";
-import { UsageError } from "../../cli-error.ts";
-import { describe } from "../../command.ts";
-import type { Context } from "../../context.ts";
-import { readPassword } from "../../secret-input.ts";
-import { warnOfPlainHttp } from "../../settings.ts";
+import { UsageError } from "../../app/cli-error.ts";
+import { describe } from "../../app/command.ts";
+import type { Context } from "../../app/context.ts";
+import { warnOfPlainHttp } from "../../app/settings.ts";
+import { need } from "../../terminal/ask.ts";
+import { readPassword } from "../../terminal/secret-input.ts";
 import { neededKey } from "./setting-key.ts";
 
 export interface SetOptions {

@@ -1,27 +1,31 @@
 import type { SettingKey } from "@aigw/core";
-import { unsetSetting } from "@aigw/core/acts";
+import { unsetSettings } from "@aigw/core/acts";
 import type { Command } from "commander";
-import { describe } from "../../command.ts";
-import type { Context } from "../../context.ts";
-import { neededKey } from "./setting-key.ts";
+import { describe } from "../../app/command.ts";
+import type { Context } from "../../app/context.ts";
+import { neededKeys } from "./setting-key.ts";
 
 export const command = (ctx: Context): Command =>
-  describe("unset", "Forget a stored setting: its default is in force again.", [
+  describe("unset", "Forget stored settings: their defaults are in force again.", [
     ["aigw config unset docs-url", "the gateway's own guide again"],
-    ["aigw config unset sender-name", "the e-mails are signed by the team again"],
+    ["aigw config unset smtp-url smtp-password", "both in one change"],
   ])
-    .argument("[key]", "the setting; see: aigw config list")
-    .usage("<key>")
-    .action(async (given: string | undefined) => {
-      await run({ key: await neededKey(ctx, given, "aigw config unset <key>") }, ctx);
+    .argument("[key...]", "the settings; see: aigw config list")
+    .usage("<key>…")
+    .action(async (given: readonly string[]) => {
+      await run({ keys: await neededKeys(ctx, given, "aigw config unset <key>…") }, ctx);
     });
 
-export const run = ({ key }: { readonly key: SettingKey }, ctx: Context): Promise<void> =>
+export const run = ({ keys }: { readonly keys: readonly SettingKey[] }, ctx: Context): Promise<void> =>
   ctx.withHome("existing", async (home) => {
-    const { rev, changed } = await unsetSetting(home, key);
+    const { result, rev } = await unsetSettings(home, keys);
+    const settings = result.map(({ subject: key, changed }) => ({ setting: { key, value: null }, changed, rev }));
     await ctx.out.answer({
-      json: () => ({ setting: { key, value: null }, changed, rev }),
-      quiet: () => key,
-      text: () => (changed ? `${key} is unset.` : `${key} was not set; nothing to do.`),
+      json: () => (settings.length === 1 ? settings[0] : { settings }),
+      quiet: () => keys,
+      text: () =>
+        result
+          .map(({ subject, changed }) => `${subject} ${changed ? "is unset." : "was not set; nothing to do."}`)
+          .join("\n"),
     });
   });

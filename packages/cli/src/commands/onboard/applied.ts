@@ -1,6 +1,6 @@
-import { Interrupted } from "../../cli-error.ts";
-import { type Applied, awaitApplied } from "../../gateways.ts";
-import type { Home } from "../../home.ts";
+import { Interrupted } from "../../app/cli-error.ts";
+import { type Applied, awaitApplied } from "../../app/gateways.ts";
+import type { Home } from "../../app/home.ts";
 
 /** Whoever does not want to wait any longer still gets the password that is set: the interruption is a value here. */
 export const appliedOrStopped = async (

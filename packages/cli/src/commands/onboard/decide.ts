@@ -3,8 +3,8 @@ import { didYouMean } from "@aigw/core/acts";
 import { standingOf } from "@aigw/core/clients";
 import { AigwError } from "@aigw/core/errors";
 import { differences, existsOtherwise, factsOf, type Person } from "@aigw/core/onboarding";
-import { confirmed } from "../../ask.ts";
-import type { Context } from "../../context.ts";
+import type { Context } from "../../app/context.ts";
+import { confirmed } from "../../terminal/ask.ts";
 
 /** What is to be done for one client, and how to ask whether it shall be. */
 export interface Decision {
@@ -29,7 +29,7 @@ export const decide = async (
   if (known !== undefined) {
     const other = differences(person, known, ctx.clock.now());
     if (other.length > 0) throw new AigwError("already_exists", `${existsOtherwise(name, other)} Nothing was changed.`);
-    const impact = `${name} exists: a fresh password makes the old one and its tokens stop working at once.`;
+    const impact = `${name} exists: with a fresh password the old one and its tokens will stop working at once.`;
     return { request: { kind: "replace", known }, ask: () => confirmed(ctx, impact, `New password for ${name}?`) };
   }
   const request = { kind: "add", facts: factsOf(person) } as const;

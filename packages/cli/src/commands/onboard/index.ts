@@ -1,12 +1,12 @@
 import { parseClientName, parseEmail } from "@aigw/core/clients";
 import type { Person } from "@aigw/core/onboarding";
 import type { Command } from "commander";
-import { need } from "../../ask.ts";
-import { UsageError } from "../../cli-error.ts";
-import { addFactsBesideEmail, type ClientFactOptions } from "../../client-options.ts";
-import { describe, noun } from "../../command.ts";
-import type { Context } from "../../context.ts";
-import { flag, naming } from "../../flag.ts";
+import { UsageError } from "../../app/cli-error.ts";
+import { addFactsBesideEmail, type ClientFactOptions } from "../../app/client-options.ts";
+import { describe, noun } from "../../app/command.ts";
+import type { Context } from "../../app/context.ts";
+import { flag, naming } from "../../app/flag.ts";
+import { need } from "../../terminal/ask.ts";
 import * as many from "./many.ts";
 import * as one from "./one.ts";
 

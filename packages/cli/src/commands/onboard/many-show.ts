@@ -1,9 +1,9 @@
-import type { Context } from "../../context.ts";
+import type { Context } from "../../app/context.ts";
 import type { HandedOut } from "../../delivery/batch.ts";
 import { postedJson } from "../../delivery/post.ts";
 import { reportTrial, trialJson } from "../../delivery/proof.ts";
 import { clientJson } from "../../json/client.ts";
-import { type Cell, type Column, renderTable } from "../../output/table.ts";
+import { type Cell, type Column, renderTable } from "../../terminal/output/table.ts";
 
 /**
  * A row for each. The passwords are in it when no e-mail holds them.

@@ -1,12 +1,12 @@
 import type { Client, OnboardingEmail, OnboardingFacts } from "@aigw/core";
-import type { Context } from "../../context.ts";
+import type { Context } from "../../app/context.ts";
 import { type Posted, postedJson } from "../../delivery/post.ts";
 import { trialJson } from "../../delivery/proof.ts";
+import type { Trial } from "../../delivery/quick-start/try-quick-start.ts";
 import { clientJson } from "../../json/client.ts";
-import { escapeLines } from "../../output/escape.ts";
-import { renderShared } from "../../output/shared.ts";
-import type { View } from "../../output/view.ts";
-import type { Trial } from "../../quick-start/try-quick-start.ts";
+import { escapeLines } from "../../terminal/output/escape.ts";
+import { renderShared } from "../../terminal/output/shared.ts";
+import type { View } from "../../terminal/output/view.ts";
 
 /** What there is to hand out. */
 export interface Handout {

@@ -2,13 +2,13 @@ import type { SigningKey } from "@aigw/core";
 import { keyTime } from "@aigw/core/acts";
 import { onWallClock } from "@aigw/core/keys";
 import type { Command } from "commander";
-import { describe } from "../../command.ts";
-import type { Context } from "../../context.ts";
+import { describe } from "../../app/command.ts";
+import type { Context } from "../../app/context.ts";
 import { keyJson, keyStatus } from "../../json/key.ts";
-import type { Tone } from "../../output/style.ts";
-import { type Cell, type Column, renderTable } from "../../output/table.ts";
-import { when } from "../../output/time.ts";
-import type { View } from "../../output/view.ts";
+import type { Tone } from "../../terminal/output/style.ts";
+import { type Cell, type Column, renderTable } from "../../terminal/output/table.ts";
+import { when } from "../../terminal/output/time.ts";
+import type { View } from "../../terminal/output/view.ts";
 
 export const command = (ctx: Context): Command =>
   describe("list", "List the signing keys, newest first: their ids and where they stand, never a secret.", [

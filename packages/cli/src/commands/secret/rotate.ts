@@ -2,15 +2,15 @@ import { previewRotation, type RotationPreview, rotateSecret, rotateSecretWithGr
 import { isStoreFault } from "@aigw/core/errors";
 import { parseDuration } from "@aigw/core/services";
 import type { Command } from "commander";
-import { confirmed } from "../../ask.ts";
-import { Interrupted } from "../../cli-error.ts";
-import { describe } from "../../command.ts";
-import type { Context } from "../../context.ts";
-import { flag } from "../../flag.ts";
-import { awaitApplied, reportChange } from "../../gateways.ts";
-import type { Home } from "../../home.ts";
+import { Interrupted } from "../../app/cli-error.ts";
+import { describe } from "../../app/command.ts";
+import type { Context } from "../../app/context.ts";
+import { flag } from "../../app/flag.ts";
+import { awaitApplied, reportChange } from "../../app/gateways.ts";
+import type { Home } from "../../app/home.ts";
 import { keyJson } from "../../json/key.ts";
-import { formatDuration } from "../../output/time.ts";
+import { confirmed } from "../../terminal/ask.ts";
+import { formatDuration } from "../../terminal/output/time.ts";
 
 export interface RotateOptions {
   /** Milliseconds for which tokens of the old secret work on; absent, they die at once. */
@@ -77,7 +77,9 @@ const NAMES_SHOWN = 10;
 
 const impactOf = (preview: RotationPreview | undefined, grace: number | undefined): string => {
   const fate =
-    grace === undefined ? "Every token stops working at once." : `Tokens work for ${formatDuration(grace)} more.`;
+    grace === undefined
+      ? "Every token will stop working at once."
+      : `Tokens will work for ${formatDuration(grace)} more.`;
   if (preview === undefined) return fate;
   const { clientsWithLiveTokens: clients, gateways } = preview;
   const more = clients.length > NAMES_SHOWN ? ` and ${clients.length - NAMES_SHOWN} more` : "";

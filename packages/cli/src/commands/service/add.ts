@@ -1,11 +1,11 @@
 import { type AddServiceInput, addService } from "@aigw/core/acts";
 import { parseServiceName, parseUpstreamUrl } from "@aigw/core/services";
 import type { Command } from "commander";
-import { need } from "../../ask.ts";
-import { describe } from "../../command.ts";
-import type { Context } from "../../context.ts";
-import { awaitApplied, reportChange } from "../../gateways.ts";
+import { describe } from "../../app/command.ts";
+import type { Context } from "../../app/context.ts";
+import { awaitApplied, reportChange } from "../../app/gateways.ts";
 import { serviceJson } from "../../json/service.ts";
+import { need } from "../../terminal/ask.ts";
 import { addFactOptions, factsOf, type ServiceFactOptions } from "./service-options.ts";
 import { warnIfDown } from "./warn-if-down.ts";
 

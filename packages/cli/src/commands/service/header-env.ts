@@ -1,6 +1,6 @@
 import type { HeaderInput } from "@aigw/core";
 import { AigwError } from "@aigw/core/errors";
-import type { Io } from "../../io.ts";
+import type { Io } from "../../terminal/io.ts";
 
 /**
  * `X-Api-Key=OCR_KEY`: the header's value is that of the environment variable OCR_KEY. What stands where the variable's

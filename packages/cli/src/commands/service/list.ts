@@ -1,11 +1,11 @@
 import type { Service } from "@aigw/core";
 import type { Command } from "commander";
-import { describe } from "../../command.ts";
-import type { Context } from "../../context.ts";
+import { describe } from "../../app/command.ts";
+import type { Context } from "../../app/context.ts";
 import { serviceJson } from "../../json/service.ts";
-import { type Cell, type Column, renderTable } from "../../output/table.ts";
-import { formatDuration, when } from "../../output/time.ts";
-import type { View } from "../../output/view.ts";
+import { type Cell, type Column, renderTable } from "../../terminal/output/table.ts";
+import { formatDuration, when } from "../../terminal/output/time.ts";
+import type { View } from "../../terminal/output/view.ts";
 
 export const command = (ctx: Context): Command =>
   describe("list", "List all services.", [

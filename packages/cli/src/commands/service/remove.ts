@@ -1,45 +1,47 @@
-import { findService, removeService } from "@aigw/core/acts";
+import { findServices, removeServices } from "@aigw/core/acts";
 import { mayCall } from "@aigw/core/clients";
 import type { Command } from "commander";
-import { confirmed } from "../../ask.ts";
-import { describe } from "../../command.ts";
-import type { Context } from "../../context.ts";
-import { awaitApplied, reportChange } from "../../gateways.ts";
+import { describe } from "../../app/command.ts";
+import type { Context } from "../../app/context.ts";
+import { awaitApplied, reportChanges, subjects } from "../../app/gateways.ts";
+import { listed } from "../../delivery/listed.ts";
 import { serviceJson } from "../../json/service.ts";
-import { existingName } from "./service-name.ts";
+import { confirmed } from "../../terminal/ask.ts";
+import { counted } from "../../terminal/output/counted.ts";
+import { existingNames } from "./service-name.ts";
 
 export interface RemoveOptions {
-  readonly name: string;
+  readonly names: readonly string[];
   readonly wait: boolean;
 }
 
 export const command = (ctx: Context): Command =>
-  describe("remove", "Remove a service: /api/<name> is gone at once.", [
+  describe("remove", "Remove services: /api/<name> is gone at once.", [
     ["aigw service remove ocr", "asks first"],
-    ["aigw service remove ocr --yes", "in a script"],
+    ["aigw service remove ocr chat --yes", "both or neither, in a script"],
   ])
-    .argument("[name]", "the service's name")
-    .usage("<name> [options]")
+    .argument("[name...]", "the services' names")
+    .usage("<name>… [options]")
     .option("--no-wait", "do not wait for the gateways")
-    .action(async (given: string | undefined, { wait }: { wait: boolean }) => {
-      await run({ name: await existingName(ctx, given, "remove"), wait }, ctx);
+    .action(async (given: readonly string[], { wait }: { wait: boolean }) => {
+      await run({ names: await existingNames(ctx, given, "remove"), wait }, ctx);
     });
 
-export const run = ({ name, wait }: RemoveOptions, ctx: Context): Promise<void> =>
+export const run = ({ names, wait }: RemoveOptions, ctx: Context): Promise<void> =>
   ctx.withHome("existing", async (home) => {
     const { control } = home.store;
-    await findService(control, name);
-    const callers = (await control.clients()).filter((client) => mayCall(client, name)).length;
-    await confirmed(
-      ctx,
-      `/api/${name} is gone at once, for the ${callers} ${callers === 1 ? "client" : "clients"} that may call it.`,
-      `Remove ${name}?`,
-    );
-    const { result: service, rev, changed } = await removeService(home, name);
-    await reportChange(ctx, {
-      applied: await awaitApplied(home, rev, `${name} is removed`, wait),
-      sentence: `${name} removed.`,
-      quiet: name,
-      json: { service: serviceJson(service), changed },
+    await findServices(control, names);
+    const clients = await control.clients();
+    const hit = names.map((name) => {
+      const callers = clients.filter((client) => mayCall(client, name)).length;
+      return `/api/${name} will be gone at once, for the ${counted(callers, "client")} that may call it.`;
     });
+    await confirmed(ctx, hit.join(" "), `Remove ${listed(names)}?`);
+    const { result, rev } = await removeServices(home, names);
+    const reports = result.map(({ subject, changed }) => ({
+      sentence: `${subject.name} removed.`,
+      quiet: subject.name,
+      json: { service: serviceJson(subject), changed },
+    }));
+    await reportChanges(ctx, "services", reports, await awaitApplied(home, rev, `${subjects(names)} removed`, wait));
   });

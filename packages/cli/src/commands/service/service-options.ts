@@ -2,9 +2,9 @@ import type { HeaderInput } from "@aigw/core";
 import { parseServiceCors } from "@aigw/core/config";
 import { parseDescription, parseDocsUrl, parseDuration, parseExample } from "@aigw/core/services";
 import type { Command } from "commander";
-import { collect } from "../../command.ts";
-import type { Context } from "../../context.ts";
-import { flag } from "../../flag.ts";
+import { collect } from "../../app/command.ts";
+import type { Context } from "../../app/context.ts";
+import { flag } from "../../app/flag.ts";
 import { exampleIn } from "./example-in.ts";
 import { parseHeaderEnv } from "./header-env.ts";
 

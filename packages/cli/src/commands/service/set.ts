@@ -1,11 +1,11 @@
 import { type ServicePatch, setService } from "@aigw/core/acts";
 import { parseUpstreamUrl } from "@aigw/core/services";
 import type { Command } from "commander";
-import { UsageError } from "../../cli-error.ts";
-import { collect, describe } from "../../command.ts";
-import type { Context } from "../../context.ts";
-import { flag } from "../../flag.ts";
-import { awaitApplied, reportChange } from "../../gateways.ts";
+import { UsageError } from "../../app/cli-error.ts";
+import { collect, describe } from "../../app/command.ts";
+import type { Context } from "../../app/context.ts";
+import { flag } from "../../app/flag.ts";
+import { awaitApplied, reportChange } from "../../app/gateways.ts";
 import { serviceJson } from "../../json/service.ts";
 import { existingName } from "./service-name.ts";
 import { addFactOptions, factsOf, type ServiceFactOptions } from "./service-options.ts";

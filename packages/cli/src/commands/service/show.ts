@@ -1,11 +1,11 @@
 import { findService } from "@aigw/core/acts";
 import { mayCall } from "@aigw/core/clients";
 import type { Command } from "commander";
-import { describe } from "../../command.ts";
-import type { Context } from "../../context.ts";
+import { describe } from "../../app/command.ts";
+import type { Context } from "../../app/context.ts";
 import { serviceJson } from "../../json/service.ts";
-import { renderFields } from "../../output/fields.ts";
-import { formatDuration, when } from "../../output/time.ts";
+import { renderFields } from "../../terminal/output/fields.ts";
+import { formatDuration, when } from "../../terminal/output/time.ts";
 import { existingName } from "./service-name.ts";
 
 export const command = (ctx: Context): Command =>

@@ -1,5 +1,5 @@
 import type { Service } from "@aigw/core";
-import type { Context } from "../../context.ts";
+import type { Context } from "../../app/context.ts";
 import { lookAtService } from "../../doctor/checks/services.ts";
 import { levelOf } from "../../doctor/finding.ts";
 

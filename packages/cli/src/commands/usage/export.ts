@@ -1,13 +1,13 @@
 import type { UsageEvent, UsageFilter } from "@aigw/core";
 import { AigwError } from "@aigw/core/errors";
 import type { Command } from "commander";
-import { describe } from "../../command.ts";
-import type { Context } from "../../context.ts";
-import { flag } from "../../flag.ts";
+import { describe } from "../../app/command.ts";
+import type { Context } from "../../app/context.ts";
+import { flag } from "../../app/flag.ts";
 import { type UsageEventJson, usageEventJson } from "../../json/usage.ts";
-import { csvLine } from "../../output/csv.ts";
-import { safeJson } from "../../output/escape.ts";
-import { grouped } from "../../output/figures.ts";
+import { csvLine } from "../../terminal/output/csv.ts";
+import { safeJson } from "../../terminal/output/escape.ts";
+import { grouped } from "../../terminal/output/figures.ts";
 import {
   addFilterFlags,
   addPeriodFlags,

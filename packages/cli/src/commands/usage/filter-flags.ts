@@ -5,10 +5,10 @@ import { AigwError } from "@aigw/core/errors";
 import { parseServiceName } from "@aigw/core/services";
 import { trialName, triedClient } from "@aigw/core/usage";
 import type { Command } from "commander";
-import type { Context } from "../../context.ts";
-import { flag } from "../../flag.ts";
-import { rfc3339 } from "../../output/time.ts";
-import { parseSince, parseStatusRange } from "../../parse-value.ts";
+import type { Context } from "../../app/context.ts";
+import { flag } from "../../app/flag.ts";
+import { parseSince, parseStatusRange } from "../../app/parse-value.ts";
+import { rfc3339 } from "../../terminal/output/time.ts";
 
 export interface FilterFlags {
   readonly client?: string;

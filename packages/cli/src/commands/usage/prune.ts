@@ -1,14 +1,14 @@
 import { AigwError } from "@aigw/core/errors";
 import { DAY_MS, keepUsage, pruneTime } from "@aigw/core/usage";
 import type { Command } from "commander";
-import { confirmed } from "../../ask.ts";
-import { Interrupted, UsageError } from "../../cli-error.ts";
-import { describe } from "../../command.ts";
-import type { Context } from "../../context.ts";
-import { flag } from "../../flag.ts";
-import { grouped } from "../../output/figures.ts";
-import { rfc3339 } from "../../output/time.ts";
-import { settingsInForce } from "../../settings.ts";
+import { Interrupted, UsageError } from "../../app/cli-error.ts";
+import { describe } from "../../app/command.ts";
+import type { Context } from "../../app/context.ts";
+import { flag } from "../../app/flag.ts";
+import { settingsInForce } from "../../app/settings.ts";
+import { confirmed } from "../../terminal/ask.ts";
+import { grouped } from "../../terminal/output/figures.ts";
+import { rfc3339 } from "../../terminal/output/time.ts";
 
 export interface PruneOptions {
   /** Days; the setting `usage-days` unless given. */
@@ -42,7 +42,7 @@ export const run = ({ olderThan }: PruneOptions, ctx: Context): Promise<void> =>
     const day = rfc3339(before).slice(0, 10);
     await confirmed(
       ctx,
-      `Every single call before ${day} (UTC) is dropped for good: it can be neither shown nor exported any more. Reports keep the sums of each day.`,
+      `Every single call before ${day} (UTC) will be dropped for good: it can then be neither shown nor exported. Reports keep the sums of each day.`,
       "Prune?",
     );
     const stopped = new AbortController();

@@ -1,10 +1,10 @@
 import { latencyOf, type UsageKey, type UsageRow, type UsageTally } from "@aigw/core/usage";
-import { bar } from "../../output/bar.ts";
-import { grouped, humanBytes, humanMs } from "../../output/figures.ts";
-import { type Cell, COLUMN_EXTRA, type Column, renderTable } from "../../output/table.ts";
-import { rfc3339 } from "../../output/time.ts";
-import type { View } from "../../output/view.ts";
-import { displayWidth } from "../../output/width.ts";
+import { bar } from "../../terminal/output/bar.ts";
+import { grouped, humanBytes, humanMs } from "../../terminal/output/figures.ts";
+import { type Cell, COLUMN_EXTRA, type Column, renderTable } from "../../terminal/output/table.ts";
+import { rfc3339 } from "../../terminal/output/time.ts";
+import type { View } from "../../terminal/output/view.ts";
+import { displayWidth } from "../../terminal/output/width.ts";
 
 const BAR = 8;
 

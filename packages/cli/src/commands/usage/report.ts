@@ -10,14 +10,14 @@ import {
   type UsageTally,
 } from "@aigw/core/usage";
 import type { Command } from "commander";
-import { UsageError } from "../../cli-error.ts";
-import { describe } from "../../command.ts";
-import type { Context } from "../../context.ts";
-import { flag } from "../../flag.ts";
+import { UsageError } from "../../app/cli-error.ts";
+import { describe } from "../../app/command.ts";
+import type { Context } from "../../app/context.ts";
+import { flag } from "../../app/flag.ts";
 import { tallyJson } from "../../json/usage-report.ts";
-import { csvLine } from "../../output/csv.ts";
-import { grouped, humanBytes, humanMs } from "../../output/figures.ts";
-import { rfc3339 } from "../../output/time.ts";
+import { csvLine } from "../../terminal/output/csv.ts";
+import { grouped, humanBytes, humanMs } from "../../terminal/output/figures.ts";
+import { rfc3339 } from "../../terminal/output/time.ts";
 import {
   addFilterFlags,
   addPeriodFlags,

@@ -1,14 +1,14 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { TrafficStore, UsageEvent, UsageFilter } from "@aigw/core";
 import type { Command } from "commander";
-import { Interrupted } from "../../cli-error.ts";
-import { describe } from "../../command.ts";
-import type { Context } from "../../context.ts";
-import { flag } from "../../flag.ts";
+import { Interrupted } from "../../app/cli-error.ts";
+import { describe } from "../../app/command.ts";
+import type { Context } from "../../app/context.ts";
+import { flag } from "../../app/flag.ts";
+import { parseCount, parseSince } from "../../app/parse-value.ts";
 import { usageEventJson } from "../../json/usage.ts";
-import { escapeText, safeJson } from "../../output/escape.ts";
-import { dayLine, usageDay, usageHead, usageLine } from "../../output/usage-line.ts";
-import { parseCount, parseSince } from "../../parse-value.ts";
+import { escapeText, safeJson } from "../../terminal/output/escape.ts";
+import { dayLine, usageDay, usageHead, usageLine } from "../../terminal/output/usage-line.ts";
 import { addFilterFlags, assertKnown, type FilterFlags, filterOf } from "./filter-flags.ts";
 
 export interface TailOptions {

@@ -1,5 +1,5 @@
-import { type CacheFolder, cacheFolder, type Distrust } from "../../compile-cache.ts";
-import { shellQuoted } from "../../output/shell-quoted.ts";
+import { type CacheFolder, cacheFolder, type Distrust } from "../../app/compile-cache.ts";
+import { shellQuoted } from "../../terminal/output/shell-quoted.ts";
 import type { Finding } from "../finding.ts";
 
 const about = "cache";

@@ -3,7 +3,7 @@ import { isStoreFault } from "@aigw/core/errors";
 import { RECENT_MS, readServiceFacts } from "@aigw/core/insight";
 import { sumTallies, triedClient, type UsageRow } from "@aigw/core/usage";
 import { listed, plural, reasonsOf, times } from "../../findings/words.ts";
-import { grouped } from "../../output/figures.ts";
+import { grouped } from "../../terminal/output/figures.ts";
 import type { Finding } from "../finding.ts";
 
 const about = "calls";

@@ -1,5 +1,5 @@
 import type { HomeExamination } from "@aigw/core";
-import { rfc3339 } from "../../output/time.ts";
+import { rfc3339 } from "../../terminal/output/time.ts";
 import type { Finding } from "../finding.ts";
 
 const about = "clock";

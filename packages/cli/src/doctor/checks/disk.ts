@@ -1,6 +1,7 @@
 import { statfsSync } from "node:fs";
 import { dirname } from "node:path";
-import { formatBytes } from "../../output/size.ts";
+import type { HomeExamination } from "@aigw/core";
+import { formatBytes } from "../../terminal/output/size.ts";
 import type { Finding } from "../finding.ts";
 
 const about = "disk";
@@ -16,8 +17,10 @@ export const judgeSpace = (free: number, folder: string): Finding => {
   return { code: "disk_full", about, message: `Only ${message}. Below 16 MiB usage is not stored any more.`, fix };
 };
 
-export const checkDisk = (database: string): readonly Finding[] => {
-  for (let folder = dirname(database); ; folder = dirname(folder)) {
+/** Of a store that keeps files on this machine. */
+export const checkDisk = ({ location }: HomeExamination): readonly Finding[] => {
+  if (location?.path === undefined) return [];
+  for (let folder = dirname(location.path); ; folder = dirname(folder)) {
     const free = freeBytes(folder);
     if (free !== undefined) return [judgeSpace(free, folder)];
     // A home that is not there yet will be made in the nearest folder that is.

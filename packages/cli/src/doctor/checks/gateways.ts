@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { HomeExamination, SeenInstance } from "@aigw/core";
 import { gatewayName, isSilent } from "@aigw/core/acts";
 import { FAULTS } from "@aigw/core/services";
-import { silence, whoRuns } from "../../who-runs.ts";
+import { silence, whoRuns } from "../../app/who-runs.ts";
 import type { Finding } from "../finding.ts";
 
 /** Gateways report every second; one that missed two reports is busy, suspended or dead. */

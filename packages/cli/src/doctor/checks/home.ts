@@ -1,23 +1,23 @@
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, existsSync } from "node:fs";
 import { dirname } from "node:path";
 import type { HomeExamination } from "@aigw/core";
 import { AigwError } from "@aigw/core/errors";
-import { shellQuoted } from "../../output/shell-quoted.ts";
+import { shellQuoted } from "../../terminal/output/shell-quoted.ts";
 import type { Finding } from "../finding.ts";
 
 const about = "home";
 
 /** Is everything there, may nobody else get at it, may this user write it? */
 export const checkHome = (
-  { state, loose, group }: HomeExamination,
+  { state, location, loose, group, storeProblem }: HomeExamination,
   home: string,
-  database: string,
 ): readonly Finding[] => {
   if (state === "empty") {
     return [{ code: "home_empty", about, message: `${home} holds nothing yet.`, fix: "aigw init" }];
   }
   const findings: Finding[] = [];
-  if (state instanceof AigwError) {
+  // What ails the store alone is the store's finding.
+  if (state instanceof AigwError && state.message !== storeProblem?.message) {
     const fix =
       state.code === "home_incomplete"
         ? "put what is missing back, or into a new home: aigw restore-backup <file> --home <dir>"
@@ -25,13 +25,14 @@ export const checkHome = (
     findings.push({ code: "home_broken", about, message: state.message, fix });
   }
   for (const { message, details } of loose) findings.push(looseFinding(message, details["path"]));
-  for (const path of new Set([database, dirname(database)])) {
+  const database = location?.path;
+  for (const path of database === undefined ? [] : new Set([database, dirname(database)])) {
     if (isThereButReadOnly(path)) {
       findings.push({
         code: "home_read_only",
         about,
         message: `${path} cannot be written by this user.`,
-        fix: `run aigw as the user it belongs to, or: chown -R "$(id -un)" ${shellQuoted(dirname(database))}`,
+        fix: `run aigw as the user it belongs to, or: chown -R "$(id -un)" ${shellQuoted(dirname(database ?? path))}`,
       });
     }
   }
@@ -39,7 +40,11 @@ export const checkHome = (
     const message = `Members of group ${group} may get at ${home}, as AIGW_GROUP_ACCESS has it; others may not`;
     findings.push({ code: "home_shared", about, message });
   }
-  return findings.length > 0 ? findings : [{ code: "home_ready", about, message: `${home}, for this user alone` }];
+  if (findings.length > 0 || state instanceof AigwError) return findings;
+  const message = existsSync(home)
+    ? `${home}, for this user alone`
+    : "no folder is needed: key and store are elsewhere";
+  return [{ code: "home_ready", about, message }];
 };
 
 /** The core's message ends with the command. */

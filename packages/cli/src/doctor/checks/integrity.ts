@@ -16,7 +16,7 @@ const TIMEOUT_MS = 7_000;
 const SHOWN = 3;
 
 export const checkIntegrity = async (
-  { store }: HomeExamination,
+  { store, location }: HomeExamination,
   storeUrl: string,
   timeoutMs: number = TIMEOUT_MS,
 ): Promise<readonly Finding[]> => {
@@ -33,7 +33,10 @@ export const checkIntegrity = async (
     ];
   }
   const { problems } = report;
-  if (problems.length === 0) return [{ code: "integrity_sound", about, message: "both databases read, all sound" }];
+  if (problems.length === 0) {
+    const read = location?.path === undefined ? "the database was read" : "both databases read";
+    return [{ code: "integrity_sound", about, message: `${read}, all sound` }];
+  }
   return problems.slice(0, SHOWN).map((problem) => ({
     code: "integrity_damaged",
     about,

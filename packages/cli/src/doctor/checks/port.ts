@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
 import type { HomeExamination } from "@aigw/core";
-import { whoRuns } from "../../who-runs.ts";
+import { whoRuns } from "../../app/who-runs.ts";
 import type { Finding } from "../finding.ts";
 
 export interface Address {

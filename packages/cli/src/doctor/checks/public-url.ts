@@ -1,5 +1,5 @@
 import { isPlainHttp } from "@aigw/core/config";
-import { askForProof, type Identity, refusalIn, type Verdict } from "../../gateway-proof.ts";
+import { askForProof, type Identity, refusalIn, type Verdict } from "../../delivery/gateway-proof.ts";
 import type { Finding } from "../finding.ts";
 import { type ProbeResult, probe, reasonFor } from "../probe.ts";
 import { judgeCertificate, showCertificate } from "./certificate.ts";

@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import type { HomeExamination, StoreFile, StoreInspection } from "@aigw/core";
-import { formatBytes } from "../../output/size.ts";
+import { formatBytes } from "../../terminal/output/size.ts";
 import type { Finding } from "../finding.ts";
 import { storeFix } from "../store-fix.ts";
 
@@ -23,8 +23,12 @@ export const judgeInspection = ({ engine, files, problems }: StoreInspection): r
   const findings: Finding[] = problems
     .filter(({ code }) => code !== "insecure_permissions")
     .map(({ code, message }) => ({ code: "store_broken", about, message, fix: storeFix(code) }));
-  if (files.length > 0) {
-    findings.push({ code: "store_ready", about, message: `${engine}; ${files.map(described).join(", ")}` });
+  if (files.length > 0 || problems.length === 0) {
+    findings.push({
+      code: "store_ready",
+      about,
+      message: [engine, files.map(described).join(", ")].filter(Boolean).join("; "),
+    });
   }
   for (const { path, walBytes } of files) {
     if (walBytes < LARGE_WAL_BYTES) continue;

@@ -1,8 +1,8 @@
 import { statSync } from "node:fs";
 import { listed } from "../../delivery/listed.ts";
 import { outboxPath, type Waiting, waitingIn } from "../../delivery/outbox.ts";
-import { counted } from "../../output/counted.ts";
-import { shellQuoted } from "../../output/shell-quoted.ts";
+import { counted } from "../../terminal/output/counted.ts";
+import { shellQuoted } from "../../terminal/output/shell-quoted.ts";
 import type { Finding } from "../finding.ts";
 
 const about = "unsent";

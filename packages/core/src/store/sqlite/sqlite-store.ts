@@ -1,11 +1,10 @@
 import type { Clock } from "../../clock.ts";
+import type { OpenedStore } from "../engine.ts";
 import type { BackupFacts, BackupOptions, StoreInspection } from "../maintenance.ts";
-import type { OpenedStore } from "../open-store.ts";
-import { SqliteControl } from "./control.ts";
-import type { Database } from "./database.ts";
-import { presencePathOf } from "./presence/presence.ts";
-import { SqliteTraffic } from "./traffic.ts";
-import { usagePathOf } from "./usage-path.ts";
+import { SqliteControl } from "./control/control.ts";
+import type { Database } from "./files/database.ts";
+import { presencePathOf, usagePathOf } from "./files/paths.ts";
+import { SqliteTraffic } from "./traffic/traffic.ts";
 
 export interface SqliteStoreOptions {
   readonly clock: Clock;
@@ -45,7 +44,7 @@ export class SqliteStore implements OpenedStore {
   }
 
   async inspect(): Promise<StoreInspection> {
-    const { inspectFiles } = await import("./inspect-files.ts");
+    const { inspectFiles } = await import("./files/inspect-files.ts");
     return inspectFiles(this.#db, () => this.traffic.database());
   }
 

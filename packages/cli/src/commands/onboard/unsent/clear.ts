@@ -1,10 +1,10 @@
 import type { Command } from "commander";
-import { confirmed } from "../../../ask.ts";
-import { describe } from "../../../command.ts";
-import type { Context } from "../../../context.ts";
+import { describe } from "../../../app/command.ts";
+import type { Context } from "../../../app/context.ts";
 import { listed } from "../../../delivery/listed.ts";
 import { takeOut } from "../../../delivery/outbox.ts";
-import { counted } from "../../../output/counted.ts";
+import { confirmed } from "../../../terminal/ask.ts";
+import { counted } from "../../../terminal/output/counted.ts";
 import { judgedIn } from "./waiting.ts";
 
 export interface ClearOptions {
@@ -29,7 +29,7 @@ export const run = ({ names, all }: ClearOptions, ctx: Context): Promise<void> =
     const chosen = judged.filter(({ worth }) => all || names.length > 0 || worth === "void");
     const counting = chosen.filter(({ worth }) => worth !== "void").map(({ client }) => client);
     if (counting.length > 0) {
-      const impact = `The password of ${listed(counting)} stands nowhere but in there: nobody will ever see it.`;
+      const impact = `The password of ${listed(counting)} stands nowhere but in there, and will be gone: nobody will ever see it.`;
       await confirmed(ctx, impact, `Delete ${counted(chosen.length, "e-mail")}?`);
     }
     for (const message of chosen) takeOut(message);

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
-import { describe } from "../../../command.ts";
-import type { Context } from "../../../context.ts";
-import { type Column, renderTable } from "../../../output/table.ts";
-import { rfc3339, when } from "../../../output/time.ts";
+import { describe } from "../../../app/command.ts";
+import type { Context } from "../../../app/context.ts";
+import { type Column, renderTable } from "../../../terminal/output/table.ts";
+import { rfc3339, when } from "../../../terminal/output/time.ts";
 import { judgedIn, worthInWords } from "./waiting.ts";
 
 export const command = (ctx: Context): Command =>

@@ -1,18 +1,18 @@
 import { AigwError } from "@aigw/core/errors";
 import type { Command } from "commander";
-import { Interrupted } from "../../../cli-error.ts";
-import { describe } from "../../../command.ts";
-import type { Context } from "../../../context.ts";
+import { Interrupted } from "../../../app/cli-error.ts";
+import { describe } from "../../../app/command.ts";
+import type { Context } from "../../../app/context.ts";
+import { settingsInForce } from "../../../app/settings.ts";
 import { type HandedOut, handOutAll } from "../../../delivery/batch.ts";
 import { listed } from "../../../delivery/listed.ts";
+import { smtpServerOf } from "../../../delivery/mail/smtp-server.ts";
 import { messageIn } from "../../../delivery/outbox.ts";
 import { postedJson } from "../../../delivery/post.ts";
 import { tryMailServer } from "../../../delivery/preflight.ts";
 import { findProver } from "../../../delivery/proof.ts";
+import { stepsIn } from "../../../delivery/quick-start/commands.ts";
 import { textIn } from "../../../delivery/text-part.ts";
-import { smtpServerOf } from "../../../mail/smtp-server.ts";
-import { stepsIn } from "../../../quick-start/commands.ts";
-import { settingsInForce } from "../../../settings.ts";
 import { type Judged, judgedIn, worthInWords } from "./waiting.ts";
 
 export interface SendOptions {

@@ -1,9 +1,9 @@
 import type { ControlStore } from "@aigw/core";
 import { type Client, standingOf } from "@aigw/core/clients";
 import { AigwError } from "@aigw/core/errors";
-import type { Context } from "../../../context.ts";
+import type { Context } from "../../../app/context.ts";
+import { locateHome } from "../../../app/home.ts";
 import { isInForce, type Waiting, waitingIn } from "../../../delivery/outbox.ts";
-import { locateHome } from "../../../home.ts";
 
 /** A message that waits, with what it is worth. */
 export type Judged = Waiting &

@@ -1,5 +1,5 @@
 import type { BackupFacts } from "../../maintenance.ts";
-import type { Database } from "../database.ts";
+import type { Database } from "../files/database.ts";
 
 /** Counts what two copies hold, and closes them. */
 export const readFacts = (control: Database, usage: Database, createdAt: number): Omit<BackupFacts, "bytes"> => {

@@ -2,6 +2,7 @@ import { randomFillSync } from "node:crypto";
 import { closeSync, openSync, rmSync, statfsSync, statSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { AigwError, isAigwError } from "../../../errors.ts";
+import { reservePathOf } from "./paths.ts";
 
 const MIB = 2 ** 20;
 /** Some thirty admin changes fit into it before the log that they are written to begins anew. */
@@ -75,9 +76,6 @@ export class DiskReserve {
     return work();
   }
 }
-
-/** `/data/aigw.db` → `/data/aigw.reserve`. */
-const reservePathOf = (path: string): string => `${path.replace(/\.db$/, "")}.reserve`;
 
 const wantedOf = ({ total }: Space): number =>
   Math.min(RESERVE_BYTES, Math.floor((total * RESERVE_SHARE) / BLOCK_BYTES) * BLOCK_BYTES);

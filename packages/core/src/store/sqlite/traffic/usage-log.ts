@@ -1,0 +1,106 @@
+import { AigwError } from "../../../errors.ts";
+import type { UsageEvent, UsageFilter } from "../../../usage/usage-event.ts";
+import type { UsagePage } from "../../store.ts";
+import type { Database } from "../files/database.ts";
+import { conditions, toEvent, type UsageRow } from "./usage-row.ts";
+
+/**
+ * The usage events. A cursor is a `seq`: those are given inside the write lock, so a lower one never appears later.
+ */
+export class UsageLog {
+  readonly #db: Database;
+  #known: { readonly dataVersion: number; readonly seq: number } | undefined;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  record(events: readonly UsageEvent[]): void {
+    if (events.length === 0) return;
+    this.#known = undefined;
+    this.#db.immediate(() => insert(this.#db, events));
+  }
+
+  latest(filter: UsageFilter, limit: number): UsagePage {
+    const newest = this.#newest();
+    const { where, values } = conditions(filter);
+    const rows = this.#db.all<UsageRow>(
+      `SELECT * FROM usage WHERE seq <= ?${where} ORDER BY seq DESC LIMIT ?`,
+      newest,
+      ...values,
+      limit,
+    );
+    return { events: rows.map(toEvent).reverse(), cursor: String(newest) };
+  }
+
+  after(cursor: string, filter: UsageFilter, limit: number): UsagePage {
+    const from = parseCursor(cursor);
+    const newest = this.#newest();
+    if (newest <= from) return { events: [], cursor };
+    const { where, values } = conditions(filter);
+    const rows = this.#db.all<UsageRow>(
+      `SELECT * FROM usage WHERE seq > ? AND seq <= ?${where} ORDER BY seq LIMIT ?`,
+      from,
+      newest,
+      ...values,
+      limit,
+    );
+    // A full page may have more behind it; else everything up to the newest was looked at.
+    const last = rows.length < limit ? newest : (rows.at(-1)?.seq ?? from);
+    return { events: rows.map(toEvent), cursor: String(last) };
+  }
+
+  /** The last seq given, 0 for none; no query when nobody wrote. */
+  #newest(): number {
+    const dataVersion = this.#db.dataVersion();
+    if (this.#known?.dataVersion === dataVersion) return this.#known.seq;
+    const seq = this.#db.get<{ seq: number | null }>("SELECT max(seq) AS seq FROM usage")?.seq ?? 0;
+    this.#known = { dataVersion, seq };
+    return seq;
+  }
+}
+
+const COLUMNS =
+  "id, at, client, service, method, path, status, latency_ms, upstream_ms, bytes_in, bytes_out, request_id, outcome, reason, count";
+/** Rows of one statement: a quarter cheaper than one by one. */
+const TOGETHER = 20;
+
+const insertSql = (rows: number): string =>
+  `INSERT INTO usage (${COLUMNS}) VALUES ${Array(rows)
+    .fill(`(${COLUMNS.replace(/\w+/g, "?")})`)
+    .join(", ")}
+   ON CONFLICT (id) DO NOTHING`;
+
+const INSERT_ONE = insertSql(1);
+const INSERT_TOGETHER = insertSql(TOGETHER);
+
+const insert = (db: Database, events: readonly UsageEvent[]): void => {
+  let from = 0;
+  for (; from + TOGETHER <= events.length; from += TOGETHER) {
+    db.run(INSERT_TOGETHER, ...events.slice(from, from + TOGETHER).flatMap(valuesOf));
+  }
+  for (const event of events.slice(from)) db.run(INSERT_ONE, ...valuesOf(event));
+};
+
+const valuesOf = (event: UsageEvent): (string | number | null)[] => [
+  event.id,
+  event.at,
+  event.client,
+  event.service,
+  event.method,
+  event.path,
+  event.status,
+  event.latencyMs,
+  event.upstreamMs ?? null,
+  event.bytesIn,
+  event.bytesOut,
+  event.requestId,
+  event.outcome,
+  event.reason ?? null,
+  event.count ?? 1,
+];
+
+const parseCursor = (cursor: string): number => {
+  if (/^[0-9]{1,15}$/.test(cursor)) return Number(cursor);
+  throw new AigwError("invalid_value", `'${cursor}' is not a cursor of this store. Use one that it returned.`);
+};

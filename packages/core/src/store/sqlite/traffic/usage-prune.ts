@@ -1,0 +1,40 @@
+import { DAY_MS, HOUR_MS } from "../../../usage/report-plan.ts";
+import type { UsageSlice } from "../../store.ts";
+import type { Database } from "../files/database.ts";
+import { foldedSeq, ROLLUPS } from "./usage-rollup.ts";
+import { prunedBefore } from "./usage-tally.ts";
+
+const NOTHING: UsageSlice = { events: 0, more: false };
+
+export const pruneUsage = (db: Database, before: number, limit: number): UsageSlice => {
+  const cut = Math.floor(before / DAY_MS) * DAY_MS;
+  const folded = foldedSeq(db);
+  // Looked at first, so that a prune with nothing to do takes no write lock.
+  const event = db.get("SELECT 1 FROM usage WHERE at < ? AND +seq <= ? LIMIT 1", cut, folded);
+  const hour = db.get(`SELECT 1 FROM ${ROLLUPS.hours} WHERE period < ? LIMIT 1`, cut / HOUR_MS);
+  if (event === undefined && hour === undefined) return NOTHING;
+  return db.immediate(() => {
+    // In the same transaction as the first row that goes: from then on a report must not look for rows before it.
+    if (prunedBefore(db) < cut) {
+      db.run("INSERT INTO meta VALUES ('usage_pruned', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", cut);
+    }
+    const events = db.run(
+      "DELETE FROM usage WHERE seq IN (SELECT seq FROM usage WHERE at < ? AND +seq <= ? ORDER BY at LIMIT ?)",
+      cut,
+      folded,
+      limit,
+    );
+    if (events === limit) return { events, more: true };
+    const totals = deleteHours(db, ROLLUPS.totals, cut, limit);
+    if (totals === limit) return { events, more: true };
+    return { events, more: deleteHours(db, ROLLUPS.hours, cut, limit) === limit };
+  });
+};
+
+const deleteHours = (db: Database, table: string, before: number, limit: number): number =>
+  db.run(
+    `DELETE FROM ${table} WHERE (period, client, service, status, outcome) IN
+       (SELECT period, client, service, status, outcome FROM ${table} WHERE period < ? LIMIT ?)`,
+    before / HOUR_MS,
+    limit,
+  );
