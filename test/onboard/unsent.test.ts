@@ -133,7 +133,7 @@ describe("what could not be sent", { concurrency: 3 }, () => {
     for (const argv of [["john"], ["--all"]]) {
       const refused = await run(["onboard", "unsent", "clear", ...argv]);
       assert.equal(refused.code, 2);
-      assert.match(refused.stderr, /stands nowhere but in there: nobody will ever see it\..*--yes/);
+      assert.match(refused.stderr, /stands nowhere but in there, and will be gone: nobody will ever see it\..*--yes/);
     }
     assert.equal((await listed()).length, 2);
     assert.equal((await run(["onboard", "unsent", "clear", "john"], { terminal: 80, answers: [true] })).code, 0);
