@@ -82,6 +82,7 @@ const works = (hunt: SecretHunt, folder: string): Readonly<Record<string, readon
     doctor: [["doctor"]],
     backup: [["backup", join(folder, "aigw.backup")]],
     "restore-backup": [["restore-backup", join(folder, "aigw.backup"), "--yes"]],
+    "store copy": [["store", "copy", "--to", `sqlite:${join(folder, "copy.db")}`]],
     demo: [["demo", "--nothing"]],
     version: [["version"]],
     completion: [["completion", "bash"]],

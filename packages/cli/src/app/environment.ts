@@ -36,6 +36,7 @@ export const ENVIRONMENT: readonly EnvironmentVariable[] = [
   { name: "VISUAL", about: "the editor for aigw client edit" },
   { name: "EDITOR", about: "the same, when VISUAL is not set; vi when neither is" },
   { name: "NO_COLOR", about: "anything: no colour" },
-  { name: "FORCE_COLOR", about: "anything but 0 or false: colour without a terminal too" },
-  { name: "TERM", about: "dumb: no colour, no pager" },
+  { name: "FORCE_COLOR", about: "anything but 0 or false: colour without a terminal too; 2 or 3: of 256" },
+  { name: "TERM", about: "dumb: no colour, no pager; with 256 in it: colours that read on light and dark" },
+  { name: "COLORTERM", about: "anything: the same as 256 in TERM" },
 ];

@@ -9,9 +9,9 @@ import { describe } from "../../app/command.ts";
 import type { Context } from "../../app/context.ts";
 import { flag } from "../../app/flag.ts";
 import { parseCount, parseSince } from "../../app/parse-value.ts";
-import { listed } from "../../delivery/listed.ts";
 import { type Column, renderTable } from "../../terminal/output/table.ts";
 import { rfc3339, when } from "../../terminal/output/time.ts";
+import { listed } from "../../terminal/output/words.ts";
 import { summaryOf } from "./summary.ts";
 
 export interface ListOptions extends Filter {

@@ -8,12 +8,12 @@ import type { Context } from "../../app/context.ts";
 import { flag } from "../../app/flag.ts";
 import { parseAge, parseCount } from "../../app/parse-value.ts";
 import { clientJson } from "../../json/client.ts";
-import { counted } from "../../terminal/output/counted.ts";
 import { grouped } from "../../terminal/output/figures.ts";
 import { standingCell } from "../../terminal/output/standing.ts";
 import { type Cell, type Column, renderTable } from "../../terminal/output/table.ts";
 import { rfc3339, when } from "../../terminal/output/time.ts";
 import type { View } from "../../terminal/output/view.ts";
+import { counted } from "../../terminal/output/words.ts";
 import {
   type ClientFilter,
   type ListedClient,

@@ -1,28 +1,28 @@
 import { basename } from "node:path";
 import type { HomeExamination, StoreFile, StoreInspection } from "@aigw/core";
-import { formatBytes } from "../../terminal/output/size.ts";
-import type { Finding } from "../finding.ts";
+import { humanBytes } from "../../terminal/output/figures.ts";
+import type { Found } from "../finding.ts";
 import { storeFix } from "../store-fix.ts";
 
 const about = "store";
 /** Checkpoints cut the log at 16 and 64 MiB; far above it, somebody keeps them from doing so. */
 const LARGE_WAL_BYTES = 256 * 1024 * 1024;
 
-export const checkStore = async ({ store, storeProblem }: HomeExamination): Promise<readonly Finding[]> => {
+export const checkStore = async ({ store, storeProblem }: HomeExamination): Promise<readonly Found[]> => {
   if (storeProblem !== undefined) {
     // A file that others can read; home_loose names the command.
     if (storeProblem.code === "insecure_permissions") return [];
-    return [{ code: "store_broken", about, message: storeProblem.message, fix: storeFix(storeProblem.code) }];
+    return [{ code: "store_broken", about, message: storeProblem.message, command: storeFix(storeProblem.code) }];
   }
   if (store === undefined) return [];
   const inspection = await store.inspect();
   return judgeInspection(inspection);
 };
 
-export const judgeInspection = ({ engine, files, problems }: StoreInspection): readonly Finding[] => {
-  const findings: Finding[] = problems
+export const judgeInspection = ({ engine, files, problems }: StoreInspection): readonly Found[] => {
+  const findings: Found[] = problems
     .filter(({ code }) => code !== "insecure_permissions")
-    .map(({ code, message }) => ({ code: "store_broken", about, message, fix: storeFix(code) }));
+    .map(({ code, message }) => ({ code: "store_broken", about, message, command: storeFix(code) }));
   if (files.length > 0 || problems.length === 0) {
     findings.push({
       code: "store_ready",
@@ -35,12 +35,12 @@ export const judgeInspection = ({ engine, files, problems }: StoreInspection): r
     findings.push({
       code: "store_wal_large",
       about,
-      message: `${path}-wal has grown to ${formatBytes(walBytes)}: some process reads without an end.`,
-      fix: `end it, then restart the gateways; who has the file open: fuser -v '${path}'`,
+      message: `${path}-wal has grown to ${humanBytes(walBytes)}: some process reads without an end.`,
+      command: `end it, then restart the gateways; who has the file open: fuser -v '${path}'`,
     });
   }
   return findings;
 };
 
 const described = ({ path, bytes, walBytes, schema }: StoreFile): string =>
-  `${basename(path)} schema ${schema}, ${formatBytes(bytes)}${walBytes === 0 ? "" : ` + ${formatBytes(walBytes)} log`}`;
+  `${basename(path)} schema ${schema}, ${humanBytes(bytes)}${walBytes === 0 ? "" : ` + ${humanBytes(walBytes)} log`}`;
