@@ -36,7 +36,8 @@ export const runOnTerminal = async (
   writeFileSync(planFile, JSON.stringify(plan));
   const { output, pressLeft } = await onPty([process.execPath, "--conditions=aigw-built", SESSION, planFile], {
     columns,
-    env: { ...cleanEnv(join(folder, "home")), TERM: "xterm-256color" },
+    // What the commands themselves write is looked at, not what a pager makes of it.
+    env: { ...cleanEnv(join(folder, "home")), TERM: "xterm-256color", PAGER: "cat" },
     cwd: folder,
     // What one command shows must not be taken for what the next one is waited for to show.
     press: commands.flatMap(({ press = [] }, index) => (press.length === 0 ? [] : [[beginOf(index), ""], ...press])),

@@ -55,6 +55,7 @@ const CASES: readonly Case[] = [
   crowded("top --once", { keys: [LONG.client, LONG.service, "john", "eve", "ocr"] }),
   crowded("top", { keys: [LONG.client, LONG.service, "john"], press: QUIT }),
   crowded("client list", { keys: [LONG.client, "john", "eve", ...CLIENTS] }),
+  crowded("client list --idle 30d --sort last-call --limit 3"),
   crowded(`client show ${LONG.client}`, { keys: [LONG.client, LONG.email] }),
   crowded("client show jon", { code: 3, copies: ["aigw client list"] }),
   crowded("service list", { keys: ["ocr", LONG.service, LONG.url] }),
@@ -87,6 +88,7 @@ const CASES: readonly Case[] = [
   crowded("onboard --from people.csv --create --yes --no-verify --no-wait", { keys: ["ann", LONG.client] }),
   crowded("client set john --limit 600", { code: 1, copies: ["aigw status"] }),
   crowded("client set john --limit 601 --no-wait"),
+  crowded("client edit john", { code: 2, copies: ["aigw client set john"] }),
   crowded(`service set ${LONG.service} --timeout 5m --no-wait`),
   crowded(`client passwd ${LONG.client} --yes --no-wait`, { keys: [LONG.client] }),
   crowded(`client revoke ${LONG.client} --no-wait`, { press: [["Revoke", "y\r"]] }),
@@ -96,6 +98,7 @@ const CASES: readonly Case[] = [
   crowded("secret rotate --yes --no-wait", { keys: ["k_"] }),
   crowded("service remove ocr --yes --no-wait"),
   crowded("backup backup.tar", { keys: ["backup.tar"] }),
+  crowded("store copy --to sqlite:copy.db", { keys: ["copy.db"] }),
   absent("restore-backup backup.tar", { code: 4 }),
   absent("status", { code: 1, copies: ["aigw init"] }),
   absent("init", {
@@ -131,7 +134,7 @@ const CASES: readonly Case[] = [
   empty("client list --nonsense", { code: 2 }),
   empty("serve --port 0 --admin-port 0", { press: [["a second one at once", CTRL_C]], keys: ["/metrics", "/guide"] }),
   empty("completion bash", { document: true }),
-  ...["environment", "exit-codes", "security"].map((topic) => empty(`help ${topic}`)),
+  ...["environment", "exit-codes", "scripting", "security"].map((topic) => empty(`help ${topic}`)),
 ];
 
 const HELPS: readonly Case[] = [[], ...everyCommand()].map((path) => empty([...path, "--help"].join(" ")));

@@ -4,10 +4,10 @@ import { retireEndedKeys } from "@aigw/core/acts";
 import { isAigwError, isStoreFault } from "@aigw/core/errors";
 import { masterKeyPath } from "@aigw/core/home";
 import type { Command } from "commander";
-import { Interrupted } from "../app/cli-error.ts";
 import { describe } from "../app/command.ts";
 import type { Context } from "../app/context.ts";
 import type { Home } from "../app/home.ts";
+import { interruptible } from "../app/interruptible.ts";
 import { backupJson } from "../json/backup.ts";
 import { need } from "../terminal/ask.ts";
 import { humanBytes } from "../terminal/output/figures.ts";
@@ -70,17 +70,4 @@ const warnOfKey = async (ctx: Context, home: Home, key: string | null): Promise<
       ? "The master key is NOT in this file, and nothing opens the file without it. Keep the value of AIGW_MASTER_KEY somewhere else."
       : `The master key is NOT in this file, and nothing opens the file without it. Keep a copy somewhere else: cp '${masterKeyPath(home.path)}' <a safe place>`,
   );
-};
-
-const interruptible = async <T>(ctx: Context, work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
-  const stop = new AbortController();
-  const forget = ctx.io.onStop(() => stop.abort());
-  try {
-    return await work(stop.signal);
-  } catch (error) {
-    if (stop.signal.aborted) throw new Interrupted("Cancelled. Nothing was written.", { cause: error });
-    throw error;
-  } finally {
-    forget();
-  }
 };

@@ -215,6 +215,8 @@ const notAllDone = (failed: readonly string[], all: number, areWaiting: boolean)
 
 const bytesOf = async (ctx: Context, from: string): Promise<Uint8Array> => {
   if (from === "-") {
+    if (ctx.io.stdin.isTTY === true)
+      await ctx.out.note("Reading from this terminal, up to Ctrl-D on a line of its own.");
     const chunks: Buffer[] = [];
     for await (const chunk of ctx.io.stdin) chunks.push(Buffer.from(chunk as Uint8Array | string));
     return Buffer.concat(chunks);

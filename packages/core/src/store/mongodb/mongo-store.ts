@@ -55,6 +55,10 @@ export class MongoStore implements OpenedStore {
     return integrityProblems(this.#connection.db);
   }
 
+  upkeep(): Promise<void> {
+    return this.control.eraseDue();
+  }
+
   async inspect(): Promise<StoreInspection> {
     const { inspectServers } = await import("./inspect-servers.ts");
     return inspectServers(this.#connection);
