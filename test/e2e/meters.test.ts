@@ -18,10 +18,18 @@ const recording = (store: Store, events: UsageEvent[]): Store => {
       };
     },
   });
-  return new Proxy(store, { get: (target, key) => (key === "traffic" ? traffic : (Reflect.get(target, key, target) as unknown)) });
+  return new Proxy(store, {
+    get: (target, key) => (key === "traffic" ? traffic : (Reflect.get(target, key, target) as unknown)),
+  });
 };
 
-const worthOf = ({ units, metered, from, model, unread }: UsageEvent): object => ({ units, metered, from, model, unread });
+const worthOf = ({ units, metered, from, model, unread }: UsageEvent): object => ({
+  units,
+  metered,
+  from,
+  model,
+  unread,
+});
 
 test("a usage event says what the call was worth, from the moment in which its service has a meter", async (t) => {
   const content = JSON.stringify({ model: "llama", pages: 3, usage: { prompt_tokens: 12, completion_tokens: 34 } });
@@ -31,7 +39,10 @@ test("a usage event says what the call was worth, from the moment in which its s
     response.end(zips ? gzipSync(content) : request.url === "/none" ? "{}" : content);
   });
   const events: UsageEvent[] = [];
-  const gateway = await startTestGateway(t, { services: { chat: upstream.url }, through: (store) => recording(store, events) });
+  const gateway = await startTestGateway(t, {
+    services: { chat: upstream.url },
+    through: (store) => recording(store, events),
+  });
   const token = await gateway.tokenFor("john");
   const call = async (path: string): Promise<UsageEvent> => {
     const before = events.length;
@@ -41,7 +52,10 @@ test("a usage event says what the call was worth, from the moment in which its s
     return events.at(-1) as UsageEvent;
   };
   const bare = await call("/");
-  assert.deepEqual(Object.keys(bare).filter((key) => /^(?:units|metered|from|model|unread)$/.test(key)), []);
+  assert.deepEqual(
+    Object.keys(bare).filter((key) => /^(?:units|metered|from|model|unread)$/.test(key)),
+    [],
+  );
 
   const { rev, result } = await setService(gateway.deps, "chat", { meter: " openai , json:pages=/pages" });
   assert.equal(result.meter, "openai,json:pages=/pages");

@@ -102,7 +102,12 @@ const ENTRIES: readonly Entry[] = [
     group: KEEP,
     load: () => import("../commands/restore-backup.ts"),
   },
-  { name: "store", about: "a whole store to another place", load: () => import("../commands/store/index.ts") },
+  {
+    name: "store",
+    about: "a whole store to another place",
+    group: KEEP,
+    load: () => import("../commands/store/index.ts"),
+  },
   {
     name: "demo",
     about: "the whole story on real input, in a folder of its own",
