@@ -15,7 +15,7 @@ const FIXES: Readonly<Partial<Record<ErrorCode, string>>> = {
 
 /** Of a store behind a network, where the message says what it is. */
 const NETWORK_FIXES: Readonly<Partial<Record<ErrorCode, string>>> = {
-  store_corrupt: "restore the database from a backup: docs/mongodb.md",
+  store_corrupt: "see docs/mongodb.md: if it is not made good by itself, restore the database from a backup",
   store_schema_newer: "use the newer aigw that wrote it",
   store_unavailable: "check AIGW_STORE, the servers and the network between; see docs/mongodb.md",
   store_unsupported: "check AIGW_STORE and the servers' version",
