@@ -145,6 +145,7 @@ test("what is offered: commands, options, and the names in the store", async (t)
     "aigw usage export --format c": ["csv"],
     "aigw config get usage": ["usage-days"],
     "aigw config unset docs-url sender": ["sender-name"],
+    "aigw client edit m": ["mary"],
     "aigw vers": ["version"],
     "aigw help exit": ["exit-codes"],
     "aigw completion ": ["bash", "zsh", "fish"],

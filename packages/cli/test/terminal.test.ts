@@ -107,6 +107,68 @@ test("what there is a list of is picked from it: arrows, ticks, and a search whe
   assert.match(free.screen, /neither a client '0f8c1d5e' nor a request/);
 });
 
+test("long text goes through the pager on a terminal, and nowhere else", { skip }, async (t) => {
+  const home = temporaryHome(t);
+  const help = (PAGER: string | undefined, options: { pipeStdout?: boolean; TERM?: string } = {}): Session => {
+    const env = {
+      ...(PAGER === undefined ? {} : { PAGER }),
+      ...(options.TERM === undefined ? {} : { TERM: options.TERM }),
+    };
+    return onTerminal(home, ["--help", "--no-color"], [], { pipeStdout: options.pipeStdout === true, env });
+  };
+  const paged = help("sed s/^/paged:/");
+  assert.deepEqual([paged.exitCode, /^paged:Examples:/.test(paged.screen)], [0, true], paged.screen);
+  const piped = help("sed s/^/paged:/", { pipeStdout: true });
+  assert.deepEqual([piped.stdout.startsWith("Examples:"), piped.screen], [true, ""]);
+  const ANYHOW: readonly (readonly [PAGER: string, TERM?: string])[] = [["cat"], [""], ["sed s/^/paged:/", "dumb"]];
+  for (const [PAGER, TERM] of ANYHOW) {
+    const { screen, exitCode } = help(PAGER, TERM === undefined ? {} : { TERM });
+    assert.deepEqual([exitCode, screen.startsWith("Examples:"), screen.includes("Documentation:")], [0, true, true]);
+  }
+  const short = onTerminal(home, ["client", "list", "--help"], [], { env: { PAGER: "sed s/^/paged:/" } });
+  assert.doesNotMatch(short.screen, /paged:/, "it fits");
+  const unattended = onTerminal(home, ["--help", "--no-input"], [], { env: { PAGER: "sed s/^/paged:/" } });
+  assert.doesNotMatch(unattended.screen, /paged:/);
+  const left = help("head -n 1");
+  assert.deepEqual([left.exitCode, left.screen], [0, "Examples:\r\n"], "leaving early is no error");
+  const absent = help("/no/such/pager");
+  assert.deepEqual([absent.exitCode, absent.screen.includes("Documentation:")], [0, true], "as it is, then");
+
+  await aigw(home, ["init"]);
+  for (let index = 0; index < 45; index += 1) await aigw(home, ["config", "set", "usage-days", String(index + 1)]);
+  const audit = onTerminal(home, ["audit", "list"], [], { env: { PAGER: "sed s/^/paged:/" } });
+  assert.match(audit.screen, /^paged:/);
+  const own = onTerminal(home, ["audit", "list"], [], { env: { PAGER: "env", AIGW_SMTP_PASSWORD: "kestrel" } });
+  assert.match(own.screen, /^LESS=FRX\r$/m);
+  assert.doesNotMatch(own.screen, /kestrel/);
+});
+
+test("who is asked for a file on the terminal is told how it ends", { skip }, (t) => {
+  const home = temporaryHome(t);
+  const steps = [["up to Ctrl-D", "name\nann\n\u0004"]] as const;
+  const { exitCode, screen } = onTerminal(home, ["onboard", "--from", "-", "--create", "--yes", "--no-verify"], steps);
+  assert.equal(exitCode, 0, screen);
+  assert.match(screen, /ann/);
+});
+
+const noLess = spawnSync("less", ["--version"]).status === 0 ? skip : "no less on this machine";
+
+test("less: Ctrl-C is less's own, q leaves", { skip: noLess }, (t) => {
+  const { exitCode, screen } = onTerminal(
+    temporaryHome(t),
+    ["--help"],
+    [
+      ["Set up:", "\u0003"],
+      ["\u0007", "q"],
+    ],
+    {
+      env: { LESS: "RX" },
+    },
+  );
+  assert.equal(exitCode, 0, screen);
+  assert.match(screen, /Examples:/);
+});
+
 test("a password typed at the terminal is not echoed", { skip }, (t) => {
   const home = temporaryHome(t);
   const session = onTerminal(home, ["client", "add", "john", "--password-stdin"], [["Password", "Sesame-open-77!\r"]]);

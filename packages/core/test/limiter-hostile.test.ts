@@ -198,6 +198,17 @@ describe("limiter, on a store whose answers come late or never", () => {
     }
   });
 
+  it("counts a permit that was not stored beside one of the same moment that was", async () => {
+    const [one, key] = [limiter("one"), newKey()];
+    await settled(one.acquire(key, 10));
+    store.treat("traffic.setPermitWindow", { kind: "throws" });
+    await settled(one.acquire(key, 10));
+    store.calm();
+    clock.advance(1_001);
+    await settled(one.acquire(key, 10));
+    assert.equal(await leftInStore(key, 10), 7);
+  });
+
   it("never admits one too many, and none too few, whatever the store does", async () => {
     const treatments: readonly Treatment[] = [
       { kind: "promise" },

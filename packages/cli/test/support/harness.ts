@@ -59,6 +59,7 @@ export const aigw = async (home: string, argv: readonly string[], options: RunOp
     ...(options.clock === undefined ? {} : { clock: options.clock }),
     prompter: scriptedPrompter(options.answers ?? [], stderr.stream),
     onStop: options.onStop ?? (() => () => {}),
+    handOver: onNoTerminal,
   });
   return { code, stdout: stdout.text(), stderr: stderr.text() };
 };
@@ -77,6 +78,18 @@ const captured = (
   });
   return { stream: Object.assign(writable, columns === undefined ? {} : { isTTY: true, columns }), text: () => text };
 };
+
+/** The program itself, without a terminal to show anything on. */
+const onNoTerminal: NonNullable<Io["handOver"]> = (command, { args = [], input, env }) =>
+  new Promise((settle) => {
+    const child = spawn("/bin/sh", ["-c", `${command} "$@"`, command, ...args], {
+      env: { PATH: process.env["PATH"], ...env },
+      stdio: ["pipe", "ignore", "ignore"],
+      timeout: PROCESS_TIMEOUT_MS,
+    });
+    child.stdin.on("error", () => undefined).end(input);
+    child.on("close", (code) => settle(code === 127 ? undefined : (code ?? 128)));
+  });
 
 const list = (message: string, choices: readonly Choice[]): string =>
   [message, ...choices.map(({ value, about = "" }) => `- ${value}: ${about}`)].join("\n");

@@ -125,9 +125,12 @@ export const SETTING_DEFAULTS: Readonly<Partial<Record<SettingKey, string>>> = {
 
 export const parseSettingKey = (key: string): SettingKey => {
   if (Object.hasOwn(SETTINGS, key)) return key as SettingKey;
+  const guess = didYouMean(key, SETTING_KEYS);
+  // What can be no setting's name may be a password that somebody typed where none belongs.
+  const what = guess !== "" || /^[a-z-]{1,32}$/.test(key) ? `'${key}'` : "of that name";
   throw new AigwError(
     "invalid_value",
-    `There is no setting '${key}'.${didYouMean(key, SETTING_KEYS)} Settings are: ${SETTING_KEYS.join(", ")}.`,
+    `There is no setting ${what}.${guess} Settings are: ${SETTING_KEYS.join(", ")}.`,
   );
 };
 

@@ -80,21 +80,25 @@ export const endLease = (holding: Holding): void => {
  */
 export const takeOver = (holding: Holding, found: VersionedWindow | undefined, holder: string): void => {
   const { version, window } = found ?? { version: 0, window: EMPTY_WINDOW };
+  // What was known to be there is not what was in doubt: two permits may be of the same moment.
+  const stored = [...window.spent];
+  for (const entry of holding.window.spent) takeOut(stored, entry);
   holding.version = version;
   holding.window = window;
   holding.outdated = false;
-  const stored = [...window.spent];
-  holding.unsaved = holding.unsaved.filter((entry) => {
-    const index = stored.findIndex(([at, count]) => at === entry[0] && count === entry[1]);
-    if (index < 0 || !holding.inDoubt.has(entry)) return true;
-    stored.splice(index, 1);
-    return false;
-  });
+  holding.unsaved = holding.unsaved.filter((entry) => !holding.inDoubt.has(entry) || !takeOut(stored, entry));
   if (window.leases.some((lease) => lease.holder === holder && lease.until === holding.leaseUntil)) return;
   // Our lease ran out and somebody else has already counted it as spent, or a write in doubt has. That one may have taken
   // the next lease, of which nothing was handed out.
   endLease(holding);
   holding.window = giveBack(window, holder, undefined);
+};
+
+/** @returns whether it was there */
+const takeOut = (entries: Spent[], [at, count]: Spent): boolean => {
+  const index = entries.findIndex((entry) => entry[0] === at && entry[1] === count);
+  if (index >= 0) entries.splice(index, 1);
+  return index >= 0;
 };
 
 /** The window as it stands at `now`, with what this instance did and has not written yet. */
