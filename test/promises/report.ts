@@ -14,12 +14,15 @@ interface Held {
 const DATA = join(import.meta.dirname, "results.json");
 const REPORT = join(import.meta.dirname, "RESULTS.md");
 
-/** Puts what a row saw in the place of what it saw before. */
-export const save = (row: Row, seconds: number, seen: readonly Seen[], rows: readonly Row[]): void => {
-  const order = rows.map(({ name }) => name);
+/** What a row is called in the report. */
+export const titleOf = ({ name }: Row, onMongodb: boolean): string => (onMongodb ? `${name} on MongoDB` : name);
+
+/** Puts what a row saw in the place of what it saw before. @param title see {@link titleOf} */
+export const save = (title: string, seconds: number, seen: readonly Seen[], rows: readonly Row[]): void => {
+  const order = rows.flatMap((row) => [titleOf(row, false), titleOf(row, true)]);
   const old = existsSync(DATA) ? (JSON.parse(readFileSync(DATA, "utf8")) as Held[]) : [];
-  const fresh: Held = { row: row.name, at: new Date().toISOString(), seconds: Math.round(seconds), seen };
-  const all = [...old.filter((held) => held.row !== row.name && order.includes(held.row)), fresh].toSorted(
+  const fresh: Held = { row: title, at: new Date().toISOString(), seconds: Math.round(seconds), seen };
+  const all = [...old.filter((held) => held.row !== title && order.includes(held.row)), fresh].toSorted(
     (a, b) => order.indexOf(a.row) - order.indexOf(b.row),
   );
   writeFileSync(DATA, `${JSON.stringify(all, null, 2)}\n`);
@@ -28,7 +31,7 @@ export const save = (row: Row, seconds: number, seen: readonly Seen[], rows: rea
 
 const render = (all: readonly Held[], rows: readonly Row[]): string => {
   const sections = all.map(({ row, at, seconds, seen }) => {
-    const promise = rows.find(({ name }) => name === row)?.promise ?? "";
+    const promise = rows.find((one) => [titleOf(one, false), titleOf(one, true)].includes(row))?.promise ?? "";
     const lines = seen.map(
       ({ what, seen: value, promised, kept }) =>
         `| ${what} | ${value} | ${promised} | ${kept ? "kept" : "**broken**"} |`,

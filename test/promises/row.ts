@@ -17,6 +17,8 @@ export interface Row {
   readonly minutes: number;
   /** Programs that npm cannot bring; without them the row is not run, and says so. */
   readonly needs?: readonly string[];
+  /** It is about what gateways share, so that `--mongodb` runs it, too: with homes on a real replica set of three. */
+  readonly onMongodb?: true;
   run(run: Run): Promise<readonly Seen[]>;
 }
 

@@ -12,6 +12,7 @@ export const NEEDS = {
   go: "The tests with clients in Go",
   zsh: "The README's lines in zsh",
   mongodb: "The tests on MongoDB",
+  terminal: "The tests on a pseudo-terminal",
   strace: "The test that watches system calls",
 } as const;
 

@@ -72,3 +72,74 @@ test("findings, notes and errors name the home that they are about", async (t) =
   // The environment's home needs no flag.
   assert.ok((await aigw(home, ["client", "show", "jon"])).stderr.includes("List them: aigw client list"));
 });
+
+test("whatever a command says, the next one is about the same home", async (t) => {
+  const other = temporaryHome(t);
+  const home = join(dirname(other), "the home");
+  mkdirSync(other);
+  const named = `--home '${home}'`;
+  await aigw(other, ["--home", home, "init"]);
+  await aigw(other, ["--home", home, "config", "set", "trust-proxy", "127.0.0.1"]);
+  let told = 0;
+  for (const argv of [
+    ["client", "list"],
+    ["client", "show", "nobody"],
+    ["client", "revoke"],
+    ["service", "list"],
+    ["service", "add", "ocr", "http://127.0.0.1:1"],
+    ["service", "remove", "orc", "--yes"],
+    ["client", "add", "john", "--expires", "2999-01-01", "--services", "ocr"],
+    ["client", "add", "mary", "--services", "nope"],
+    ["client", "set", "john"],
+    ["client", "set", "john", "--remove-service", "ocr"],
+    ["client", "set", "john", "--services", "all"],
+    ["client", "set", "john", "--add-service", "ocr"],
+    ["client", "remove", "john"],
+    ["client", "revoke", "john", "--yes"],
+    ["client", "passwd", "john", "--yes"],
+    ["client", "restore"],
+    ["onboard", "john", "--yes"],
+    ["onboard", "jane"],
+    ["onboard", "jane", "--create", "--send"],
+    ["onboard", "unsent", "send", "jane"],
+    ["onboard", "unsent", "list"],
+    ["config", "get", "smtp-password"],
+    ["config", "get", "trust-proxy"],
+    ["config", "set", "smtp-password", "x"],
+    ["config", "set", "smtp-url", "smtp://u@127.0.0.1:1"],
+    ["config", "set", "public-url", "http://ai.example.com"],
+    ["guide"],
+    ["status"],
+    ["doctor"],
+    ["review"],
+    ["why", "john"],
+    ["why", "nobody"],
+    ["usage", "tail", "--client", "nobody"],
+    ["usage", "prune"],
+    ["secret", "rotate"],
+    ["backup"],
+    ["backup", join(home, "aigw.db")],
+    ["restore-backup", join(home, "aigw.db")],
+    ["serve", "--port", "0", "--tls-cert", "/nowhere"],
+    ["clinet"],
+    ["client", "--nonsense"],
+    ["help", "nonsense"],
+  ]) {
+    for (const options of [{}, { terminal: 100, env: { NO_COLOR: "1" } }]) {
+      const { stdout, stderr } = await aigw(other, ["--home", home, ...argv], options);
+      const text = `${stdout}${stderr}`.replaceAll(/restore-backup [^\n]* --home <dir>/g, "");
+      for (const [, rest = ""] of text.matchAll(/\baigw ((?:--|[a-z])\S*[^\n]*)/g)) {
+        // "this version of aigw reads", "aigw onboard's trial": no command.
+        if (
+          !/^(?:--home|init|config|serve|client|service|secret|onboard|usage|top|why|review|audit|guide|status|doctor|backup|completion)\b(?!')/.test(
+            rest,
+          )
+        )
+          continue;
+        told += 1;
+        assert.ok(rest.startsWith(named), `${argv.join(" ")}: aigw ${rest}`);
+      }
+    }
+  }
+  assert.ok(told > 60, `${told}`);
+});

@@ -69,11 +69,11 @@ const CASES: readonly Case[] = [
   },
   { name: "no help", argv: ["help", "nope"], code: 2, error: "usage", says: /no help on 'nope'/ },
   {
-    name: "unsupported store",
-    argv: ["client", "list", "--store", "mongodb://u:hunter2@h/x"],
+    name: "no server",
+    argv: ["client", "list", "--store", "mongodb://u:hunter2@127.0.0.1:1/x"],
     code: 6,
-    error: "store_unsupported",
-    says: /sqlite:<path>/,
+    error: "store_unavailable",
+    says: /No MongoDB server answers at 127\.0\.0\.1:1\./,
   },
 ];
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { join, sep } from "node:path";
+import { existsSync } from "node:fs";
 import { test } from "node:test";
 import { addClient, systemClock } from "@aigw/core";
 import { displayWidth } from "../src/terminal/output/width.ts";
+import { everyCommand } from "./support/commands.ts";
 import { aigw, json, opened, temporaryHome } from "./support/harness.ts";
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences are what is looked for
@@ -120,7 +120,7 @@ test("colour: terminal, pipe, NO_COLOR, FORCE_COLOR, --no-color, TERM=dumb", asy
     ...flags: string[]
   ): Promise<boolean> => {
     const result = await aigw(home, ["client", "list", ...flags], { env, ...(terminal ? { terminal: 100 } : {}) });
-    assert.equal(BOX.test(result.stdout), terminal);
+    assert.doesNotMatch(result.stdout, BOX);
     return result.stdout.search(ANSI) >= 0;
   };
   assert.equal(await coloured(true), true);
@@ -149,7 +149,8 @@ test("tables fit the terminal, whatever it is", async (t) => {
     ]) {
       const { stdout } = await aigw(home, argv, { terminal: columns });
       for (const line of stdout.replace(ANSI, "").split("\n")) {
-        assert.ok(displayWidth(line) <= columns, `${argv.join(" ")} at ${columns}: ${line}`);
+        const isAlone = /^ *\S+$/.test(line) && !line.includes("…");
+        assert.ok(displayWidth(line) <= columns || isAlone, `${argv.join(" ")} at ${columns}: ${line}`);
       }
     }
   }
@@ -198,16 +199,6 @@ test("control characters in stored text never reach the terminal", async (t) => 
   const shown = json<{ client: { note: string } }>(await aigw(home, ["client", "show", "mallory", "--json"]));
   assert.equal(shown.client.note, evil);
 });
-
-const COMMANDS = join(import.meta.dirname, "../src/commands");
-
-/** A file each, and so is a noun's own. */
-const everyCommand = (): readonly (readonly string[])[] =>
-  readdirSync(COMMANDS, { recursive: true, encoding: "utf8" })
-    .filter((file) => /^export const command = /m.test(readIfFile(join(COMMANDS, file))))
-    .map((file) => file.replace(/(\/index)?\.ts$/, "").split(sep));
-
-const readIfFile = (path: string): string => (statSync(path).isFile() ? readFileSync(path, "utf8") : "");
 
 test("every help starts with two examples at least, and opens nothing", async (t) => {
   const home = temporaryHome(t);

@@ -77,7 +77,6 @@ test("tail shows the last calls, oldest first, filtered by every filter", async 
     ["-n", "-1"],
     ["-n", "x"],
     ["--since", "yesterday"],
-    ["--client", "N O"],
   ]) {
     const bad = await aigw(home, ["usage", "tail", ...flags]);
     assert.equal(bad.code, 2);
@@ -205,6 +204,12 @@ test("a filter that names nobody says so, and whom it may have meant", async (t)
     const unknown = await run(verb, "--client", "joana");
     assert.deepEqual([unknown.code, unknown.stdout], [3, ""]);
     assert.match(unknown.stderr, /No client is called 'joana', .* Did you mean joanna\? List them: aigw client list/);
+    const cased = await run(verb, "--client", "Joanna");
+    assert.deepEqual(
+      [cased.code, /'Joanna'.* Did you mean joanna\?/.test(cased.stderr)],
+      [3, true],
+      "nobody can be called so",
+    );
     const service = await run(verb, "--service", "ttts");
     assert.equal(service.code, 3);
     assert.match(service.stderr, /No service is called 'ttts', .* Did you mean tts\?/);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { didYouMean } from "../src/acts/did-you-mean.ts";
+import { didYouMean } from "../src/did-you-mean.ts";
 
 test("near names are guessed, nearest first, and far ones are not", () => {
   const names = ["john", "joanna", "mary", "ocr", "team-a", "team-b"];

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import type { ChangeDraft } from "../src/changes/change.ts";
 import { emptyControlState, fold } from "../src/changes/control-state.ts";
+import { traceOf } from "../src/changes/secrets.ts";
 import { isAigwError } from "../src/errors.ts";
 import { SqliteControl } from "../src/store/sqlite/control/control.ts";
 import { CONTROL_SCHEMA } from "../src/store/sqlite/control/control-schema.ts";
@@ -74,7 +75,7 @@ describe("a log of before changes had several effects", () => {
     const first = { ...CONTROL_SCHEMA, steps: CONTROL_SCHEMA.steps.slice(0, 1) };
     const ann = aClient({ name: "ann" });
     const john = aClient({ name: "john" });
-    const rows: [action: string, subject: string, after: unknown][] = [
+    const rows: [action: string, subject: string, after: unknown, superseded?: true][] = [
       ["client.add", "john", john],
       ["client.add", "ann", { purged: true }],
       ["client.remove", "ann", null],
@@ -95,11 +96,11 @@ describe("a log of before changes had several effects", () => {
       const control = SqliteControl.open(path, 0);
       assert.deepEqual(
         control.changesAfter(0, 9).slice(0, 5),
-        rows.map(([action, subject, after], index) => ({
+        rows.map(([action, subject, after, superseded], index) => ({
           rev: index + 1,
           at: ACT.at + index,
           actor: ACT.actor,
-          effects: [{ action, subject, after }],
+          effects: [{ action, subject, after, ...(superseded && { superseded }) }],
         })),
       );
       const folded = emptyControlState();
@@ -116,6 +117,7 @@ describe("a log of before changes had several effects", () => {
         ];
         assert.equal(control.append(5, more, ACT).rev, 6);
         rows[0] = ["client.add", "john", { purged: true }];
+        rows[4] = ["client.add", "ann", { ...ann, passwordHash: traceOf(ann.passwordHash) }, true];
       }
       control.close();
     }

@@ -189,9 +189,27 @@ describe("store URLs", () => {
     assert.deepEqual(location, { engine: "sqlite", url: "sqlite:/data/x.db", shown: "/data/x.db", path: "/data/x.db" });
   });
 
+  it("name a database of MongoDB, shown without user and password", async () => {
+    for (const [url, shown] of [
+      ["mongodb://h", "mongodb://h/aigw"],
+      ["mongodb://u:geheim@h:27017,i/?tls=true", "mongodb://h:27017,i/aigw"],
+      ["MongoDB+SRV://u:geheim@h.example.com/own?retryWrites=true", "mongodb+srv://h.example.com/own"],
+      ["mongodb://u:p%40geheim@[::1]:27017/own", "mongodb://[::1]:27017/own"],
+    ] as const) {
+      const { location } = await locateStore(url);
+      assert.deepEqual([location.engine, location.shown, location.url], ["mongodb", shown, url]);
+    }
+  });
+
   for (const [url, code] of [
-    ["mongodb://u:geheim@h/db", "store_unsupported"],
-    ["mongodb+srv://u:geheim@h/db", "store_unsupported"],
+    ["mongodb://u:geheim@", "invalid_value"],
+    ["mongodb://u:ge@heim@h/db", "invalid_value"],
+    ["mongodb://u:1234/geheim@h/db", "invalid_value"],
+    ["mongodb://u:1234?geheim@h/db", "invalid_value"],
+    ["mongodb://u:geheim#1@h/db", "invalid_value"],
+    ["mongodb://u:%geheim@h/%zz", "invalid_value"],
+    ["mongodb://u:geheim@h/a.b", "invalid_value"],
+    ["mongodb://h:geheim/db", "invalid_value"],
     ["postgres://u:geheim@h/db", "invalid_value"],
     ["sqlite:", "invalid_value"],
     ["sqlite://geheim/x.db", "invalid_value"],

@@ -7,6 +7,7 @@ import { isStoreFault } from "@aigw/core/errors";
 import { Limiter, type Share } from "@aigw/core/limits";
 import { randomId } from "@aigw/core/random-id";
 import { isTrialMark } from "@aigw/core/sealing";
+import { UsageSpool } from "@aigw/core/spool";
 import { inTime, WORK_PATIENCE_MS } from "@aigw/core/store";
 import { realmOf } from "@aigw/core/tokens";
 import { pruneTime } from "@aigw/core/usage";
@@ -16,6 +17,7 @@ import { mayDumpCore } from "./core-dumps.ts";
 import { CorsRules } from "./cors/cors-rules.ts";
 import { errorNameOf, reasonOf } from "./fault-reason.ts";
 import { ControlFollower } from "./follow/control-follower.ts";
+import { EndedKeys } from "./follow/ended-keys.ts";
 import { InstanceReporter } from "./follow/instance-reporter.ts";
 import type { ForwardedCall } from "./gate/api-call.ts";
 import { ApiGate } from "./gate/api-gate.ts";
@@ -34,6 +36,7 @@ import { rehash } from "./login/rehash.ts";
 import { CallMeter } from "./metering/call-meter.ts";
 import { faultLog } from "./metering/fault-log.ts";
 import { GatewayStats, type StoreOperation } from "./metering/gateway-stats.ts";
+import { spoolLog } from "./metering/spool-log.ts";
 import { StrangerLog } from "./metering/stranger-log.ts";
 import { UsageKeeper } from "./metering/usage-keeper.ts";
 import { UsageRecorder } from "./metering/usage-recorder.ts";
@@ -66,6 +69,8 @@ export interface GatewayOptions {
   readonly pid: number;
   /** Set when several processes share the address. */
   readonly worker?: GatewayWorker;
+  /** Where usage waits on the local disk while the store takes none; without it, it waits in memory alone. */
+  readonly spoolFolder?: string;
   /** How long known clients are served while the store cannot be read, milliseconds. */
   readonly maxStaleMs: number;
   /** How long open transfers may take to end on {@link Gateway.close}, milliseconds. */
@@ -140,8 +145,11 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   const openFiles = new OpenFiles(openFilesLimit(), log);
   const proxy = new ReverseProxy<ForwardedCall>({ clock: () => clock.monotonic(), openFiles });
   const openCalls = new OpenCalls(proxy, follower, authenticator);
+  const { spoolFolder: folder } = options;
   const recorder = new UsageRecorder({
     traffic: store.traffic,
+    spool:
+      folder === undefined ? undefined : new UsageSpool({ folder, id: instanceId, onProblem: spoolLog(log, folder) }),
     onFault: (error, held) => storeFault("record_usage", `record usage, ${held} events held`)(error),
     onRecovered: (dropped) => log.info({ dropped }, "usage is stored again"),
     onFlushed: (ms) => stats.flushes.observe(ms),
@@ -176,6 +184,12 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     log.error({ requestId, error: errorNameOf(error) }, "request failed");
   };
   const acts: ActDeps = { store, sealer, clock, actor: `gateway ${instanceId}` };
+  const endedKeys = new EndedKeys({
+    follower,
+    acts,
+    onRetired: () => void keeper?.keep(),
+    onFault: storeFault("prune", "erase ended keys"),
+  });
   const login = new Login({
     follower,
     authenticator,
@@ -277,6 +291,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       ...(worker && { worker: worker.number }),
       pid: options.pid,
       version: options.version,
+      maxStaleMs: options.maxStaleMs,
       ...(mayDumpCore() && { dumpsCore: true }),
     },
     current: () => ({
@@ -293,7 +308,10 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   recorder.start();
   keeper?.start();
   strangers.start();
-  const sweep = setInterval(() => openCalls.cutRevoked(), EXPIRY_SWEEP_MS);
+  const sweep = setInterval(() => {
+    openCalls.cutRevoked();
+    if (isFirst) endedKeys.look();
+  }, EXPIRY_SWEEP_MS);
   const prune = setInterval(() => {
     limiter.prune();
     guessLimit.prune();

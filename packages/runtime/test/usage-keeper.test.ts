@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { DAY_MS, initHome, isAigwError, type OpenedHome, openHome, systemClock } from "@aigw/core";
+import { addClient, DAY_MS, initHome, isAigwError, type OpenedHome, openHome, systemClock } from "@aigw/core";
 import { anEvent } from "@aigw/core/testing";
 import { UsageKeeper } from "../src/metering/usage-keeper.ts";
 
@@ -20,6 +20,7 @@ const opened = async (t: TestContext): Promise<OpenedHome> => {
 };
 
 const NOW = Date.now();
+const ACT = { at: NOW, actor: "gateway test" };
 const record = async ({ store }: OpenedHome, count: number, at: number): Promise<void> => {
   await store.traffic.recordUsage(Array.from({ length: count }, (_, n) => anEvent({ at: at + n })));
 };
@@ -91,4 +92,23 @@ test("reports a store that it cannot use, and is there for the next time", async
   storeUrl = home.storeUrl;
   await keeper.keep();
   assert.equal(faults.length, 1);
+});
+
+test("has what gateways retire leave the files", async (t) => {
+  const { store, sealer, storeUrl, home } = await opened(t);
+  const { result } = await addClient({ store, sealer, clock: systemClock, actor: "test" }, { name: "john" });
+  const { client } = result;
+  // As after a login with a hash of older parameters: a request must not wait until the database is written anew.
+  const after = { ...client, passwordHash: `${client.passwordHash}-other` };
+  await store.control.append(await store.control.head(), [{ action: "client.rehash", subject: "john", after }], ACT);
+  const old = `${client.passwordHash}"`;
+  const holding = (): readonly string[] =>
+    readdirSync(home).filter((name) => name.startsWith("aigw.db") && readFileSync(join(home, name)).includes(old));
+  assert.notDeepEqual(holding(), []);
+  const faults: unknown[] = [];
+  const onFault = (error: unknown): unknown => faults.push(error);
+  const keeper = new UsageKeeper({ storeUrl, before: () => undefined, onKept: () => undefined, onFault });
+  await keeper.keep();
+  assert.deepEqual([holding(), faults], [[], []]);
+  await keeper.close();
 });

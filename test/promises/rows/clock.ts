@@ -127,6 +127,7 @@ export const clock: Row = {
   promise:
     "The clock set by +1 h and −2 h: no crash, the limit unaffected, no valid token refused, no expired one good again; gateways and workers started on either side agree in 1,000 balanced logins",
   minutes: 12,
+  onMongodb: true,
   needs: ["faketime"],
   run: async (run) => [...(await jumps(run)), ...(await eitherSide(run))],
 };

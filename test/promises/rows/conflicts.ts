@@ -6,6 +6,7 @@ export const conflicts: Row = {
   promise:
     "20 command lines at once, 20 times: exactly one active key, each command done with its record or a conflict, no lost update",
   minutes: 8,
+  onMongodb: true,
   run: async (run) => {
     const rounds = run.size(20, 1);
     const broken: string[] = [];

@@ -12,6 +12,7 @@ export const drain: Row = {
   promise:
     "SIGTERM under load with open streams and slow readers, 20 times: /ready turns first, no short request fails, streams get the drain time, answers that were given are taken, usage stored, exit 0",
   minutes: 10,
+  onMongodb: true,
   run: async (run) => {
     const times = run.size(20, 1);
     const all: Drained[] = [];

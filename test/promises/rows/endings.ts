@@ -43,6 +43,7 @@ export const endings: Row = {
   promise:
     "Revoke, new password, removal, narrowed services, rotation while requests run on two gateways, 50 times: refused and cut within 1 s",
   minutes: 8,
+  onMongodb: true,
   run: async (run) => {
     const gone = new Map<string, number>();
     const upstream = await startUpstream(run, (incoming, outgoing) => {

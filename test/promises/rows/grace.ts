@@ -45,6 +45,7 @@ export const grace: Row = {
   name: "grace",
   promise: "Rotation with --grace at 500 requests/s, 50 times over two gateways: no valid client is refused",
   minutes: 8,
+  onMongodb: true,
   run: async (run) => {
     const home = temporaryHome(run);
     const echo = await startEcho(run);

@@ -78,6 +78,7 @@ export const guessing: Row = {
   promise:
     "10,000 wrong passwords, 100 at a time, at one account and at many: the bounds of the contract, p99 of calls < 2 ×, nobody locked out, kept over a restart",
   minutes: 6,
+  onMongodb: true,
   run: async (run) => {
     const echo = await startEcho(run);
     const names = Array.from({ length: 200 }, (_, index) => `c${index}`);

@@ -12,6 +12,7 @@ export const gatewayKills: Row = {
   promise:
     "kill -9 of the gateway at a random moment under load, 28 times: nothing acknowledged or flushed is lost or twice",
   minutes: 8,
+  onMongodb: true,
   run: async (run) => {
     const echo = await startEcho(run);
     const { home, passwords } = await prepareHome(run, { services: { echo: echo.url }, clients: { john: UNLIMITED } });
@@ -67,6 +68,7 @@ export const commandKills: Row = {
   name: "command-kills",
   promise: "kill -9 of the command line at any point of any command, 120 times: before or after, never between",
   minutes: 8,
+  onMongodb: true,
   run: async (run) => {
     const reached: Record<Reached, number> = { before: 0, between: 0, after: 0 };
     const kills = run.size(120, 9);

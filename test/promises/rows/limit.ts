@@ -29,6 +29,7 @@ export const limit: Row = {
   promise:
     "A limit of 60 over three gateways, 600 requests at once, then steady pressure for three minutes with a restart: exactly 60 in any rolling 60 s",
   minutes: 8,
+  onMongodb: true,
   run: async (run) => {
     const admittedAt: number[] = [];
     const echo = await startEcho(run);

@@ -69,6 +69,7 @@ export const manySources: Row = {
   promise:
     "6,000 guesses from as many addresses, 300 at a time: every good login from elsewhere gets its token, whether its address is known or new",
   minutes: 8,
+  onMongodb: true,
   run: async (run) => {
     const echo = await startEcho(run);
     const { home, passwords } = await prepareHome(run, {

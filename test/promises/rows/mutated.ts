@@ -9,8 +9,11 @@ import { atMost, never, type Row } from "../row.ts";
 const AT_ONCE = 16;
 /** A connection that the gateway rightly keeps waiting (an unfinished head or body) is given up then. */
 const PATIENCE_MS = 150;
-/** Over the second half: until then V8 has made its young generation as large as it wants it, some 90 MiB more. */
-const MOST_GROWTH_MIB = 10;
+/**
+ * Over the second half. Live heap stays what it was (13.7 MB after 5,000 and after 65,000), but with so many kinds of
+ * request V8 goes on enlarging its generations until 60,000 or so; a leak of 700 bytes a request would be seen.
+ */
+const MOST_GROWTH_MIB = 25;
 
 const pick = <T>(values: readonly T[]): T => values[randomInt(values.length)] as T;
 

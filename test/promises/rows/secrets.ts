@@ -19,6 +19,10 @@ const works = (hunt: SecretHunt, folder: string): Readonly<Record<string, readon
   return {
     init: [["init"]],
     "config list": [["config", "list"]],
+    "config get": [
+      ["config", "get", "smtp-url"],
+      ["config", "get", "smtp-password"],
+    ],
     "config set": [
       ["config", "set", "support-email", "help@example.com"],
       ["config", "set", "smtp-password", hunt.secrets.password],
@@ -34,6 +38,7 @@ const works = (hunt: SecretHunt, folder: string): Readonly<Record<string, readon
     "client list": [["client", "list"]],
     "client show": [["client", "show", "john"]],
     "client set": [["client", "set", "john", "--note", "n", "--email", "john@example.com"]],
+    "client edit": [["client", "edit", "john"]],
     "client passwd": [["client", "passwd", "eve", "--password-stdin", "--yes"]],
     "client revoke": [["client", "revoke", "few", "--yes"]],
     "client restore": [["client", "restore", "few"]],
@@ -80,10 +85,13 @@ const works = (hunt: SecretHunt, folder: string): Readonly<Record<string, readon
     doctor: [["doctor"]],
     backup: [["backup", join(folder, "aigw.backup")]],
     "restore-backup": [["restore-backup", join(folder, "aigw.backup"), "--yes"]],
+    "store copy": [["store", "copy", "--to", `sqlite:${join(folder, "copy.db")}`]],
     demo: [["demo", "--nothing"]],
+    version: [["version"]],
     completion: [["completion", "bash"]],
     help: [
       ["help", "exit-codes"],
+      ["help", "scripting"],
       ["help", "security"],
       ["help", "environment"],
     ],
@@ -93,7 +101,10 @@ const works = (hunt: SecretHunt, folder: string): Readonly<Record<string, readon
 /** The paths of all commands that do something, as their help lists them. */
 const leaves = async (hunt: SecretHunt, path: readonly string[] = []): Promise<string[]> => {
   const { stdout } = await hunt.cli([...path, "--help"]);
-  const [, list = ""] = /\nCommands:\n([\s\S]*?)(?:\n\n|\n$|$)/.exec(stdout) ?? [];
+  const list = stdout
+    .split("\n\n")
+    .filter((part) => !/^(Examples|Arguments):\n/.test(part))
+    .join("\n");
   const names = [...list.matchAll(/^ {2}([a-z][a-z-]*)/gm)].flatMap(([, name]) =>
     name === undefined || (name === "help" && path.length > 0) ? [] : [name],
   );

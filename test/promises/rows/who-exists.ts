@@ -56,6 +56,7 @@ export const whoExists: Row = {
   name: "who-exists",
   promise: "Unknown, wrong, revoked: same bytes, same header fields, times that cannot be told apart (2,000 of each)",
   minutes: 15,
+  onMongodb: true,
   run: async (run) => {
     const { home, passwords } = await prepareHome(run, { clients: { john: {}, gone: {} } });
     const revoked = await aigw(home, ["client", "revoke", "gone", "--yes"]);

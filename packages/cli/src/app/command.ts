@@ -6,14 +6,15 @@ export type Example = readonly [line: string, does: string];
 
 /** A command whose help starts with examples. */
 export const describe = (name: string, about: string, examples: readonly Example[]): Command => {
-  const width = Math.max(...examples.map(([line]) => line.length));
-  const lines = examples.map(([line, does]) =>
-    line.length > 60 || width > 60 ? `  ${line}\n      ${does}` : `  ${line.padEnd(width)}   ${does}`,
-  );
-  const command = new Command(name).description(about).addHelpText("before", `Examples:\n${lines.join("\n")}\n`);
+  const command = new Command(name).description(about);
+  EXAMPLES.set(command, examples);
   const alias = ALIASES[name];
   return alias === undefined ? command : command.alias(alias);
 };
+
+const EXAMPLES = new WeakMap<Command, readonly Example[]>();
+
+export const examplesOf = (command: Command): readonly Example[] => EXAMPLES.get(command) ?? [];
 
 /** What hands that are used to a shell type. Help and completion name the verb alone. */
 export const ALIASES: Readonly<Record<string, string>> = { list: "ls", remove: "rm" };

@@ -1,7 +1,8 @@
 import { awaitGateways, gatewayName, type Receipt } from "@aigw/core/acts";
 import { AigwError, isStoreFault } from "@aigw/core/errors";
-import { listed } from "../delivery/listed.ts";
 import { type ReceiptJson, receiptJson } from "../json/receipt.ts";
+import { listed } from "../terminal/output/words.ts";
+import { prose } from "../terminal/output/wrap.ts";
 import { Interrupted } from "./cli-error.ts";
 import type { Context } from "./context.ts";
 import type { Home } from "./home.ts";
@@ -109,7 +110,7 @@ export const reportChanges = async (
     await ctx.out.answer({
       json: () => (documents.length === 1 ? documents[0] : { [plural]: documents }),
       quiet: () => changes.map(({ quiet }) => quiet),
-      text: () => changes.map(({ sentence: said }) => `${said} ${text}`).join("\n"),
+      text: (view) => changes.map(({ sentence: said }) => prose(view, `${said} ${text}`)).join("\n"),
     });
   }
   if (problem !== undefined) throw problem;

@@ -1,6 +1,7 @@
 import { parseInstant } from "@aigw/core/date-time";
 import { AigwError } from "@aigw/core/errors";
-import { parseDuration } from "@aigw/core/services";
+
+const DAY_MS = 86_400_000;
 
 const invalid = (what: string, value: string, allowed: string): AigwError =>
   new AigwError("invalid_value", `${what} '${value}' is not valid: ${allowed}.`);
@@ -27,12 +28,25 @@ export const parseStatusRange = (value: string): { readonly from: number; readon
   throw invalid("status", value, "use one such as 404, a kind such as 4xx, or a range such as 400-499");
 };
 
+/** `30d`, `12h`, `45m`. @returns milliseconds */
+export const parseAge = (value: string): number => {
+  const age = ageOf(value);
+  if (age !== undefined) return age;
+  throw invalid("age", value, "use one such as 30d, 12h or 45m");
+};
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: DAY_MS };
+
+const ageOf = (value: string): number | undefined => {
+  const [, count, unit = ""] = /^([1-9]\d{0,8})(ms|s|m|h|d)$/.exec(value) ?? [];
+  const age = Number(count) * (UNITS[unit] ?? Number.NaN);
+  return age <= 9_999 * DAY_MS ? age : undefined;
+};
+
 /** `30m`, `1h`, `7d` before now, a day (its first moment in UTC), or a date-time. @returns milliseconds since the epoch */
 export const parseSince = (value: string, now: number): number => {
-  const days = /^([1-9]\d{0,3})d$/.exec(value);
-  if (days) return now - Number(days[1]) * 86_400_000;
-  if (/^\d+(ms|s|m|h)$/.test(value)) return now - parseDuration("duration", value);
-  return parseInstant("time", value, SINCE_FORMS).at;
+  const age = ageOf(value);
+  return age !== undefined ? now - age : parseInstant("time", value, SINCE_FORMS).at;
 };
 
 const SINCE_FORMS = "use 30m, 1h or 7d, a day such as 2027-01-31, or a date-time such as 2027-01-31T18:00:00Z";

@@ -3,7 +3,8 @@ import { isAigwError } from "@aigw/core/errors";
 import { CommanderError } from "commander";
 import type { Io } from "../terminal/io.ts";
 import { escapeText, safeJson } from "../terminal/output/escape.ts";
-import { viewOf } from "../terminal/output/view.ts";
+import { type View, viewOf } from "../terminal/output/view.ts";
+import { headed, prose, wrap } from "../terminal/output/wrap.ts";
 import { writeMessage } from "../terminal/output/write.ts";
 import { carryFlags } from "./carry-flags.ts";
 import { BrokenPipe, Interrupted, UsageError } from "./cli-error.ts";
@@ -32,15 +33,24 @@ export const reportError = async (
   const message = carryFlags(report.message, globals);
   const problems = report.problems?.map((problem) => carryFlags(problem, globals));
   if (message !== "") {
-    const { style } = await viewOf(io.stderr, io.env, globals.color, 0);
+    const view = await viewOf(io.stderr, io.env, globals.color, 0);
     const text = globals.json
       ? safeJson({ error: { code, message, problems } })
-      : `${code === "interrupted" ? "" : `${style.red("error:")} `}${[message, ...(problems ?? [])].map(escapeText).join("\n  ")}`;
+      : [
+          code === "interrupted" ? prose(view, message) : headed(view, "error:", "red", message),
+          ...(problems ?? []).map((problem) => listItem(view, problem)),
+        ].join("\n");
     await writeMessage(io.stderr, `${text}\n`);
   }
   if (code === "internal" && io.env["AIGW_DEBUG"] === "1") await writeMessage(io.stderr, `${stackOf(error)}\n`);
   return EXIT_CODES[code];
 };
+
+/** Two columns in, on as many lines as it takes. */
+const listItem = (view: View, text: string): string =>
+  wrap(escapeText(text), view.width - 2)
+    .map((line) => `  ${line}`)
+    .join("\n");
 
 const reportOf = (error: unknown): Report => {
   if (isAigwError(error)) {

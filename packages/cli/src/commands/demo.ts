@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { describe } from "../app/command.ts";
 import type { Context } from "../app/context.ts";
 import { tellStory } from "../demo/story.ts";
+import { prose } from "../terminal/output/wrap.ts";
 
 export const command = (ctx: Context): Command =>
   describe("demo", "The whole story on real input, in a folder of its own: nothing of yours is touched.", [
@@ -14,6 +15,6 @@ export const run = async (ctx: Context): Promise<void> => {
   await ctx.out.answer({
     json: () => results,
     quiet: () => results.text,
-    text: () => "Done: every line above was the product at work. Everything it made is cleaned up.",
+    text: (view) => prose(view, "Done: every line above was the product at work. Everything it made is cleaned up."),
   });
 };

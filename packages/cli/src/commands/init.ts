@@ -8,6 +8,7 @@ import { flag } from "../app/flag.ts";
 import { currentActor, type HomeLocation, locateHome } from "../app/home.ts";
 import { warnOfPlainHttp } from "../app/settings.ts";
 import { offer } from "../terminal/ask.ts";
+import { prose } from "../terminal/output/wrap.ts";
 
 export interface InitOptions {
   readonly settings: ReadonlyMap<SettingKey, string>;
@@ -61,7 +62,7 @@ export const run = async ({ settings }: InitOptions, ctx: Context): Promise<void
   await ctx.out.answer({
     json: () => ({ home: location.home, created, settings: shownSettings(stored) }),
     quiet: () => location.home,
-    text: () => sentence(location, created, settings.size),
+    text: (view) => prose(view, sentence(location, created, settings.size)),
   });
   const publicUrl = stored.get("public-url");
   if (publicUrl !== undefined) await warnOfPlainHttp(ctx, publicUrl);

@@ -6,8 +6,9 @@ import type { Context } from "../app/context.ts";
 import { currentActor, locateHome } from "../app/home.ts";
 import { backupJson } from "../json/backup.ts";
 import { need } from "../terminal/ask.ts";
-import { counted } from "../terminal/output/counted.ts";
 import { rfc3339, when } from "../terminal/output/time.ts";
+import { counted } from "../terminal/output/words.ts";
+import { prose } from "../terminal/output/wrap.ts";
 
 export interface RestoreBackupOptions {
   readonly file: string;
@@ -54,7 +55,10 @@ export const run = async (options: RestoreBackupOptions, ctx: Context): Promise<
     }),
     quiet: () => location.home,
     text: (view) =>
-      `${location.home} holds revision ${facts.revision} of ${when(view, facts.createdAt)}: ${counted(facts.clients, "client")}, ${counted(facts.services, "service")}, ${counted(facts.usageEvents, "usage event")}.`,
+      prose(
+        view,
+        `${location.home} holds revision ${facts.revision} of ${when(view, facts.createdAt)}: ${counted(facts.clients, "client")}, ${counted(facts.services, "service")}, ${counted(facts.usageEvents, "usage event")}.`,
+      ),
   });
   await ctx.out.note(
     "Every token issued so far has ended: each client has to get a new one, with the password that it had when the backup was made.",

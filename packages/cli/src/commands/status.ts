@@ -11,6 +11,7 @@ import type { Tone } from "../terminal/output/style.ts";
 import { type Cell, type Column, renderTable } from "../terminal/output/table.ts";
 import { rfc3339, when } from "../terminal/output/time.ts";
 import type { View } from "../terminal/output/view.ts";
+import { headed } from "../terminal/output/wrap.ts";
 
 export const command = (ctx: Context): Command =>
   describe("status", "Show the running gateways, what they have applied, and what the store holds.", [
@@ -53,9 +54,10 @@ export const run = (ctx: Context): Promise<void> =>
         const rows = gateways.map((gateway) => row(view, gateway, revision, workers));
         const table = `${facts}\n\n${await renderTable(view, columns(workers), rows)}`;
         const refusing = gateways.filter(({ openFiles }) => (openFiles?.refused ?? 0) > 0);
-        return [table, ...refusing.map((gateway) => view.style.red(carryFlags(outOfFiles(gateway), ctx.globals)))].join(
-          "\n",
-        );
+        return [
+          table,
+          ...refusing.map((gateway) => headed(view, gateway.id, "red", carryFlags(outOfFiles(gateway), ctx.globals))),
+        ].join("\n");
       },
     });
     if (problem !== undefined) throw problem;
@@ -83,8 +85,8 @@ const gatewayJson = (gateway: SeenInstance): Readonly<Record<string, unknown>> =
   lastSeenAgoMs: gateway.lastSeenAgoMs,
 });
 
-const outOfFiles = ({ id, openFiles }: SeenInstance): string =>
-  `${id} has refused ${openFiles?.refused} connections and calls: it may open ${openFiles?.limit} files. See: aigw doctor`;
+const outOfFiles = ({ openFiles }: SeenInstance): string =>
+  `has refused ${openFiles?.refused} connections and calls: it may open ${openFiles?.limit} files. See: aigw doctor`;
 
 /** @param workers whether some of the gateways are workers */
 const columns = (workers: boolean): readonly Column[] => [

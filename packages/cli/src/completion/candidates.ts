@@ -1,3 +1,4 @@
+import type { StoredNames } from "@aigw/core/store";
 import type { Candidate, Wanted } from "./candidate.ts";
 
 /** No shell shows more in a useful way. */
@@ -15,21 +16,41 @@ export const candidatesFor = async (
       return [];
     case "candidates":
       return wanted.candidates;
-    case "settings": {
-      const { SETTING_KEYS, SETTINGS } = await import("@aigw/core/config");
-      return SETTING_KEYS.filter((key) => key.startsWith(wanted.prefix)).map((key) => ({
-        value: key,
-        about: SETTINGS[key].about,
-      }));
+    case "settings":
+      return settings("", wanted.prefix);
+    case "values": {
+      const { SETTINGS } = await import("@aigw/core/config");
+      const { values = [] } = Object.entries(SETTINGS).find(([key]) => key === wanted.key)?.[1] ?? {};
+      return values.filter((value) => value.startsWith(wanted.prefix)).map((value) => ({ value }));
+    }
+    case "subjects": {
+      const names = await peek(storeUrl, wanted.prefix);
+      const named = [...new Set([...names.clients, ...names.services])].filter(isPlain);
+      return [
+        ...named.map((name) => ({ value: wanted.before + name })),
+        ...(await settings(wanted.before, wanted.prefix)),
+      ];
     }
     case "clients":
     case "services": {
-      const { peekNames } = await import("@aigw/core/store");
-      const names = await peekNames(await storeUrl(), wanted.prefix, MOST);
+      const names = await peek(storeUrl, wanted.prefix);
       const named = names[wanted.kind].filter(isPlain).map((name) => ({ value: wanted.before + name }));
       return [...(wanted.beside ?? []), ...named];
     }
   }
+};
+
+const peek = async (storeUrl: () => Promise<string>, prefix: string): Promise<StoredNames> => {
+  const { peekNames } = await import("@aigw/core/store");
+  return peekNames(await storeUrl(), prefix, MOST);
+};
+
+const settings = async (before: string, prefix: string): Promise<readonly Candidate[]> => {
+  const { SETTING_KEYS, SETTINGS } = await import("@aigw/core/config");
+  return SETTING_KEYS.filter((key) => key.startsWith(prefix)).map((key) => ({
+    value: before + key,
+    about: SETTINGS[key].about,
+  }));
 };
 
 /** Names are so by rule; whatever else a tampered store may hold must not reach a command line. */

@@ -5,6 +5,7 @@ import type { Context } from "../app/context.ts";
 import { clientJson } from "../json/client.ts";
 import { renderFields } from "../terminal/output/fields.ts";
 import type { Answer } from "../terminal/output/output.ts";
+import { prose } from "../terminal/output/wrap.ts";
 
 export interface Delivery extends ClientWithPassword {
   /** False when the admin chose the password: it is not repeated. */
@@ -26,11 +27,11 @@ export const deliverPassword = async (ctx: Context, delivery: Delivery): Promise
     }),
     quiet: () => (generated ? password : client.name),
     text: (view) => {
-      if (!generated) return done;
+      if (!generated) return prose(view, done);
       if (!view.isTerminal) return `${client.name}\t${password}`;
       return renderFields(view, [
         ["Username", client.name],
-        ["Password", password],
+        ["Password", password, "whole"],
       ]);
     },
   });

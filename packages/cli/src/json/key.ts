@@ -14,7 +14,7 @@ export interface KeyJson {
 
 const timeOrNull = (at: number | undefined): string | null => (at === undefined ? null : rfc3339(at));
 
-/** The log retires a key with the next rotation only; by then its time may be long up. */
+/** A gateway retires a key when its time is up; with none running the next rotation does. */
 export const keyStatus = (key: SigningKey, now: number): SigningKey["status"] =>
   key.status === "retiring" && !verifies(key, now) ? "retired" : key.status;
 

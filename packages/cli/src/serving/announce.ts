@@ -3,10 +3,11 @@ import { carryFlags } from "../app/carry-flags.ts";
 import type { Context } from "../app/context.ts";
 import type { Home } from "../app/home.ts";
 import { settingsInForce } from "../app/settings.ts";
+import { columnsOf } from "../terminal/io.ts";
 import { renderFields } from "../terminal/output/fields.ts";
 import { formatDuration } from "../terminal/output/time.ts";
 import { type View, viewOf } from "../terminal/output/view.ts";
-import { wrap } from "../terminal/output/wrap.ts";
+import { prose } from "../terminal/output/wrap.ts";
 import { writeMessage } from "../terminal/output/write.ts";
 
 export interface Started {
@@ -33,9 +34,8 @@ export const announce = async (ctx: Context, home: Home, started: Started): Prom
 export const sayStopping = (ctx: Context, drainMs: number): void => {
   if (!isWatched(ctx)) return;
   // In a line of its own: the terminal has shown ^C.
-  ctx.io.stderr.write(
-    `\nStopping: calls under way have ${formatDuration(drainMs)} to end. Ctrl-C again stops at once.\n`,
-  );
+  const said = `Stopping: calls under way have ${formatDuration(drainMs)} to end. Ctrl-C again stops at once.`;
+  ctx.io.stderr.write(`\n${prose({ width: columnsOf(ctx.io.stderr) }, said)}\n`);
 };
 
 const isWatched = ({ io, out }: Context): boolean => io.stderr.isTTY === true && out.mode === "text";
@@ -55,11 +55,10 @@ const banner = async (ctx: Context, home: Home, started: Started, view: View): P
   ];
   const next = await nextStep(home, publicUrl === undefined ? reachable(url) : undefined);
   const indented = (text: string): string => text.replace(/^/gm, "  ");
-  const paragraph = (text: string): string => wrap(text, view.width).join("\n");
   return [
     view.style.bold(`aigw ${version} is ready.`),
-    indented(renderFields(view, rows)),
-    `${paragraph(`Next, in another terminal: ${next.why}`)}\n${indented(view.style.cyan(carryFlags(`aigw ${next.words}`, ctx.globals)))}`,
+    indented(renderFields({ ...view, width: view.width - 2 }, rows)),
+    `${prose(view, `Next, in another terminal: ${next.why}`)}\n${indented(view.style.cyan(carryFlags(`aigw ${next.words}`, ctx.globals)))}`,
     "Ctrl-C stops it in good order, a second one at once.",
   ].join("\n\n");
 };

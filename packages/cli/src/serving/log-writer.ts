@@ -1,5 +1,5 @@
 import type { Context } from "../app/context.ts";
-import type { OutputStream } from "../terminal/io.ts";
+import { columnsOf, type OutputStream } from "../terminal/io.ts";
 import { escapeText } from "../terminal/output/escape.ts";
 import type { Style, Tone } from "../terminal/output/style.ts";
 import { viewOf } from "../terminal/output/view.ts";
@@ -27,7 +27,7 @@ export const logWriter = async (stderr: OutputStream, { env, colour, raw }: LogO
   if (raw || stderr.isTTY !== true) return (line) => void stderr.write(line.endsWith("\n") ? line : `${line}\n`);
   const { style } = await viewOf(stderr, env, colour, 0);
   return (line) => {
-    const text = logText(line, stderr.columns || 80, style);
+    const text = logText(line, columnsOf(stderr), style);
     if (text !== undefined) stderr.write(`${text}\n`);
   };
 };

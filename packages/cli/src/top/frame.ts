@@ -4,9 +4,11 @@ import { faultWords } from "@aigw/core/services";
 import { spark } from "../terminal/output/bar.ts";
 import { escapeText } from "../terminal/output/escape.ts";
 import { grouped, humanMs } from "../terminal/output/figures.ts";
+import type { Tone } from "../terminal/output/style.ts";
 import { rfc3339 } from "../terminal/output/time.ts";
 import type { View } from "../terminal/output/view.ts";
-import { padEnd, padStart, truncate } from "../terminal/output/width.ts";
+import { displayWidth, padEnd, padStart, truncate } from "../terminal/output/width.ts";
+import { headed, wrap } from "../terminal/output/wrap.ts";
 import type { Snapshot, Stretch } from "./rolling-minute.ts";
 
 export const SORTS = ["requests", "errors", "limited", "denied", "p99", "name"] as const;
@@ -22,34 +24,27 @@ export interface FrameFacts {
   readonly keys: string;
 }
 
-const NAME = 16;
-/** As much of it as leaves room for every count at 60 columns. */
+/** As much of a name as leaves room for every count at 60 columns. */
 const NAME_AT_LEAST = 14;
-const FIGURES = 8;
-/** Name, five figures of eight columns, two latencies, and the space between them. */
-const BEFORE_SPARK = NAME + 7 * (FIGURES + 1) + 1;
-/** Of the column that is sorted by. */
-const MARK = 1;
 const WIDEST_SPARK = 60;
+const NARROWEST_SPARK = 5;
 
 const OUT = "out of file descriptors, see aigw doctor";
 
 /** Lines of at most the view's width: a summary, the services, the clients, as many as there is room for. */
 export const renderFrame = (view: View, facts: FrameFacts): readonly string[] => {
   const { snapshot, gateways, sort, height, keys } = facts;
-  const ready = gateways.filter((gateway) => gateway.state === "ready" && !isSilent(gateway)).length;
-  const time = rfc3339(snapshot.at).slice(11, 19);
-  const title = `aigw top  ${time} UTC  ${gateways.length === 0 ? "no gateway is running" : `${ready} of ${gateways.length} gateways ready`}  last 60 s`;
+  const name = nameWidth(view, [...snapshot.services, ...snapshot.clients]);
   const dropped = gateways.reduce((sum, { droppedUsage }) => sum + droppedUsage, 0);
   const refused = gateways.reduce((sum, { openFiles }) => sum + (openFiles?.refused ?? 0), 0);
   const lines = [
-    view.style.bold(cut(view, title)),
-    ...(dropped === 0 ? [] : [view.style.red(cut(view, `${grouped(dropped)} calls could not be recorded`))]),
-    ...(refused === 0 ? [] : [view.style.red(cut(view, `${grouped(refused)} connections and calls refused: ${OUT}`))]),
-    head(view, "", sort),
-    row(view, snapshot.all),
+    view.style.bold(title(view, facts)),
+    ...(dropped === 0 ? [] : alarm(view, grouped(dropped), "calls could not be recorded")),
+    ...(refused === 0 ? [] : alarm(view, grouped(refused), `connections and calls refused: ${OUT}`)),
+    head(view, name, "", sort),
+    ...row(view, name, snapshot.all),
     "",
-    head(view, "service", sort),
+    head(view, name, "service", sort),
   ];
   const faults = snapshot.faults.slice(0, MOST_FAULTS).flatMap((fault) => faultLines(view, fault));
   const left = Math.max(2, height - lines.length - faults.length - 3);
@@ -57,23 +52,37 @@ export const renderFrame = (view: View, facts: FrameFacts): readonly string[] =>
     0,
     Math.max(1, Math.min(snapshot.services.length, Math.floor(left / 2))),
   );
-  lines.push(...listed(view, services), ...faults, "", head(view, "client", sort));
-  lines.push(...listed(view, sorted(snapshot.clients, sort).slice(0, Math.max(1, height - lines.length - 1))));
+  lines.push(...listed(view, name, services), ...faults, "", head(view, name, "client", sort));
+  const clients = listed(view, name, sorted(snapshot.clients, sort).slice(0, Math.max(1, height - lines.length - 1)));
+  lines.push(...clients.slice(0, Math.max(1, height - lines.length - 1)));
   if (keys !== "") lines.push(view.style.dim(cut(view, `${keys}  sorted by ${sort}`)));
   return lines;
 };
+
+/** On a terminal of few columns without what is said last. */
+const title = (view: View, { snapshot, gateways }: FrameFacts): string => {
+  const ready = gateways.filter((gateway) => gateway.state === "ready" && !isSilent(gateway)).length;
+  const running = gateways.length === 0 ? "no gateway is running" : `${ready} of ${gateways.length} gateways ready`;
+  const parts = ["aigw top", `${rfc3339(snapshot.at).slice(11, 19)} UTC`, running, "last 60 s"];
+  while (parts.length > 1 && displayWidth(parts.join("  ")) > view.width) parts.pop();
+  return parts.join("  ");
+};
+
+const alarm = (view: View, count: string, what: string): readonly string[] =>
+  headed(view, count, "red", what).split("\n");
 
 const MOST_FAULTS = 3;
 
 /** Why a service fails and, under it, what to do about it. */
 const faultLines = (view: View, { service, reason, calls }: ServiceFault): readonly string[] => {
   const words = faultWords(reason);
-  const why = `${service}, ${grouped(calls)} ×: ${words?.what ?? reason}`;
-  return [view.style.red(cut(view, escapeText(why))), ...(words === undefined ? [] : [cut(view, `  ${words.remedy}`)])];
+  const why = headed(view, `${escapeText(service)},`, "red", `${grouped(calls)} ×: ${words?.what ?? reason}`);
+  const remedy = words === undefined ? [] : wrap(words.remedy, view.width - 2).map((line) => `  ${line}`);
+  return [...why.split("\n"), ...remedy];
 };
 
-const listed = (view: View, stretches: readonly Stretch[]): readonly string[] =>
-  stretches.length === 0 ? [view.style.dim("no calls")] : stretches.map((stretch) => row(view, stretch));
+const listed = (view: View, name: number, stretches: readonly Stretch[]): readonly string[] =>
+  stretches.length === 0 ? [view.style.dim("no calls")] : stretches.flatMap((stretch) => row(view, name, stretch));
 
 const sorted = (stretches: readonly Stretch[], sort: Sort): readonly Stretch[] => {
   const byName = (one: Stretch, other: Stretch): number => (one.name < other.name ? -1 : 1);
@@ -81,40 +90,67 @@ const sorted = (stretches: readonly Stretch[], sort: Sort): readonly Stretch[] =
   return stretches.toSorted((one, other) => (other[sort] ?? 0) - (one[sort] ?? 0) || byName(one, other));
 };
 
-const TITLES = ["req/s", "requests", "errors", "limited", "denied", "p50", "p99"];
+/** With how wide they are: the title, the mark of what is sorted by, and every figure that there may be. */
+const FIGURES = [
+  ["req/s", 7],
+  ["requests", 9],
+  ["errors", 7],
+  ["limited", 8],
+  ["denied", 7],
+  ["p50", 7],
+  ["p99", 7],
+] as const;
 
-const head = (view: View, name: string, sort: Sort): string => {
-  const titles = TITLES.slice(0, figuresIn(view)).map((title) =>
-    padStart(title === sort ? `${title}↓` : title, FIGURES),
+/** What the first so many of them take, with a space before each. */
+const widthOf = (figures: number): number => FIGURES.slice(0, figures).reduce((sum, [, width]) => sum + width + 1, 0);
+
+const head = (view: View, name: number, what: string, sort: Sort): string => {
+  const titles = FIGURES.slice(0, figuresIn(view, name)).map(([title, width]) =>
+    padStart(title === sort ? `${title}↓` : title, width),
   );
-  return view.style.dim(cut(view, `${padEnd(name, nameWidth(view))} ${titles.join(" ")}`));
+  return view.style.dim(`${padEnd(what, name)} ${titles.join(" ")}`);
 };
 
 /** A terminal of few columns shows as many figures as fit. */
-const figuresIn = ({ width }: View): number =>
-  Math.max(1, Math.min(TITLES.length, Math.floor((width - NAME_AT_LEAST) / (FIGURES + 1))));
+const figuresIn = ({ width }: View, name: number): number => {
+  let figures = FIGURES.length;
+  while (figures > 1 && name + widthOf(figures) > width) figures -= 1;
+  return figures;
+};
 
-const nameWidth = (view: View): number =>
-  Math.max(NAME_AT_LEAST, Math.min(NAME, view.width - figuresIn(view) * (FIGURES + 1) - MARK));
+/** As wide as the names, as far as every figure has room beside them. */
+const nameWidth = (view: View, stretches: readonly Stretch[]): number => {
+  const most = Math.max(NAME_AT_LEAST, view.width - widthOf(FIGURES.length));
+  const fitting = stretches.map(({ name }) => displayWidth(escapeText(name))).filter((width) => width <= most);
+  return Math.max(NAME_AT_LEAST, ...fitting);
+};
 
-const row = (view: View, stretch: Stretch): string => {
-  const figure = (text: string): string => padStart(text, FIGURES);
+/** A name that is longer than its column is alone on a line above the figures. */
+const row = (view: View, width: number, stretch: Stretch): readonly string[] => {
   const { errors, limited, denied, p50, p99 } = stretch;
-  const name = padEnd(truncate(escapeText(stretch.name) || "-", nameWidth(view)), nameWidth(view));
-  const ms = (value: number | undefined): string => figure(value === undefined ? "-" : humanMs(value));
-  const cells = [
-    figure(stretch.perSecond.toFixed(1)),
-    figure(grouped(stretch.requests)),
-    errors === 0 ? figure("0") : view.style.red(figure(grouped(errors))),
-    limited === 0 ? figure("0") : view.style.yellow(figure(grouped(limited))),
-    denied === 0 ? figure("0") : view.style.yellow(figure(grouped(denied))),
-    ms(p50),
-    ms(p99),
+  const name = escapeText(stretch.name) || "-";
+  const fits = displayWidth(name) <= width;
+  const shown = figuresIn(view, width);
+  const ms = (value: number | undefined): string => (value === undefined ? "-" : humanMs(value));
+  const cells: readonly (readonly [text: string, tone?: Tone | false])[] = [
+    [stretch.perSecond.toFixed(1)],
+    [grouped(stretch.requests)],
+    [grouped(errors), errors > 0 && "red"],
+    [grouped(limited), limited > 0 && "yellow"],
+    [grouped(denied), denied > 0 && "yellow"],
+    [ms(p50)],
+    [ms(p99)],
   ];
-  const width = Math.min(WIDEST_SPARK, view.width - BEFORE_SPARK - 1);
+  const figures = cells.slice(0, shown).map(([text, tone], index) => {
+    const padded = padStart(text, FIGURES[index]?.[1] ?? 0);
+    return tone ? view.style[tone](padded) : padded;
+  });
+  const left = Math.min(WIDEST_SPARK, view.width - width - widthOf(shown) - 1);
   // Fewer columns than seconds: each stands for several, so that the line still tells of the whole minute.
-  const line = width < 5 || !view.isTerminal ? "" : ` ${view.style.cyan(spark(merged(stretch.seconds, width)))}`;
-  return `${name} ${cells.slice(0, figuresIn(view)).join(" ")}${line}`.trimEnd();
+  const line =
+    left < NARROWEST_SPARK || !view.isTerminal ? "" : ` ${view.style.cyan(spark(merged(stretch.seconds, left)))}`;
+  const all = `${padEnd(fits ? name : "", width)} ${figures.join(" ")}${line}`.trimEnd();
+  return fits ? [all] : [name, all];
 };
 
 const merged = (seconds: readonly number[], width: number): readonly number[] => {

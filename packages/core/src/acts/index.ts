@@ -1,9 +1,10 @@
+export { didYouMean } from "../did-you-mean.ts";
 export { type AddClientInput, addClient, type ClientWithPassword } from "./add-client.ts";
 export { type AddServiceInput, addService, type HeaderInput } from "./add-service.ts";
 export { awaitGateways, type GatewayReceipt, INSTANCE_GONE_MS, isSilent, type Receipt } from "./await-gateways.ts";
 export type { Changed } from "./change-several.ts";
 export type { ActDeps, Committed } from "./commit.ts";
-export { didYouMean } from "./did-you-mean.ts";
+export { editClient } from "./edit-client.ts";
 export { findClient, findClients, findService, findServices } from "./find.ts";
 export { byGatewayName, gatewayName } from "./gateway-name.ts";
 export {
@@ -21,6 +22,7 @@ export { rehashPassword } from "./rehash-password.ts";
 export { removeClient, removeClients } from "./remove-client.ts";
 export { removeService, removeServices } from "./remove-service.ts";
 export { restoreClient, restoreClients } from "./restore-client.ts";
+export { retireEndedKeys } from "./retire-keys.ts";
 export { revokeClient, revokeClients } from "./revoke-client.ts";
 export { type RotationResult, rotateSecret, rotateSecretWithGrace } from "./rotate-secret.ts";
 export { type ClientPatch, setClient, setClients } from "./set-client.ts";

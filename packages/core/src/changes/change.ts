@@ -17,6 +17,7 @@ export type KeyringAction =
   | "secret.publish"
   | "secret.activate"
   | "secret.withdraw"
+  | "secret.retire"
   | "secret.restore";
 
 /**
@@ -40,7 +41,14 @@ export interface PurgedEffect {
   readonly after: { readonly purged: true };
 }
 
-export type Effect = ChangeDraft | PurgedEffect;
+/**
+ * An effect that a later one on the same subject has superseded: what it says stands, but its secrets are out of the
+ * log. A hash or sealed value is a trace of it, see traceOf; of signing keys nothing is left. Never to be taken for what
+ * holds, see {@link isSettled}.
+ */
+export type SupersededEffect = ChangeDraft & { readonly superseded: true };
+
+export type Effect = ChangeDraft | SupersededEffect | PurgedEffect;
 
 /** One admin act, as the log keeps it. */
 export interface Change {
@@ -55,6 +63,31 @@ export interface Change {
 }
 
 export type Action = ChangeDraft["action"];
+
+/** Exhaustive: a new action does not compile until it is here. */
+const KNOWN_ACTIONS: Readonly<Record<Action, true>> = {
+  "client.add": true,
+  "client.set": true,
+  "client.passwd": true,
+  "client.proven": true,
+  "client.rehash": true,
+  "client.revoke": true,
+  "client.restore": true,
+  "client.remove": true,
+  "service.add": true,
+  "service.set": true,
+  "service.remove": true,
+  "secret.create": true,
+  "secret.rotate": true,
+  "secret.publish": true,
+  "secret.activate": true,
+  "secret.withdraw": true,
+  "secret.retire": true,
+  "secret.restore": true,
+  "config.set": true,
+  "config.unset": true,
+};
+export const ACTIONS: readonly Action[] = Object.keys(KNOWN_ACTIONS) as Action[];
 
 /** A change is one record of the log on every engine, and MongoDB's may have 16 MiB: 3 KiB for each of so many. */
 export const MAX_EFFECTS = 5_000;
@@ -71,10 +104,32 @@ export const assertOneChange = (drafts: readonly ChangeDraft[]): void => {
   if (subjects.size < drafts.length) throw new TypeError("a change has one effect on a subject");
 };
 
-/** A client and a service may share a name; every effect on a secret has the whole keyring for its subject. */
-const subjectOf = ({ action, subject }: ChangeDraft): string => {
+/**
+ * What an effect is on, one text for each. A client and a service may share a name; every effect on a secret has the
+ * whole keyring for its subject.
+ */
+export const subjectOf = ({ action, subject }: Effect): string => {
   const kind = action.slice(0, action.indexOf("."));
   return kind === "secret" ? kind : `${kind} ${subject}`;
+};
+
+/** Whether a later effect counts in its place: its own state is not all there. */
+export const isSuperseded = (effect: Effect): boolean => isPurged(effect) || "superseded" in effect;
+
+/**
+ * Whether what holds after these changes can be told from them alone: each effect that is superseded is followed by the
+ * one that counts. Any changes up to the log's head are; those that a page ends with need not be.
+ * @param changes ascending, without a gap
+ */
+export const isSettled = (changes: readonly Change[]): boolean => {
+  const open = new Set<string>();
+  for (const { effects } of changes) {
+    for (const effect of effects) {
+      if (isSuperseded(effect)) open.add(subjectOf(effect));
+      else if (open.size > 0) open.delete(subjectOf(effect));
+    }
+  }
+  return open.size === 0;
 };
 
 export const isPurged = (effect: Effect): effect is PurgedEffect =>

@@ -2,7 +2,7 @@ import type { Client } from "../clients/client.ts";
 import type { SettingKey } from "../config/settings.ts";
 import type { Keyring } from "../keys/signing-key.ts";
 import type { Service } from "../services/service.ts";
-import { type Change, type Effect, isPurged } from "./change.ts";
+import { type Change, type Effect, isPurged, isSuperseded } from "./change.ts";
 
 /** The log folded up to `rev`: all that a gateway needs to judge a request. Owned and mutated by its holder alone. */
 export interface ControlState {
@@ -34,18 +34,17 @@ const dropClient = (state: ControlState, name: string): void => {
   state.clientsByName.delete(name);
 };
 
-/** Applies the next change in place. O(1) in the number of clients and services. */
+/**
+ * Applies the next change in place. O(1) in the number of clients and services. What holds is known once changes are
+ * folded that are settled (isSettled): a superseded effect changes nothing, the one that counts follows.
+ */
 export const fold = (state: ControlState, change: Change): void => {
   for (const effect of change.effects) applyEffect(state, effect);
   state.rev = change.rev;
 };
 
 const applyEffect = (state: ControlState, effect: Effect): void => {
-  // A purged client was removed by a later change, which follows in the log.
-  if (isPurged(effect)) {
-    dropClient(state, effect.subject);
-    return;
-  }
+  if (isPurged(effect) || isSuperseded(effect)) return;
   switch (effect.action) {
     case "client.add":
     case "client.set":
@@ -71,6 +70,7 @@ const applyEffect = (state: ControlState, effect: Effect): void => {
     case "secret.publish":
     case "secret.activate":
     case "secret.withdraw":
+    case "secret.retire":
     case "secret.restore":
       state.keyring = effect.after;
       return;

@@ -3,8 +3,8 @@ import type { Clock } from "../clock.ts";
 import { AigwError } from "../errors.ts";
 import { assertPrivate, parseMasterKey, readMasterKeyFile } from "../sealing/master-key.ts";
 import { createSealer, type Sealer, verifyKeyCheck } from "../sealing/sealer.ts";
-import type { OpenedControl, OpenedStore, OpenStoreOptions } from "../store/engine.ts";
-import { openControl, openStore } from "../store/open-store.ts";
+import type { OpenedControl, OpenedStore } from "../store/engine.ts";
+import { locateStore, type StorePlace } from "../store/engines.ts";
 import { defaultStoreUrl, masterKeyPath, pendingPath } from "./home-paths.ts";
 import { type HomeLocation, inspectHome } from "./inspect-home.ts";
 
@@ -26,14 +26,15 @@ export interface OpenedHome<S extends OpenedControl = OpenedStore> {
  * @throws AigwError `home_not_initialised`, `home_incomplete`, `insecure_permissions`, `master_key_missing`,
  * `master_key_invalid`, `master_key_wrong`, `invalid_value`, `store_*`
  */
-export const openHome = (options: OpenHomeOptions): Promise<OpenedHome> => openWith(openStore, options);
+export const openHome = (options: OpenHomeOptions): Promise<OpenedHome> =>
+  openWith(({ engine, location }) => engine.open(location, options), options);
 
 /** {@link openHome} for what admins have set alone, without usage, permits and instances. */
 export const openHomeControl = (options: OpenHomeOptions): Promise<OpenedHome<OpenedControl>> =>
-  openWith(openControl, options);
+  openWith(({ engine, location }) => engine.openControl(location, options), options);
 
 const openWith = async <S extends OpenedControl>(
-  open: (url: string, options: OpenStoreOptions) => Promise<S>,
+  open: (place: StorePlace) => Promise<S>,
   options: OpenHomeOptions,
 ): Promise<OpenedHome<S>> => {
   const { home, masterKey } = options;
@@ -45,7 +46,7 @@ const openWith = async <S extends OpenedControl>(
   const key = masterKey ? parseMasterKey(masterKey, "AIGW_MASTER_KEY") : readMasterKeyFile(masterKeyPath(home));
   const sealer = createSealer(key);
   const storeUrl = options.storeUrl ?? defaultStoreUrl(home);
-  const store = await open(storeUrl, options);
+  const store = await open(await locateStore(storeUrl));
   try {
     verifyKeyCheck(sealer, store.keyCheck);
     // Left by an initialisation killed in its last step; with it, a database lost later would count as not yet made.

@@ -37,12 +37,22 @@ const retire = (key: SigningKey, now: number): SigningKey => {
   return { ...rest, status: "retired", retiredAt: key.retiredAt ?? now };
 };
 
+/** The first key whose grace has ended and whose secret is still there. */
+export const endedKey = (keyring: Keyring, now: Pick<KeyTime, "steady">): SigningKey | undefined =>
+  keyring.find((key) => isOverdue(key, now));
+
+/** Drops the secrets of those, see {@link endedKey}. */
+export const retireEnded = (keyring: Keyring, now: KeyTime): Keyring => prune(retireOverdue(keyring, now));
+
+const isOverdue = ({ status, verifyUntil }: SigningKey, { steady }: Pick<KeyTime, "steady">): boolean =>
+  status === "retiring" && verifyUntil !== undefined && verifyUntil <= steady;
+
 const retireOverdue = (keyring: Keyring, now: KeyTime): Keyring =>
-  keyring.map((key) =>
-    key.status === "retiring" && key.verifyUntil !== undefined && key.verifyUntil <= now.steady
-      ? { ...retire(key, now.wall), verifyUntil: key.verifyUntil }
-      : key,
-  );
+  keyring.map((key) => {
+    if (!isOverdue(key, now)) return key;
+    const { verifyUntil } = key;
+    return { ...retire(key, now.wall), ...(verifyUntil !== undefined && { verifyUntil }) };
+  });
 
 const prune = (keyring: Keyring): Keyring => {
   const surplus = keyring.filter((key) => key.status === "retired").length - RETIRED_KEYS_KEPT;

@@ -86,3 +86,17 @@ const insert = (list: readonly Spent[], entry: Spent): readonly Spent[] => {
   const index = list.findIndex(([at]) => at > entry[0]);
   return list.toSpliced(index, 0, entry);
 };
+
+/**
+ * Permits are kept for so long after the last one was granted, steady milliseconds: no limiter may use a longer window.
+ * The store does not know the windows' lengths, which differ by key.
+ */
+export const LONGEST_WINDOW_MS = 600_000;
+
+/** When nothing counts in it any more, however long its permits do. */
+export const endOf = (window: PermitWindow): number => {
+  // Ascending by time, so the last one is the latest.
+  let latest = window.spent.at(-1)?.[0] ?? 0;
+  for (const lease of window.leases) latest = Math.max(latest, lease.until);
+  return latest + LONGEST_WINDOW_MS;
+};

@@ -12,12 +12,31 @@ export interface StoreFile {
   readonly schema: number;
 }
 
+/** A server that a store is on, as this process reaches it. */
+export interface StoreServer {
+  /** Host and port. */
+  readonly address: string;
+  readonly role: "primary" | "secondary" | "single" | "router" | "other" | "unknown";
+}
+
+/** What an engine behind a network is like. */
+export interface StoreServers {
+  readonly members: readonly StoreServer[];
+  /** Whether what is stored survives the loss of a server. */
+  readonly replicated: boolean;
+  /** Whether nobody on the way can read or alter it. */
+  readonly encrypted: boolean;
+  readonly collections: readonly { readonly name: string; readonly documents: number; readonly bytes: number }[];
+}
+
 /** What a store is made of, for whoever looks after it. */
 export interface StoreInspection {
   /** Such as `SQLite 3.53.4`, or `MongoDB 6.0.5, replica set aigw of 3`. */
   readonly engine: string;
   /** None where the store is behind a network. */
   readonly files: readonly StoreFile[];
+  /** Absent where the store is files. */
+  readonly servers?: StoreServers;
   /** Parts that could not be looked at. */
   readonly problems: readonly AigwError[];
 }

@@ -31,14 +31,21 @@ export interface ControlStore {
   readonly storeId: string;
   /** The latest revision, 0 in an empty log. Cheap enough to ask every 50 ms. */
   head(): MaybePromise<number>;
-  /** Changes with rev > `after`, ascending, at most `limit`. */
+  /** Changes with rev > `after`, ascending, at most `limit`. Up to the head they are settled (isSettled). */
   changesAfter(after: number, limit: number): MaybePromise<readonly Change[]>;
   /** The newest `limit` changes, newest first. With a subject: those that are about it, each with these effects alone. */
   latestChanges(query: { readonly limit: number; readonly subject?: string }): MaybePromise<readonly Change[]>;
   /**
    * Appends one change with rev `expectedRev` + 1, whatever the number of its effects, and folds it into the views: all
-   * of it or nothing, and nobody ever sees a part; durable when it returns. `client.remove` also purges what earlier
-   * changes hold of that client, and nothing else of them.
+   * of it or nothing, and nobody ever sees a part; durable when it returns.
+   *
+   * A secret is in the newest effect on its subject alone: of each earlier one on the same subject (subjectOf) that holds
+   * any (secretsOf), the log keeps what withoutSecrets makes of it. `client.remove` also purges what earlier changes hold
+   * of that client, and nothing else of them. An engine that writes one record at a time appends first and erases then;
+   * it notes in the change that this is due until it is done, and whoever opens the store next does what was broken off,
+   * which may be done twice. Until then nobody takes an erased effect for what holds: whoever reads up to a revision and
+   * finds one to be the newest on its subject knows that there is a later revision, and reads again. secretsContract has
+   * what every engine must do; what its files still hold is for `upkeep`.
    * @throws AigwError `changed_meanwhile` when the log's head is not `expectedRev`; nothing was written
    * @throws TypeError see assertOneChange; nothing was written
    */
@@ -76,6 +83,8 @@ export interface Instance {
   readonly requestsPerSecond: number;
   /** Requests whose usage was lost since it started, because it could not be stored; 0 in health. */
   readonly droppedUsage: number;
+  /** How long it serves on without the store, milliseconds. Absent in older records. */
+  readonly maxStaleMs?: number;
   /**
    * Its file descriptors: open now, the most there may be, and how many connections and calls were refused for want of
    * them since it started. Absent where the limit cannot be read, and in older records.

@@ -2,6 +2,7 @@ import { describe } from "node:test";
 import type { MaybePromise, Store } from "../store/store.ts";
 import { controlContract } from "./control-contract.ts";
 import type { FixedClock } from "./fixed-clock.ts";
+import { secretsContract } from "./secrets-contract.ts";
 import { trafficContract } from "./traffic-contract.ts";
 
 /** A new, empty store of the engine under test. */
@@ -43,6 +44,7 @@ export const storeContract = (name: string, makeStore: () => MaybePromise<StoreF
   };
   describe(`${name} keeps the store contract`, () => {
     controlContract(withStore);
+    secretsContract(withStore);
     trafficContract(withStore);
   });
 };

@@ -1,11 +1,13 @@
 import { setImmediate as afterPoll } from "node:timers/promises";
 import type { Client, Clock, ControlStore, MaybePromise, Sealer, Service } from "@aigw/core";
-import { type ControlState, type Effect, emptyControlState, fold } from "@aigw/core/changes";
+import { type ControlState, type Effect, emptyControlState, fold, isSettled } from "@aigw/core/changes";
 import { AigwError, isStoreFault } from "@aigw/core/errors";
-import { openSigningKey, type SigningKey } from "@aigw/core/keys";
+import { endedKey, openSigningKey, type SigningKey } from "@aigw/core/keys";
+import { parseMeters } from "@aigw/core/meters";
 import { openHeaders } from "@aigw/core/services";
 import { inTime, isSilence, REQUEST_PATIENCE_MS } from "@aigw/core/store";
 import type { VerifyingKey } from "@aigw/core/tokens";
+import { type ServiceMeter, serviceMeter } from "../meters/service-meter.ts";
 import type { Upstream } from "../proxy/call.ts";
 
 /** A signing key that may verify, with its record. */
@@ -100,6 +102,11 @@ export class ControlFollower {
   /** Whether this key ended by itself, after its grace: what it opened may go on, unlike after a rotation at once. */
   ranOut(kid: string): boolean {
     return this.#state.keyring.some((key) => key.kid === kid && key.verifyUntil !== undefined);
+  }
+
+  /** @param now steady milliseconds of the store */
+  hasEndedKey(now: number): boolean {
+    return endedKey(this.#state.keyring, { steady: now }) !== undefined;
   }
 
   signingKey(): OpenedKey | undefined {
@@ -200,6 +207,12 @@ export class ControlFollower {
     while (this.#state.rev < head) {
       const changes = await inTime(this.#options.control.changesAfter(this.#state.rev, PAGE), LOOK_TIMEOUT_MS);
       if (changes.length === 0) throw incomplete();
+      // Far behind: what counts in place of one of these comes on a later page.
+      if (!isSettled(changes)) {
+        await this.#load(LOOK_TIMEOUT_MS);
+        if (this.#state.rev >= head) return;
+        continue;
+      }
       for (const change of changes) {
         if (change.rev !== this.#state.rev + 1) throw incomplete();
         fold(this.#state, change);
@@ -211,6 +224,8 @@ export class ControlFollower {
 
   #applied(): void {
     this.#appliedRev = this.#state.rev;
+    // What was asked for before, and has not been answered yet, is older.
+    this.#loading = undefined;
     this.#torn = false;
     this.#options.onApplied();
   }
@@ -264,9 +279,20 @@ export class ControlFollower {
       headers: openHeaders(this.#options.sealer, service),
       timeoutMs: service.timeoutMs,
       idleTimeoutMs: service.idleTimeoutMs,
+      meter: meterOf(service),
     });
   }
 }
+
+/** What another version has stored may say what this one does not know: the service works all the same. */
+const meterOf = ({ meter }: Service): ServiceMeter | null => {
+  if (meter === undefined) return null;
+  try {
+    return serviceMeter(parseMeters(meter));
+  } catch {
+    return null;
+  }
+};
 
 /** It names a revision that it does not show: to go on from there would skip somebody's revocation. */
 const incomplete = (): AigwError =>

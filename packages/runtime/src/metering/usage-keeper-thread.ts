@@ -29,7 +29,9 @@ const work = async ({ storeUrl, before }: KeeperJob, signal: AbortSignal): Promi
   try {
     const store = await openStore(storeUrl, { clock: systemClock });
     try {
-      return await keepUsage({ traffic: store.traffic, before, shares: SHARES, longestMs: LONGEST_MS, signal });
+      const kept = await keepUsage({ traffic: store.traffic, before, shares: SHARES, longestMs: LONGEST_MS, signal });
+      if (!signal.aborted) await store.upkeep?.();
+      return kept;
     } finally {
       await store.close();
     }

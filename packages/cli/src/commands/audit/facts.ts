@@ -1,4 +1,5 @@
 import type { Effect, Service } from "@aigw/core";
+import { traceOf } from "@aigw/core/changes";
 import { type Client, limitOf } from "@aigw/core/clients";
 import { formatDuration, rfc3339 } from "../../terminal/output/time.ts";
 
@@ -46,6 +47,7 @@ const serviceFacts = (service: Service): Facts =>
     ["example", service.example === undefined ? [] : [{ value: service.example, shown: "given", secret: true }]],
     ["documentation", plain(service.docsUrl)],
     ...service.headers.map(
-      ({ name, sealedValue }) => [`header ${name}`, [{ value: sealedValue, shown: "sealed", secret: true }]] as const,
+      ({ name, sealedValue }) =>
+        [`header ${name}`, [{ value: traceOf(sealedValue), shown: "sealed", secret: true }]] as const,
     ),
   ]);

@@ -42,6 +42,8 @@ export const summaryOf = (effect: Effect, before: Effect | undefined): string =>
       return `signs; ${verifyingUntil(effect.after)}`;
     case "secret.withdraw":
       return "taken back: a gateway did not confirm it";
+    case "secret.retire":
+      return "its grace is over; its secret is erased";
     case "secret.restore":
       return "a backup was restored; earlier tokens are dead";
     case "config.set":

@@ -6,6 +6,7 @@ import { describe } from "../../app/command.ts";
 import type { Context } from "../../app/context.ts";
 import { warnOfPlainHttp } from "../../app/settings.ts";
 import { need } from "../../terminal/ask.ts";
+import { prose } from "../../terminal/output/wrap.ts";
 import { readPassword } from "../../terminal/secret-input.ts";
 import { neededKey } from "./setting-key.ts";
 
@@ -34,7 +35,9 @@ export const command = (ctx: Context): Command =>
         return;
       }
       if (flags.valueStdin) throw new UsageError(`${key} is no secret: give its value as an argument. Use: ${USAGE}`);
+      const { values } = SETTINGS[key];
       const value = await need(ctx, givenValue, {
+        ...(values !== undefined && { choices: async () => values.map((known) => ({ value: known })) }),
         argument: "<value>",
         usage: USAGE,
         question: `${key}: ${SETTINGS[key].about}`,
@@ -64,7 +67,7 @@ export const run = ({ key, value }: SetOptions, ctx: Context): Promise<void> =>
     await ctx.out.answer({
       json: () => ({ setting: { key, value: secret ? null : result }, changed, rev }),
       quiet: () => (secret ? key : result),
-      text: () => (changed ? `${key} is ${shown} now.` : `${key} is ${shown} already.`),
+      text: (view) => prose(view, `${key} is ${shown} ${changed ? "now" : "already"}.`),
     });
     if (key === "public-url") await warnOfPlainHttp(ctx, result);
     const { env } = SETTINGS[key];

@@ -3,6 +3,7 @@ import { unsetSettings } from "@aigw/core/acts";
 import type { Command } from "commander";
 import { describe } from "../../app/command.ts";
 import type { Context } from "../../app/context.ts";
+import { prose } from "../../terminal/output/wrap.ts";
 import { neededKeys } from "./setting-key.ts";
 
 export const command = (ctx: Context): Command =>
@@ -23,9 +24,11 @@ export const run = ({ keys }: { readonly keys: readonly SettingKey[] }, ctx: Con
     await ctx.out.answer({
       json: () => (settings.length === 1 ? settings[0] : { settings }),
       quiet: () => keys,
-      text: () =>
+      text: (view) =>
         result
-          .map(({ subject, changed }) => `${subject} ${changed ? "is unset." : "was not set; nothing to do."}`)
+          .map(({ subject, changed }) =>
+            prose(view, `${subject} ${changed ? "is unset." : "was not set; nothing to do."}`),
+          )
           .join("\n"),
     });
   });

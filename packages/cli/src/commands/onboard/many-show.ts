@@ -19,10 +19,10 @@ export const showMany = async (
     asMail || problem !== undefined ? null : (credentials?.password ?? null);
   const columns: readonly Column[] = [
     { title: "Name" },
-    ...(asMail ? [] : [{ title: "Password" }]),
+    ...(asMail ? [] : [{ title: "Password", key: true }]),
     { title: "Done" },
     { title: "Quick start" },
-    ...(asMail ? [{ title: "E-mail" }] : []),
+    ...(asMail ? [{ title: "E-mail", key: true }] : []),
   ];
   const rows = handed.map((one): readonly Cell[] => [
     one.client.name,

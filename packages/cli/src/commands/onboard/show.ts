@@ -5,8 +5,9 @@ import { trialJson } from "../../delivery/proof.ts";
 import type { Trial } from "../../delivery/quick-start/try-quick-start.ts";
 import { clientJson } from "../../json/client.ts";
 import { escapeLines } from "../../terminal/output/escape.ts";
-import { renderShared } from "../../terminal/output/shared.ts";
+import { type Field, renderFields } from "../../terminal/output/fields.ts";
 import type { View } from "../../terminal/output/view.ts";
+import { prose } from "../../terminal/output/wrap.ts";
 
 /** What there is to hand out. */
 export interface Handout {
@@ -43,7 +44,12 @@ export const show = async (ctx: Context, shown: Shown): Promise<void> => {
       quickStart: trialJson(shown.trial),
     }),
     quiet: () => (printed ? password : (whereabouts(shown) ?? client.name)),
-    text: (view) => (printed ? text(view, shown) : escapeLines(delivered(shown).join("\n"))),
+    text: (view) =>
+      printed
+        ? text(view, shown)
+        : delivered(shown)
+            .map((line) => prose(view, line))
+            .join("\n"),
   });
   if (!printed) return;
   for (const line of delivered(shown)) await ctx.out.note(line);
@@ -62,13 +68,13 @@ const delivered = ({ file, posted }: Shown): readonly string[] => [
 
 const text = async (view: View, { facts, email }: Shown): Promise<string> =>
   email === undefined
-    ? renderShared(view, rowsOf(facts))
+    ? renderFields(view, rowsOf(facts))
     : escapeLines(`Subject: ${email.subject}\n\n${email.body}`).trimEnd();
 
-const rowsOf = (facts: OnboardingFacts): readonly (readonly [string, string])[] => [
+const rowsOf = (facts: OnboardingFacts): readonly Field[] => [
   ["API URL", facts.publicUrl],
   ["Username", facts.username],
-  ["Password", facts.password],
+  ["Password", facts.password, "whole"],
   ["Documentation", facts.guideUrl],
   ["Services", facts.services.map((service) => `/api/${service}`).join(", ")],
   ["Rate limit", `${facts.limitPerMinute} requests per minute`],

@@ -33,7 +33,7 @@ export const run = (ctx: Context): Promise<void> =>
 
 const COLUMNS: readonly Column[] = [
   { title: "Name" },
-  { title: "URL" },
+  { title: "URL", key: true },
   { title: "Timeout", align: "right" },
   { title: "Idle", align: "right" },
   { title: "Headers" },

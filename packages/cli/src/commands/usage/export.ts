@@ -1,9 +1,8 @@
 import type { UsageEvent, UsageFilter } from "@aigw/core";
-import { AigwError } from "@aigw/core/errors";
 import type { Command } from "commander";
+import { choiceOption } from "../../app/choice-option.ts";
 import { describe } from "../../app/command.ts";
 import type { Context } from "../../app/context.ts";
-import { flag } from "../../app/flag.ts";
 import { type UsageEventJson, usageEventJson } from "../../json/usage.ts";
 import { csvLine } from "../../terminal/output/csv.ts";
 import { safeJson } from "../../terminal/output/escape.ts";
@@ -31,7 +30,9 @@ export const command = (ctx: Context): Command => {
     ["aigw usage export > usage.ndjson", "all there is, a JSON object a line"],
     ["aigw usage export --since 2027-01-01 --until 2027-02-01 --format csv > january.csv", "a month"],
     ["aigw usage export --since 24h --client john | gzip > john.ndjson.gz", "john's last day"],
-  ]).option("--format <format>", "ndjson or csv", flag("--format", parseFormat), "ndjson");
+  ]).addOption(
+    choiceOption("--format <format>", "format", "ndjson or csv", FORMATS).default("ndjson" satisfies Format),
+  );
   addPeriodFlags(exporting, ctx, "30m, 24h, 7d, a day (UTC) or a date-time with its zone; the oldest unless given");
   return addFilterFlags(exporting).action(({ format, since, until, ...filter }: Flags) => {
     assertPeriod(since, until);
@@ -43,10 +44,7 @@ interface Flags extends FilterFlags, PeriodFlags {
   readonly format: Format;
 }
 
-const parseFormat = (value: string): Format => {
-  if (value === "ndjson" || value === "csv") return value;
-  throw new AigwError("invalid_value", `format '${value}' is not valid: use ndjson or csv.`);
-};
+const FORMATS: readonly Format[] = ["ndjson", "csv"];
 
 /** Pages are read as fast as they are taken, so that any span costs the memory of one. */
 const PAGE = 1_000;

@@ -1,10 +1,8 @@
 import type { Store, UsageFilter } from "@aigw/core";
 import { didYouMean } from "@aigw/core/acts";
-import { parseClientName } from "@aigw/core/clients";
 import { AigwError } from "@aigw/core/errors";
-import { parseServiceName } from "@aigw/core/services";
-import { trialName, triedClient } from "@aigw/core/usage";
-import type { Command } from "commander";
+import { triedClient } from "@aigw/core/usage";
+import { type Command, Option } from "commander";
 import type { Context } from "../../app/context.ts";
 import { flag } from "../../app/flag.ts";
 import { parseSince, parseStatusRange } from "../../app/parse-value.ts";
@@ -21,17 +19,21 @@ export interface PeriodFlags {
   readonly until?: number;
 }
 
+/** The heading in help. */
+const CALLS = "Which calls:";
+
 export const addFilterFlags = (command: Command): Command =>
   command
-    .option("--client <name>", "of this client only", flag("--client", parseRecordedName))
-    .option("--service <name>", "of this service only", flag("--service", parseServiceName))
-    .option("--status <status>", "404, 4xx or 400-499", flag("--status", parseStatusRange));
-
-/** As it stands in the record: a client's, or `john:trial` for aigw's own trial of its quick start. */
-const parseRecordedName = (value: string): string => {
-  const tried = triedClient(value);
-  return tried === undefined ? parseClientName(value) : trialName(parseClientName(tried));
-};
+    .optionsGroup(CALLS)
+    .option("--client <name>", "of this client only; of the trial of its quick start: <name>:trial")
+    .option("--service <name>", "of this service only")
+    .addOption(
+      new Option("--status <status>", "404, 4xx or 400-499")
+        // What completion offers; others are taken, too.
+        .choices(["2xx", "3xx", "4xx", "5xx"])
+        .argParser(flag("--status", parseStatusRange)),
+    )
+    .optionsGroup("Options:");
 
 /**
  * Nothing of nobody is not the same as nothing of somebody.
@@ -65,8 +67,10 @@ const unknown = (kind: "client" | "service", name: string, known: readonly { rea
 export const addPeriodFlags = (command: Command, ctx: Context, sinceHelp: string): Command => {
   const time = (value: string): number => parseSince(value, ctx.clock.now());
   return command
+    .optionsGroup(CALLS)
     .option("--since <when>", sinceHelp, flag("--since", time))
-    .option("--until <when>", "the same; now unless given", flag("--until", time));
+    .option("--until <when>", "the same; now unless given", flag("--until", time))
+    .optionsGroup("Options:");
 };
 
 export const filterOf = ({ client, service, status }: FilterFlags, since: number | undefined): UsageFilter => ({

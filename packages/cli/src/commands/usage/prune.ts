@@ -9,6 +9,7 @@ import { settingsInForce } from "../../app/settings.ts";
 import { confirmed } from "../../terminal/ask.ts";
 import { grouped } from "../../terminal/output/figures.ts";
 import { rfc3339 } from "../../terminal/output/time.ts";
+import { prose } from "../../terminal/output/wrap.ts";
 
 export interface PruneOptions {
   /** Days; the setting `usage-days` unless given. */
@@ -60,7 +61,7 @@ export const run = ({ olderThan }: PruneOptions, ctx: Context): Promise<void> =>
       await ctx.out.answer({
         json: () => ({ pruned: { events, before: rfc3339(before) } }),
         quiet: () => String(events),
-        text: () => `${grouped(events)} usage events before ${day} (UTC) dropped.`,
+        text: (view) => prose(view, `${grouped(events)} usage events before ${day} (UTC) dropped.`),
       });
     } finally {
       unlisten();

@@ -1,7 +1,7 @@
 import { latencyOf, type UsageKey, type UsageRow, type UsageTally } from "@aigw/core/usage";
 import { bar } from "../../terminal/output/bar.ts";
 import { grouped, humanBytes, humanMs } from "../../terminal/output/figures.ts";
-import { type Cell, COLUMN_EXTRA, type Column, renderTable } from "../../terminal/output/table.ts";
+import { type Cell, type Column, GAP, renderTable } from "../../terminal/output/table.ts";
 import { rfc3339 } from "../../terminal/output/time.ts";
 import type { View } from "../../terminal/output/view.ts";
 import { displayWidth } from "../../terminal/output/width.ts";
@@ -30,7 +30,7 @@ export const renderReport = (
 const COUNTS = ["Errors", "Limited", "Denied"];
 
 const columnsFor = (titles: readonly string[], hasBar: boolean): readonly Column[] => [
-  ...titles.map((title) => ({ title })),
+  ...titles.map((title) => ({ title, key: true })),
   { title: "Requests", align: "right" },
   ...(hasBar ? [{ title: "" }] : []),
   ...[...COUNTS, "p50", "p95", "Out", "In", "Mean", "Aborted"].map((title): Column => ({ title, align: "right" })),
@@ -42,7 +42,7 @@ const roomFor = (titles: readonly string[], keys: readonly (readonly string[])[]
     Math.max(title.length, ...keys.map((key) => displayWidth(key[index] ?? ""))),
   );
   const widths = [...named, "Requests".length, BAR, ...COUNTS.map((title) => title.length)];
-  return widths.reduce((sum, width) => sum + width + COLUMN_EXTRA, 1);
+  return widths.reduce((sum, width) => sum + width + GAP, 1);
 };
 
 const isTime = (key: UsageKey): boolean => key === "hour" || key === "day";

@@ -1,4 +1,3 @@
-import { AigwError } from "@aigw/core/errors";
 import {
   DAY_MS,
   sumTallies,
@@ -10,10 +9,10 @@ import {
   type UsageTally,
 } from "@aigw/core/usage";
 import type { Command } from "commander";
+import { choicesOption } from "../../app/choice-option.ts";
 import { UsageError } from "../../app/cli-error.ts";
 import { describe } from "../../app/command.ts";
 import type { Context } from "../../app/context.ts";
-import { flag } from "../../app/flag.ts";
 import { tallyJson } from "../../json/usage-report.ts";
 import { csvLine } from "../../terminal/output/csv.ts";
 import { grouped, humanBytes, humanMs } from "../../terminal/output/figures.ts";
@@ -43,7 +42,9 @@ export const command = (ctx: Context): Command => {
     ["aigw usage report --since 7d --by day --client john", "john's week, day by day"],
     ["aigw usage report --by service,status --status 5xx", "which service fails, and how"],
     ["aigw usage report --since 2027-01-01 --until 2027-02-01 --csv > january.csv", "a month for a spreadsheet"],
-  ]).option("--by <keys>", `one or more of ${USAGE_KEYS.join(", ")}`, flag("--by", parseKeys), ["client"]);
+  ]).addOption(
+    choicesOption("--by <keys>", "key", `one or more of ${USAGE_KEYS.join(", ")}`, USAGE_KEYS).default(["client"]),
+  );
   addPeriodFlags(report, ctx, "30m, 24h, 7d, a day (UTC) or a date-time with its zone; 24h unless given");
   return addFilterFlags(report)
     .option("--csv", "comma-separated values", false)
@@ -59,13 +60,6 @@ interface Flags extends FilterFlags, PeriodFlags {
   readonly by: readonly UsageKey[];
   readonly csv: boolean;
 }
-
-const parseKeys = (value: string): readonly UsageKey[] => {
-  const keys = [...new Set(value.split(","))];
-  const known = USAGE_KEYS.filter((key) => keys.includes(key));
-  if (known.length === keys.length) return keys as UsageKey[];
-  throw new AigwError("invalid_value", `key '${value}' is not valid: use one or more of ${USAGE_KEYS.join(", ")}.`);
-};
 
 export const run = ({ by, filter, until, csv }: ReportOptions, ctx: Context): Promise<void> =>
   ctx.withHome("existing", async ({ store, clock }) => {

@@ -8,7 +8,7 @@ import { flag } from "../../app/flag.ts";
 import { parseCount, parseSince } from "../../app/parse-value.ts";
 import { usageEventJson } from "../../json/usage.ts";
 import { escapeText, safeJson } from "../../terminal/output/escape.ts";
-import { dayLine, usageDay, usageHead, usageLine } from "../../terminal/output/usage-line.ts";
+import { dayLine, type UsageTable, usageDay, usageTable } from "../../terminal/output/usage-line.ts";
 import { addFilterFlags, assertKnown, type FilterFlags, filterOf } from "./filter-flags.ts";
 
 export interface TailOptions {
@@ -36,6 +36,7 @@ export const command = (ctx: Context): Command => {
       flag("-n", (value) => parseCount("number", value, 0, 100_000)),
       20,
     )
+    .optionsGroup("Which calls:")
     .option(
       "--since <when>",
       "30m, 1h, 7d, or a date-time",
@@ -61,20 +62,22 @@ type Print = (events: readonly UsageEvent[]) => Promise<void>;
 const printer = async (ctx: Context): Promise<Print> => {
   const { out } = ctx;
   const view = await out.view();
-  let headed = false;
+  let table: UsageTable | undefined;
   let day = usageDay({ at: ctx.clock.now() });
   return async (events) => {
     if (events.length === 0) return;
+    const isFirst = table === undefined;
+    table ??= usageTable(view, events);
+    const { head, line } = table;
     const lines = events.flatMap((event) => {
       if (out.mode === "json") return safeJson(usageEventJson(event));
       if (out.mode === "quiet") return escapeText(event.requestId);
       const its = usageDay(event);
-      if (!view.isTerminal || its === day) return usageLine(view, event);
+      if (!view.isTerminal || its === day) return line(event);
       day = its;
-      return [dayLine(view, its), usageLine(view, event)];
+      return [dayLine(view, its), line(event)];
     });
-    if (out.mode === "text" && !headed) lines.unshift(usageHead(view));
-    headed = true;
+    if (out.mode === "text" && isFirst) lines.unshift(head);
     await out.line(lines.join("\n"));
   };
 };

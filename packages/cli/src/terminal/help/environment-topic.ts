@@ -1,6 +1,6 @@
 import { ENVIRONMENT } from "../../app/environment.ts";
 import { escapeText } from "../output/escape.ts";
-import { wrap } from "../output/wrap.ts";
+import { prose, wrap } from "../output/wrap.ts";
 import type { Topic } from "./topic.ts";
 
 const GAP = 2;
@@ -17,7 +17,11 @@ export const environmentTopic: Topic = {
           (line, index) => `${index === 0 ? view.style.bold(name.padEnd(width)) : " ".repeat(width)}${line}`,
         ),
       );
-      return ["Precedence: flag, environment, stored setting (aigw config list), default.", "", ...lines].join("\n");
+      return [
+        prose(view, "Precedence: flag, environment, stored setting (aigw config list), default."),
+        "",
+        ...lines,
+      ].join("\n");
     },
   }),
 };

@@ -3,7 +3,7 @@ import { escapeText } from "./escape.ts";
 import type { Tone } from "./style.ts";
 import type { View } from "./view.ts";
 import { displayWidth, padEnd } from "./width.ts";
-import { wrap } from "./wrap.ts";
+import { withCommands, wrap } from "./wrap.ts";
 
 const TONES: Readonly<Record<Severity, Tone>> = { blocked: "red", warning: "yellow", fine: "green" };
 const MARKS: Readonly<Record<Severity, string>> = { blocked: "✗", warning: "!", fine: "✓" };
@@ -22,22 +22,23 @@ export const renderFindings = (view: View, findings: readonly Finding[]): string
 /** @param column how wide what was looked at may be to stand beside what was found */
 const paragraph = (view: View, { severity, about, message, command }: Finding, column: number): string => {
   const mark = view.style[TONES[severity]](view.isTerminal ? MARKS[severity] : `${severity}:`);
-  const least = " ".repeat(view.isTerminal ? displayWidth(MARKS[severity]) + 1 : PIPE_INDENT);
+  const least = view.isTerminal ? displayWidth(MARKS[severity]) + 1 : PIPE_INDENT;
   const subject = about === undefined ? "" : escapeText(about);
-  const isBeside = subject !== "" && displayWidth(subject) <= column;
-  const indent = isBeside ? `${least}${" ".repeat(column + 2)}` : least;
-  const lines = wrap(escapeText(message), view.width - indent.length);
+  const besides = subject !== "" && displayWidth(subject) <= column;
+  const indent = besides ? least + column + 2 : least;
+  const lines = wrap(escapeText(message), view.width - indent);
+  // A word that is longer than its place, such as a URL, has a line of its own.
+  const isBeside = subject === "" || (besides && indent + displayWidth(lines[0] ?? "") <= view.width);
   const head =
     subject === "" ? `${mark} ` : `${mark} ${view.style.bold(isBeside ? padEnd(subject, column + 2) : subject)}`;
-  const shown =
-    subject === "" || isBeside
-      ? lines.map((line, index) => (index === 0 ? head : indent) + line)
-      : [head, ...lines.map((line) => indent + line)];
-  if (command !== undefined) {
-    for (const line of wrap(escapeText(command), view.width - indent.length)) {
-      const fits = displayWidth(line) + indent.length <= view.width;
-      shown.push((fits ? indent : least) + view.style.cyan(line));
-    }
-  }
-  return shown.join("\n");
+  const place = (line: string): string => " ".repeat(room(view, line, indent, least)) + line;
+  const shown = isBeside ? [head + (lines[0] ?? ""), ...lines.slice(1).map(place)] : [head, ...lines.map(place)];
+  const steps = command === undefined ? [] : wrap(escapeText(command), view.width - indent);
+  return [...shown, ...steps.map((line) => withCommands(view, place(line)))].join("\n");
+};
+
+/** How far a line is indented: as much as all; less, or not at all, where it would not fit then but does so. */
+const room = (view: View, line: string, indent: number, least: number): number => {
+  const free = view.width - displayWidth(line);
+  return free >= indent ? indent : free >= least || free < 0 ? least : 0;
 };

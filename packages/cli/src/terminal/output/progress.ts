@@ -1,4 +1,4 @@
-import type { OutputStream } from "../io.ts";
+import { columnsOf, type OutputStream } from "../io.ts";
 import { escapeText } from "./escape.ts";
 import { truncate } from "./width.ts";
 
@@ -19,7 +19,7 @@ export const progressOn = (stream: OutputStream, total: number, quiet: boolean):
     show(done, what) {
       const filled = Math.round((BAR * done) / total);
       const line = `[${"#".repeat(filled)}${".".repeat(BAR - filled)}] ${done}/${total} ${escapeText(what)}`;
-      stream.write(`\r\x1b[K${truncate(line, (stream.columns ?? 80) - 1)}`);
+      stream.write(`\r\x1b[K${truncate(line, columnsOf(stream) - 1)}`);
     },
     clear: () => void stream.write("\r\x1b[K"),
   };

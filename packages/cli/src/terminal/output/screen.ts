@@ -1,4 +1,4 @@
-import type { OutputStream } from "../io.ts";
+import { columnsOf, type OutputStream } from "../io.ts";
 
 const ENTER = "\x1b[?1049h\x1b[?25l\x1b[H\x1b[2J";
 const LEAVE = "\x1b[?25h\x1b[?1049l";
@@ -22,10 +22,10 @@ export const enterScreen = (stream: OutputStream): Screen => {
   process.once("exit", restore);
   return {
     get width() {
-      return stream.columns ?? 80;
+      return columnsOf(stream);
     },
     get height() {
-      return stream.rows ?? 24;
+      return stream.rows || 24;
     },
     draw(lines) {
       // Over what is there, not after clearing: nothing flickers.

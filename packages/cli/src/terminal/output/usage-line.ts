@@ -3,15 +3,19 @@ import { escapeText } from "./escape.ts";
 import type { Tone } from "./style.ts";
 import { rfc3339 } from "./time.ts";
 import type { View } from "./view.ts";
-import { padEnd, padStart, truncate } from "./width.ts";
+import { displayWidth, truncate } from "./width.ts";
 
-/** Lines are printed as they come, so the columns have their widths beforehand. */
 interface Layout {
   readonly title: string;
+  /** 0: what is left of the line. */
   readonly width: number;
   /** On a terminal of few columns; the same unless given. */
   readonly narrow?: number;
   readonly right?: boolean;
+  /** Never cut: a line of its own has what is wider than the column. */
+  readonly key?: boolean;
+  /** How the call ended: what the line's colour is for. */
+  readonly tells?: boolean;
   readonly value: (event: UsageEvent) => string;
 }
 
@@ -20,12 +24,12 @@ const TERMINAL_TIME: Layout = { title: "time", width: 9, value: (event) => `${rf
 const PIPE_TIME: Layout = { title: "time", width: 24, value: (event) => rfc3339(event.at) };
 
 const COLUMNS: readonly Layout[] = [
-  { title: "client", width: 12, narrow: 10, value: (event) => event.client },
-  { title: "service", width: 10, narrow: 8, value: (event) => event.service },
+  { title: "client", width: 12, narrow: 10, key: true, value: (event) => event.client },
+  { title: "service", width: 10, narrow: 8, key: true, value: (event) => event.service },
   { title: "method", width: 6, value: (event) => event.method },
   { title: "status", width: 6, right: true, value: (event) => (event.status === 0 ? "-" : String(event.status)) },
   { title: "took", width: 9, narrow: 8, right: true, value: (event) => `${Math.round(event.latencyMs)} ms` },
-  { title: "outcome", width: 14, narrow: 8, value: (event) => event.outcome },
+  { title: "outcome", width: 14, narrow: 8, tells: true, value: (event) => event.outcome },
 ];
 
 /** The reason, where there is one, says more. */
@@ -40,6 +44,7 @@ const TERMINAL_PATH: Layout = {
 const TERMINAL_END: Layout = {
   title: "outcome",
   width: 0,
+  tells: true,
   value: (event) => (event.count === undefined ? reasonOrOutcome(event) : `×${event.count} ${reasonOrOutcome(event)}`),
 };
 const PIPE_PATH: Layout = { title: "path", width: 0, value: (event) => event.path };
@@ -56,51 +61,76 @@ const TONES: Readonly<Record<Outcome, Tone>> = {
   upstream_error: "red",
 };
 
-export const usageHead = (view: View): string => {
-  const columns = columnsFor(view);
-  const line = join(
-    view,
-    columns,
-    columns.map(({ title }) => (view.isTerminal ? title : title.toUpperCase())),
-  );
-  return view.style.bold(line);
+export interface UsageTable {
+  readonly head: string;
+  /** On a terminal of its width, with the outcome's colour; for a pipe whole, an empty field as `-`. */
+  line(event: UsageEvent): string;
+}
+
+/**
+ * Lines are printed as they come, so the columns have their widths beforehand.
+ * @param first what is known when the first of them is printed: names have the room that these need
+ */
+export const usageTable = (view: View, first: readonly UsageEvent[]): UsageTable => {
+  const columns = columnsFor(view, first);
+  const titles = columns.map(({ title }) => (view.isTerminal ? title : title.toUpperCase()));
+  return {
+    head: view.style.bold(join(view, columns, titles)),
+    line: (event) =>
+      join(
+        view,
+        columns,
+        columns.map(({ value }) => escapeText(value(event)) || "-"),
+        view.style[TONES[event.outcome] ?? "dim"],
+      ),
+  };
 };
 
-/** For a terminal cut to its width and coloured by outcome; for a pipe whole, an empty field as `-`. */
-export const usageLine = (view: View, event: UsageEvent): string => {
-  const columns = columnsFor(view);
-  const line = join(
-    view,
-    columns,
-    columns.map(({ value }) => escapeText(value(event)) || "-"),
-  );
-  return view.style[TONES[event.outcome] ?? "dim"](line);
+/** A name may take a quarter of the terminal. */
+const withRoom = (view: View, column: Layout, first: readonly UsageEvent[]): Layout => {
+  if (column.key !== true) return column;
+  const most = Math.floor(view.width / 4);
+  const fitting = first.map((event) => displayWidth(escapeText(column.value(event)))).filter((width) => width <= most);
+  return { ...column, width: Math.max(column.width, ...fitting) };
 };
 
 const FEW_COLUMNS = 110;
-/** With fewer, method and path leave: how a call ended is what the line is for. */
-const FOR_ALL_COLUMNS = 72;
+/** With fewer left of the line, method and path leave: how a call ended is what it is for. */
+const PATH_AT_LEAST = 8;
 
-const columnsFor = (view: View): readonly Layout[] => {
+const columnsFor = (view: View, first: readonly UsageEvent[]): readonly Layout[] => {
   if (!view.isTerminal) return [PIPE_TIME, ...COLUMNS, PIPE_PATH, PIPE_COUNT];
-  const columns = COLUMNS.map((column) =>
-    column.title === "outcome" ? { ...column, value: reasonOrOutcome } : column,
-  );
-  const narrowed = columns.map((column) => ({ ...column, width: column.narrow ?? column.width }));
-  if (view.width < FOR_ALL_COLUMNS) {
-    return [TERMINAL_TIME, ...narrowed.filter(({ title }) => title !== "method" && title !== "outcome"), TERMINAL_END];
-  }
-  return [TERMINAL_TIME, ...(view.width < FEW_COLUMNS ? narrowed : columns), TERMINAL_PATH];
+  const columns = COLUMNS.map((column) => ({
+    ...withRoom(view, view.width < FEW_COLUMNS ? { ...column, width: column.narrow ?? column.width } : column, first),
+    value: column.title === "outcome" ? reasonOrOutcome : column.value,
+  }));
+  const taken = [TERMINAL_TIME, ...columns].reduce((sum, { width }) => sum + width + GAP.length, 0);
+  if (view.width - taken >= PATH_AT_LEAST) return [TERMINAL_TIME, ...columns, TERMINAL_PATH];
+  return [TERMINAL_TIME, ...columns.filter(({ title }) => title !== "method" && title !== "outcome"), TERMINAL_END];
 };
 
-const join = (view: View, columns: readonly Layout[], values: readonly string[]): string => {
-  const cells = columns.map(({ width, right }, index) => {
-    const value = values[index] ?? "";
-    const shown = view.isTerminal && width > 0 ? truncate(value, width) : spaceless(view, value);
-    return right === true ? padStart(shown, width) : padEnd(shown, width);
+const GAP = "  ";
+
+const join = (
+  view: View,
+  columns: readonly Layout[],
+  values: readonly string[],
+  tell: (text: string) => string = (text) => text,
+): string => {
+  const above: string[] = [];
+  let left = view.width;
+  const cells = columns.map(({ width, right, key, tells }, index) => {
+    const value = spaceless(view, values[index] ?? "");
+    const room = Math.min(width || left, left);
+    left -= room + GAP.length;
+    const isWhole = !view.isTerminal || displayWidth(value) <= room;
+    if (!isWhole && key === true) above.push(value);
+    const shown = isWhole ? value : key === true ? "" : truncate(value, room);
+    const styled = tells === true ? tell(shown) : shown;
+    const padding = " ".repeat(Math.max(0, width - displayWidth(shown)));
+    return right === true ? padding + styled : styled + padding;
   });
-  const line = cells.join("  ").trimEnd();
-  return Number.isFinite(view.width) ? truncate(line, view.width) : line;
+  return [...above, cells.join(GAP).trimEnd()].join("\n");
 };
 
 /** In a pipe the fields are told apart by spaces, so that awk and sort can work on them. */

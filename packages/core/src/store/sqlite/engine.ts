@@ -1,8 +1,6 @@
-import { existsSync, readdirSync, renameSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { AigwError } from "../../errors.ts";
 import { translateFsError } from "../../files/translate-fs-error.ts";
-import { randomId } from "../../random-id.ts";
 import {
   DEFAULT_BUSY_TIMEOUT_MS,
   invalidStoreUrl,
@@ -48,21 +46,18 @@ export const sqliteEngine: StoreEngine = {
   },
 
   async vacate(location, resumed) {
-    const path = pathOf(location);
-    const usage = usagePathOf(path);
-    for (const file of resumed ? [path, `${path}-wal`] : [path, `${path}-wal`, usage]) {
-      if (!existsSync(file)) continue;
-      throw new AigwError(
-        "already_exists",
-        `${file} is there: a backup is restored into an empty home only, never over data. Give another: --home <dir>`,
-      );
-    }
-    if (existsSync(usage)) renameSync(usage, `${usage}.cut-${randomId("", 6)}`);
+    const { vacate } = await import("./backup/vacate.ts");
+    vacate(pathOf(location), resumed);
   },
 
   async restore(location, file, options) {
     const { restoreBackup } = await import("./backup/restore-backup.ts");
     return restoreBackup(pathOf(location), file, options);
+  },
+
+  async importAll(location, source, options) {
+    const { importStore } = await import("./transfer/import-store.ts");
+    await importStore(pathOf(location), source, options);
   },
 
   async peekNames(location, prefix, limit) {

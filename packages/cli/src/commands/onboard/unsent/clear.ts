@@ -1,10 +1,10 @@
 import type { Command } from "commander";
 import { describe } from "../../../app/command.ts";
 import type { Context } from "../../../app/context.ts";
-import { listed } from "../../../delivery/listed.ts";
 import { takeOut } from "../../../delivery/outbox.ts";
 import { confirmed } from "../../../terminal/ask.ts";
-import { counted } from "../../../terminal/output/counted.ts";
+import { counted, listed } from "../../../terminal/output/words.ts";
+import { prose } from "../../../terminal/output/wrap.ts";
 import { judgedIn } from "./waiting.ts";
 
 export interface ClearOptions {
@@ -36,7 +36,7 @@ export const run = ({ names, all }: ClearOptions, ctx: Context): Promise<void> =
     await ctx.out.answer({
       json: () => ({ cleared: chosen.map(({ client, path }) => ({ client, path })) }),
       quiet: () => chosen.map(({ client }) => client),
-      text: () => `${counted(chosen.length, "e-mail")} deleted.`,
+      text: (view) => prose(view, `${counted(chosen.length, "e-mail")} deleted.`),
     });
     const left = judged.length - chosen.length;
     if (left > 0)

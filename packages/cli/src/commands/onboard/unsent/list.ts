@@ -35,8 +35,8 @@ export const run = (ctx: Context): Promise<void> =>
 
 const COLUMNS: readonly Column[] = [
   { title: "Client" },
-  { title: "To" },
+  { title: "To", key: true },
   { title: "Made" },
   { title: "State" },
-  { title: "File" },
+  { title: "File", key: true },
 ];

@@ -1,13 +1,15 @@
 import { existsSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { AigwError } from "../../../errors.ts";
+import { createPrivateFile } from "../../../files/private-file.ts";
 import { sweepStale } from "../../../files/sweep-stale.ts";
 import { syncPath } from "../../../files/sync-path.ts";
 import { translateFsError } from "../../../files/translate-fs-error.ts";
 import { randomId } from "../../../random-id.ts";
 import type { BackupFacts } from "../../maintenance.ts";
 import { CONTROL_SCHEMA } from "../control/control-schema.ts";
-import { createPrivateFile, linkNew } from "../files/create-database-file.ts";
+import { eraseMarked } from "../control/erasure.ts";
+import { linkNew } from "../files/create-database-file.ts";
 import { Database } from "../files/database.ts";
 import type { Schema } from "../files/migrations.ts";
 import { TRAFFIC_SCHEMA } from "../traffic/traffic-schema.ts";
@@ -39,6 +41,7 @@ export const createBackup = async (
     const control = join(staged, "aigw.db");
     const usage = join(staged, "aigw.usage.db");
     await copyBoth(sources, { control, usage }, () => signal?.throwIfAborted());
+    eraseIn(control);
     const facts = readFacts(verified(control, CONTROL_SCHEMA), verified(usage, TRAFFIC_SCHEMA), now);
     signal?.throwIfAborted();
     const manifest: Manifest = {
@@ -83,6 +86,16 @@ const copyBoth = async (
   } finally {
     sources.usage.unpin();
     sources.control.unpin();
+  }
+};
+
+/** What was still to be erased in the source is erased in the copy: no later backup holds a retired secret. */
+const eraseIn = (control: string): void => {
+  const db = Database.open(control, CONTROL_SCHEMA, 0);
+  try {
+    eraseMarked(db);
+  } finally {
+    db.close();
   }
 };
 

@@ -1,4 +1,6 @@
+import type { Database } from "../files/database.ts";
 import type { Schema } from "../files/migrations.ts";
+import { eraseSuperseded } from "./erasure.ts";
 
 /** `aigw.db`: the change log and the views folded from it. */
 export const CONTROL_SCHEMA: Schema = {
@@ -42,5 +44,13 @@ export const CONTROL_SCHEMA: Schema = {
      INSERT INTO log SELECT rev, at, actor FROM changes;
      DROP TABLE changes;
      ALTER TABLE log RENAME TO changes;`,
+    // Secrets are in the newest effect on their subject alone.
+    (db: Database): void => {
+      db.exec(
+        `ALTER TABLE effects ADD COLUMN secrets TEXT NOT NULL DEFAULT 'none' CHECK (secrets IN ('none', 'held', 'erased'));
+         CREATE INDEX effects_holding ON effects (subject, action) WHERE secrets = 'held';`,
+      );
+      eraseSuperseded(db);
+    },
   ],
 };

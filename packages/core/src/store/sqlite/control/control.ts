@@ -1,8 +1,15 @@
-import { type Action, assertOneChange, type Change, type ChangeDraft, type Effect } from "../../../changes/change.ts";
+import {
+  type Action,
+  assertOneChange,
+  type Change,
+  type ChangeDraft,
+  type Effect,
+  isSuperseded,
+} from "../../../changes/change.ts";
 import type { ControlState } from "../../../changes/control-state.ts";
 import type { Client } from "../../../clients/client.ts";
 import type { SettingKey } from "../../../config/settings.ts";
-import { AigwError, isAigwError } from "../../../errors.ts";
+import { AigwError, isAigwError, isStoreFault } from "../../../errors.ts";
 import type { Keyring } from "../../../keys/signing-key.ts";
 import type { Service } from "../../../services/service.ts";
 import type { ControlStore } from "../../store.ts";
@@ -10,6 +17,7 @@ import { Database } from "../files/database.ts";
 import { DiskReserve } from "../files/disk-space.ts";
 import { assertSameVersion } from "../files/migrations.ts";
 import { CONTROL_SCHEMA } from "./control-schema.ts";
+import { eraseMarked, holds, mark, supersede } from "./erasure.ts";
 import * as views from "./views.ts";
 
 /** A change and one of its effects. */
@@ -20,6 +28,7 @@ interface EffectRow {
   readonly action: string;
   readonly subject: string;
   readonly after: string;
+  readonly secrets: "none" | "held" | "erased";
 }
 
 /** What ends a right must be possible on a full disk, too: for these the reserve is there. */
@@ -33,6 +42,11 @@ const ENDS_A_RIGHT: ReadonlySet<Action> = new Set<Action>([
   "secret.activate",
   "secret.withdraw",
 ]);
+
+/** What gateways append of themselves: no request waits until the database is written anew, their keeper does that. */
+const BY_GATEWAYS: ReadonlySet<Action> = new Set<Action>(["client.rehash", "secret.retire"]);
+/** Written anew by the command that retires a secret; a larger database takes too long, and is left to a gateway's keeper. */
+const ERASE_AT_ONCE_BYTES = 16 * 2 ** 20;
 
 /** The change log in `aigw.db`. Everything is synchronous; a statement blocks for the busy timeout at most. */
 export class SqliteControl implements ControlStore {
@@ -58,7 +72,10 @@ export class SqliteControl implements ControlStore {
     const db = reserve.during(() => Database.open(path, CONTROL_SCHEMA, busyTimeoutMs));
     reserve.restore();
     try {
-      return new SqliteControl(db, reserve);
+      const control = new SqliteControl(db, reserve);
+      // Left by a command that was killed, or by the migration of an older database.
+      control.#tryToErase();
+      return control;
     } catch (error) {
       db.close();
       throw error;
@@ -76,9 +93,7 @@ export class SqliteControl implements ControlStore {
   }
 
   changesAfter(after: number, limit: number): readonly Change[] {
-    // Revisions have no gaps.
-    const sql = `${SELECT} WHERE rev > ? AND rev <= ? ORDER BY rev, seq`;
-    return changesIn(this.#db.all<EffectRow>(sql, after, after + limit));
+    return readChanges(this.#db, after, limit);
   }
 
   latestChanges({ limit, subject }: { readonly limit: number; readonly subject?: string }): readonly Change[] {
@@ -101,9 +116,14 @@ export class SqliteControl implements ControlStore {
         return appendChange(this.#db, expectedRev, drafts, act);
       });
     const change = drafts.some(({ action }) => ENDS_A_RIGHT.has(action)) ? this.#withReserve(append) : append();
-    // The write-ahead log still holds the purged text.
-    if (drafts.some(({ action }) => action === "client.remove")) this.#cutLog();
+    if (!drafts.some(({ action }) => BY_GATEWAYS.has(action))) this.#tryToErase();
     return change;
+  }
+
+  /** What was taken out of the log is out of the file, too, when it returns. See {@link eraseMarked}. */
+  eraseRetired(): void {
+    this.#known = undefined;
+    eraseMarked(this.#db);
   }
 
   /** Kept by gateways, as usage is what comes by itself. */
@@ -165,7 +185,16 @@ export class SqliteControl implements ControlStore {
     return views.readSettings(this.#db);
   }
 
-  /** Best effort: a reader may be in the way. The next checkpoint or the last close does it then. */
+  /** Best effort: the mark stays. */
+  #tryToErase(): void {
+    this.#known = undefined;
+    try {
+      eraseMarked(this.#db, ERASE_AT_ONCE_BYTES);
+    } catch (error) {
+      if (!isStoreFault(error)) throw error;
+    }
+  }
+
   #cutLog(): void {
     try {
       this.#db.get("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -174,6 +203,25 @@ export class SqliteControl implements ControlStore {
     }
   }
 }
+
+export const readChanges = (db: Database, after: number, limit: number): readonly Change[] => {
+  // Revisions have no gaps.
+  const sql = `${SELECT} WHERE rev > ? AND rev <= ? ORDER BY rev, seq`;
+  return changesIn(db.all<EffectRow>(sql, after, after + limit));
+};
+
+/** Puts the next change of another store's log as it stands there; in a transaction. Views are right once all are in. */
+export const importChange = (db: Database, { rev, at, actor, effects }: Change): void => {
+  db.run("INSERT INTO changes (rev, at, actor) VALUES (?, ?, ?)", rev, at, actor);
+  for (const effect of effects) {
+    const { action, subject, after } = effect;
+    const secrets = "superseded" in effect ? "erased" : holds(effect);
+    db.run(INSERT_EFFECT, rev, action, subject, JSON.stringify(after), secrets);
+    if (!isSuperseded(effect)) views.foldIntoViews(db, effect as ChangeDraft);
+  }
+};
+
+const INSERT_EFFECT = "INSERT INTO effects (rev, action, subject, after, secrets) VALUES (?, ?, ?, ?, ?)";
 
 /** Runs in a transaction that holds the write lock. */
 export const appendChange = (
@@ -198,17 +246,18 @@ export const appendChange = (
 
 const appendEffect = (db: Database, rev: number, draft: ChangeDraft): void => {
   const { action, subject, after } = draft;
-  const sql = "INSERT INTO effects (rev, action, subject, after) VALUES (?, ?, ?, ?)";
-  db.run(sql, rev, action, subject, JSON.stringify(after));
+  supersede(db, rev, draft);
+  db.run(INSERT_EFFECT, rev, action, subject, JSON.stringify(after), holds(draft));
   views.foldIntoViews(db, draft);
   // A service may bear the same name; its changes stay.
   if (action === "client.remove") {
     db.run(
-      `UPDATE effects SET after = '{"purged":true}'
+      `UPDATE effects SET after = '{"purged":true}', secrets = 'none'
        WHERE subject = ? AND rev < ? AND action LIKE 'client.%' AND action <> 'client.remove'`,
       subject,
       rev,
     );
+    mark(db, rev);
   }
 };
 
@@ -221,14 +270,15 @@ const readMeta = (db: Database, key: string): string => {
   throw new AigwError("store_corrupt", `The database ${db.path} lacks its ${key}. Restore it from a backup.`);
 };
 
-const SELECT = "SELECT rev, at, actor, action, subject, after FROM changes JOIN effects USING (rev)";
+const SELECT = "SELECT rev, at, actor, action, subject, after, secrets FROM changes JOIN effects USING (rev)";
 
 /** @param rows those of a change stand together */
 const changesIn = (rows: readonly EffectRow[]): readonly Change[] => {
   const changes: (Change & { readonly effects: Effect[] })[] = [];
-  for (const { rev, at, actor, action, subject, after } of rows) {
+  for (const { rev, at, actor, action, subject, after, secrets } of rows) {
+    const erased = secrets === "erased" ? { superseded: true } : {};
     // The log holds what append() was given, so the row's parts belong together.
-    const effect = { action, subject, after: JSON.parse(after) as unknown } as Effect;
+    const effect = { action, subject, after: JSON.parse(after) as unknown, ...erased } as Effect;
     const last = changes.at(-1);
     if (last?.rev === rev) last.effects.push(effect);
     else changes.push({ rev, at, actor, effects: [effect] });

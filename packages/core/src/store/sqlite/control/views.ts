@@ -44,6 +44,7 @@ export const foldIntoViews = (db: Database, draft: ChangeDraft): void => {
     case "secret.publish":
     case "secret.activate":
     case "secret.withdraw":
+    case "secret.retire":
     case "secret.restore":
       db.run(
         "INSERT INTO keyring VALUES (1, ?) ON CONFLICT (only) DO UPDATE SET record = excluded.record",

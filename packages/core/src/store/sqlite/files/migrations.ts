@@ -8,7 +8,7 @@ export interface Schema {
   /** Marks the file's kind, so that no other database is ever taken for ours. */
   readonly applicationId: number;
   /** `steps[n]` turns version n into n + 1; 0 is an empty file. Never edit one that was released: append. */
-  readonly steps: readonly string[];
+  readonly steps: readonly (string | ((db: Database) => void))[];
   /** Set on every connection. */
   readonly pragmas: readonly string[];
 }
@@ -43,7 +43,8 @@ export const migrate = (db: Database, schema: Schema): void => {
       const version = readVersion(db);
       const step = schema.steps[version];
       if (step === undefined) return;
-      db.exec(step);
+      if (typeof step === "string") db.exec(step);
+      else step(db);
       db.exec(`PRAGMA application_id = ${schema.applicationId}`);
       db.exec(`PRAGMA user_version = ${version + 1}`);
     });

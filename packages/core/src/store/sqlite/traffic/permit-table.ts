@@ -1,7 +1,7 @@
-import type { PermitWindow } from "../../../limits/permit-window.ts";
+import { endOf, type PermitWindow } from "../../../limits/permit-window.ts";
 import type { VersionedWindow } from "../../store.ts";
 import type { Database } from "../files/database.ts";
-import { LONGEST_WINDOW_MS, noteSteadyTime } from "./steady-time.ts";
+import { noteSteadyTime } from "./steady-time.ts";
 
 export const readWindow = (db: Database, key: string): VersionedWindow | undefined => {
   const row = db.get<{ version: number; window: string }>("SELECT version, window FROM permits WHERE key = ?", key);
@@ -40,11 +40,4 @@ export const pruneWindows = (db: Database, now: number, present: number): void =
     );
     db.run("DELETE FROM permits WHERE ends_at <= ?", now);
   });
-};
-
-const endOf = (window: PermitWindow): number => {
-  // Ascending by time, so the last one is the latest.
-  let latest = window.spent.at(-1)?.[0] ?? 0;
-  for (const lease of window.leases) latest = Math.max(latest, lease.until);
-  return latest + LONGEST_WINDOW_MS;
 };

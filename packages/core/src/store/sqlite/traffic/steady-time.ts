@@ -1,12 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Clock } from "../../../clock.ts";
+import { LONGEST_WINDOW_MS } from "../../../limits/permit-window.ts";
 import type { Database } from "../files/database.ts";
-
-/**
- * Permits are kept for so long after the last one was granted, steady milliseconds: no limiter may use a longer window.
- * The store does not know the windows' lengths, which differ by key.
- */
-export const LONGEST_WINDOW_MS = 600_000;
 
 /** Leases end up to so much after the present; a steady time behind a stored one by no more is no sign of a reboot. */
 const AHEAD_MS = 10_000;
@@ -49,14 +44,24 @@ export const agreeOnSteadyOffset = (db: Database, clock: Clock, bootId: string, 
       if (agreed !== undefined) return agreed;
       const now = clock.monotonic();
       const offset = Math.max(known ?? clock.now() - now, lastKnown(db) - now);
-      db.run(
-        `INSERT INTO meta VALUES ('boot_id', ?), ('steady_offset', ?)
-         ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
-        bootId,
-        offset,
-      );
+      writeAnchor(db, bootId, offset);
       return offset;
     })
+  );
+};
+
+/** For a store that goes on with another one's time, which is `steady` now. */
+export const anchorSteadyTime = (db: Database, clock: Clock, bootId: string, steady: number): void => {
+  writeAnchor(db, bootId, steady - clock.monotonic());
+  noteSteadyTime(db, steady);
+};
+
+const writeAnchor = (db: Database, bootId: string, offset: number): void => {
+  db.run(
+    `INSERT INTO meta VALUES ('boot_id', ?), ('steady_offset', ?)
+     ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
+    bootId,
+    offset,
   );
 };
 

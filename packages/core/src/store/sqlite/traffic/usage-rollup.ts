@@ -1,6 +1,15 @@
 import type { SQLInputValue } from "node:sqlite";
-import { bucketOf, LATENCY_BUCKETS } from "../../../usage/latency-buckets.ts";
-import { HOUR_MS } from "../../../usage/report-plan.ts";
+import type { UsageSums } from "../../../transfer/parts.ts";
+import { LATENCY_BUCKETS } from "../../../usage/latency-buckets.ts";
+import { DAY_MS, HOUR_MS } from "../../../usage/report-plan.ts";
+import {
+  byDay,
+  type CountedEvent,
+  ofAllClients,
+  regrouped,
+  sumUp,
+  type UsageGroup,
+} from "../../../usage/usage-groups.ts";
 import type { UsageSlice } from "../../store.ts";
 import type { Database } from "../files/database.ts";
 
@@ -38,24 +47,8 @@ export const fillTotals = (): string =>
      FROM ${ROLLUPS.hours} GROUP BY period, service, status, outcome;
    INSERT INTO meta SELECT 'usage_totals', value FROM meta WHERE key = 'usage_folded';`;
 
-interface RawCall {
+interface RawCall extends CountedEvent {
   readonly seq: number;
-  readonly at: number;
-  readonly client: string;
-  readonly service: string;
-  readonly status: number;
-  readonly outcome: string;
-  readonly latency_ms: number;
-  readonly bytes_in: number;
-  readonly bytes_out: number;
-  readonly count: number;
-}
-
-/** A row of a rollup table; the column after the key is `last_at`, the rest are sums. */
-interface Group {
-  readonly key: readonly [period: number, client: string, service: string, status: number, outcome: string];
-  lastAt: number;
-  readonly sums: number[];
 }
 
 /** Bounds how long the write lock is held: 10 to 20 µs for each of these and for its day, and for the few totals. */
@@ -81,16 +74,17 @@ const writeSeq = (db: Database, key: "usage_folded" | "usage_totals", seq: numbe
 export const foldUsage = (db: Database, limit: number): UsageSlice => {
   const from = foldedSeq(db);
   const calls = db.all<RawCall>(
-    `SELECT seq, at, client, service, status, outcome, latency_ms, bytes_in, bytes_out, count
+    `SELECT seq, at, client, service, status, outcome, latency_ms AS latencyMs, bytes_in AS bytesIn,
+       bytes_out AS bytesOut, count
      FROM usage WHERE seq > ? ORDER BY seq LIMIT ?`,
     from,
     limit,
   );
-  const { hours, taken } = sumUp(calls);
+  const { hours, taken } = sumUp(calls, MOST_GROUPS);
   const last = calls[taken - 1];
   if (last === undefined) return { events: 0, more: false };
-  const days = regrouped(hours, ([hour, ...rest]) => [Math.floor(hour / 24), ...rest]);
-  const totals = regrouped(hours, ([hour, , ...rest]) => [hour, "", ...rest]);
+  const days = regrouped(hours, byDay);
+  const totals = regrouped(hours, ofAllClients);
   db.immediate(() => {
     // Another process took the same events up meanwhile.
     if (foldedSeq(db) !== from) return;
@@ -105,46 +99,7 @@ export const foldUsage = (db: Database, limit: number): UsageSlice => {
   return { events: taken, more: taken < calls.length || calls.length === limit };
 };
 
-const sumUp = (calls: readonly RawCall[]): { readonly hours: readonly Group[]; readonly taken: number } => {
-  const groups = new Map<string, Group>();
-  let taken = 0;
-  for (const call of calls) {
-    if (groups.size >= MOST_GROUPS) break;
-    taken += 1;
-    const { at, client, service, status, outcome, count } = call;
-    const group = groupAt(groups, [Math.floor(at / HOUR_MS), client, service, status, outcome]);
-    group.lastAt = Math.max(group.lastAt, at);
-    add(group.sums, [count, call.bytes_in, call.bytes_out, call.latency_ms * count]);
-    const bucket = COUNTS.length + bucketOf(call.latency_ms);
-    group.sums[bucket] = (group.sums[bucket] ?? 0) + count;
-  }
-  return { hours: [...groups.values()], taken };
-};
-
-const regrouped = (hours: readonly Group[], keyOf: (key: Group["key"]) => Group["key"]): Iterable<Group> => {
-  const groups = new Map<string, Group>();
-  for (const { key, lastAt, sums } of hours) {
-    const group = groupAt(groups, keyOf(key));
-    group.lastAt = Math.max(group.lastAt, lastAt);
-    add(group.sums, sums);
-  }
-  return groups.values();
-};
-
-const groupAt = (groups: Map<string, Group>, key: Group["key"]): Group => {
-  const name = key.join(" ");
-  const known = groups.get(name);
-  if (known !== undefined) return known;
-  const group = { key, lastAt: 0, sums: Array<number>(COUNTS.length + LATENCY_BUCKETS).fill(0) };
-  groups.set(name, group);
-  return group;
-};
-
-const add = (sums: number[], more: readonly number[]): void => {
-  for (const [index, value] of more.entries()) sums[index] = (sums[index] ?? 0) + value;
-};
-
-const valuesOf = ({ key, lastAt, sums }: Group): readonly SQLInputValue[] => [...key, lastAt, ...sums];
+const valuesOf = ({ key, lastAt, sums }: UsageGroup): readonly SQLInputValue[] => [...key, lastAt, ...sums];
 
 const upsert = (table: string): string => {
   const sums = [...COUNTS, ...BUCKET_COLUMNS];
@@ -156,3 +111,16 @@ const upsert = (table: string): string => {
 };
 
 const UPSERTS = { hours: upsert(ROLLUPS.hours), days: upsert(ROLLUPS.days), totals: upsert(ROLLUPS.totals) };
+
+/** Of another store; into empty tables. */
+export const insertSums = (db: Database, table: "usage_hours" | "usage_days", groups: readonly UsageSums[]): void => {
+  const length = table === ROLLUPS.hours ? HOUR_MS : DAY_MS;
+  // The latest event of a client has a place of its own, see writeLastCall: no call is later than these.
+  for (const { key, sums } of groups) db.run(upsert(table), ...key, key[0] * length, ...sums);
+};
+
+/** The imported sums are those of the first `folded` events. */
+export const closeSums = (db: Database, folded: number): void => {
+  writeSeq(db, "usage_folded", folded);
+  db.exec(fillTotals());
+};

@@ -1,0 +1,124 @@
+import {
+  type Db,
+  MongoClient,
+  type ServerHeartbeatSucceededEvent,
+  type ServerType,
+  type TopologyDescriptionChangedEvent,
+} from "mongodb";
+import { AigwError } from "../../errors.ts";
+import { inTime } from "../in-time.ts";
+import type { StoreServer } from "../maintenance.ts";
+import { HeartbeatTime } from "./heartbeat-time.ts";
+import { type MongoLocation, notValid } from "./location.ts";
+import { translated } from "./translate-error.ts";
+
+/** A lost connection is not waited for on closing: whoever closes wants to end. */
+const CLOSE_PATIENCE_MS = 1_000;
+
+/** What every connection of aigw does, whatever the URL says; TLS, users and the replica set's name are the URL's. */
+const OPTIONS = {
+  appName: "aigw",
+  // Acknowledged is what survives the loss of any minority of the servers, and a power loss of all.
+  writeConcern: { w: "majority", journal: true },
+  readConcern: { level: "majority" },
+  readPreference: "primary",
+  retryReads: true,
+  retryWrites: true,
+  // An outage must not end in hundreds of connections, nor in a queue that nobody waits for any more.
+  maxPoolSize: 10,
+  minPoolSize: 0,
+  maxIdleTimeMS: 60_000,
+  waitQueueTimeoutMS: 2_000,
+  // A frozen server is given up after the next heartbeat's connectTimeoutMS; a command of its own after socketTimeoutMS.
+  serverSelectionTimeoutMS: 3_000,
+  connectTimeoutMS: 2_000,
+  socketTimeoutMS: 4_500,
+  heartbeatFrequencyMS: 1_000,
+  // A streamed heartbeat does not say how old it is, and costs one connection more.
+  serverMonitoringMode: "poll",
+} as const;
+
+export interface MongoTopology {
+  /** The replica set's name, if it is one. */
+  readonly setName: string | null;
+  readonly servers: readonly StoreServer[];
+}
+
+/** A connection to the servers of a store. */
+export interface MongoConnection {
+  readonly db: Db;
+  /** Whether it is TLS. */
+  readonly encrypted: boolean;
+  /** As it is now. */
+  topology(): MongoTopology;
+  /** Has heard the server's clock. */
+  readonly time: HeartbeatTime;
+  /** Nothing keeps the process afterwards. */
+  close(): Promise<void>;
+}
+
+/** @throws AigwError `invalid_value` for a URL that the driver cannot read, `store_*` */
+export const connectMongo = async (location: MongoLocation): Promise<MongoConnection> => {
+  const client = newClient(location.url);
+  const time = new HeartbeatTime();
+  client.on("serverHeartbeatSucceeded", ({ reply }: ServerHeartbeatSucceededEvent) => {
+    // Others answer, too; theirs is not the time that counts.
+    if (reply["isWritablePrimary"] === true && reply["localTime"] instanceof Date)
+      time.hear(reply["localTime"].getTime());
+  });
+  let topology: MongoTopology = { setName: null, servers: [] };
+  client.on("topologyDescriptionChanged", ({ newDescription }: TopologyDescriptionChangedEvent) => {
+    const { setName, servers } = newDescription;
+    topology = {
+      setName,
+      servers: [...servers.values()].map(({ address, type }) => ({ address, role: roleOf(type) })),
+    };
+  });
+  const close = async (): Promise<void> => {
+    try {
+      await inTime(client.close(), CLOSE_PATIENCE_MS);
+    } catch {
+      // Its sockets end with their time-outs.
+    }
+  };
+  try {
+    await translated(() => client.connect());
+    return {
+      db: client.db(location.database),
+      encrypted: client.options.tls === true,
+      topology: () => topology,
+      time,
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error instanceof AigwError ? error : unreachable(error);
+  }
+};
+
+const ROLES: Partial<Readonly<Record<ServerType, StoreServer["role"]>>> = {
+  RSPrimary: "primary",
+  RSSecondary: "secondary",
+  Standalone: "single",
+  Mongos: "router",
+  Unknown: "unknown",
+  PossiblePrimary: "unknown",
+};
+
+const roleOf = (type: ServerType): StoreServer["role"] => ROLES[type] ?? "other";
+
+const newClient = (url: string): MongoClient => {
+  try {
+    return new MongoClient(url, OPTIONS);
+  } catch {
+    throw notValid();
+  }
+};
+
+/** What the URL asks for on the way to a server: a name of DNS, a certificate's file. */
+const unreachable = (error: unknown): AigwError => {
+  const [code, path] = error instanceof Error ? [Reflect.get(error, "code"), Reflect.get(error, "path")] : [];
+  const what = typeof path === "string" ? `${path} cannot be read` : "its servers cannot be found or reached";
+  const why = typeof code === "string" ? ` (${code})` : "";
+  return new AigwError("store_unavailable", `The MongoDB store cannot be used: ${what}${why}. Check the store's URL.`);
+};

@@ -1,0 +1,156 @@
+import type { Collection, CreateIndexesOptions, Db, IndexSpecification } from "mongodb";
+import type { PermitWindow } from "../../../limits/permit-window.ts";
+import type { Outcome, UsageEvent } from "../../../usage/usage-event.ts";
+import type { Instance } from "../../store.ts";
+
+/**
+ * One batch of usage: recorded all or none, because it is one document. Numbered 1, 2, 3 …, and a number is given only
+ * after the one before it is durable, so that a lower one never appears later. Pruning takes events out, and whole
+ * batches but the newest: its number must not come a second time.
+ */
+export interface UsageBatch {
+  readonly _id: number;
+  /** `k`: the event's place in the batch as it was recorded. Absent once all were pruned. */
+  readonly e?: readonly StoredEvent[];
+}
+
+export type StoredEvent = UsageEvent & { readonly k: number };
+
+/** Sums of the events that have a key in common; one collection each for hours, days and the hours of all clients. */
+export interface UsageSums {
+  /** Period (hours or days since the epoch, UTC), client, service, status, outcome; in this order, which ranges rely on. */
+  readonly _id: {
+    readonly p: number;
+    readonly c: string;
+    readonly s: string;
+    readonly u: number;
+    readonly o: Outcome;
+  };
+  /** The place in the log up to which this record has taken its events in. */
+  readonly cur: number;
+  readonly n: number;
+  readonly in: number;
+  readonly out: number;
+  readonly ms: number;
+  /** By latency bucket; empty ones are absent. */
+  readonly b: Readonly<Record<string, number>>;
+}
+
+/** When a client was last recorded, milliseconds since the epoch. */
+export interface LastSeen {
+  readonly _id: string;
+  readonly at: number;
+  /** Of calls that were let through to a service. */
+  readonly letInAt?: number;
+}
+
+/** How far the sums have come: one document, `_id` "usage". */
+export interface FoldState {
+  readonly _id: "usage";
+  /** Everything up to this place in the log is in the sums. */
+  readonly seq: number;
+  /** The slice from `seq` up to here is being taken in: by whoever claimed it, and by anybody once more. */
+  readonly to: number | null;
+  /** Events and hours before it may be gone, milliseconds since the epoch. */
+  readonly pruned: number;
+}
+
+export interface PermitRecord {
+  readonly _id: string;
+  readonly v: number;
+  readonly w: PermitWindow;
+  /** Steady milliseconds: nothing counts from then on. */
+  readonly endsAt: number;
+}
+
+export interface IssueRecord {
+  readonly _id: { readonly c: string; readonly k: string };
+  readonly epoch: number;
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+}
+
+export interface InstanceRecord {
+  readonly _id: string;
+  /** Steady milliseconds. */
+  readonly seenAt: number;
+  readonly record: Instance;
+}
+
+export interface TrafficCollections {
+  readonly usage: Collection<UsageBatch>;
+  readonly hours: Collection<UsageSums>;
+  readonly days: Collection<UsageSums>;
+  readonly totals: Collection<UsageSums>;
+  readonly last: Collection<LastSeen>;
+  readonly state: Collection<FoldState>;
+  readonly permits: Collection<PermitRecord>;
+  readonly issues: Collection<IssueRecord>;
+  readonly instances: Collection<InstanceRecord>;
+}
+
+const NAMES: Readonly<Record<keyof TrafficCollections, string>> = {
+  usage: "usage",
+  hours: "usage_hours",
+  days: "usage_days",
+  totals: "usage_totals",
+  last: "usage_last",
+  state: "usage_state",
+  permits: "permits",
+  issues: "token_issues",
+  instances: "instances",
+};
+
+/** What is acknowledged survives any member; what is read does too. */
+export const trafficCollections = (db: Db): TrafficCollections => {
+  const open = <T extends object>(name: string): Collection<T> =>
+    db.collection<T>(name, {
+      writeConcern: { w: "majority", journal: true },
+      readConcern: { level: "majority" },
+      readPreference: "primary",
+      ignoreUndefined: true,
+    });
+  return {
+    usage: open(NAMES.usage),
+    hours: open(NAMES.hours),
+    days: open(NAMES.days),
+    totals: open(NAMES.totals),
+    last: open(NAMES.last),
+    state: open(NAMES.state),
+    permits: open(NAMES.permits),
+    issues: open(NAMES.issues),
+    instances: open(NAMES.instances),
+  };
+};
+
+export interface CollectionIndexes {
+  readonly collection: string;
+  readonly indexes: readonly {
+    readonly name: string;
+    readonly key: IndexSpecification;
+    readonly options?: CreateIndexesOptions;
+  }[];
+}
+
+/**
+ * The collections of the traffic part and the indexes that they have beside `_id`. Every batch pays for those of
+ * `usage`, one entry an event for each; permits have none by end, which every permit would pay for.
+ */
+export const TRAFFIC_INDEXES: readonly CollectionIndexes[] = [
+  {
+    collection: NAMES.usage,
+    indexes: [
+      // Sparse: batches without events must not meet in it.
+      { name: "usage_by_event", key: { "e.id": 1 }, options: { unique: true, sparse: true } },
+      { name: "usage_by_time", key: { "e.at": 1 } },
+    ],
+  },
+  { collection: NAMES.hours, indexes: [] },
+  { collection: NAMES.days, indexes: [{ name: "usage_days_by_client", key: { "_id.c": 1, "_id.p": 1 } }] },
+  { collection: NAMES.totals, indexes: [] },
+  { collection: NAMES.last, indexes: [] },
+  { collection: NAMES.state, indexes: [] },
+  { collection: NAMES.permits, indexes: [] },
+  { collection: NAMES.issues, indexes: [{ name: "token_issues_by_end", key: { expiresAt: 1 } }] },
+  { collection: NAMES.instances, indexes: [] },
+];

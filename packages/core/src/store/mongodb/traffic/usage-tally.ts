@@ -1,0 +1,323 @@
+import type { Collection, Filter } from "mongodb";
+import { LATENCY_BOUNDS } from "../../../usage/latency-buckets.ts";
+import { DAY_MS, HOUR_MS, planReport, type Range, type ReportPlan } from "../../../usage/report-plan.ts";
+import type { Outcome } from "../../../usage/usage-event.ts";
+import {
+  addCalls,
+  emptyTally,
+  isTimed,
+  type UsageKey,
+  type UsageReport,
+  type UsageReportQuery,
+  type UsageRow,
+} from "../../../usage/usage-report.ts";
+import type { TrafficCollections, UsageBatch, UsageSums } from "./collections.ts";
+import { readFoldState } from "./usage-fold.ts";
+import type { UsageLog } from "./usage-log.ts";
+import { batchBehind, eventConditions, PLACE, unwound, withMatch } from "./usage-place.ts";
+
+/** What a query has counted for a row and an outcome. */
+interface Counted {
+  readonly key: readonly (string | number)[];
+  readonly outcome: Outcome;
+  readonly requests: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly latencyMs: number;
+  /** By latency bucket. */
+  readonly latencies: Iterable<readonly [bucket: number, requests: number]>;
+}
+
+/** A collection of sums and the part of a report's period that is read from it. */
+interface Source {
+  readonly sums: Collection<UsageSums>;
+  /** Length of a period, milliseconds. */
+  readonly periodMs: number;
+  readonly range: Range;
+  /** Of all clients together. */
+  readonly total: boolean;
+}
+
+/** A record of sums that has taken in events behind the place up to which all records have. */
+interface Ahead {
+  readonly source: Source;
+  readonly id: UsageSums["_id"];
+  readonly cur: number;
+}
+
+/** Pruning happens once a day; that it meets a report twice in a row would be a wonder. */
+const TRIES = 5;
+
+/**
+ * Whole days and hours from the sums, single events for the ragged edges and for what is not in the sums yet: exact as
+ * of one moment, without a snapshot, and while others record, fold and prune. First the place up to which everything is
+ * in the sums; then the sums, each record with the place that it has come to itself, which may be further; then the
+ * newest event; then every event between, but for those that the record of its own has taken in already. Folding only
+ * moves events from one side to the other. Pruning takes some away, and says so before: then all of it is read anew.
+ */
+export const reportUsage = async (
+  collections: TrafficCollections,
+  log: UsageLog,
+  query: UsageReportQuery,
+): Promise<UsageReport> => {
+  for (let attempt = 1; ; attempt += 1) {
+    const { seq, pruned } = await readFoldState(collections.state);
+    const report = await readReport(collections, log, query, seq, pruned);
+    const { pruned: prunedMeanwhile } = await readFoldState(collections.state);
+    if (prunedMeanwhile === pruned || attempt === TRIES) return report;
+  }
+};
+
+const readReport = async (
+  collections: TrafficCollections,
+  log: UsageLog,
+  query: UsageReportQuery,
+  folded: number,
+  pruned: number,
+): Promise<UsageReport> => {
+  const { filter, by, until = Number.POSITIVE_INFINITY } = query;
+  const plan = planReport({ by, since: filter.since ?? 0, until, prunedBefore: pruned });
+  const rows = new Map<string, UsageRow>();
+  const ahead: Ahead[] = [];
+  const sources = sourcesOf(collections, query, plan, pruned);
+  for (const { counted, ahead: more } of await Promise.all(sources.map((source) => readSums(source, query, folded)))) {
+    for (const row of counted) addRow(rows, row);
+    ahead.push(...more);
+  }
+  const head = await log.head();
+  const { usage } = collections;
+  const events = await Promise.all([
+    ...plan.raw.map((edge) => readEdge(usage, query, edge, folded)),
+    readUnfolded(usage, query, { plan, folded, head, ahead }),
+  ]);
+  for (const row of events.flat()) addRow(rows, row);
+  return {
+    since: plan.since,
+    until: plan.until === Number.POSITIVE_INFINITY ? undefined : plan.until,
+    rows: [...rows.values()],
+  };
+};
+
+const addRow = (rows: Map<string, UsageRow>, { key, latencies, ...calls }: Counted): void => {
+  const name = key.join(" ");
+  let row = rows.get(name);
+  if (row === undefined) {
+    row = { key, tally: emptyTally() };
+    rows.set(name, row);
+  }
+  addCalls(row.tally, calls);
+  if (!isTimed(calls.outcome)) return;
+  for (const [bucket, requests] of latencies)
+    row.tally.latencies[bucket] = (row.tally.latencies[bucket] ?? 0) + requests;
+};
+
+const sourcesOf = (
+  { hours, days, totals }: TrafficCollections,
+  { by, filter }: UsageReportQuery,
+  plan: ReportPlan,
+  pruned: number,
+): readonly Source[] => {
+  const total = !by.includes("client") && filter.client === undefined;
+  const byHour = (range: Range): Source => ({ sums: total ? totals : hours, periodMs: HOUR_MS, range, total });
+  // The totals are pruned with the hours.
+  const byDay = ({ from, to }: Range): Source =>
+    total && from * DAY_MS >= pruned
+      ? byHour({ from: from * 24, to: to * 24 })
+      : { sums: days, periodMs: DAY_MS, range: { from, to }, total: false };
+  return [...plan.days.map(byDay), ...plan.hours.map(byHour)];
+};
+
+/**
+ * Added up here: forty accumulators over a few fields each take the server three times as long as handing the records
+ * over takes both.
+ */
+const readSums = async (
+  source: Source,
+  { by, filter: { client, service, status } }: UsageReportQuery,
+  folded: number,
+): Promise<{ readonly counted: readonly Counted[]; readonly ahead: readonly Ahead[] }> => {
+  const { sums, periodMs, range } = source;
+  const records = sums.find({
+    _id: { $gte: { p: range.from }, $lt: { p: range.to } },
+    ...(client !== undefined && { "_id.c": client, "_id.p": { $gte: range.from, $lt: range.to } }),
+    ...(service !== undefined && { "_id.s": service }),
+    ...(status !== undefined && { "_id.u": { $gte: status.from, $lte: status.to } }),
+  } as Filter<UsageSums>);
+  const groups = new Map<string, SumsOfGroup>();
+  const ahead: Ahead[] = [];
+  for await (const { _id: id, cur, n, in: bytesIn, out: bytesOut, ms, b } of records) {
+    if (cur > folded) ahead.push({ source, id, cur });
+    const key = by.map((name) => SUMS_KEYS[name](id, periodMs));
+    const name = `${key.join(" ")} ${id.o}`;
+    let group = groups.get(name);
+    if (group === undefined) {
+      group = { key, outcome: id.o, requests: 0, bytesIn: 0, bytesOut: 0, latencyMs: 0, latencies: new Map() };
+      groups.set(name, group);
+    }
+    group.requests += n;
+    group.bytesIn += bytesIn;
+    group.bytesOut += bytesOut;
+    group.latencyMs += ms;
+    for (const bucket in b)
+      group.latencies.set(Number(bucket), (group.latencies.get(Number(bucket)) ?? 0) + (b[bucket] ?? 0));
+  }
+  return { counted: [...groups.values()], ahead };
+};
+
+interface SumsOfGroup extends Counted {
+  requests: number;
+  bytesIn: number;
+  bytesOut: number;
+  latencyMs: number;
+  readonly latencies: Map<number, number>;
+}
+
+/** The keys of a report from the key of a record. */
+const SUMS_KEYS: Readonly<Record<UsageKey, (id: UsageSums["_id"], periodMs: number) => string | number>> = {
+  client: ({ c }) => c,
+  service: ({ s }) => s,
+  status: ({ u }) => u,
+  hour: ({ p }, periodMs) => p * periodMs,
+  day: ({ p }, periodMs) => Math.floor((p * periodMs) / DAY_MS) * DAY_MS,
+};
+
+const hourOf = { $floor: { $divide: ["$e.at", HOUR_MS] } };
+
+/** The keys of a report by expressions on an unwound event. */
+const EVENT_KEYS: Readonly<Record<UsageKey, unknown>> = {
+  client: "$e.client",
+  service: "$e.service",
+  status: "$e.status",
+  hour: { $multiply: [hourOf, HOUR_MS] },
+  day: { $multiply: [{ $floor: { $divide: ["$e.at", DAY_MS] } }, DAY_MS] },
+};
+
+/** The bucket as bucketOf() finds it, by halves: a comparison with each bound would take most of the query's time. */
+const bucketCase = (low: number, high: number): unknown => {
+  if (low === high) return low;
+  const middle = (low + high) >>> 1;
+  return {
+    $cond: [{ $gte: ["$e.latencyMs", LATENCY_BOUNDS[middle]] }, bucketCase(middle + 1, high), bucketCase(low, middle)],
+  };
+};
+
+const BUCKET = bucketCase(0, LATENCY_BOUNDS.length);
+
+interface EventsOfGroup {
+  readonly _id: {
+    readonly by: readonly (string | number)[];
+    readonly o: Outcome;
+    readonly bucket: number;
+    /** See readUnfolded(). */
+    readonly id?: UsageSums["_id"];
+    readonly slice?: number;
+  };
+  readonly n: number;
+  readonly in: number;
+  readonly out: number;
+  readonly ms: number;
+}
+
+interface WhichEvents {
+  readonly batches: Record<string, unknown>;
+  readonly from: number;
+  readonly until: number;
+  /** An expression. */
+  readonly place: Record<string, unknown>;
+  /** What else they are grouped by. */
+  readonly apart?: Record<string, unknown>;
+}
+
+const groupEvents = async (
+  usage: Collection<UsageBatch>,
+  { by, filter }: UsageReportQuery,
+  { batches, from, until, place, apart }: WhichEvents,
+): Promise<readonly EventsOfGroup[]> => {
+  const conditions = { ...eventConditions(filter), at: { $gte: from, $lt: until } };
+  const count = { $ifNull: ["$e.count", 1] };
+  return usage
+    .aggregate<EventsOfGroup>(
+      [
+        { $match: { ...batches, ...withMatch(conditions) } },
+        { $unwind: "$e" },
+        { $match: { ...unwound(conditions), $expr: place } },
+        {
+          $group: {
+            _id: { by: by.map((key) => EVENT_KEYS[key]), o: "$e.outcome", bucket: BUCKET, ...apart },
+            n: { $sum: count },
+            in: { $sum: "$e.bytesIn" },
+            out: { $sum: "$e.bytesOut" },
+            ms: { $sum: { $multiply: ["$e.latencyMs", count] } },
+          },
+        },
+      ],
+      { allowDiskUse: true },
+    )
+    .toArray();
+};
+
+const countedEvents = ({ _id, n, in: bytesIn, out: bytesOut, ms: latencyMs }: EventsOfGroup): Counted => ({
+  key: _id.by,
+  outcome: _id.o,
+  requests: n,
+  bytesIn,
+  bytesOut,
+  latencyMs,
+  latencies: [[_id.bucket, n]],
+});
+
+/** A ragged edge is found by time; of it, what is not in the sums yet is found with the rest of that. */
+const readEdge = async (
+  usage: Collection<UsageBatch>,
+  query: UsageReportQuery,
+  { from, to }: Range,
+  folded: number,
+): Promise<readonly Counted[]> => {
+  const place = { $lte: [PLACE, folded] };
+  return (await groupEvents(usage, query, { batches: {}, from, until: to, place })).map(countedEvents);
+};
+
+/** What the sums had not taken in when they were read. */
+const readUnfolded = async (
+  usage: Collection<UsageBatch>,
+  query: UsageReportQuery,
+  {
+    plan,
+    folded,
+    head,
+    ahead,
+  }: {
+    readonly plan: ReportPlan;
+    readonly folded: number;
+    readonly head: number;
+    readonly ahead: readonly Ahead[];
+  },
+): Promise<readonly Counted[]> => {
+  const which = {
+    batches: { _id: { $gte: batchBehind(folded), $lte: head } },
+    from: plan.since,
+    until: plan.until,
+    place: { $gt: [PLACE, folded] },
+  };
+  if (ahead.length === 0) return (await groupEvents(usage, query, which)).map(countedEvents);
+  // Kept apart by record and by the slices that records have taken in, to leave out what is in a record's sums.
+  const ends = [...new Set(ahead.map(({ cur }) => cur))].sort((one, other) => one - other);
+  const apart = {
+    id: { p: hourOf, c: "$e.client", s: "$e.service", u: "$e.status", o: "$e.outcome" },
+    slice: { $add: ends.map((end) => ({ $cond: [{ $gt: [PLACE, end] }, 1, 0] })) },
+  };
+  const taken = new Map(ahead.map(({ source, id, cur }) => [nameOf(source, id), ends.indexOf(cur)]));
+  const sources = [...new Set(ahead.map(({ source }) => source))];
+  const isTaken = ({ _id: { id, slice = 0 } }: EventsOfGroup): boolean => {
+    if (id === undefined) return false;
+    const at = id.p * HOUR_MS;
+    const source = sources.find(({ periodMs, range }) => at >= range.from * periodMs && at < range.to * periodMs);
+    if (source === undefined) return false;
+    const own = { ...id, p: Math.floor(at / source.periodMs), ...(source.total && { c: "" }) };
+    return slice <= (taken.get(nameOf(source, own)) ?? -1);
+  };
+  return (await groupEvents(usage, query, { ...which, apart })).filter((group) => !isTaken(group)).map(countedEvents);
+};
+
+const nameOf = ({ range, periodMs }: Source, { p, c, s, u, o }: UsageSums["_id"]): string =>
+  [range.from, periodMs, p, c, s, u, o].join(" ");

@@ -1,0 +1,39 @@
+export const QUOTE = 0x22;
+export const BACKSLASH = 0x5c;
+export const COMMA = 0x2c;
+
+/** 1 for bytes that are no plain part of a string: its end, an escape, control characters. */
+export const ENDS_PLAIN: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte < 0x20 || byte === QUOTE || byte === BACKSLASH ? 1 : 0,
+);
+
+/** @returns which of the keys stands there, −1: none */
+export const indexOfKey = (keys: readonly Uint8Array[], bytes: Buffer, start: number, end: number): number => {
+  const length = end - start;
+  search: for (let k = 0; k < keys.length; k += 1) {
+    const key = keys[k] as Uint8Array;
+    if (key.length !== length) continue;
+    for (let i = 0; i < length; i += 1) if (key[i] !== bytes[start + i]) continue search;
+    return k;
+  }
+  return -1;
+};
+
+export const isBlank = (byte: number): boolean =>
+  byte <= 0x20 && (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09);
+
+/** `"`, `\`, `/`, `b`, `f`, `n`, `r`, `t`. */
+export const isEscape = (byte: number): boolean =>
+  byte === QUOTE ||
+  byte === BACKSLASH ||
+  byte === 0x2f ||
+  byte === 0x62 ||
+  byte === 0x66 ||
+  byte === 0x6e ||
+  byte === 0x72 ||
+  byte === 0x74;
+
+export const isHex = (byte: number): boolean => {
+  const lower = byte | 0x20;
+  return (byte >= 0x30 && byte <= 0x39) || (lower >= 0x61 && lower <= 0x66);
+};
