@@ -31,6 +31,7 @@ export class RequestReader {
   #multipart: Multipart | undefined;
   #tooMany = false;
   #isWhole = false;
+  #isBroken = false;
 
   constructor(sources: readonly Source[]) {
     this.#sources = sources.filter((source) => source.kind === "request");
@@ -62,14 +63,29 @@ export class RequestReader {
 
   feed(bytes: Buffer): void {
     if (this.#json) this.#scanner.feed(bytes, 0, bytes.length);
-    else if (this.#multipart !== undefined) this.#multipart.feed(bytes);
-    else this.#files[0]?.feed(bytes);
+    else if (!this.#isBroken) this.#guarded(() => (this.#multipart ?? this.#files[0])?.feed(bytes));
   }
 
   /** The request's content is complete. */
   end(): void {
     if (this.#json) this.#isWhole = this.#scanner.end();
-    else if (this.#multipart !== undefined) {
+    else if (!this.#isBroken) this.#guarded(() => this.#endFiles());
+  }
+
+  /**
+   * Files are in a dozen formats and a client's to write: what nobody has thought of costs the reading. Thrown into the
+   * server's own listener it would end the process, and with it everybody's calls.
+   */
+  #guarded(what: () => void): void {
+    try {
+      what();
+    } catch {
+      this.#isBroken = true;
+    }
+  }
+
+  #endFiles(): void {
+    if (this.#multipart !== undefined) {
       this.#multipart.end();
       this.#isWhole = this.#multipart.isWhole && !this.#tooMany;
     } else {
@@ -107,6 +123,7 @@ export class RequestReader {
     this.#multipart = undefined;
     this.#tooMany = false;
     this.#isWhole = false;
+    this.#isBroken = false;
   }
 
   #reads(wanted: RequestSource["source"]): boolean {
