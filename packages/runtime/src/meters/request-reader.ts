@@ -98,7 +98,7 @@ export class RequestReader {
   valueOf({ unit, source }: RequestSource): number {
     if (!this.#isWhole) return Number.NaN;
     if (typeof source !== "string") {
-      const value = this.#json ? (this.#scanner.values[this.#slots.get(unit) ?? 0] as number) : Number.NaN;
+      const value = this.#json ? (this.#scanner.found.values[this.#slots.get(unit) ?? 0] as number) : Number.NaN;
       return value >= 0 ? (toMillionths(value) ?? BAD) : value;
     }
     switch (source) {
@@ -145,7 +145,7 @@ export class RequestReader {
   }
 
   #imagesInJson(): number {
-    const counts = this.#images.map((slot) => this.#scanner.values[slot] as number).filter((count) => count > 0);
+    const counts = this.#images.map((slot) => this.#scanner.found.values[slot] as number).filter((count) => count > 0);
     if (counts.length === 0) return Number.NaN;
     return toMillionths(counts.reduce((sum, count) => sum + count, 0)) ?? BAD;
   }
