@@ -75,7 +75,7 @@ const insertMissing = async (changes: Collection<ChangeDocument>, seed: readonly
 };
 
 /** Idempotent. The other collections come to be with their first document. */
-const createIndexes = async (db: Db): Promise<void> => {
+export const createIndexes = async (db: Db): Promise<void> => {
   const each = INDEXES.filter(({ indexes }) => indexes.length > 0).map(({ collection, indexes }) =>
     db
       .collection(collection)
