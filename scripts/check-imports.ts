@@ -23,7 +23,7 @@ const KEEPERS: readonly (readonly [name: string, importer: RegExp])[] = [
   ["@node-rs/argon2", /^packages\/core\/src\/clients\/password\.ts$/],
   ["generate-password", /^packages\/core\/src\/clients\/password\.ts$/],
   ["mongodb", /^packages\/core\/src\/store\/mongodb\//],
-  ["node:sqlite", /^packages\/core\/src\/store\/sqlite\//],
+  ["node:sqlite", /^packages\/core\/src\/(store\/sqlite\/|files\/process-lock\.ts$)/],
   ["inquirer", /^packages\/cli\/src\/terminal\/prompter\.ts$/],
   ["chalk", /^packages\/cli\/src\/terminal\/output\//],
   ["cli-table3", /^packages\/cli\/src\/terminal\/output\//],

@@ -8,8 +8,11 @@ import { databaseUrl, dropDatabase, mongodbMissing } from "./databases.ts";
 const ON_MONGODB = process.env["AIGW_TEST_ENGINE"] === "mongodb";
 if (ON_MONGODB && mongodbMissing) throw new Error(`AIGW_TEST_ENGINE=mongodb, but ${mongodbMissing}`);
 
-/** For what only the files of the embedded store can show: `test(…, { skip: notOnFiles }, …)`. */
-export const notOnFiles: string | false = ON_MONGODB && "it is about the files of the embedded store";
+/** For what only the files of the embedded store can show: `test(…, { skip: needsFiles }, …)`. */
+export const needsFiles: string | false = ON_MONGODB && "it is about the files of the embedded store";
+
+/** For what sets the clock that the embedded store goes by: MongoDB's own goes on. */
+export const needsOwnClock: string | false = ON_MONGODB && "the store's time is the server's";
 
 /** The store that belongs to a home; undefined for the file in it. */
 export const storeUrlOf = (home: string): string | undefined =>

@@ -7,6 +7,7 @@ import { isStoreFault } from "@aigw/core/errors";
 import { Limiter, type Share } from "@aigw/core/limits";
 import { randomId } from "@aigw/core/random-id";
 import { isTrialMark } from "@aigw/core/sealing";
+import { UsageSpool } from "@aigw/core/spool";
 import { inTime, WORK_PATIENCE_MS } from "@aigw/core/store";
 import { realmOf } from "@aigw/core/tokens";
 import { pruneTime } from "@aigw/core/usage";
@@ -35,6 +36,7 @@ import { rehash } from "./login/rehash.ts";
 import { CallMeter } from "./metering/call-meter.ts";
 import { faultLog } from "./metering/fault-log.ts";
 import { GatewayStats, type StoreOperation } from "./metering/gateway-stats.ts";
+import { spoolLog } from "./metering/spool-log.ts";
 import { StrangerLog } from "./metering/stranger-log.ts";
 import { UsageKeeper } from "./metering/usage-keeper.ts";
 import { UsageRecorder } from "./metering/usage-recorder.ts";
@@ -67,6 +69,8 @@ export interface GatewayOptions {
   readonly pid: number;
   /** Set when several processes share the address. */
   readonly worker?: GatewayWorker;
+  /** Where usage waits on the local disk while the store takes none; without it, it waits in memory alone. */
+  readonly spoolFolder?: string;
   /** How long known clients are served while the store cannot be read, milliseconds. */
   readonly maxStaleMs: number;
   /** How long open transfers may take to end on {@link Gateway.close}, milliseconds. */
@@ -141,8 +145,11 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   const openFiles = new OpenFiles(openFilesLimit(), log);
   const proxy = new ReverseProxy<ForwardedCall>({ clock: () => clock.monotonic(), openFiles });
   const openCalls = new OpenCalls(proxy, follower, authenticator);
+  const { spoolFolder: folder } = options;
   const recorder = new UsageRecorder({
     traffic: store.traffic,
+    spool:
+      folder === undefined ? undefined : new UsageSpool({ folder, id: instanceId, onProblem: spoolLog(log, folder) }),
     onFault: (error, held) => storeFault("record_usage", `record usage, ${held} events held`)(error),
     onRecovered: (dropped) => log.info({ dropped }, "usage is stored again"),
     onFlushed: (ms) => stats.flushes.observe(ms),
@@ -284,6 +291,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       ...(worker && { worker: worker.number }),
       pid: options.pid,
       version: options.version,
+      maxStaleMs: options.maxStaleMs,
       ...(mayDumpCore() && { dumpsCore: true }),
     },
     current: () => ({

@@ -10,8 +10,8 @@ import type { Home } from "../app/home.ts";
 import { interruptible } from "../app/interruptible.ts";
 import { backupJson } from "../json/backup.ts";
 import { need } from "../terminal/ask.ts";
-import { counted } from "../terminal/output/counted.ts";
-import { formatBytes } from "../terminal/output/size.ts";
+import { humanBytes } from "../terminal/output/figures.ts";
+import { counted } from "../terminal/output/words.ts";
 import { prose } from "../terminal/output/wrap.ts";
 
 export interface BackupOptions {
@@ -60,7 +60,7 @@ const dropEndedKeys = async (home: Home): Promise<void> => {
 };
 
 const sentence = (file: string, { revision, clients, services, usageEvents, bytes }: BackupFacts): string =>
-  `${file} holds revision ${revision}: ${counted(clients, "client")}, ${counted(services, "service")}, ${counted(usageEvents, "usage event")}; ${formatBytes(bytes)}.`;
+  `${file} holds revision ${revision}: ${counted(clients, "client")}, ${counted(services, "service")}, ${counted(usageEvents, "usage event")}; ${humanBytes(bytes)}.`;
 
 /** Said every time, in every mode but JSON, which has a field for it: a backup without its key is worth nothing. */
 const warnOfKey = async (ctx: Context, home: Home, key: string | null): Promise<void> => {

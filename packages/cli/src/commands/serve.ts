@@ -12,6 +12,7 @@ import { type Home, openHomeForGateway } from "../app/home.ts";
 import { listenError } from "../app/listen-error.ts";
 import { parseCount, parsePort } from "../app/parse-value.ts";
 import { settingsInForce } from "../app/settings.ts";
+import { spoolFolder } from "../app/spool-folder.ts";
 import { readVersion } from "../app/version.ts";
 import { announce, sayStopping } from "../serving/announce.ts";
 import { logOptions, logWriter } from "../serving/log-writer.ts";
@@ -54,11 +55,13 @@ export const command = (ctx: Context): Command =>
       ["aigw serve --port 0 -q", "on any free port; prints the URL once it is ready"],
     ],
   )
+    .optionsGroup("Where it listens:")
     .option("--host <address>", "where to listen", "127.0.0.1")
     .option("--port <number>", "0 takes any free one", flag("--port", parsePort), 8080)
     .option("--workers <number>", "processes that share the address", flag("--workers", parseWorkers), 1)
     .option("--tls-cert <file>", "speak https with this certificate (PEM, with its intermediates)")
     .option("--tls-key <file>", "the certificate's private key (PEM, without a passphrase)")
+    .optionsGroup("Whom it believes, and what it shows:")
     .option(
       "--trust-proxy <list>",
       "proxies in front whose X-Forwarded-For is believed: addresses, networks, loopback, private; or off",
@@ -70,6 +73,7 @@ export const command = (ctx: Context): Command =>
       flag("--admin-port", parsePort),
     )
     .option("--admin-host <address>", "where to offer it; 127.0.0.1 unless given")
+    .optionsGroup("When something ends:")
     .option(
       "--max-stale <duration>",
       "how long known clients keep working without the store",
@@ -156,6 +160,7 @@ const serveUntil = async (
     pid: process.pid,
     maxStaleMs: options.maxStale,
     drainMs: options.drain,
+    ...spoolFolder(home.path, home.storeUrl),
     log: await logWriter(ctx.io.stderr, logOptions(ctx)),
   }).catch((error: unknown) => {
     throw listenError(error, host, port);

@@ -3,6 +3,7 @@ import { type OpenedHome, openHome } from "@aigw/core/home";
 import { type Gateway, startGateway } from "@aigw/runtime";
 import { GATEWAY_BUSY_TIMEOUT_MS } from "../app/home.ts";
 import { listenError } from "../app/listen-error.ts";
+import { spoolFolder } from "../app/spool-folder.ts";
 import { type LogWriter, logWriter } from "../serving/log-writer.ts";
 import { failureOf } from "./failure.ts";
 import type { FromWorker, ToWorker, WorkerJob } from "./messages.ts";
@@ -60,11 +61,11 @@ const openHomeOf = ({ home, storeUrl }: WorkerJob): Promise<OpenedHome> =>
     busyTimeoutMs: GATEWAY_BUSY_TIMEOUT_MS,
   });
 
-const startGatewayOf = (job: WorkerJob, { store, sealer, storeUrl }: OpenedHome, log: LogWriter): Promise<Gateway> =>
+const startGatewayOf = (job: WorkerJob, home: OpenedHome, log: LogWriter): Promise<Gateway> =>
   startGateway({
-    store,
-    storeUrl,
-    sealer,
+    store: home.store,
+    storeUrl: home.storeUrl,
+    sealer: home.sealer,
     host: job.host,
     port: job.port,
     ...(job.tls && { tls: job.tls }),
@@ -75,6 +76,7 @@ const startGatewayOf = (job: WorkerJob, { store, sealer, storeUrl }: OpenedHome,
     worker: job.worker,
     maxStaleMs: job.maxStaleMs,
     drainMs: job.drainMs,
+    ...spoolFolder(home.home, home.storeUrl),
     log,
   }).catch((error: unknown) => {
     throw listenError(error, job.host, job.port);

@@ -55,6 +55,18 @@ export const usageContract = (withStore: WithStore): void => {
     );
 
     it(
+      "of which none is wanted gives the cursor alone",
+      withStore(async ({ one, two }) => {
+        await one.traffic.recordUsage([anEvent(), anEvent()]);
+        const { events, cursor } = await two.traffic.latestUsage({}, 0);
+        assert.deepEqual(events, []);
+        const later = anEvent();
+        await one.traffic.recordUsage([later]);
+        assert.deepEqual((await two.traffic.usageAfter(cursor, {}, 10)).events, [later]);
+      }),
+    );
+
+    it(
       "is followed by cursor without gap or repetition",
       withStore(async ({ one, two }) => {
         const start = await one.traffic.latestUsage({}, 10);

@@ -1,4 +1,4 @@
-import { type Db, MongoClient } from "mongodb";
+import { type Db, MongoClient, type MongoClientOptions } from "mongodb";
 import { newDatabase } from "../../../../test/support/mongodb.ts";
 import { TRAFFIC_INDEXES } from "../../src/store/mongodb/traffic/collections.ts";
 import { MongoTraffic } from "../../src/store/mongodb/traffic/mongo-traffic.ts";
@@ -16,9 +16,17 @@ export interface MongoTrafficFixture {
   dispose(): Promise<void>;
 }
 
-/** Bounded as the store's own connection is. */
-export const connectTo = (url: string): Promise<MongoClient> =>
-  MongoClient.connect(url, { maxPoolSize: 10, serverSelectionTimeoutMS: 10_000, socketTimeoutMS: 5_000 });
+/** Bounded as the store's own connection is; a server that fell is found again as soon as the driver can. */
+export const connectTo = (url: string, options: MongoClientOptions = {}): Promise<MongoClient> =>
+  MongoClient.connect(url, {
+    maxPoolSize: 10,
+    serverSelectionTimeoutMS: 3_000,
+    socketTimeoutMS: 4_500,
+    connectTimeoutMS: 2_000,
+    heartbeatFrequencyMS: 500,
+    serverMonitoringMode: "poll",
+    ...options,
+  });
 
 export const createTraffic = async (db: Db): Promise<void> => {
   for (const { collection, indexes } of TRAFFIC_INDEXES) {

@@ -15,7 +15,10 @@ const LEASE_MS = 10_000;
 export interface ReporterOptions {
   readonly traffic: TrafficStore;
   readonly clock: Clock;
-  readonly identity: Pick<Instance, "id" | "address" | "hostname" | "worker" | "pid" | "version" | "dumpsCore">;
+  readonly identity: Pick<
+    Instance,
+    "id" | "address" | "hostname" | "worker" | "pid" | "version" | "dumpsCore" | "maxStaleMs"
+  >;
   /** What changes, asked for at every report. */
   readonly current: () => Pick<Instance, "state" | "appliedRev" | "droppedUsage" | "openFiles" | "untrustedForwarders">;
   readonly onFault: (error: unknown) => void;

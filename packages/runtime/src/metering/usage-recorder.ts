@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { MaybePromise, TokenIssue, TrafficStore, UsageEvent } from "@aigw/core";
+import type { UsageSpool } from "@aigw/core/spool";
 import { inTime, WORK_PATIENCE_MS } from "@aigw/core/store";
 
 const LOOK_MS = 25;
@@ -15,7 +16,11 @@ const BATCH = 500;
  * first are soon: somebody else's short write must not hold events back for longer than a kill may cost.
  */
 const LONGEST_RETRY_MS = 500;
-/** While the store cannot take events, so many are held; about 5 MB. */
+/** What the store has not taken by then goes to the disk, where there is a spool: a kill may cost no more. */
+const SPOOL_AFTER_MS = 150;
+/** How often it is looked whether another gateway has ended and left something behind. */
+const ADOPT_MS = 30_000;
+/** While the store cannot take events, so many are held in memory; about 5 MB. */
 export const HELD_EVENTS = 10_000;
 
 export interface RecorderOptions {
@@ -24,6 +29,8 @@ export interface RecorderOptions {
   readonly onRecovered: (dropped: number) => void;
   /** Everything that had gathered was stored, in so many milliseconds. */
   readonly onFlushed?: (ms: number) => void;
+  /** Takes events while the store does not, and outlives this process. The recorder closes it. */
+  readonly spool?: UsageSpool | undefined;
 }
 
 /**
@@ -44,6 +51,7 @@ export class UsageRecorder {
   #closeBy = Number.POSITIVE_INFINITY;
   #flushing: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #adoptAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: RecorderOptions) {
     this.#options = options;
@@ -52,7 +60,13 @@ export class UsageRecorder {
   start(): void {
     this.#timer = setInterval(() => {
       const now = performance.now();
-      if (now >= this.#retryAt && now - this.#heldSince >= LONGEST_HELD_MS) void this.flush();
+      if (now - this.#heldSince >= SPOOL_AFTER_MS) this.#spool();
+      if (now >= this.#adoptAt) {
+        this.#adoptAt = now + ADOPT_MS;
+        this.#options.spool?.adopt();
+      }
+      const isDue = now - this.#heldSince >= LONGEST_HELD_MS || this.#isSpooled();
+      if (now >= this.#retryAt && isDue) void this.flush();
     }, LOOK_MS);
   }
 
@@ -61,12 +75,13 @@ export class UsageRecorder {
     return this.#dropped;
   }
 
-  /** Events waiting to be stored. */
+  /** Events waiting to be stored, here or on the disk. */
   get held(): number {
-    return this.#events.length;
+    return this.#events.length + (this.#options.spool?.events ?? 0);
   }
 
   record(event: UsageEvent): void {
+    if (this.#events.length >= HELD_EVENTS) this.#spool();
     if (this.#events.length >= HELD_EVENTS) {
       this.#dropped += event.count ?? 1;
       return;
@@ -87,6 +102,22 @@ export class UsageRecorder {
     if (this.#heldSince === Number.POSITIVE_INFINITY) this.#heldSince = performance.now();
   }
 
+  /** Puts what is held on the disk. What is on its way to the store goes there as well: nobody knows how that ends. */
+  #spool(): void {
+    const { spool } = this.#options;
+    if (spool === undefined) return;
+    while (this.#events.length > 0) {
+      const batch = this.#events.slice(0, BATCH);
+      if (!spool.append(batch)) return;
+      this.#events = this.#events.slice(batch.length);
+    }
+    if (this.#issues.length === 0) this.#heldSince = Number.POSITIVE_INFINITY;
+  }
+
+  #isSpooled(): boolean {
+    return this.#options.spool?.isWaiting === true;
+  }
+
   /** Stores everything gathered so far, as far as the store takes it. */
   flush(): Promise<void> {
     this.#flushing ??= this.#store().finally(() => {
@@ -101,10 +132,17 @@ export class UsageRecorder {
     this.#closeBy = performance.now() + LAST_FLUSH_MS;
     await this.#flushing;
     await this.flush();
-    while ((this.#events.length > 0 || this.#issues.length > 0) && performance.now() < this.#closeBy) {
+    // Nobody has to wait for a store that is away when the next gateway finds all of it on the disk.
+    if (this.#faulty) this.#spool();
+    while (
+      (this.#events.length > 0 || (this.#issues.length > 0 && !this.#isSpooled())) &&
+      performance.now() < this.#closeBy
+    ) {
       await delay(LOOK_MS);
       await this.flush();
+      if (this.#faulty) this.#spool();
     }
+    this.#options.spool?.close();
     for (const { count = 1 } of this.#events) this.#dropped += count;
     this.#events = [];
     return this.#dropped;
@@ -113,11 +151,13 @@ export class UsageRecorder {
   async #store(): Promise<void> {
     const started = performance.now();
     try {
+      await this.#storeSpooled();
       // Those that are there now: with a store that takes its time, others come as fast.
-      for (let left = this.#events.length; left > 0; ) {
+      for (let left = this.#events.length; left > 0 && this.#events.length > 0; ) {
         const batch = this.#events.slice(0, Math.min(BATCH, left));
         await this.#answered(this.#options.traffic.recordUsage(batch));
-        this.#events = this.#events.slice(batch.length);
+        // Unless they went to the disk meanwhile: from there they are stored once more, which changes nothing.
+        if (this.#events[0] === batch[0]) this.#events = this.#events.slice(batch.length);
         left -= batch.length;
       }
       if (this.#issues.length > 0) {
@@ -127,16 +167,25 @@ export class UsageRecorder {
       }
       this.#heldSince = Number.POSITIVE_INFINITY;
       // What came meanwhile, with a store that takes its time.
-      if (this.held > 0 || this.#issues.length > 0) this.#hold();
+      if (this.#events.length > 0 || this.#issues.length > 0) this.#hold();
       this.#options.onFlushed?.(performance.now() - started);
       if (this.#faulty) this.#options.onRecovered(this.#dropped);
       this.#faulty = false;
       this.#faults = 0;
     } catch (error) {
-      if (!this.#faulty) this.#options.onFault(error, this.#events.length);
+      if (!this.#faulty) this.#options.onFault(error, this.held);
       this.#faulty = true;
       this.#faults += 1;
       this.#retryAt = performance.now() + Math.min(LONGEST_RETRY_MS, LOOK_MS * 2 ** (this.#faults - 2));
+    }
+  }
+
+  /** The oldest first. */
+  async #storeSpooled(): Promise<void> {
+    const { spool, traffic } = this.#options;
+    for (let spooled = spool?.next(); spooled !== undefined; spooled = spool?.next()) {
+      await this.#answered(traffic.recordUsage(spooled.events));
+      spooled.done();
     }
   }
 

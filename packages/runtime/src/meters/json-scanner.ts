@@ -10,6 +10,8 @@ export const BAD = -1;
 export type ScanProblem = "not_json" | "too_large" | "too_deep";
 
 const MAX_DEPTH = 256;
+/** Levels that there is room for at first: thousands of streams may be open, and hardly any goes deeper. */
+const USUAL_DEPTH = 16;
 /** Bytes of a document that are looked at one by one … */
 const MAX_LOOKED_AT = 1024 * 1024;
 /** … and with the inside of long strings, which is passed over: a picture in Base64 costs next to nothing. */
@@ -58,9 +60,10 @@ export class JsonScanner {
   touched = false;
   problem: ScanProblem | undefined;
   readonly #root: PathNode;
-  readonly #kinds = new Uint8Array(MAX_DEPTH + 1);
-  readonly #elements = new Int32Array(MAX_DEPTH + 1);
-  readonly #nodes: (PathNode | undefined)[] = new Array<PathNode | undefined>(MAX_DEPTH + 1).fill(undefined);
+  /** Of each level from 1 on: what it is, its elements so far, and what is wanted in it. */
+  #kinds = new Uint8Array(USUAL_DEPTH + 1);
+  #elements = new Int32Array(USUAL_DEPTH + 1);
+  readonly #nodes: (PathNode | undefined)[] = [undefined];
   #state: number = VALUE;
   #depth = 0;
   /** Of the value that is being read or comes next. */
@@ -89,8 +92,7 @@ export class JsonScanner {
     this.#state = VALUE;
     this.#depth = 0;
     this.#node = this.#root;
-    this.#wanted = false;
-    this.#held = "";
+    this.#endToken();
     this.#lookedAt = 0;
     this.#bytes = 0;
     this.some = false;
@@ -137,20 +139,15 @@ export class JsonScanner {
       const byte = bytes[i] as number;
       switch (state) {
         case STRING: {
-          let n = i;
-          const near = Math.min(to, i + LONG);
-          while (n < near && ENDS_PLAIN[bytes[n] as number] === 0) n += 1;
-          if (n === near && n < to) n = this.#passOver(bytes, n, to);
+          let n = plainEnd(bytes, i, to);
+          if (n === i + LONG && n < to) n = this.#passOver(bytes, n, to);
           i = n + 1;
           if (n >= to) {
             // Cut within the escape that the long way has seen.
             if (n > to) state = ESCAPE;
           } else if (bytes[n] === QUOTE) {
             state = this.#isKey ? this.#endKey(bytes, start, n) : this.#endText(bytes, start, n);
-            if (state === COLON && i < to && bytes[i] === 0x3a) {
-              state = VALUE;
-              i += 1;
-            }
+            this.#endToken();
           } else if (bytes[n] !== BACKSLASH) return false;
           else {
             this.#escaped = true;
@@ -161,14 +158,8 @@ export class JsonScanner {
         }
         case AFTER:
           i += 1;
-          if (byte === COMMA) {
-            if (this.#kinds[this.#depth] === ARRAY) state = this.#nextElement();
-            else if (i < to && bytes[i] === QUOTE) {
-              i += 1;
-              start = i;
-              state = this.#startKey();
-            } else state = KEY;
-          } else if (byte === 0x7d && this.#kinds[this.#depth] === OBJECT) state = this.#close();
+          if (byte === COMMA) state = this.#kinds[this.#depth] === OBJECT ? KEY : this.#nextElement();
+          else if (byte === 0x7d && this.#kinds[this.#depth] === OBJECT) state = this.#close();
           else if (byte === 0x5d && this.#kinds[this.#depth] === ARRAY) state = this.#close();
           else if (!isBlank(byte)) return false;
           break;
@@ -176,8 +167,15 @@ export class JsonScanner {
         case MEMBER:
           i += 1;
           if (byte === QUOTE) {
-            state = this.#startKey();
             start = i;
+            i = plainEnd(bytes, i, to);
+            if (i + 1 < to && bytes[i] === QUOTE && bytes[i + 1] === 0x3a) {
+              // The whole key at once, as nearly always.
+              const parent = this.#nodes[this.#depth];
+              this.#node = parent === undefined ? undefined : this.#member(parent, bytes, start, i);
+              i += 2;
+              state = VALUE;
+            } else state = this.#startKey();
           } else if (byte === 0x7d && state === MEMBER) state = this.#close();
           else if (!isBlank(byte)) return false;
           break;
@@ -191,28 +189,42 @@ export class JsonScanner {
           if (byte === 0x5d && state === ELEMENT) state = this.#close();
           else if (!isBlank(byte)) {
             if (state === ELEMENT) this.#nextElement();
-            state = this.#startValue(byte);
-            if (state === FAILED) return false;
-            // The first byte of a number is a part of it; a string begins behind its quote.
-            start = byte === QUOTE ? i + 1 : i;
+            if (byte === QUOTE) {
+              start = i + 1;
+              i = plainEnd(bytes, start, to);
+              if (i < to && bytes[i] === QUOTE) state = this.#endText(bytes, start, i);
+              else {
+                state = this.#startText();
+                i -= 1;
+              }
+            } else {
+              state = this.#startValue(byte);
+              if (state === FAILED) return false;
+              // The first byte of a number is a part of it.
+              start = i;
+            }
           }
           i += 1;
           break;
         case NUMBER: {
-          const next = nextPart(this.#part, byte);
-          if (next >= 0) {
-            this.#part = next;
-            i += 1;
-          } else if (this.#part < WHOLE_ZERO) return false;
-          else state = this.#endNumber(bytes, start, i);
+          let part = this.#part;
+          for (let next = part; i < to; i += 1) {
+            next = nextPart(part, bytes[i] as number);
+            if (next < 0) break;
+            part = next;
+          }
+          this.#part = part;
+          if (i === to) break;
+          if (part < WHOLE_ZERO) return false;
+          state = this.#endNumber(bytes, start, i);
           break;
         }
         case LITERAL: {
           const word = LITERALS[this.#literal] as Buffer;
-          if (word[this.#at] !== byte) return false;
-          this.#at += 1;
-          i += 1;
-          if (this.#at === word.length) state = this.#endLiteral();
+          let at = this.#at;
+          for (; at < word.length && i < to; i += 1, at += 1) if (bytes[i] !== word[at]) return false;
+          this.#at = at;
+          if (at === word.length) state = this.#endLiteral();
           break;
         }
         case ESCAPE:
@@ -262,7 +274,6 @@ export class JsonScanner {
   #startToken(wanted: boolean): void {
     this.#wanted = wanted;
     this.#escaped = false;
-    if (this.#held !== "") this.#held = "";
   }
 
   /** The token goes on in the next piece. */
@@ -292,14 +303,16 @@ export class JsonScanner {
     return STRING;
   }
 
+  #startText(): number {
+    this.#isKey = false;
+    this.#startToken(this.#node !== undefined);
+    return STRING;
+  }
+
   /** @returns the state behind its first byte */
   #startValue(byte: number): number {
     const node = this.#node;
     switch (byte) {
-      case QUOTE:
-        this.#isKey = false;
-        this.#startToken(node !== undefined);
-        return STRING;
       case 0x7b:
       case 0x5b:
         if (this.#depth === MAX_DEPTH) {
@@ -307,9 +320,12 @@ export class JsonScanner {
           return FAILED;
         }
         this.#depth += 1;
+        if (this.#depth === this.#kinds.length) this.#makeRoom();
         this.#kinds[this.#depth] = byte === 0x7b ? OBJECT : ARRAY;
         this.#elements[this.#depth] = 0;
         this.#nodes[this.#depth] = node;
+        // Who holds a stream back until then waits no longer than it must.
+        if (byte === 0x7b && node?.some === true) this.some = true;
         return byte === 0x7b ? MEMBER : ELEMENT;
       case 0x74:
       case 0x66:
@@ -325,6 +341,15 @@ export class JsonScanner {
         return NUMBER;
       }
     }
+  }
+
+  #makeRoom(): void {
+    const kinds = new Uint8Array(MAX_DEPTH + 1);
+    const elements = new Int32Array(MAX_DEPTH + 1);
+    kinds.set(this.#kinds);
+    elements.set(this.#elements);
+    this.#kinds = kinds;
+    this.#elements = elements;
   }
 
   get #behindValue(): number {
@@ -364,15 +389,20 @@ export class JsonScanner {
     }
   }
 
-  #endKey(bytes: Buffer, start: number, end: number): number {
+  /** Its parts are not in the way of the next one, which may come at once. */
+  #endToken(): void {
     this.#wanted = false;
+    this.#escaped = false;
+    this.#held = "";
+  }
+
+  #endKey(bytes: Buffer, start: number, end: number): number {
     const parent = this.#nodes[this.#depth];
     this.#node = parent === undefined ? undefined : this.#member(parent, bytes, start, end);
     return COLON;
   }
 
   #endText(bytes: Buffer, start: number, end: number): number {
-    this.#wanted = false;
     const node = this.#node;
     if (node === undefined) return this.#behindValue;
     const isEmpty = this.#held === "" && start === end;
@@ -410,8 +440,8 @@ export class JsonScanner {
 
   #endNumber(bytes: Buffer | undefined, start: number, end: number): number {
     const node = this.#node;
-    this.#wanted = false;
     if (node !== undefined) this.#found(node, node.number < 0 ? BAD : this.#number(bytes, start, end), 1);
+    this.#endToken();
     return this.#behindValue;
   }
 
@@ -426,6 +456,14 @@ export class JsonScanner {
     return value >= 0 && value <= MAX_VALUE ? value + 0 : BAD;
   }
 }
+
+/** @returns where the plain part of a string ends, at most {@link LONG} bytes on */
+const plainEnd = (bytes: Buffer, from: number, to: number): number => {
+  const near = Math.min(to, from + LONG);
+  let n = from;
+  while (n < near && ENDS_PLAIN[bytes[n] as number] === 0) n += 1;
+  return n;
+};
 
 const childAt = ({ indexes, children, any }: PathNode, index: number): PathNode | undefined => {
   for (let i = 0; i < indexes.length; i += 1) if (indexes[i] === index) return children[i];

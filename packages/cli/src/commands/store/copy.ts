@@ -10,9 +10,9 @@ import { naming } from "../../app/flag.ts";
 import { locateHome } from "../../app/home.ts";
 import { interruptible } from "../../app/interruptible.ts";
 import { whoRuns } from "../../app/who-runs.ts";
-import { counted } from "../../terminal/output/counted.ts";
 import { grouped } from "../../terminal/output/figures.ts";
 import { renderTable } from "../../terminal/output/table.ts";
+import { counted } from "../../terminal/output/words.ts";
 import { prose } from "../../terminal/output/wrap.ts";
 
 /** Store URLs; one of them may be absent: the store of the home, or AIGW_STORE. */

@@ -21,8 +21,10 @@ interface PlainCell {
 
 /** Between two columns. */
 export const GAP = 2;
-/** Words are broken into lines of no less. */
+/** Sentences are broken into lines of no less. */
 const READABLE = 12;
+/** Half an e-mail address is of no use to anybody, but a URL in a sentence need not be all of it. */
+const LONGEST_WORD = 32;
 
 /**
  * For a terminal a table of its width, see {@link layOut}; for pipes aligned columns, whole. An empty cell is `-`.
@@ -154,8 +156,11 @@ const layOut = (
   const keys = keyWidths(all, rows, available);
   const shown = all.map((column) => ({ ...column, width: keys.get(column.index) ?? column.width }));
   const isFixed = ({ key, align }: Shown): boolean => key || align === "right";
-  const least = (column: Shown): number =>
-    isFixed(column) ? column.width : Math.min(column.width, Math.max(READABLE, displayWidth(column.title)));
+  const least = (column: Shown): number => {
+    if (isFixed(column)) return column.width;
+    const words = Math.min(LONGEST_WORD, longestWord(rows, column.index));
+    return Math.min(column.width, Math.max(READABLE, displayWidth(column.title), words));
+  };
   while (
     excessOf(
       shown.map((column) => ({ width: least(column) })),
@@ -175,6 +180,12 @@ const layOut = (
   }
   return shown;
 };
+
+const longestWord = (rows: readonly (readonly PlainCell[])[], index: number): number =>
+  rows.reduce((longest, row) => {
+    const words = (row[index]?.text ?? "").split(/ |(?<=,)/);
+    return Math.max(longest, ...words.map(displayWidth));
+  }, 0);
 
 const excessOf = (columns: readonly { readonly width: number }[], available: number): number =>
   columns.reduce((sum, { width }) => sum + width + GAP, -GAP) - available;

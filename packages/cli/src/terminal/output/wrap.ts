@@ -1,3 +1,4 @@
+import { COMMAND_NAMES } from "../command-names.ts";
 import { escapeText } from "./escape.ts";
 import type { Tone } from "./style.ts";
 import type { View } from "./view.ts";
@@ -6,7 +7,10 @@ import { displayWidth } from "./width.ts";
 /** Where a sentence gives a command by itself, it stands at the beginning or behind a colon, and goes on to the next stop. */
 const GIVEN = /(^|[:;.] )((?:aigw|chmod|chown|cp|fuser|kill|rm|ss|timedatectl) (?:[^;.,:)]|[;.,:)](?!\s|$))+)/g;
 /** Within a sentence it is `aigw`, up to three words, and what follows them with a dash or in angle brackets. */
-const NAMED = /\baigw(?: --(?:home|store) \S+)*(?: [a-z][\w-]*){1,3}(?: --?[a-z][\w-]*| <[^>]+>)*/g;
+const NAMED = new RegExp(
+  `\\baigw(?: --(?:home|store) \\S+)* (?:${COMMAND_NAMES})(?![\\w'-])(?: [a-z][\\w-]*){0,2}(?: --?[a-z][\\w-]*| <[^>]+>)*`,
+  "g",
+);
 /** A number and its unit are read together. */
 const MEASURED = /(?<=\d) (?=(?:B|[kMGTP]B|[KMGT]iB|ms|s|min|h|d|×)(?![\w]))/g;
 const KEPT = "\u00a0";

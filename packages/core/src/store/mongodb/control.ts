@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Db } from "mongodb";
-import { assertOneChange, type Change, type ChangeDraft } from "../../changes/change.ts";
-import { type ControlState, emptyControlState, putClient } from "../../changes/control-state.ts";
+import { assertOneChange, type Change, type ChangeDraft, isSuperseded, subjectOf } from "../../changes/change.ts";
+import { type ControlState, emptyControlState, fold } from "../../changes/control-state.ts";
 import type { Client } from "../../clients/client.ts";
 import type { SettingKey } from "../../config/settings.ts";
 import { AigwError } from "../../errors.ts";
@@ -12,16 +12,19 @@ import {
   type ChangeDocument,
   changeOf,
   effectDocument,
+  effectOf,
   PURGED,
   REMOVED,
   SUBJECT_KINDS,
   type SubjectKind,
 } from "./change-document.ts";
 import { type ControlCollections, controlCollections, type StoreDocument } from "./control-schema.ts";
+import { endsSecrets, eraseDue, eraseFor } from "./erase-due.ts";
 import { insertOnce } from "./insert-once.ts";
 import { newestEffects } from "./newest-effects.ts";
-import { purgeRemoved } from "./purge-removed.ts";
 import { translated } from "./translate-error.ts";
+
+const PAGE = 1_000;
 
 /**
  * The change log in `changes`. There are no views: `after` is the whole subject, so the newest effect on it is the
@@ -79,34 +82,29 @@ export class MongoControl implements ControlStore {
     // A revision is only ever written after the one before it was seen: so there are no gaps.
     const head = this.#seen === expectedRev ? this.#seen : await this.head();
     if (head !== expectedRev) throw changedMeanwhile(head, expectedRev);
-    const removes = drafts.some(({ action }) => action === "client.remove");
     const rev = expectedRev + 1;
     const { changes } = this.#collections;
-    const isFirst = await insertOnce<ChangeDocument>(changes, {
+    const change: ChangeDocument = {
       _id: rev,
       at: act.at,
       actor: act.actor,
       nonce: randomUUID(),
       effects: drafts.map(effectDocument),
-      ...(removes ? { purgeDue: true } : {}),
-    });
-    if (!isFirst) throw changedMeanwhile(await this.head(), expectedRev);
+      ...(drafts.some(endsSecrets) ? { due: true } : {}),
+    };
+    if (!(await insertOnce(changes, change))) throw changedMeanwhile(await this.head(), expectedRev);
     this.#saw(rev);
-    if (removes) await purgeRemoved(changes);
+    if (change.due) await eraseFor(changes, change);
     return { rev, at: act.at, actor: act.actor, effects: drafts };
   }
 
-  async snapshot(): Promise<ControlState> {
-    const state = emptyControlState();
-    // What is appended meanwhile is left out, so that all of it is of one revision.
-    state.rev = await this.head();
-    for (const { kind, subject, after } of await newestEffects(this.#collections.changes, SUBJECT_KINDS, state.rev)) {
-      if (kind === "client") putClient(state, JSON.parse(after));
-      else if (kind === "service") state.services.set(subject, JSON.parse(after));
-      else if (kind === "secret") state.keyring = JSON.parse(after);
-      else state.settings.set(subject as SettingKey, JSON.parse(after));
-    }
-    return state;
+  /** What changes were to erase, by somebody who was cut off. */
+  eraseDue(): Promise<void> {
+    return eraseDue(this.#collections.changes);
+  }
+
+  snapshot(): Promise<ControlState> {
+    return this.#read(SUBJECT_KINDS);
   }
 
   async client(name: string): Promise<Client | undefined> {
@@ -114,7 +112,7 @@ export class MongoControl implements ControlStore {
   }
 
   async clients(): Promise<readonly Client[]> {
-    return byName(await this.#all<Client>("client"));
+    return byName([...(await this.#read(["client"])).clientsByName.values()]);
   }
 
   async service(name: string): Promise<Service | undefined> {
@@ -122,16 +120,15 @@ export class MongoControl implements ControlStore {
   }
 
   async services(): Promise<readonly Service[]> {
-    return byName(await this.#all<Service>("service"));
+    return byName([...(await this.#read(["service"])).services.values()]);
   }
 
   async keyring(): Promise<Keyring> {
-    return (await this.#all<Keyring>("secret"))[0] ?? [];
+    return (await this.#read(["secret"])).keyring;
   }
 
   async settings(): Promise<ReadonlyMap<SettingKey, string>> {
-    const newest = await newestEffects(this.#collections.changes, ["config"]);
-    return new Map(newest.map(({ subject, after }) => [subject as SettingKey, JSON.parse(after)]));
+    return (await this.#read(["config"])).settings;
   }
 
   #saw(rev: number): number {
@@ -139,21 +136,55 @@ export class MongoControl implements ControlStore {
     return rev;
   }
 
-  async #newest<T>(kind: SubjectKind, subject: string): Promise<T | undefined> {
-    const { changes } = this.#collections;
-    const isIt = { kind, subject };
-    const query = { effects: { $elemMatch: isIt } };
-    const options = { sort: { _id: -1 }, projection: query } as const;
-    const found = await translated(() => changes.findOne<Pick<ChangeDocument, "effects">>(query, options));
-    const after = found?.effects[0]?.after;
-    return after === undefined || after === REMOVED || after === PURGED ? undefined : (JSON.parse(after) as T);
+  /**
+   * The state of these kinds, consistent at one revision. What is superseded while it is read has lost its secrets: then
+   * the changes since are folded in, until the ones that count have come.
+   */
+  async #read(kinds: readonly SubjectKind[]): Promise<ControlState> {
+    const state = emptyControlState();
+    const rev = await this.head();
+    const newest = await newestEffects(this.#collections.changes, kinds, rev);
+    const effects = newest.map(effectOf);
+    fold(state, { rev, at: 0, actor: "", effects });
+    const open = new Set(effects.filter(isSuperseded).map(subjectOf));
+    while (open.size > 0) {
+      const changes = await this.changesAfter(state.rev, PAGE);
+      if (changes.length === 0) throw lacksSecrets(state.rev);
+      for (const change of changes) {
+        for (const effect of change.effects) {
+          if (isSuperseded(effect)) open.add(subjectOf(effect));
+          else open.delete(subjectOf(effect));
+        }
+        fold(state, change);
+      }
+    }
+    return state;
   }
 
-  async #all<T>(kind: SubjectKind): Promise<T[]> {
-    const newest = await newestEffects(this.#collections.changes, [kind]);
-    return newest.map(({ after }) => JSON.parse(after) as T);
+  async #newest<T>(kind: SubjectKind, subject: string): Promise<T | undefined> {
+    const { changes } = this.#collections;
+    const query = { effects: { $elemMatch: { kind, subject } } };
+    const options = { sort: { _id: -1 }, projection: query } as const;
+    let seen = 0;
+    for (;;) {
+      const found = await translated(() => changes.findOne<Pick<ChangeDocument, "_id" | "effects">>(query, options));
+      const effect = found?.effects[0];
+      if (found === null || effect === undefined || effect.after === REMOVED || effect.after === PURGED)
+        return undefined;
+      if (!effect.erased) return JSON.parse(effect.after) as T;
+      // Superseded while it was read: there is a newer one by now.
+      if (found._id <= seen) throw lacksSecrets(found._id);
+      seen = found._id;
+    }
   }
 }
+
+/** Nothing came after it that would have erased them. */
+const lacksSecrets = (rev: number): AigwError =>
+  new AigwError(
+    "store_corrupt",
+    `The change log lacks what superseded revision ${rev}. Restore the store from a backup.`,
+  );
 
 const byName = <T extends { readonly name: string }>(items: readonly T[]): readonly T[] =>
   items.toSorted((a, b) => (a.name < b.name ? -1 : 1));

@@ -5,6 +5,7 @@ import type { BackupFacts, StoreInspection } from "../maintenance.ts";
 import type { MongoConnection } from "./connection.ts";
 import type { MongoControl } from "./control.ts";
 import { controlCollections } from "./control-schema.ts";
+import { createIndexes } from "./indexes.ts";
 import { backupElsewhere } from "./no-backup.ts";
 import { openMongoControl } from "./open-mongo-control.ts";
 import { shareTime } from "./share-time.ts";
@@ -54,6 +55,12 @@ export class MongoStore implements OpenedStore {
   async integrityCheck(): Promise<readonly string[]> {
     const { integrityProblems } = await import("./integrity-problems.ts");
     return integrityProblems(this.#connection.db);
+  }
+
+  /** Also the indexes that a restored database may lack. */
+  async upkeep(): Promise<void> {
+    await createIndexes(this.#connection.db);
+    await this.control.eraseDue();
   }
 
   async inspect(): Promise<StoreInspection> {

@@ -1,7 +1,7 @@
 import type { Collection } from "mongodb";
 import type { TokenIssue } from "../../store.ts";
 import type { IssueRecord } from "./collections.ts";
-import { writeAll } from "./usage-fold.ts";
+import { writeAll } from "./write-all.ts";
 
 /** Keeps the latest issue per client and key. */
 export const recordTokenIssues = async (

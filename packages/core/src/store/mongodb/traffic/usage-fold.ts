@@ -1,4 +1,4 @@
-import { type AnyBulkWriteOperation, type Collection, MongoBulkWriteError } from "mongodb";
+import type { AnyBulkWriteOperation, Collection } from "mongodb";
 import { byDay, ofAllClients, regrouped, sumUp, type UsageGroup } from "../../../usage/usage-groups.ts";
 import { isTimed } from "../../../usage/usage-report.ts";
 import type { UsageSlice } from "../../store.ts";
@@ -6,6 +6,7 @@ import { isDuplicateKey } from "../translate-error.ts";
 import type { FoldState, LastSeen, TrafficCollections, UsageSums } from "./collections.ts";
 import type { Unwound, UsageLog } from "./usage-log.ts";
 import { placeOf } from "./usage-place.ts";
+import { writeAll } from "./write-all.ts";
 
 /** Bounds one write of sums. */
 const MOST_GROUPS = 2_000;
@@ -113,28 +114,4 @@ const addLastSeen = async (collection: Collection<LastSeen>, groups: readonly Us
     }),
   );
   await writeAll(collection, writes);
-};
-
-/**
- * For upserts with a guard: a record that is not behind is not found, and to insert it anew meets its key.
- * @returns false when that happened
- */
-export const writeAll = async <T extends object>(
-  collection: Collection<T>,
-  writes: readonly AnyBulkWriteOperation<T>[],
-): Promise<boolean> => {
-  if (writes.length === 0) return true;
-  try {
-    await collection.bulkWrite([...writes], { ordered: false });
-    return true;
-  } catch (error) {
-    if (!isOnlyAhead(error)) throw error;
-    return false;
-  }
-};
-
-const isOnlyAhead = (error: unknown): boolean => {
-  if (!(error instanceof MongoBulkWriteError) || error.result.getWriteConcernError() !== undefined) return false;
-  const errors = [error.writeErrors].flat();
-  return errors.length > 0 && errors.every(({ code }) => code === 11_000);
 };

@@ -102,6 +102,9 @@ export class UsageLog {
 
   async latest(filter: UsageFilter, limit: number): Promise<UsagePage> {
     const head = await this.head();
+    const cursor = String(endOfBatch(head));
+    // To the server, 0 is no limit that it takes.
+    if (limit === 0) return { events: [], cursor };
     const conditions = eventConditions(filter);
     const found = await this.#usage
       .aggregate<Unwound>([
@@ -113,7 +116,7 @@ export class UsageLog {
         { $limit: limit },
       ])
       .toArray();
-    return { events: found.map(toEvent).reverse(), cursor: String(endOfBatch(head)) };
+    return { events: found.map(toEvent).reverse(), cursor };
   }
 
   async after(cursor: string, filter: UsageFilter, limit: number): Promise<UsagePage> {

@@ -5,6 +5,7 @@ import type { TrafficCollections, UsageBatch, UsageSums } from "./collections.ts
 import { ensureFoldState } from "./usage-fold.ts";
 import type { UsageLog } from "./usage-log.ts";
 import { batchOf, placeOf } from "./usage-place.ts";
+import { writeAll } from "./write-all.ts";
 
 export const pruneUsage = async (
   { usage, hours, totals, state }: TrafficCollections,
@@ -33,7 +34,7 @@ export const pruneUsage = async (
   if (events === 0 && gone.length === 0) return { events, more: false };
   // Before the first record goes: from then on a report must not look for records before it.
   if (pruned < cut) await state.updateOne({ _id: "usage" }, { $max: { pruned: cut } });
-  if (writes.length > 0) await usage.bulkWrite(writes, { ordered: false });
+  await writeAll(usage, writes);
   for (const { sums, ids } of gone) await sums.deleteMany({ _id: { $in: [...ids] } });
   return { events, more: events === limit || gone.some(({ ids }) => ids.length === limit) };
 };

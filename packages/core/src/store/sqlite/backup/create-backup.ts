@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { AigwError } from "../../../errors.ts";
+import { createPrivateFile } from "../../../files/private-file.ts";
 import { sweepStale } from "../../../files/sweep-stale.ts";
 import { syncPath } from "../../../files/sync-path.ts";
 import { translateFsError } from "../../../files/translate-fs-error.ts";
@@ -8,7 +9,7 @@ import { randomId } from "../../../random-id.ts";
 import type { BackupFacts } from "../../maintenance.ts";
 import { CONTROL_SCHEMA } from "../control/control-schema.ts";
 import { eraseMarked } from "../control/erasure.ts";
-import { createPrivateFile, linkNew } from "../files/create-database-file.ts";
+import { linkNew } from "../files/create-database-file.ts";
 import { Database } from "../files/database.ts";
 import type { Schema } from "../files/migrations.ts";
 import { TRAFFIC_SCHEMA } from "../traffic/traffic-schema.ts";

@@ -1,7 +1,7 @@
 import { type ChangeDraft, type Effect, subjectOf } from "../../../changes/change.ts";
 import { secretsOf, withoutSecrets } from "../../../changes/secrets.ts";
+import { hasRoomFor } from "../../../files/free-space.ts";
 import type { Database } from "../files/database.ts";
-import { hasRoomFor } from "../files/disk-space.ts";
 
 // A secret is in the newest effect on its subject and in the view of it, nowhere else: what supersedes it takes it out of
 // the log in the same transaction. `effects.secrets` says which effects hold any. That leaves the file itself: SQLite

@@ -1,6 +1,7 @@
-import { closeSync, constants, copyFileSync, existsSync, fchmodSync, linkSync, openSync, rmSync } from "node:fs";
+import { constants, copyFileSync, existsSync, linkSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { AigwError } from "../../../errors.ts";
+import { createPrivateFile } from "../../../files/private-file.ts";
 import { sweepStale } from "../../../files/sweep-stale.ts";
 import { syncPath } from "../../../files/sync-path.ts";
 import { translateFsError } from "../../../files/translate-fs-error.ts";
@@ -28,14 +29,6 @@ export const createDatabaseFile = (path: string, schema: Schema, fill: (db: Data
   } finally {
     for (const file of [staged, `${staged}-wal`, `${staged}-shm`]) rmSync(file, { force: true });
   }
-};
-
-/** Empty, mode 0600; there must be no file at `path` yet. */
-export const createPrivateFile = (path: string): void => {
-  const file = openSync(path, "wx", 0o600);
-  // Whatever the umask is; SQLite gives -wal and -shm the same mode.
-  fchmodSync(file, 0o600);
-  closeSync(file);
 };
 
 /** @returns false when there is a file at `path` already */

@@ -1,39 +1,15 @@
 import { randomFillSync } from "node:crypto";
-import { closeSync, openSync, rmSync, statfsSync, statSync, writeSync } from "node:fs";
-import { dirname } from "node:path";
-import { AigwError, isAigwError } from "../../../errors.ts";
+import { closeSync, openSync, rmSync, statSync, writeSync } from "node:fs";
+import { isAigwError } from "../../../errors.ts";
+import { type Space, spaceFor } from "../../../files/free-space.ts";
 import { reservePathOf } from "./paths.ts";
 
 const MIB = 2 ** 20;
 /** Some thirty admin changes fit into it before the log that they are written to begins anew. */
 const RESERVE_BYTES = MIB;
-/** Less is left free when only this process would fill the disk: room for everything but single calls. */
-const FLOOR_BYTES = 16 * MIB;
-/** On a small disk, shares of it. */
+/** On a small disk, a share of it. */
 const RESERVE_SHARE = 1 / 8;
-const FLOOR_SHARE = 1 / 4;
 const BLOCK_BYTES = 65_536;
-
-/**
- * Usage may not take the last of the disk: it comes by itself, and without end. A look costs some microseconds.
- * @param path the usage database
- * @throws AigwError `store_full`
- */
-export const assertRoomForUsage = (path: string): void => {
-  const space = spaceFor(path);
-  if (space === undefined || space.free >= Math.min(FLOOR_BYTES, space.total * FLOOR_SHARE)) return;
-  const free = Math.floor(space.free / 1024);
-  throw new AigwError(
-    "store_full",
-    `Only ${free} KiB are free on the disk that holds ${path}: usage is not stored, so that admin commands go on. Free some space.`,
-  );
-};
-
-/** Whether so many bytes can be written beside `path` without coming near a full disk. */
-export const hasRoomFor = (path: string, bytes: number): boolean => {
-  const space = spaceFor(path);
-  return space === undefined || space.free - bytes >= Math.min(FLOOR_BYTES, space.total * FLOOR_SHARE);
-};
 
 /**
  * Space that is taken beforehand, so that a client can be revoked when somebody has filled the disk: a file beside the
@@ -114,21 +90,5 @@ const fill = (path: string, bytes: number): void => {
     // The disk is full now, or another process was faster.
   } finally {
     if (file !== undefined) closeSync(file);
-  }
-};
-
-interface Space {
-  /** For this user; root may have more. */
-  readonly free: number;
-  readonly total: number;
-}
-
-/** @returns undefined where the system does not tell */
-const spaceFor = (path: string): Space | undefined => {
-  try {
-    const { bavail, bsize, blocks } = statfsSync(dirname(path));
-    return blocks === 0 ? undefined : { free: bavail * bsize, total: blocks * bsize };
-  } catch {
-    return undefined;
   }
 };

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import type { Clock } from "../../../clock.ts";
 import { AigwError, isStoreFault } from "../../../errors.ts";
+import { assertRoomForUsage } from "../../../files/free-space.ts";
 import type { PermitWindow } from "../../../limits/permit-window.ts";
 import type { UsageEvent, UsageFilter } from "../../../usage/usage-event.ts";
 import type { UsageReport, UsageReportQuery } from "../../../usage/usage-report.ts";
@@ -17,7 +18,6 @@ import type {
 import type { SqliteControl } from "../control/control.ts";
 import { createDatabaseFile } from "../files/create-database-file.ts";
 import { Database } from "../files/database.ts";
-import { assertRoomForUsage } from "../files/disk-space.ts";
 import { readInstances } from "./instance-table.ts";
 import { pruneWindows, readWindow, writeWindow } from "./permit-table.ts";
 import { Presence } from "./presence/presence.ts";

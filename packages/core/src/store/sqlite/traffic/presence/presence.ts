@@ -2,11 +2,11 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, wri
 import { join } from "node:path";
 import type { Clock } from "../../../../clock.ts";
 import { AigwError } from "../../../../errors.ts";
+import { lockState, ProcessLock } from "../../../../files/process-lock.ts";
 import { translateFsError } from "../../../../files/translate-fs-error.ts";
 import { assertPrivate } from "../../../../sealing/master-key.ts";
 import type { Instance, SeenInstance } from "../../../store.ts";
 import { translateSqliteError } from "../../files/translate-error.ts";
-import { lockState, ProcessLock } from "./process-lock.ts";
 
 /** What a gateway last said. */
 interface PresenceRecord {

@@ -1,6 +1,6 @@
 import { existsSync, type Stats, statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
-import { createPrivateFile } from "../../files/create-database-file.ts";
+import { createPrivateFile } from "./private-file.ts";
 
 /** https://www.sqlite.org/rescode.html#busy */
 const BUSY = 5;

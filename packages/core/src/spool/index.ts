@@ -1,0 +1,1 @@
+export { type Spooled, type SpoolProblem, UsageSpool, type UsageSpoolOptions } from "./usage-spool.ts";
