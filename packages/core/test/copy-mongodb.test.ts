@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { after, describe, it } from "node:test";
+import { after, describe, it, type TestContext } from "node:test";
 import { mongodbMissing, mongodbRan, newDatabase } from "../../../test/support/mongodb.ts";
 import { isAigwError } from "../src/errors.ts";
 import type { OpenedStore } from "../src/store/engine.ts";
 import { locateStore, type StorePlace } from "../src/store/engines.ts";
-import { anEvent } from "../src/testing/index.ts";
+import { anEvent, type FixedClock } from "../src/testing/index.ts";
 import { copyStore, type StoreCopy } from "../src/transfer/index.ts";
 import { temporaryFolder } from "./store-support/folders.ts";
 import { ACT, everythingOf, lived } from "./store-support/lived-store.ts";
@@ -21,6 +21,19 @@ const timeless = async (store: OpenedStore): Promise<unknown> => ({
 
 const foldAll = async ({ traffic }: OpenedStore): Promise<void> => {
   for (let more = true; more; ) ({ more } = await traffic.foldUsage(2_000));
+};
+
+/** Closed with the test, whatever comes of it: an open connection keeps the process. */
+const opened = async (t: TestContext, { engine, location }: StorePlace, clock: FixedClock): Promise<OpenedStore> => {
+  const store = await engine.open(location, { clock });
+  t.after(() => store.close());
+  return store;
+};
+
+const emptyDatabase = async (t: TestContext, kind?: "standalone" | "set"): Promise<StorePlace> => {
+  const { url, drop } = newDatabase(kind);
+  t.after(drop);
+  return locateStore(url);
 };
 
 const copied = async ({ open, clock }: SqliteFixture, to: StorePlace): Promise<StoreCopy> => {
@@ -38,13 +51,13 @@ describe("a store moved to MongoDB and back", { skip: mongodbMissing }, () => {
   after(mongodbRan);
 
   for (const kind of ["standalone", "set"] as const) {
-    it(`is the same in everything that the port says, on a ${kind}`, async () => {
+    it(`is the same in everything that the port says, on a ${kind}`, async (t) => {
       const fixture = await lived();
       const { clock } = fixture;
-      const { url, drop } = newDatabase(kind);
-      const to = await locateStore(url);
+      const to = await emptyDatabase(t, kind);
       const there = await copied(fixture, to);
-      const [source, target] = [fixture.open(), await to.engine.open(to.location, { clock })];
+      const source = fixture.open();
+      const target = await opened(t, to, clock);
       assert.deepEqual(await timeless(target), await timeless(source));
       const ahead = target.traffic.steadyNow() - source.traffic.steadyNow();
       assert.ok(ahead >= 0 && ahead < 60_000, `its time has gone on by ${ahead} ms`);
@@ -66,24 +79,16 @@ describe("a store moved to MongoDB and back", { skip: mongodbMissing }, () => {
           .map(({ part, records }) => [part, part === "changes" ? 8 : part === "lastCalls" ? 3 : records])
           .filter(([part]) => part !== "hours" && part !== "days"),
       );
-      const again = await back.engine.open(back.location, { clock });
-      assert.deepEqual(await timeless(again), await timeless(target));
-      await again.close();
-      await target.close();
-      await drop();
+      assert.deepEqual(await timeless(await opened(t, back, clock)), await timeless(target));
     });
   }
 
-  it("is not copied while it is written to", async () => {
+  it("is not copied while it is written to", async (t) => {
     const fixture = await lived();
     const { clock } = fixture;
-    const { url, drop } = newDatabase();
-    const to = await locateStore(url);
+    const to = await emptyDatabase(t);
     await copied(fixture, to);
-    const [source, writer] = [
-      await to.engine.open(to.location, { clock }),
-      await to.engine.open(to.location, { clock }),
-    ];
+    const [source, writer] = [await opened(t, to, clock), await opened(t, to, clock)];
     const back = await locateStore(`sqlite:${join(temporaryFolder(), "aigw.db")}`);
     const works: readonly (() => Promise<unknown>)[] = [
       async () => writer.traffic.foldUsage(10),
@@ -109,17 +114,14 @@ describe("a store moved to MongoDB and back", { skip: mongodbMissing }, () => {
     });
     await Promise.all(recorded);
     assert.equal(parts.find(({ part }) => part === "usage")?.records, 1_835);
-    for (const store of [source, writer]) await store.close();
-    await drop();
   });
 
-  it("killed in the middle: no store, and the same again makes it; given up: nothing is left", async () => {
+  it("killed in the middle: no store, and the same again makes it; given up: nothing is left", async (t) => {
     const fixture = await lived();
-    const { url, drop } = newDatabase();
-    const to = await locateStore(url);
+    const to = await emptyDatabase(t);
     const child = spawn(
       process.execPath,
-      [join(import.meta.dirname, "store-support", "copy-url-child.ts"), fixture.path, url],
+      [join(import.meta.dirname, "store-support", "copy-url-child.ts"), fixture.path, to.location.url],
       { stdio: ["ignore", "pipe", "inherit"] },
     );
     await once(child.stdout, "data");
@@ -128,16 +130,13 @@ describe("a store moved to MongoDB and back", { skip: mongodbMissing }, () => {
     const state = await to.engine.state(to.location);
     assert.ok(typeof state === "object" && state.remains.includes("no document"), JSON.stringify(state));
     const { parts } = await copied(fixture, to);
-    const target = await to.engine.open(to.location, { clock: fixture.clock });
+    const target = await opened(t, to, fixture.clock);
     const source = fixture.open();
     assert.deepEqual(await timeless(target), await timeless(source));
     assert.equal(parts.length, 7);
-    await target.close();
-    await drop();
 
     const stop = new AbortController();
-    const given = newDatabase();
-    const place = await locateStore(given.url);
+    const place = await emptyDatabase(t);
     const ended = copyStore(source, place, {
       clock: fixture.clock,
       signal: stop.signal,
@@ -146,18 +145,15 @@ describe("a store moved to MongoDB and back", { skip: mongodbMissing }, () => {
     await assert.rejects(ended, { name: "AbortError" });
     assert.equal(await place.engine.state(place.location), "absent");
     await source.close();
-    await given.drop();
   });
 
-  it("is not made where anything of a store is", async () => {
+  it("is not made where anything of a store is", async (t) => {
     const fixture = await lived();
-    const { url, drop } = newDatabase();
-    const to = await locateStore(url);
+    const to = await emptyDatabase(t);
     assert.equal(
       await to.engine.create(to.location, { storeId: "id", keyCheck: "check", changes: [], at: 1, actor: "test" }),
       true,
     );
     await assert.rejects(copied(fixture, to), inUse);
-    await drop();
   });
 });
