@@ -106,6 +106,12 @@ test("what there is a list of is picked from it: arrows, ticks, and a search whe
     ],
   );
   assert.match(free.screen, /neither a client '0f8c1d5e' nor a request/);
+  const wrong = [
+    ["who is to be one?", "No Name"],
+    ["❯ No Name", "\r"],
+    ["is not valid", "\u0003"],
+  ] as const;
+  assert.equal(onTerminal(home, ["onboard", "--no-verify"], wrong).exitCode, 130, "asked again");
 });
 
 test("long text goes through the pager on a terminal, and nowhere else", { skip }, async (t) => {

@@ -22,6 +22,8 @@ export interface Pick {
   readonly choices: readonly Choice[];
   /** What is typed is an answer, too, when it is not among them. */
   readonly free?: boolean;
+  /** @returns what is wrong with the answer, or undefined */
+  readonly problem?: (answer: string) => string | undefined;
 }
 
 /** Asks the person at the terminal. Every question may end in {@link Interrupted}. */
@@ -45,6 +47,7 @@ type Question =
   | {
       readonly type: "search";
       readonly message: string;
+      readonly validate?: (answer: string) => true | string;
       readonly source: (term: string | undefined) => readonly Row[];
     };
 
@@ -82,10 +85,17 @@ export const terminalPrompter = (input: InputStream, output: OutputStream): Prom
       input.off("pause", onPause);
     }
   };
-  const pick = async ({ message, choices, free = false }: Pick): Promise<string> => {
+  const pick = async ({ message, choices, free = false, problem }: Pick): Promise<string> => {
     const rows = choices.map(rowOf);
     if (rows.length < SEARCHED_FROM && !free) return String(await ask({ type: "select", message, choices: rows }));
-    return String(await ask({ type: "search", message, source: (term) => matching(rows, term ?? "", free) }));
+    return String(
+      await ask({
+        type: "search",
+        message,
+        source: (term) => matching(rows, term ?? "", free),
+        ...(problem !== undefined && { validate: (answer: string) => problem(answer) ?? true }),
+      }),
+    );
   };
   return {
     input: async (question) => String(await ask({ type: "input", ...question })).trim(),

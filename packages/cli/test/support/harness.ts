@@ -104,10 +104,14 @@ const scriptedPrompter = (answers: readonly Answer[], stderr: Writable): Prompte
     },
     password: async (message) => String(next(message)),
     confirm: async (message) => next(message) === true,
-    async pick({ message, choices, free = false }) {
-      const answer = String(next(list(message, choices)));
-      if (free || choices.some(({ value }) => value === answer)) return answer;
-      throw new Error(`${answer} is not on the list`);
+    async pick({ message, choices, free = false, problem }) {
+      for (;;) {
+        const answer = String(next(list(message, choices)));
+        if (!free && !choices.some(({ value }) => value === answer)) throw new Error(`${answer} is not on the list`);
+        const wrong = problem?.(answer);
+        if (wrong === undefined) return answer;
+        stderr.write(`> ${wrong}\n`);
+      }
     },
     async pickSeveral({ message, choices }) {
       const answers = [next(list(message, choices))].flat().map(String);
