@@ -77,7 +77,7 @@ test("what there is a list of is picked from it: arrows, ticks, and a search whe
   assert.match(shown.screen, /active, ann@example\.com/, "what is known of the one that the cursor is on");
   const steps = [
     ["Which clients?", "\u001b[B \u001b[B \r"],
-    ["Revoke bob, cat?", "y\r"],
+    ["Revoke bob and cat?", "y\r"],
   ] as const;
   const revoked = onTerminal(home, ["client", "revoke"], steps, { pipeStdout: true });
   assert.match(revoked.stdout, /^bob revoked\. .*\ncat revoked\. /);
