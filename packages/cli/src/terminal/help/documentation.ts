@@ -7,7 +7,7 @@ const PAGES: Readonly<Record<string, string>> = {
   config: "configuration.md",
   serve: "serving.md",
   service: "serving.md",
-  store: "configuration.md",
+  store: "backup.md",
   client: "usage.md",
   secret: "security-guide.md",
   onboard: "onboarding.md",
