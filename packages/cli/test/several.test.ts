@@ -185,6 +185,12 @@ test("without names they are picked from a list, which holds what there is somet
   assert.match((await on(["config", "unset"], ["sender-name"])).stdout, /^sender-name is unset\.\n$/);
   assert.match((await on(["completion"], "fish")).stdout, /^# fish completion/);
   assert.equal((await on(["why"], "bob")).code, 0);
+  const tls = await on(["config", "set", "smtp-tls"], "optional");
+  assert.match(tls.stderr, /\n- required: \n- unverified: \n- optional: \n/);
+  await aigw(home, ["config", "unset", "smtp-tls"]);
+  const onboarded = await on(["onboard", "--no-verify"], "No Name", "dan", true);
+  assert.match(onboarded.stderr, /who is to be one\?\n- ann: \n[\s\S]*> client name 'No Name' is not valid/);
+  assert.equal((await aigw(home, ["client", "show", "dan"])).code, 0);
   await aigw(home, ["client", "restore", "ann"]);
   const none = await on(["client", "restore"]);
   assert.deepEqual([none.code, none.stderr.includes("No client is revoked.")], [3, true]);

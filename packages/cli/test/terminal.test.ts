@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
+import { NEEDS, reportNeed } from "../../../test/support/needs.ts";
+import { NO_PTY } from "../../../test/support/pty.ts";
 import { AIGW, aigw, json, temporaryHome } from "./support/harness.ts";
 
-const python = ["python3", "python"].find((name) => spawnSync(name, ["-c", "import pty"]).status === 0);
-const skip = python === undefined ? "no python3 with pty on this machine" : false;
+const skip = NO_PTY;
 
 interface Session {
   readonly screen: string;
@@ -21,10 +22,10 @@ const onTerminal = (
   steps: readonly (readonly [expect: string, send: string])[],
   options: { readonly pipeStdout?: boolean; readonly env?: Record<string, string> } = {},
 ): Session => {
-  const job = { argv: [process.execPath, ...AIGW, ...argv], steps, columns: 100, timeout: 30, ...options };
+  const job = { argv: [process.execPath, ...AIGW, ...argv], steps, columns: 100, ...options };
   const { stdout, stderr } = spawnSync(
-    python ?? "python3",
-    [join(import.meta.dirname, "support/on-terminal.py"), JSON.stringify(job)],
+    process.execPath,
+    [join(import.meta.dirname, "support/on-terminal.ts"), JSON.stringify(job)],
     {
       encoding: "utf8",
       timeout: 40_000,
@@ -77,7 +78,7 @@ test("what there is a list of is picked from it: arrows, ticks, and a search whe
   assert.match(shown.screen, /active, ann@example\.com/, "what is known of the one that the cursor is on");
   const steps = [
     ["Which clients?", "\u001b[B \u001b[B \r"],
-    ["Revoke bob, cat?", "y\r"],
+    ["Revoke bob and cat?", "y\r"],
   ] as const;
   const revoked = onTerminal(home, ["client", "revoke"], steps, { pipeStdout: true });
   assert.match(revoked.stdout, /^bob revoked\. .*\ncat revoked\. /);
@@ -105,6 +106,12 @@ test("what there is a list of is picked from it: arrows, ticks, and a search whe
     ],
   );
   assert.match(free.screen, /neither a client '0f8c1d5e' nor a request/);
+  const wrong = [
+    ["who is to be one?", "No Name"],
+    ["❯ No Name", "\r"],
+    ["is not valid", "\u0003"],
+  ] as const;
+  assert.equal(onTerminal(home, ["onboard", "--no-verify"], wrong).exitCode, 130, "asked again");
 });
 
 test("long text goes through the pager on a terminal, and nowhere else", { skip }, async (t) => {
@@ -189,7 +196,4 @@ test("prompts keep to --no-color and NO_COLOR", { skip }, async (t) => {
   }
 });
 
-after(() => {
-  if (skip !== false)
-    process.stderr.write(`\nNOT RUN: packages/cli/test/terminal.test.ts, prompts on a real terminal: ${skip}.\n`);
-});
+reportNeed(NEEDS.terminal, skip || undefined);

@@ -1,4 +1,5 @@
 import { parseClientName, parseEmail } from "@aigw/core/clients";
+import { isAigwError } from "@aigw/core/errors";
 import type { Person } from "@aigw/core/onboarding";
 import type { Command } from "commander";
 import { UsageError } from "../../app/cli-error.ts";
@@ -7,6 +8,7 @@ import { describe, noun } from "../../app/command.ts";
 import type { Context } from "../../app/context.ts";
 import { flag, naming } from "../../app/flag.ts";
 import { need } from "../../terminal/ask.ts";
+import type { Choice } from "../../terminal/prompter.ts";
 import * as many from "./many.ts";
 import * as one from "./one.ts";
 
@@ -108,13 +110,26 @@ const runOne = async (ctx: Context, given: string | undefined, flags: Flags): Pr
   const name = await need(ctx, given ?? misplaced, {
     argument: "<name>",
     usage: "aigw onboard <name>",
-    question: "Which client?",
+    question: "Which client, or who is to be one?",
     parse: parseClientName,
+    free: true,
+    choices: () => clientsIn(ctx),
   });
   // A template is there to be seen.
   const email = asksForEmail || (template !== undefined && eml === undefined && !send);
   const person = { name, ...(address !== undefined && { email: address }), ...factsIn(flags) };
   await one.run({ person, create, email, to, eml, send, template, force, passwordStdin, verify, wait }, ctx);
+};
+
+/** Nobody yet where there is no home: it is made when the first is named. */
+const clientsIn = async (ctx: Context): Promise<readonly Choice[]> => {
+  try {
+    const clients = await ctx.withControl(async (control) => control.clients());
+    return clients.map(({ name, email = "" }) => ({ value: name, about: email }));
+  } catch (error) {
+    if (isAigwError(error, "home_not_initialised")) return [];
+    throw error;
+  }
 };
 
 /** `--email john`: what has no @ is no address, but may well be the client's name. */
