@@ -1,3 +1,4 @@
+import { createServer, type Server } from "node:http";
 import {
   addClient,
   addService,
@@ -30,13 +31,14 @@ interface Scene {
 /** A team's gateway on an ordinary day: three services, one of which fails, five clients, one of whom was revoked. */
 export const setScene = async (home: string): Promise<Scene> => {
   await initHome({ home, at: NOW - 40 * DAY, actor: ACTOR });
+  const upstreams = await Promise.all(PORTS.map(upstreamOn));
   const { store, sealer } = await openHome({ home, clock });
   const deps = { store, sealer, clock, actor: ACTOR };
   await setSetting(deps, "public-url", "https://ai.example.com");
   await setSetting(deps, "support-email", "ai-support@example.com");
-  await addService(deps, { name: "ocr", url: "http://10.0.0.11:9000", description: "Reads the text in a picture" });
-  await addService(deps, { name: "chat", url: "http://10.0.0.12:8000/v1" });
-  await addService(deps, { name: "whisper", url: "https://10.0.0.13:8443" });
+  await addService(deps, { name: "ocr", url: "http://127.0.0.1:9000", description: "Reads the text in a picture" });
+  await addService(deps, { name: "chat", url: "http://127.0.0.1:8000/v1" });
+  await addService(deps, { name: "whisper", url: "https://127.0.0.1:8443" });
   await addClient(deps, { name: "john", email: "john@example.com" });
   await revokeClient(deps, "john");
   await store.control.append(await store.control.head(), CLIENTS, { at: NOW - 12 * DAY, actor: ACTOR });
@@ -56,10 +58,20 @@ export const setScene = async (home: string): Promise<Scene> => {
   return {
     end: async () => {
       clearInterval(timer);
+      for (const upstream of upstreams) upstream.close();
       await store.close();
     },
   };
 };
+
+/** Of ocr, chat and whisper, the last of which is thought to speak TLS. The pictures have them, so they are the same each time. */
+const PORTS = [9000, 8000, 8443];
+
+const upstreamOn = (port: number): Promise<Server> =>
+  new Promise((settle, reject) => {
+    const server = createServer((_, response) => response.end("ok"));
+    server.once("error", reject).listen(port, "127.0.0.1", () => settle(server));
+  });
 
 const CLIENTS: readonly ChangeDraft[] = [
   aClient({ id: "c_mary", name: "mary", email: "mary@example.com", displayName: "Mary Major", limit: 60 }),

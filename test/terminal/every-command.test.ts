@@ -106,6 +106,7 @@ const CASES: readonly Case[] = [
       ["public-url", "\r"],
       ["support-email", "\r"],
     ],
+    keys: ["https://ai.example.com"],
     copies: ["aigw config set public-url https://…"],
   }),
   empty("status", { copies: ["aigw serve"] }),

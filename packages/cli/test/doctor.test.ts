@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { emptyTally, type SeenInstance, type UsageTally } from "@aigw/core";
+import type { StoreServers } from "@aigw/core/store";
 import { renderDoctor } from "../src/commands/doctor.ts";
 import { judgeCalls, withUse } from "../src/doctor/checks/calls.ts";
 import { judgeCertificate } from "../src/doctor/checks/certificate.ts";
@@ -54,6 +55,38 @@ test("disk space and the write-ahead log", () => {
   const file = { path: "/x/aigw.db", bytes: 1, walBytes: 300 * MIB, schema: 1 };
   const codes = judgeInspection({ engine: "SQLite 3", files: [file], problems: [] }).map(({ code }) => code);
   assert.deepEqual(codes, ["store_ready", "store_wal_large"]);
+});
+
+test("the servers of a store: how many, who answers, and what can be read on the way", () => {
+  const location = { engine: "mongodb", url: "mongodb://h/aigw", shown: "mongodb://h/aigw" };
+  const judged = (servers: Partial<StoreServers>): readonly string[] => {
+    const whole = { members: [], replicated: true, encrypted: true, collections: [], ...servers };
+    return judgeInspection({ engine: "MongoDB 8", files: [], servers: whole, problems: [] }, location).map(
+      ({ code }) => code,
+    );
+  };
+  const primary = { address: "db1:27017", role: "primary" } as const;
+  assert.deepEqual(judged({ members: [primary] }), ["store_ready"]);
+  assert.deepEqual(judged({ members: [primary, { address: "db2:27017", role: "unknown" }] }), [
+    "store_ready",
+    "store_member_down",
+  ]);
+  const single = (address: string): Partial<StoreServers> => ({
+    members: [{ address, role: "single" }],
+    replicated: false,
+    encrypted: false,
+  });
+  for (const address of [
+    "localhost:27017",
+    "127.0.0.1:1",
+    "127.1.2.3:27017",
+    "[::1]:27017",
+    "::1:27017",
+    "/tmp/mongodb-27017.sock",
+  ])
+    assert.deepEqual(judged(single(address)), ["store_ready", "store_single_server"], address);
+  for (const address of ["10.0.0.1:27017", "localhost.example.com:27017", "db:27017", "[2001:db8::1]:27017"])
+    assert.deepEqual(judged(single(address)), ["store_ready", "store_single_server", "store_plain"], address);
 });
 
 test("certificates: how long, for whom, by whom", () => {

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
+import { NEEDS, reportNeed } from "../../../test/support/needs.ts";
+import { NO_PTY } from "../../../test/support/pty.ts";
 import { AIGW, aigw, json, temporaryHome } from "./support/harness.ts";
 
-const python = ["python3", "python"].find((name) => spawnSync(name, ["-c", "import pty"]).status === 0);
-const skip = python === undefined ? "no python3 with pty on this machine" : false;
+const skip = NO_PTY;
 
 interface Session {
   readonly screen: string;
@@ -21,10 +22,10 @@ const onTerminal = (
   steps: readonly (readonly [expect: string, send: string])[],
   options: { readonly pipeStdout?: boolean; readonly env?: Record<string, string> } = {},
 ): Session => {
-  const job = { argv: [process.execPath, ...AIGW, ...argv], steps, columns: 100, timeout: 30, ...options };
+  const job = { argv: [process.execPath, ...AIGW, ...argv], steps, columns: 100, ...options };
   const { stdout, stderr } = spawnSync(
-    python ?? "python3",
-    [join(import.meta.dirname, "support/on-terminal.py"), JSON.stringify(job)],
+    process.execPath,
+    [join(import.meta.dirname, "support/on-terminal.ts"), JSON.stringify(job)],
     {
       encoding: "utf8",
       timeout: 40_000,
@@ -195,7 +196,4 @@ test("prompts keep to --no-color and NO_COLOR", { skip }, async (t) => {
   }
 });
 
-after(() => {
-  if (skip !== false)
-    process.stderr.write(`\nNOT RUN: packages/cli/test/terminal.test.ts, prompts on a real terminal: ${skip}.\n`);
-});
+reportNeed(NEEDS.terminal, skip || undefined);

@@ -198,6 +198,36 @@ describe("limiter, on a store whose answers come late or never", () => {
     }
   });
 
+  it("counts a permit that was not stored beside one of the same moment that was", async () => {
+    const [one, key] = [limiter("one"), newKey()];
+    for (let i = 0; i < 3; i += 1) await settled(one.acquire(key, 10));
+    store.treat(WRITES, { kind: "throws" });
+    await settled(one.acquire(key, 10));
+    store.calm();
+    clock.advance(1_001);
+    assert.equal(await take(one, key, 10, 10), 6);
+    assert.equal(await leftInStore(key, 10), 0);
+  });
+
+  it("asks once for all who wait, on a store that takes its time", async () => {
+    for (const [limit, kind] of [
+      [20, "promise"],
+      [300, "promise"],
+      [20, "unanswered"],
+    ] as const) {
+      const [one, key, calls] = [limiter("one"), newKey(), store.calls("traffic.setPermitWindow")];
+      store.treat(BOTH, { kind: "promise" });
+      if (kind === "unanswered") store.treat(WRITES, { kind });
+      const all = await settled(Promise.all(Array.from({ length: limit + 10 }, () => one.acquire(key, limit))));
+      assert.equal(all.value.filter(({ admitted }) => admitted).length, limit, kind);
+      assert.ok(store.calls("traffic.setPermitWindow") - calls <= 2);
+      store.calm();
+      assert.equal(await leftInStore(key, limit), 0, kind);
+      clock.advance(LIMIT_WINDOW_MS + 1_001);
+      assert.equal(await take(one, key, limit, limit + 10), limit, "the next window is whole");
+    }
+  });
+
   it("never admits one too many, and none too few, whatever the store does", async () => {
     const treatments: readonly Treatment[] = [
       { kind: "promise" },

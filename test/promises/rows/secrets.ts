@@ -56,10 +56,13 @@ const works = (hunt: SecretHunt, folder: string): Readonly<Record<string, readon
     "service remove": [["service", "remove", "more", "--yes"]],
     "secret rotate": [["secret", "rotate", "--yes", "--grace", "60m"]],
     "secret list": [["secret", "list"]],
-    onboard: [["onboard", "nobody-here", "--template", join(home, "master.key")]],
+    onboard: [
+      ["onboard", "nobody-here", "--template", join(home, "master.key")],
+      ["onboard", "--from", people, "--create", "--out", join(folder, "mails"), "--yes"],
+    ],
     "onboard unsent list": [["onboard", "unsent", "list"]],
-    "onboard unsent send": [["onboard", "unsent", "send"]],
-    "onboard unsent clear": [["onboard", "unsent", "clear", "--all", "--yes"]],
+    "onboard unsent send": [["onboard", "unsent", "send", "john", "--yes"]],
+    "onboard unsent clear": [["onboard", "unsent", "clear", "john", "--yes"]],
     "usage tail": [["usage", "tail", "-n", "1000"]],
     "usage report": [
       ["usage", "report", "--by", "client,service"],
@@ -172,15 +175,17 @@ export const secrets: Row = {
     await hunt.mustDo(["secret", "rotate", "--yes", "--grace", "60m"]);
 
     const table = works(hunt, folder);
-    const commands = await leaves(hunt);
-    const untried = commands.filter((command) => table[command] === undefined);
+    const known = await leaves(hunt);
+    const untried = known.filter((command) => table[command] === undefined);
+    // `onboard` does something and has commands below it, too.
+    const commands = Object.keys(table);
     const tried = run.size(commands.length, 8);
     let runs = 0;
     for (const args of commands.slice(0, tried).flatMap((command) => table[command] ?? [])) {
       await hunt.forms(args, `${hunt.secrets.password}\n`);
       // And what people do wrong.
       await hunt.forms([...args, "--no-such-option"]);
-      // `help` says of what it was asked that it does not know it: a name of a topic, not a secret.
+      // What is given for a name is said again: each command here has its names already, and `help` takes any number.
       if (args[0] !== "help") await hunt.forms([...args, hunt.secrets.password]);
       runs += args[0] === "help" ? 6 : 9;
     }
@@ -218,7 +223,7 @@ export const secrets: Row = {
     return [
       never("places where a secret came out", leaks.length, runs + hunt.answers.length),
       never("what a hunt that works has to find, and did not", unfound.length, 6),
-      never("commands that were not tried", untried.length, commands.length),
+      never("commands that were not tried", untried.length, known.length),
     ];
   },
 };

@@ -1,6 +1,7 @@
 import { Interrupted } from "../app/cli-error.ts";
-import type { InputStream, OutputStream } from "./io.ts";
+import { columnsOf, type InputStream, type OutputStream } from "./io.ts";
 import { escapeText } from "./output/escape.ts";
+import { wrap } from "./output/wrap.ts";
 
 export interface InputQuestion {
   readonly message: string;
@@ -60,6 +61,9 @@ interface Row {
 /** What fits most terminals at once is gone through with the arrow keys; in more than that one searches. */
 const SEARCHED_FROM = 16;
 
+/** The mark before a question, and ` (y/N)` behind it. inquirer itself breaks what is longer in the middle of words. */
+const BESIDE_MESSAGE = 9;
+
 /** Asks on `output`, which is stderr: stdout belongs to the data. inquirer is loaded with the first question. */
 export const terminalPrompter = (input: InputStream, output: OutputStream): Prompter => {
   const ask = async (question: Question): Promise<unknown> => {
@@ -69,7 +73,8 @@ export const terminalPrompter = (input: InputStream, output: OutputStream): Prom
     // inquirer never settles when the terminal is closed (Ctrl-D, hang-up); readline pauses its input then.
     const onPause = (): void => closed.abort();
     try {
-      const asked = prompt([{ ...question, name: "answer", ...validator(question) }]);
+      const message = wrap(question.message, columnsOf(output) - BESIDE_MESSAGE).join("\n");
+      const asked = prompt([{ ...question, message, name: "answer", ...validator(question) }]);
       input.once("pause", onPause);
       const { answer } = (await asked) as { answer: unknown };
       return answer;

@@ -1,24 +1,15 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { Readable, Writable } from "node:stream";
 import type { TestContext } from "node:test";
 import { type Clock, type OpenedHome, openHome, systemClock } from "@aigw/core";
+import { AIGW } from "../../../../test/support/aigw.ts";
 import { Interrupted } from "../../src/app/cli-error.ts";
 import { run } from "../../src/app/run.ts";
 import type { Io, StopSignal } from "../../src/terminal/io.ts";
 import type { Choice, Prompter } from "../../src/terminal/prompter.ts";
 
-/** What Node runs the built command line with. */
-export const AIGW: readonly string[] = ["--conditions=aigw-built", resolve(import.meta.dirname, "../../dist/main.js")];
-
-/** A home that does not exist yet, in a folder that is gone after the test. */
-export const temporaryHome = (t: Pick<TestContext, "after">): string => {
-  const folder = mkdtempSync(join(tmpdir(), "aigw-cli-"));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
-  return join(folder, "home");
-};
+export { AIGW, temporaryHome } from "../../../../test/support/aigw.ts";
 
 export interface Outcome {
   readonly code: number | null;

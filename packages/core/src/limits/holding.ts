@@ -42,6 +42,11 @@ export interface Holding {
   outdated: boolean;
   /** A store call for this key is under way. */
   turn: Promise<unknown> | undefined;
+  /** How many calls wait for its end to get a permit. */
+  waiting: number;
+  /** Permits that the last store call took for those, and when. */
+  granted: number;
+  grantedAt: number;
 }
 
 /** Whose lease it is, and how long a permit counts. */
@@ -66,6 +71,9 @@ export const newHolding = (limit: number): Holding => ({
   refusedUntil: 0,
   outdated: false,
   turn: undefined,
+  waiting: 0,
+  granted: 0,
+  grantedAt: 0,
 });
 
 export const endLease = (holding: Holding): void => {
@@ -81,20 +89,34 @@ export const endLease = (holding: Holding): void => {
 export const takeOver = (holding: Holding, found: VersionedWindow | undefined, holder: string): void => {
   const { version, window } = found ?? { version: 0, window: EMPTY_WINDOW };
   holding.version = version;
+  if (holding.inDoubt.size > 0) {
+    // Of the same moment there may be others, which were there before.
+    const stored = without(window.spent, holding.window.spent);
+    holding.unsaved = holding.unsaved.filter((entry) => {
+      const index = stored.findIndex((other) => isSame(entry, other));
+      if (index < 0 || !holding.inDoubt.has(entry)) return true;
+      stored.splice(index, 1);
+      return false;
+    });
+  }
   holding.window = window;
   holding.outdated = false;
-  const stored = [...window.spent];
-  holding.unsaved = holding.unsaved.filter((entry) => {
-    const index = stored.findIndex(([at, count]) => at === entry[0] && count === entry[1]);
-    if (index < 0 || !holding.inDoubt.has(entry)) return true;
-    stored.splice(index, 1);
-    return false;
-  });
   if (window.leases.some((lease) => lease.holder === holder && lease.until === holding.leaseUntil)) return;
   // Our lease ran out and somebody else has already counted it as spent, or a write in doubt has. That one may have taken
   // the next lease, of which nothing was handed out.
   endLease(holding);
   holding.window = giveBack(window, holder, undefined);
+};
+
+const isSame = (one: Spent, other: Spent): boolean => one[0] === other[0] && one[1] === other[1];
+
+const without = (list: readonly Spent[], known: readonly Spent[]): Spent[] => {
+  const rest = [...known];
+  return list.filter((entry) => {
+    const index = rest.findIndex((other) => isSame(entry, other));
+    if (index >= 0) rest.splice(index, 1);
+    return index < 0;
+  });
 };
 
 /** The window as it stands at `now`, with what this instance did and has not written yet. */

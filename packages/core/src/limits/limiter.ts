@@ -54,7 +54,8 @@ const STORE_RETRY_MS = 1_000;
 
 /**
  * Exactly N permits in any rolling window, over all instances that share the store and over restarts.
- * A refused request writes nothing. Cost: one compare-and-set a permit, or one a bundle for large limits.
+ * A refused request writes nothing. Cost: one compare-and-set a permit, or one a bundle for large limits, or one for all
+ * calls that came while the one before was under way.
  *
  * While permits cannot be written, each instance counts alone and admits its share of what was free when it last read
  * the store: together no more than N where the store can still be read, and fewer than 2 N where it cannot.
@@ -77,7 +78,7 @@ export class Limiter {
     const now = this.#options.store.steadyNow();
     const holding = this.#holdings.get(key);
     if (holding === undefined) return this.#load(key, limit, () => this.acquire(key, limit));
-    if (holding.turn !== undefined) return this.#inTurn(holding, () => this.acquire(key, limit));
+    if (holding.turn !== undefined) return this.#acquireNext(key, limit, holding);
     if (holding.limit !== limit) this.#changeLimit(holding, limit);
     if (now < holding.refusedUntil) return refused(holding, now, this.#options);
     if (holding.outdated) return this.#reload(key, holding, () => this.acquire(key, limit));
@@ -179,10 +180,13 @@ export class Limiter {
     const free = holding.limit - counted(window);
     if (free <= 0) return this.#refuse(holding, window, now);
     if (this.#storeAwayUntil > now) return this.#admitAlone(holding, now);
-    const bundle = Math.min(free, this.#bundleFor(holding.limit));
+    const least = this.#bundleFor(holding.limit);
+    // For all who wait: one store call after the other would make the last of them wait for all.
+    const count = Math.min(free, Math.max(least, 1 + holding.waiting));
+    const bundle = least === 1 ? 1 : count;
     const until = now + LEASE_MS;
     const next =
-      bundle === 1 ? spend(window, now, 1) : lend(window, { holder: this.#options.holder, count: bundle, until });
+      bundle === 1 ? spend(window, now, count) : lend(window, { holder: this.#options.holder, count, until });
     return this.#write(
       key,
       holding,
@@ -194,16 +198,16 @@ export class Limiter {
           holding.leaseUsed = 1;
           holding.leaseLastUse = now;
           holding.leaseUntil = until;
-        }
+        } else this.#grant(holding, now, count - 1);
         return admitted(holding, now, this.#options);
       },
-      () => this.#askedInVain(key, holding, now, bundle),
+      () => this.#askedInVain(key, holding, now, count, bundle),
     );
   }
 
   /** What others have taken meanwhile may still be read, where a lock or a full disk keeps everybody from writing. */
-  #askedInVain(key: string, holding: Holding, now: number, bundle: number): MaybePromise<Permit> {
-    const entry: Spent = [now, 1];
+  #askedInVain(key: string, holding: Holding, now: number, count: number, bundle: number): MaybePromise<Permit> {
+    const entry: Spent = [now, count];
     if (bundle === 1) {
       // It may have been written, with only the answer lost: then the store has it now.
       holding.unsaved = [...holding.unsaved, entry];
@@ -213,10 +217,18 @@ export class Limiter {
       this.#storeAway = true;
       if (bundle > 1) return this.#admitAlone(holding, now);
       const mayBeNew = holding.unsaved.includes(entry);
-      if (!mayBeNew || this.#leftOfShare(holding, now) >= 0) return admitted(holding, now, this.#options);
+      if (!mayBeNew || this.#leftOfShare(holding, now) >= 0) {
+        this.#grant(holding, now, count - 1);
+        return admitted(holding, now, this.#options);
+      }
       holding.unsaved = holding.unsaved.filter((other) => other !== entry);
-      return this.#refuseAlone(holding, now);
+      return this.#admitAlone(holding, now);
     });
+  }
+
+  #grant(holding: Holding, now: number, count: number): void {
+    holding.granted = count;
+    holding.grantedAt = now;
   }
 
   #admitAlone(holding: Holding, now: number): Permit {
@@ -316,6 +328,7 @@ export class Limiter {
       if (this.#options.store.steadyNow() < this.#silentUntil) return onFault();
       this.#silentUntil = 0;
     }
+    holding.granted = 0;
     let answer: MaybePromise<A>;
     try {
       answer = inTime(this.#lockFree === undefined ? call() : this.#lockFree.then(call), REQUEST_PATIENCE_MS);
@@ -348,6 +361,15 @@ export class Limiter {
         if (!isAigwError(error, "store_locked") || performance.now() > end) throw error;
       }
     }
+  }
+
+  async #acquireNext(key: string, limit: number, holding: Holding): Promise<Permit> {
+    holding.waiting += 1;
+    await holding.turn;
+    holding.waiting -= 1;
+    if (holding.granted === 0 || holding.limit !== limit) return this.acquire(key, limit);
+    holding.granted -= 1;
+    return admitted(holding, holding.grantedAt, this.#options);
   }
 
   async #inTurn<T>(holding: Holding, then: () => MaybePromise<T>): Promise<T> {

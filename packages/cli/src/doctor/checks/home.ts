@@ -21,7 +21,7 @@ export const checkHome = (
     const command =
       state.code === "home_incomplete"
         ? "put what is missing back, or into a new home: aigw restore-backup <file> --home <dir>"
-        : "name the right place: --home <dir>, --store sqlite:<path>";
+        : "name the right place: --home <dir>, AIGW_STORE";
     findings.push({ code: "home_broken", about, message: state.message, command });
   }
   for (const { message, details } of loose) findings.push(looseFinding(message, details["path"]));

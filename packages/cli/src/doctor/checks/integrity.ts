@@ -27,8 +27,11 @@ export const checkIntegrity = async (
       {
         code: "integrity_unfinished",
         about,
-        message: `The databases are too large to be read in ${timeoutMs / 1000} s.`,
-        command: "aigw backup <file> reads and checks all of it",
+        message: `${location?.path === undefined ? "The database is" : "The databases are"} too large to be read in ${timeoutMs / 1000} s.`,
+        command:
+          location?.path === undefined
+            ? "nothing, unless something else is wrong"
+            : "aigw backup <file> reads and checks all of it",
       },
     ];
   }
@@ -41,7 +44,7 @@ export const checkIntegrity = async (
     code: "integrity_damaged",
     about,
     message: problem,
-    command: storeFix("store_corrupt"),
+    command: storeFix("store_corrupt", location),
   }));
 };
 

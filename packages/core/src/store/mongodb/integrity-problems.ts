@@ -52,7 +52,7 @@ const indexProblems = async (db: Db): Promise<readonly string[]> => {
     const found = there.has(collection) ? await db.collection(collection).indexes() : [];
     return indexes
       .filter(({ name }) => !found.some((index) => index.name === name))
-      .map(({ name }) => `The collection ${collection} lacks its index ${name}.`);
+      .map(({ name }) => `The collection ${collection} lacks its index ${name}; a gateway that runs makes it anew.`);
   });
   return (await Promise.all(each)).flat();
 };

@@ -4,6 +4,7 @@ import type { BackupFacts, StoreInspection } from "../maintenance.ts";
 import type { MongoConnection } from "./connection.ts";
 import type { MongoControl } from "./control.ts";
 import { controlCollections } from "./control-schema.ts";
+import { createIndexes } from "./indexes.ts";
 import { backupElsewhere } from "./no-backup.ts";
 import { openMongoControl } from "./open-mongo-control.ts";
 import { shareTime } from "./share-time.ts";
@@ -55,8 +56,10 @@ export class MongoStore implements OpenedStore {
     return integrityProblems(this.#connection.db);
   }
 
-  upkeep(): Promise<void> {
-    return this.control.eraseDue();
+  /** Also the indexes that a restored database may lack. */
+  async upkeep(): Promise<void> {
+    await createIndexes(this.#connection.db);
+    await this.control.eraseDue();
   }
 
   async inspect(): Promise<StoreInspection> {
