@@ -2,8 +2,12 @@ import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import { MongoClient } from "mongodb";
 import { mongodbMissing, mongodbRan } from "../../../test/support/mongodb.ts";
+import { isAigwError } from "../src/errors.ts";
 import { anEvent, storeContract } from "../src/testing/index.ts";
 import { mongoFixture } from "./store-support/mongo-fixture.ts";
+
+const ACT = { at: 5, actor: "test" };
+const setName = (after: string) => [{ action: "config.set", subject: "sender-name", after } as const];
 
 describe("on real servers", { skip: mongodbMissing }, () => {
   after(mongodbRan);
@@ -16,11 +20,7 @@ describe("on real servers", { skip: mongodbMissing }, () => {
     const client = await MongoClient.connect(fixture.url);
     const db = client.db();
     try {
-      for (const rev of [0, 1, 2, 3])
-        await store.control.append(rev, [{ action: "config.set", subject: "sender-name", after: `${rev}` }], {
-          at: 5,
-          actor: "test",
-        });
+      for (const rev of [0, 1, 2, 3]) await store.control.append(rev, setName(`${rev}`), ACT);
       await store.traffic.recordUsage([anEvent()]);
       await store.traffic.foldUsage(10);
       assert.deepEqual(await store.integrityCheck(), []);
@@ -37,6 +37,17 @@ describe("on real servers", { skip: mongodbMissing }, () => {
         /counted up to 1000, but recorded up to 999/,
       ])
         assert.match(found, problem);
+      // Another log than the one that was read is not gone on with.
+      await numbered.deleteMany({ _id: 4 });
+      for (const attempt of [
+        () => store.control.head(),
+        () => store.control.append(1, setName("x"), ACT),
+        () => store.control.snapshot(),
+      ])
+        await assert.rejects(
+          attempt,
+          (error) => isAigwError(error, "store_unavailable") && /was at 4/.test(error.message),
+        );
       await store.upkeep();
       assert.doesNotMatch((await store.integrityCheck()).join(), /index/);
     } finally {
