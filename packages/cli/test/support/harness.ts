@@ -132,7 +132,7 @@ export const jsonError = ({ stderr }: Outcome): { readonly code: string; readonl
 
 /** The home's store, opened beside the command line and closed after the test. */
 export const opened = async (t: Pick<TestContext, "after">, home: string): Promise<OpenedHome> => {
-  const result = await openHome({ home, clock: systemClock });
+  const result = await openHome({ home, storeUrl: storeUrlOf(home), clock: systemClock });
   t.after(() => result.store.close());
   return result;
 };

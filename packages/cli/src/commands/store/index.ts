@@ -8,7 +8,7 @@ export const command = (ctx: Context, argv: readonly string[]): Promise<Command>
     about: "Where everything is kept.",
     examples: [
       ["aigw store copy --to sqlite:/srv/aigw/aigw.db", "the home's store, to another place"],
-      ["aigw store copy --from sqlite:/old/aigw.db --to sqlite:/new/aigw.db", "any other"],
+      ["AIGW_STORE=mongodb://… aigw store copy --from sqlite:/old/aigw.db", "any other, to a server"],
     ],
     verbs: {
       copy: () => import("./copy.ts"),
