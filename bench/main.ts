@@ -9,6 +9,7 @@ import { clients } from "./rows/clients.ts";
 import { growth } from "./rows/growth.ts";
 import { latency } from "./rows/latency.ts";
 import { logins } from "./rows/logins.ts";
+import { meters } from "./rows/meters.ts";
 import { recording } from "./rows/recording.ts";
 import { report } from "./rows/report.ts";
 import { startup } from "./rows/startup.ts";
@@ -34,6 +35,7 @@ const ROWS: readonly Row[] = [
   recording,
   clients,
   logins,
+  meters,
 ];
 
 const say = (line: string): void => {

@@ -126,8 +126,10 @@ const say = (text: string): void => void process.stdout.write(`${text}\n`);
 const chosenNode = (given: string | undefined): string => {
   const node = realpathSync(given === undefined ? join(root, "node_modules/.bin/node") : resolve(given));
   const version = run(node, ["-p", "process.versions.node"]).trim();
-  const { message, fix } = checkNodeVersion(version);
-  say(`Node in it: ${message}${fix === undefined ? "" : ` For production ${fix}, and: pnpm bundle --node <file>`}`);
+  const { message, command } = checkNodeVersion(version);
+  say(
+    `Node in it: ${message}${command === undefined ? "" : ` For production ${command}, and: pnpm bundle --node <file>`}`,
+  );
   return node;
 };
 

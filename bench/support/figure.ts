@@ -10,7 +10,7 @@ export interface Figure {
   /** A line of the table, such as `throughput, governed, one process, against bare`. */
   readonly what: string;
   readonly value: number;
-  readonly unit: "×" | "ms" | "MiB" | "%" | "bytes" | "";
+  readonly unit: "×" | "ms" | "µs" | "MiB" | "%" | "bytes" | "";
   /** Smallest and largest of the rounds that `value` is the median of. */
   readonly spread?: readonly [number, number];
   /** Absent: told for its own sake. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
@@ -47,6 +47,27 @@ test("what is said twice is said alike: the unit, the image, the compose file, t
   assert.match(unit, /^TimeoutStopSec=45$/m);
   assert.match(compose, /^ +stop_grace_period: 45s$/m);
   assert.equal([...page.matchAll(/--stop-timeout 45 /g)].length, 2);
+});
+
+test("every line to paste of docs/install.md is one that a check of the installations pastes", () => {
+  const checks = globSync("test/installs/*.check.ts", { cwd: ROOT }).map(read).join("\n");
+  // What makes the packages is what `pnpm installs` begins with.
+  const before = "Install, upgrade, uninstall";
+  const pasted = [...checks.matchAll(/const \[([^\]]*)\] = installing\("([^"]+)"\)/g)].map(
+    ([, blocks = "", heading = ""]) =>
+      [heading, blocks.split(",").map((block) => block.split("=")[0]?.trim() ?? "")] as const,
+  );
+  for (const [, blocks] of pasted)
+    for (const block of blocks)
+      assert.ok(checks.match(new RegExp(`\\b${block}\\b`, "g"))?.length !== 1, `${block} is pasted`);
+  const counted = Map.groupBy(
+    blocksIn("docs/install.md").filter(({ language, heading }) => language === "bash" && heading !== before),
+    ({ heading }) => heading,
+  );
+  assert.deepEqual(
+    Object.fromEntries(pasted.map(([heading, blocks]) => [heading, blocks.length])),
+    Object.fromEntries([...counted].map(([heading, blocks]) => [heading, blocks.length])),
+  );
 });
 
 const noSystemd =

@@ -122,6 +122,6 @@ test("aigw help: the topics, in three forms", async (t) => {
     assert.ok(security.stdout.includes(text), text);
   }
   assert.equal(unknown.code, 2);
-  assert.match(unknown.stderr, /environment, exit-codes, security/);
+  assert.match(unknown.stderr, /environment, exit-codes, scripting, security/);
   assert.ok(SETTING_KEYS.every((key) => environment.stdout.includes(SETTINGS[key].env)));
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execFile, spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { Readable, Writable } from "node:stream";
 import { type TestContext, test } from "node:test";
@@ -10,9 +10,9 @@ import { promisify } from "node:util";
 import { run as runCli } from "@aigw/cli";
 import { addClient, addService, initHome, openHome, systemClock } from "@aigw/core";
 import { AIGW, aigw, cleanEnv, temporaryHome } from "../support/aigw.ts";
+import { NO_PTY, onPty, type PtyStep } from "../support/pty.ts";
 
 const run = promisify(execFile);
-const ON_TERMINAL = resolve(import.meta.dirname, "../../packages/cli/test/support/on-terminal.py");
 const TIMEOUT = { timeout: 30_000, killSignal: "SIGKILL" } as const;
 
 interface Prepared {
@@ -143,8 +143,12 @@ test("what is offered: commands, options, and the names in the store", async (t)
     "aigw usage report --by client,st": ["client,status"],
     "aigw usage tail --status 4": ["4xx"],
     "aigw usage export --format c": ["csv"],
+    "aigw config set smtp-tls ": ["required", "unverified", "optional"],
+    "aigw config set smtp-tls o": ["optional"],
+    "aigw config set public-url ": [],
     "aigw config get usage": ["usage-days"],
     "aigw config unset docs-url sender": ["sender-name"],
+    "aigw client edit m": ["mary"],
     "aigw vers": ["version"],
     "aigw help exit": ["exit-codes"],
     "aigw completion ": ["bash", "zsh", "fish"],
@@ -226,7 +230,7 @@ test("a completion is quick: less than 400 ms of processor time from the sources
   assert.ok(Math.min(...times) < 0.4, `${times}`);
 });
 
-test("bash: Tab at a real prompt", async (t) => {
+test("bash: Tab at a real prompt", { skip: NO_PTY }, async (t) => {
   const ready = await prepared(t);
   const rc = join(dirname(ready.home), "rc");
   // An interactive bash takes no prompt from the environment.
@@ -235,7 +239,7 @@ test("bash: Tab at a real prompt", async (t) => {
   assert.deepEqual(readFileSync(ready.calls, "utf8").split("\n").slice(0, -1), EXPECTED_CALLS);
 });
 
-test("zsh: Tab at a real prompt", unless("zsh"), async (t) => {
+test("zsh: Tab at a real prompt", NO_PTY === false ? unless("zsh") : { skip: NO_PTY }, async (t) => {
   const ready = await prepared(t);
   await typeInto(ready, ["zsh", "-f", "-i"], 'autoload -Uz compinit && compinit -D; eval "$(aigw completion zsh)"\n');
   assert.deepEqual(readFileSync(ready.calls, "utf8").split("\n").slice(0, -1), EXPECTED_CALLS);
@@ -265,16 +269,13 @@ const EXPECTED_CALLS = ["client show mary", "usage tail --client mary", "service
 
 /** Types at a prompt on a pseudo-terminal; every word that Tab completes runs as a command. */
 const typeInto = async ({ env, home }: Prepared, argv: readonly string[], setUp: string): Promise<void> => {
-  const steps = [
+  const steps: readonly PtyStep[] = [
     ["READY ", setUp],
     ["READY ", "aigw cli\tsho\tma\t\n"],
     ["READY ", "aigw usa\tta\t--cli\tm\t\n"],
     ["READY ", "aigw serv\b\b\bervi\tsh\to\t--js\t\n"],
     ["READY ", "exit\n"],
   ];
-  const job = { argv, columns: 80, steps, timeout: 25 };
-  await run("python3", [ON_TERMINAL, JSON.stringify(job)], {
-    env: { ...env, PROMPT: "READY ", HOME: dirname(home) },
-    ...TIMEOUT,
-  });
+  const typed = { ...env, PROMPT: "READY ", HOME: dirname(home) };
+  await onPty(argv, { columns: 80, env: typed, press: steps, timeoutMs: 30_000 });
 };

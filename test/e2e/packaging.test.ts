@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -82,6 +91,15 @@ describe("the packed packages, installed with plain npm into an empty folder", (
   });
 
   it("run: version, init, a client, the gateway, a token, a call", (t) => tryInstalled(t, { aigw, env }));
+
+  it("bring the documents that help leads to", async () => {
+    const program = join(app, "node_modules/@aigw/cli/dist/main.js");
+    const { stdout } = await run(process.execPath, [program, "onboard", "--help"], { env });
+    const page = /^Documentation: (.*)$/m.exec(stdout)?.[1] ?? "";
+    assert.equal(page, realpathSync(join(app, "node_modules/@aigw/cli/docs/onboarding.md")));
+    assert.match(readFileSync(page, "utf8"), /^# /);
+    assert.equal(existsSync(join(ROOT, "packages/cli/docs")), false, "and the workspace is left as it was");
+  });
 
   it("under a Node that is too old say in one line which is needed", async (t) => {
     const node = await olderNode();

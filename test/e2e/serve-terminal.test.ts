@@ -1,44 +1,30 @@
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
-import { resolve } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { freePort } from "../../packages/cli/src/workers/free-port.ts";
 import { AIGW, aigw, cleanEnv, startGatewayProcess, temporaryHome } from "../support/aigw.ts";
 import { bearer, send, startUpstream, tokenFor } from "../support/http.ts";
+import { NEEDS, reportNeed } from "../support/needs.ts";
+import { NO_PTY, onPty, type PtyStep } from "../support/pty.ts";
 import { until, within } from "../support/until.ts";
 
-const ON_TERMINAL = resolve(import.meta.dirname, "../../packages/cli/test/support/on-terminal.py");
-const python = ["python3", "python"].find((name) => spawnSync(name, ["-c", "import pty"]).status === 0);
-const skip = python === undefined ? "no python3 with pty on this machine" : false;
+const skip = NO_PTY;
 
 interface Session {
   readonly screen: string;
-  readonly exitCode: number;
-  readonly stepsLeft: readonly unknown[];
+  readonly exitCode: number | null;
 }
-
-type Step = readonly [expect: string, send: string, seconds?: number];
 
 /** Runs the program on a pseudo-terminal while this process goes on. */
 const onTerminal = async (
   home: string,
   argv: readonly string[],
-  steps: readonly Step[],
+  press: readonly PtyStep[],
   columns = 80,
 ): Promise<Session> => {
-  const job = { argv: [process.execPath, ...AIGW, ...argv], steps, columns, timeout: 30 };
-  const child = spawn(python ?? "python3", [ON_TERMINAL, JSON.stringify(job)], {
-    env: { ...cleanEnv(home), TERM: "xterm", NO_COLOR: "1" },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  let stdout = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    stdout += text;
-  });
-  await within("the session", new Promise((done) => child.once("close", done)), 40_000);
-  const session = JSON.parse(stdout) as Session;
-  assert.deepEqual(session.stepsLeft, [], session.screen);
-  return { ...session, screen: session.screen.replaceAll("\r\n", "\n") };
+  const env = { ...cleanEnv(home), TERM: "xterm", NO_COLOR: "1" };
+  const session = await onPty([process.execPath, ...AIGW, ...argv], { columns, env, press, timeoutMs: 40_000 });
+  assert.deepEqual(session.pressLeft, [], session.output);
+  return { exitCode: session.exitCode, screen: session.output.replaceAll("\r\n", "\n") };
 };
 
 const READY = "a second one at once";
@@ -125,6 +111,4 @@ test("serve in a pipe logs a JSON object a line, and has no banner", async (t) =
   assert.deepEqual([said[0], said.at(-1)], ["gateway started", "gateway stopped"]);
 });
 
-after(() => {
-  if (skip !== false) process.stderr.write(`\nNOT RUN: serve on a terminal: ${skip}.\n`);
-});
+reportNeed(NEEDS.terminal, skip || undefined);

@@ -41,6 +41,7 @@ describe("the tarball and the unit", { skip: missing }, () => {
 
   const [unpack = "", remove = ""] = installing("From the tarball");
   const [start = "", commands = "", upgrade = "", uninstall = ""] = installing("As a service of systemd");
+  const [inFront = ""] = installing("nginx or Caddy in front");
   /** `aigw` as the page defines it, for each shell anew. */
   const aigw = commands.split("\n")[0] ?? "";
   const untilReady = `for i in $(seq 100); do ${get("/ready")} | grep -q '"ready"' && break; sleep 0.1; done`;
@@ -88,7 +89,12 @@ nsenter -t $pid -m sh -c 'touch /etc/x || echo read-only'`);
     assert.ok(dropIn.includes("--port 443 "));
     const { stdout: pem } = spawnSync("openssl", [
       ...["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"],
-      ...["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", join(machine?.root ?? "", "root/privkey.pem")],
+      ...[
+        "-addext",
+        "subjectAltName=IP:127.0.0.1,DNS:ai.example.com",
+        "-keyout",
+        join(machine?.root ?? "", "root/privkey.pem"),
+      ],
     ]);
     assert.ok(pem.length > 0);
     const seen = await paste(`mkdir -p /etc/aigw /etc/systemd/system/aigw.service.d
@@ -103,11 +109,22 @@ for i in $(seq 100); do grep -q :01BB /proc/net/tcp && break; sleep 0.1; done
 NODE_EXTRA_CA_CERTS=/etc/aigw/fullchain.pem /opt/aigw/lib/node -e 'console.log(await (await fetch("https://127.0.0.1/ready")).text())' --input-type=module
 systemctl reload aigw
 systemctl is-active aigw
+# What is said to whoever has a proxy in front; the gateway itself answers in the proxy's place and under its name.
+echo 127.0.0.1 ai.example.com >>/etc/hosts
+export NODE_EXTRA_CA_CERTS=/etc/aigw/fullchain.pem
+${aigw}
+aigw service remove here --yes
+${inFront}
+aigw config get public-url
+aigw config unset public-url trust-proxy
 rm -r /etc/systemd/system/aigw.service.d
 systemctl daemon-reload
 systemctl restart aigw
 ${untilReady}`);
     assert.match(seen, /\{"status":"ready"\}\nactive/);
+    assert.match(seen, /trust-proxy is 127\.0\.0\.1 now\.[\s\S]*public-url is https:\/\/ai\.example\.com now\./);
+    assert.match(seen, /ok +public URL +https:\/\/ai\.example\.com/);
+    assert.match(seen, /^https:\/\/ai\.example\.com\npublic-url is unset\.\ntrust-proxy is unset\.$/m);
   });
 
   it("is upgraded with its data, and goes without it", { timeout: 120_000 }, async () => {

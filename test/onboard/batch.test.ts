@@ -242,7 +242,7 @@ describe("onboard --from", { concurrency: 3 }, () => {
     const head = await store.control.head();
     const again = await aigw(home, [...FROM, "--send", "--out", "mails"], { env });
     assert.equal(again.code, 0, again.stderr);
-    assert.match(again.stderr, /This file was run before\. What waits goes out now: anna, bob\./);
+    assert.match(again.stderr, /This file was run before\. What waits goes out now: anna and bob\./);
     assert.equal(await store.control.head(), head, "no second password");
     assert.deepEqual(
       server.received.map(({ to }) => to),

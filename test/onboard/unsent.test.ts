@@ -67,7 +67,7 @@ describe("what could not be sent", { concurrency: 3 }, () => {
     );
     const still = await run(["onboard", "unsent", "send"]);
     assert.equal(still.code, 1);
-    assert.match(still.stderr, /Not sent: john, mary\. They go on waiting\./);
+    assert.match(still.stderr, /Not sent: john and mary\. They go on waiting\./);
     assert.equal((await listed()).length, 2);
     server.refuses = false;
     const sent = await run(["onboard", "unsent", "send", "john"]);
@@ -133,7 +133,7 @@ describe("what could not be sent", { concurrency: 3 }, () => {
     for (const argv of [["john"], ["--all"]]) {
       const refused = await run(["onboard", "unsent", "clear", ...argv]);
       assert.equal(refused.code, 2);
-      assert.match(refused.stderr, /stands nowhere but in there: nobody will ever see it\..*--yes/);
+      assert.match(refused.stderr, /stands nowhere but in there, and will be gone: nobody will ever see it\..*--yes/);
     }
     assert.equal((await listed()).length, 2);
     assert.equal((await run(["onboard", "unsent", "clear", "john"], { terminal: 80, answers: [true] })).code, 0);
@@ -143,7 +143,7 @@ describe("what could not be sent", { concurrency: 3 }, () => {
 
   test("is known to doctor: how old it is, and who can read it", async (t) => {
     const { home, listed } = await setUp(t);
-    assert.match((await doctor(home)).find("unsent_waiting").message, /e-mails wait: john, mary/);
+    assert.match((await doctor(home)).find("unsent_waiting").message, /e-mails wait: john and mary/);
     const [john] = await listed();
     const path = john?.path ?? "";
     const threeDaysAgo = Date.now() / 1000 - 3 * 86_400 - 60;

@@ -28,7 +28,7 @@ export const linesOn = async (output: string, columns: number): Promise<readonly
   await new Promise<void>((done) => terminal.write(output, done));
   const { active } = terminal.buffer;
   const lines: { cells: Cell[]; rows: number }[] = [];
-  for (let y = 0; y < active.length; y += 1) {
+  for (let y = 0; y <= active.baseY + active.cursorY; y += 1) {
     const row = active.getLine(y);
     if (row === undefined) break;
     const cells: Cell[] = [];

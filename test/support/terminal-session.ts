@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { systemClock } from "@aigw/core";
 import type { run as Run } from "../../packages/cli/src/app/run.ts";
 import type { Io, StopSignal } from "../../packages/cli/src/terminal/io.ts";
 import type { processIo as ProcessIo } from "../../packages/cli/src/terminal/process-io.ts";
@@ -41,7 +42,7 @@ const main = async (plan: SessionPlan): Promise<void> => {
       prompter: world.prompter,
       env: { ...process.env, AIGW_HOME: home },
       cwd: process.cwd(),
-      ...(now !== undefined && { clock: { now: () => now, monotonic: () => performance.now() } }),
+      ...(now !== undefined && { clock: { now: () => now, monotonic: () => systemClock.monotonic() } }),
       // One process: a stop is of the command at hand.
       onStop: (listener) => {
         listeners.add(listener);

@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { initHome, systemClock } from "@aigw/core";
 import { everyCommand } from "../../packages/cli/test/support/commands.ts";
-import { cleanEnv, temporaryHome } from "../support/aigw.ts";
+import { temporaryHome } from "../support/aigw.ts";
 import { CROWD, crowdedHome, LONG, seemingGateways } from "../support/crowded-home.ts";
 import { NEEDS, reportNeed } from "../support/needs.ts";
-import { NO_PTY, onPty } from "../support/pty.ts";
+import { NO_PTY } from "../support/pty.ts";
+import { runOnTerminal } from "../support/run-on-terminal.ts";
 import { type Line, linesOn } from "../support/screen.ts";
-import { beginOf, END, type SessionPlan } from "../support/terminal-session.ts";
 
 /** 0: a terminal that does not know its size, which counts as 80. */
 const WIDTHS = [60, 80, 120, 0] as const;
@@ -55,6 +55,7 @@ const CASES: readonly Case[] = [
   crowded("top --once", { keys: [LONG.client, LONG.service, "john", "eve", "ocr"] }),
   crowded("top", { keys: [LONG.client, LONG.service, "john"], press: QUIT }),
   crowded("client list", { keys: [LONG.client, "john", "eve", ...CLIENTS] }),
+  crowded("client list --idle 30d --sort last-call --limit 3"),
   crowded(`client show ${LONG.client}`, { keys: [LONG.client, LONG.email] }),
   crowded("client show jon", { code: 3, copies: ["aigw client list"] }),
   crowded("service list", { keys: ["ocr", LONG.service, LONG.url] }),
@@ -87,6 +88,7 @@ const CASES: readonly Case[] = [
   crowded("onboard --from people.csv --create --yes --no-verify --no-wait", { keys: ["ann", LONG.client] }),
   crowded("client set john --limit 600", { code: 1, copies: ["aigw status"] }),
   crowded("client set john --limit 601 --no-wait"),
+  crowded("client edit john", { code: 2, copies: ["aigw client set john"] }),
   crowded(`service set ${LONG.service} --timeout 5m --no-wait`),
   crowded(`client passwd ${LONG.client} --yes --no-wait`, { keys: [LONG.client] }),
   crowded(`client revoke ${LONG.client} --no-wait`, { press: [["Revoke", "y\r"]] }),
@@ -96,6 +98,7 @@ const CASES: readonly Case[] = [
   crowded("secret rotate --yes --no-wait", { keys: ["k_"] }),
   crowded("service remove ocr --yes --no-wait"),
   crowded("backup backup.tar", { keys: ["backup.tar"] }),
+  crowded("store copy --to sqlite:copy.db", { keys: ["copy.db"] }),
   absent("restore-backup backup.tar", { code: 4 }),
   absent("status", { code: 1, copies: ["aigw init"] }),
   absent("init", {
@@ -103,6 +106,7 @@ const CASES: readonly Case[] = [
       ["public-url", "\r"],
       ["support-email", "\r"],
     ],
+    keys: ["https://ai.example.com"],
     copies: ["aigw config set public-url https://…"],
   }),
   empty("status", { copies: ["aigw serve"] }),
@@ -131,7 +135,7 @@ const CASES: readonly Case[] = [
   empty("client list --nonsense", { code: 2 }),
   empty("serve --port 0 --admin-port 0", { press: [["a second one at once", CTRL_C]], keys: ["/metrics", "/guide"] }),
   empty("completion bash", { document: true }),
-  ...["environment", "exit-codes", "security"].map((topic) => empty(`help ${topic}`)),
+  ...["environment", "exit-codes", "scripting", "security"].map((topic) => empty(`help ${topic}`)),
 ];
 
 const HELPS: readonly Case[] = [[], ...everyCommand()].map((path) => empty([...path, "--help"].join(" ")));
@@ -169,34 +173,24 @@ const problemsOf = (one: Case, lines: readonly Line[], columns: number): string[
   return problems;
 };
 
-const SESSION = resolve(import.meta.dirname, "../support/terminal-session.ts");
-
 /** Runs every case on a terminal of so many columns. @returns what is wrong, a line each */
 const problemsAt = async (folder: string, width: number): Promise<readonly string[]> => {
   const cases = [...CASES, ...HELPS];
-  const plan: SessionPlan = { commands: cases.map(({ argv, home }) => ({ argv, home: join(folder, home) })) };
-  const planFile = join(folder, "plan.json");
-  writeFileSync(planFile, JSON.stringify(plan));
-  const { output, pressLeft } = await onPty([process.execPath, "--conditions=aigw-built", SESSION, planFile], {
-    columns: width,
-    env: { ...cleanEnv(join(folder, "crowded")), TERM: "xterm-256color" },
-    cwd: folder,
-    // What one command shows must not be taken for what the next one is waited for to show.
-    press: cases.flatMap(({ press }, index) => (press.length === 0 ? [] : [[beginOf(index), ""] as const, ...press])),
-    timeoutMs: 30_000,
-  });
+  const commands = cases.map(({ argv, home, press }) => ({ argv, press, home: join(folder, home) }));
+  const shown = await runOnTerminal(folder, commands, { columns: width });
   const columns = width || 80;
   const problems = await Promise.all(
     cases.map(async (one, index) => {
-      const [shown = "", code = "none"] = (output.split(beginOf(index))[1] ?? "").split(END);
-      const lines = await linesOn(beforeLeaving(shown), columns);
+      const { output = "", exitCode } = shown[index] ?? {};
+      const lines = await linesOn(beforeLeaving(output), columns);
       const found = problemsOf(one, lines, columns);
-      if (Number.parseInt(code, 10) !== one.code)
-        found.push(`exit ${code}, not ${one.code}: ${lines.map(({ text }) => text).join(" | ")}`);
+      if (exitCode !== one.code) {
+        found.push(`exit ${exitCode}, not ${one.code}: ${lines.map(({ text }) => text).join(" | ")}`);
+      }
       return found.map((problem) => `${width}: aigw ${one.argv.join(" ").slice(0, 60)}: ${problem}`);
     }),
   );
-  return [...problems.flat(), ...pressLeft.map(([text]) => `${width}: waited in vain for '${text}'`)];
+  return problems.flat();
 };
 
 /** What was seen on the terminal's other screen, which is gone in the end. */

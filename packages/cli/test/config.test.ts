@@ -79,6 +79,10 @@ test("config list: the default in force, marked as one, never a dash", async (t)
   assert.match(stdout, /cors-origins +none +default/);
   const narrow = await aigw(home, ["config", "list"], { terminal: 60, env: { NO_COLOR: "1" } });
   for (const key of SETTING_KEYS) assert.match(narrow.stdout, new RegExp(`${key} .*default`), "at 60 columns too");
+  assert.equal(narrow.stdout.trimEnd().split("\n").length, SETTING_KEYS.length + 1, "a line each");
+  assert.match(narrow.stderr, /What each is for, and its variable: aigw help environment/);
+  const wide = await aigw(home, ["config", "list"], { terminal: 200, env: { NO_COLOR: "1" } });
+  assert.match(wide.stdout, /AIGW_USAGE_DAYS +how many days single calls are kept/);
 });
 
 test("version is --version", async (t) => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { emptyTally, type SeenInstance, type UsageTally } from "@aigw/core";
+import type { StoreServers } from "@aigw/core/store";
 import { renderDoctor } from "../src/commands/doctor.ts";
 import { judgeCalls, withUse } from "../src/doctor/checks/calls.ts";
 import { judgeCertificate } from "../src/doctor/checks/certificate.ts";
@@ -11,7 +12,7 @@ import { checkNodeVersion } from "../src/doctor/checks/node-version.ts";
 import { judgePort } from "../src/doctor/checks/port.ts";
 import { judgeAnswer } from "../src/doctor/checks/public-url.ts";
 import { judgeInspection } from "../src/doctor/checks/store.ts";
-import type { Finding } from "../src/doctor/finding.ts";
+import type { Found } from "../src/doctor/finding.ts";
 import { runChecks } from "../src/doctor/run-checks.ts";
 import { shellQuoted } from "../src/terminal/output/shell-quoted.ts";
 import { PLAIN_STYLE } from "../src/terminal/output/view.ts";
@@ -56,6 +57,38 @@ test("disk space and the write-ahead log", () => {
   assert.deepEqual(codes, ["store_ready", "store_wal_large"]);
 });
 
+test("the servers of a store: how many, who answers, and what can be read on the way", () => {
+  const location = { engine: "mongodb", url: "mongodb://h/aigw", shown: "mongodb://h/aigw" };
+  const judged = (servers: Partial<StoreServers>): readonly string[] => {
+    const whole = { members: [], replicated: true, encrypted: true, collections: [], ...servers };
+    return judgeInspection({ engine: "MongoDB 8", files: [], servers: whole, problems: [] }, location).map(
+      ({ code }) => code,
+    );
+  };
+  const primary = { address: "db1:27017", role: "primary" } as const;
+  assert.deepEqual(judged({ members: [primary] }), ["store_ready"]);
+  assert.deepEqual(judged({ members: [primary, { address: "db2:27017", role: "unknown" }] }), [
+    "store_ready",
+    "store_member_down",
+  ]);
+  const single = (address: string): Partial<StoreServers> => ({
+    members: [{ address, role: "single" }],
+    replicated: false,
+    encrypted: false,
+  });
+  for (const address of [
+    "localhost:27017",
+    "127.0.0.1:1",
+    "127.1.2.3:27017",
+    "[::1]:27017",
+    "::1:27017",
+    "/tmp/mongodb-27017.sock",
+  ])
+    assert.deepEqual(judged(single(address)), ["store_ready", "store_single_server"], address);
+  for (const address of ["10.0.0.1:27017", "localhost.example.com:27017", "db:27017", "[2001:db8::1]:27017"])
+    assert.deepEqual(judged(single(address)), ["store_ready", "store_single_server", "store_plain"], address);
+});
+
 test("certificates: how long, for whom, by whom", () => {
   const judged = (days: number, refused?: string): string =>
     judgeCertificate({ endsAt: NOW + days * DAY + 1, refused }, "ai.example", NOW).code;
@@ -97,7 +130,7 @@ test("gateways: each is judged by its own report", () => {
   const untrustedForwarders = ["10.0.0.1", "10.0.0.2"].map((peer) => ({ peer, mend: `trust ${peer}` }));
   const told = judgeGateways([{ ...gateway, untrustedForwarders }], 9);
   assert.deepEqual(
-    told.map(({ code, fix }) => [code, fix]),
+    told.map(({ code, command }) => [code, command]),
     [
       ["gateway_ready", undefined],
       ["gateway_untrusted_proxy", "if it is your proxy: trust 10.0.0.1; if not, nothing"],
@@ -131,7 +164,7 @@ test("the port and the public URL's answer", () => {
 });
 
 test("a check that hangs is given up, one that fails in words is a finding, and nothing is said twice", async () => {
-  const twice: Finding = { code: "gateway_none", about: "gateway", message: "No gateway is running." };
+  const twice: Found = { code: "gateway_none", about: "gateway", message: "No gateway is running." };
   const findings = await runChecks(
     { hung: () => new Promise(() => undefined), a: () => [twice], b: () => [twice] },
     20,
@@ -146,13 +179,13 @@ test("a check that hangs is given up, one that fails in words is a finding, and 
 });
 
 test("findings fit a terminal, and are a line each in a pipe", async () => {
-  const findings: readonly Finding[] = [
+  const findings: readonly Found[] = [
     { code: "node_current", about: "node", message: "Node 24.22.1" },
     {
       code: "store_broken",
       about: `service ${"x".repeat(40)}`,
       message: "word ".repeat(40).trim(),
-      fix: "a \u001b[31m b",
+      command: "a \u001b[31m b",
     },
   ];
   const view = { isTerminal: true, width: 80, style: PLAIN_STYLE, now: NOW };
@@ -165,7 +198,7 @@ test("findings fit a terminal, and are a line each in a pipe", async () => {
 });
 
 test("a service that answers now and failed calls is not in order", () => {
-  const answers: Finding = { code: "service_answers", about: "service ocr", message: "http://x answers" };
+  const answers: Found = { code: "service_answers", about: "service ocr", message: "http://x answers" };
   const use = (calls: number, errors: number): ReturnType<typeof withUse> =>
     withUse(answers, "ocr", {
       calls,
@@ -178,7 +211,7 @@ test("a service that answers now and failed calls is not in order", () => {
   assert.equal(use(100, 4)[0]?.message, "http://x answers; 4 of 100 calls in the last 15 minutes failed");
   const [still, fails, ...more] = use(100, 40);
   assert.deepEqual([still, more], [answers, []]);
-  assert.deepEqual([fails?.code, fails?.fix], ["service_fails_calls", "aigw usage tail --service ocr"]);
+  assert.deepEqual([fails?.code, fails?.command], ["service_fails_calls", "aigw usage tail --service ocr"]);
   assert.match(
     fails?.message ?? "",
     /^40 of 100 calls in the last 15 minutes failed: 502 \(40 times\)\. 39 times its host refused/,
@@ -201,7 +234,7 @@ test("everybody's calls are counted, and who is refused is named", () => {
     code: "calls_refused",
     about: "calls",
     message: "250 calls in the last 15 minutes: 2 failed, 1 over a limit, 43 refused (john 40 and mary 3).",
-    fix: "aigw why john",
+    command: "aigw why john",
   });
   assert.equal(judgeCalls([row("mary", { requests: 200, denied: 9 })]).code, "calls_counted");
   assert.equal(judgeCalls([row("mary", { requests: 1_000, denied: 49 })]).code, "calls_counted");

@@ -85,6 +85,29 @@ test("an unknown one among several: nothing is done, exit 3, each named with a g
   assert.equal(await control.head(), before);
 });
 
+test("what can be no name may be a password typed in the wrong place: it is not repeated", async (t) => {
+  const { home } = await prepared(t);
+  const password = "vC~7tP@qLx:9mRz*wNd4";
+  for (const argv of [
+    ["client", "revoke", "ann", password, "--yes"],
+    ["client", "remove", password, "--yes"],
+    ["client", "set", "ann", password, "--limit", "5"],
+    ["client", "show", password],
+    ["client", "edit", password],
+    ["service", "remove", "ocr", password, "--yes"],
+    ["config", "unset", "docs-url", password],
+    ["config", "get", password],
+  ]) {
+    for (const form of [[], ["--json"]]) {
+      const { code, stdout, stderr } = await aigw(home, [...argv, ...form], { env: { EDITOR: "true" } });
+      assert.equal(code, argv[0] === "config" ? 2 : 3, argv.join(" "));
+      assert.equal(stdout, "");
+      assert.ok(!stderr.includes(password), stderr);
+    }
+  }
+  assert.match((await aigw(home, ["client", "show", "Ann"])).stderr, /no client 'Ann'\. Did you mean ann\?/);
+});
+
 test("remove takes several of clients and of services, and purges each of them", async (t) => {
   const { home, control } = await prepared(t);
   await aigw(home, ["client", "set", "ann", "bob", "--note", "kestrel"]);
@@ -162,6 +185,12 @@ test("without names they are picked from a list, which holds what there is somet
   assert.match((await on(["config", "unset"], ["sender-name"])).stdout, /^sender-name is unset\.\n$/);
   assert.match((await on(["completion"], "fish")).stdout, /^# fish completion/);
   assert.equal((await on(["why"], "bob")).code, 0);
+  const tls = await on(["config", "set", "smtp-tls"], "optional");
+  assert.match(tls.stderr, /\n- required: \n- unverified: \n- optional: \n/);
+  await aigw(home, ["config", "unset", "smtp-tls"]);
+  const onboarded = await on(["onboard", "--no-verify"], "No Name", "dan", true);
+  assert.match(onboarded.stderr, /who is to be one\?\n- ann: \n[\s\S]*> client name 'No Name' is not valid/);
+  assert.equal((await aigw(home, ["client", "show", "dan"])).code, 0);
   await aigw(home, ["client", "restore", "ann"]);
   const none = await on(["client", "restore"]);
   assert.deepEqual([none.code, none.stderr.includes("No client is revoked.")], [3, true]);

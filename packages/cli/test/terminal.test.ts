@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
+import { NEEDS, reportNeed } from "../../../test/support/needs.ts";
+import { NO_PTY } from "../../../test/support/pty.ts";
 import { AIGW, aigw, json, temporaryHome } from "./support/harness.ts";
 
-const python = ["python3", "python"].find((name) => spawnSync(name, ["-c", "import pty"]).status === 0);
-const skip = python === undefined ? "no python3 with pty on this machine" : false;
+const skip = NO_PTY;
 
 interface Session {
   readonly screen: string;
@@ -21,10 +22,10 @@ const onTerminal = (
   steps: readonly (readonly [expect: string, send: string])[],
   options: { readonly pipeStdout?: boolean; readonly env?: Record<string, string> } = {},
 ): Session => {
-  const job = { argv: [process.execPath, ...AIGW, ...argv], steps, columns: 100, timeout: 30, ...options };
+  const job = { argv: [process.execPath, ...AIGW, ...argv], steps, columns: 100, ...options };
   const { stdout, stderr } = spawnSync(
-    python ?? "python3",
-    [join(import.meta.dirname, "support/on-terminal.py"), JSON.stringify(job)],
+    process.execPath,
+    [join(import.meta.dirname, "support/on-terminal.ts"), JSON.stringify(job)],
     {
       encoding: "utf8",
       timeout: 40_000,
@@ -77,7 +78,7 @@ test("what there is a list of is picked from it: arrows, ticks, and a search whe
   assert.match(shown.screen, /active, ann@example\.com/, "what is known of the one that the cursor is on");
   const steps = [
     ["Which clients?", "\u001b[B \u001b[B \r"],
-    ["Revoke bob, cat?", "y\r"],
+    ["Revoke bob and cat?", "y\r"],
   ] as const;
   const revoked = onTerminal(home, ["client", "revoke"], steps, { pipeStdout: true });
   assert.match(revoked.stdout, /^bob revoked\. .*\ncat revoked\. /);
@@ -105,6 +106,74 @@ test("what there is a list of is picked from it: arrows, ticks, and a search whe
     ],
   );
   assert.match(free.screen, /neither a client '0f8c1d5e' nor a request/);
+  const wrong = [
+    ["who is to be one?", "No Name"],
+    ["❯ No Name", "\r"],
+    ["is not valid", "\u0003"],
+  ] as const;
+  assert.equal(onTerminal(home, ["onboard", "--no-verify"], wrong).exitCode, 130, "asked again");
+});
+
+test("long text goes through the pager on a terminal, and nowhere else", { skip }, async (t) => {
+  const home = temporaryHome(t);
+  const help = (PAGER: string | undefined, options: { pipeStdout?: boolean; TERM?: string } = {}): Session => {
+    const env = {
+      ...(PAGER === undefined ? {} : { PAGER }),
+      ...(options.TERM === undefined ? {} : { TERM: options.TERM }),
+    };
+    return onTerminal(home, ["--help", "--no-color"], [], { pipeStdout: options.pipeStdout === true, env });
+  };
+  const paged = help("sed s/^/paged:/");
+  assert.deepEqual([paged.exitCode, /^paged:Examples:/.test(paged.screen)], [0, true], paged.screen);
+  const piped = help("sed s/^/paged:/", { pipeStdout: true });
+  assert.deepEqual([piped.stdout.startsWith("Examples:"), piped.screen], [true, ""]);
+  const ANYHOW: readonly (readonly [PAGER: string, TERM?: string])[] = [["cat"], [""], ["sed s/^/paged:/", "dumb"]];
+  for (const [PAGER, TERM] of ANYHOW) {
+    const { screen, exitCode } = help(PAGER, TERM === undefined ? {} : { TERM });
+    assert.deepEqual([exitCode, screen.startsWith("Examples:"), screen.includes("Documentation:")], [0, true, true]);
+  }
+  const short = onTerminal(home, ["client", "list", "--help"], [], { env: { PAGER: "sed s/^/paged:/" } });
+  assert.doesNotMatch(short.screen, /paged:/, "it fits");
+  const unattended = onTerminal(home, ["--help", "--no-input"], [], { env: { PAGER: "sed s/^/paged:/" } });
+  assert.doesNotMatch(unattended.screen, /paged:/);
+  const left = help("head -n 1");
+  assert.deepEqual([left.exitCode, left.screen], [0, "Examples:\r\n"], "leaving early is no error");
+  const absent = help("/no/such/pager");
+  assert.deepEqual([absent.exitCode, absent.screen.includes("Documentation:")], [0, true], "as it is, then");
+
+  await aigw(home, ["init"]);
+  for (let index = 0; index < 45; index += 1) await aigw(home, ["config", "set", "usage-days", String(index + 1)]);
+  const audit = onTerminal(home, ["audit", "list"], [], { env: { PAGER: "sed s/^/paged:/" } });
+  assert.match(audit.screen, /^paged:/);
+  const own = onTerminal(home, ["audit", "list"], [], { env: { PAGER: "env", AIGW_SMTP_PASSWORD: "kestrel" } });
+  assert.match(own.screen, /^LESS=FRX\r$/m);
+  assert.doesNotMatch(own.screen, /kestrel/);
+});
+
+test("who is asked for a file on the terminal is told how it ends", { skip }, (t) => {
+  const home = temporaryHome(t);
+  const steps = [["up to Ctrl-D", "name\nann\n\u0004"]] as const;
+  const { exitCode, screen } = onTerminal(home, ["onboard", "--from", "-", "--create", "--yes", "--no-verify"], steps);
+  assert.equal(exitCode, 0, screen);
+  assert.match(screen, /ann/);
+});
+
+const noLess = spawnSync("less", ["--version"]).status === 0 ? skip : "no less on this machine";
+
+test("less: Ctrl-C is less's own, q leaves", { skip: noLess }, (t) => {
+  const { exitCode, screen } = onTerminal(
+    temporaryHome(t),
+    ["--help"],
+    [
+      ["Set up:", "\u0003"],
+      ["\u0007", "q"],
+    ],
+    {
+      env: { LESS: "RX" },
+    },
+  );
+  assert.equal(exitCode, 0, screen);
+  assert.match(screen, /Examples:/);
 });
 
 test("a password typed at the terminal is not echoed", { skip }, (t) => {
@@ -127,7 +196,4 @@ test("prompts keep to --no-color and NO_COLOR", { skip }, async (t) => {
   }
 });
 
-after(() => {
-  if (skip !== false)
-    process.stderr.write(`\nNOT RUN: packages/cli/test/terminal.test.ts, prompts on a real terminal: ${skip}.\n`);
-});
+reportNeed(NEEDS.terminal, skip || undefined);

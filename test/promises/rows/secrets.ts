@@ -19,6 +19,10 @@ const works = (hunt: SecretHunt, folder: string): Readonly<Record<string, readon
   return {
     init: [["init"]],
     "config list": [["config", "list"]],
+    "config get": [
+      ["config", "get", "smtp-url"],
+      ["config", "get", "smtp-password"],
+    ],
     "config set": [
       ["config", "set", "support-email", "help@example.com"],
       ["config", "set", "smtp-password", hunt.secrets.password],
@@ -34,6 +38,7 @@ const works = (hunt: SecretHunt, folder: string): Readonly<Record<string, readon
     "client list": [["client", "list"]],
     "client show": [["client", "show", "john"]],
     "client set": [["client", "set", "john", "--note", "n", "--email", "john@example.com"]],
+    "client edit": [["client", "edit", "john"]],
     "client passwd": [["client", "passwd", "eve", "--password-stdin", "--yes"]],
     "client revoke": [["client", "revoke", "few", "--yes"]],
     "client restore": [["client", "restore", "few"]],
@@ -51,7 +56,13 @@ const works = (hunt: SecretHunt, folder: string): Readonly<Record<string, readon
     "service remove": [["service", "remove", "more", "--yes"]],
     "secret rotate": [["secret", "rotate", "--yes", "--grace", "60m"]],
     "secret list": [["secret", "list"]],
-    onboard: [["onboard", "nobody-here", "--template", join(home, "master.key")]],
+    onboard: [
+      ["onboard", "nobody-here", "--template", join(home, "master.key")],
+      ["onboard", "--from", people, "--create", "--out", join(folder, "mails"), "--yes"],
+    ],
+    "onboard unsent list": [["onboard", "unsent", "list"]],
+    "onboard unsent send": [["onboard", "unsent", "send", "john", "--yes"]],
+    "onboard unsent clear": [["onboard", "unsent", "clear", "john", "--yes"]],
     "usage tail": [["usage", "tail", "-n", "1000"]],
     "usage report": [
       ["usage", "report", "--by", "client,service"],
@@ -74,10 +85,13 @@ const works = (hunt: SecretHunt, folder: string): Readonly<Record<string, readon
     doctor: [["doctor"]],
     backup: [["backup", join(folder, "aigw.backup")]],
     "restore-backup": [["restore-backup", join(folder, "aigw.backup"), "--yes"]],
+    "store copy": [["store", "copy", "--to", `sqlite:${join(folder, "copy.db")}`]],
     demo: [["demo", "--nothing"]],
+    version: [["version"]],
     completion: [["completion", "bash"]],
     help: [
       ["help", "exit-codes"],
+      ["help", "scripting"],
       ["help", "security"],
       ["help", "environment"],
     ],
@@ -87,7 +101,10 @@ const works = (hunt: SecretHunt, folder: string): Readonly<Record<string, readon
 /** The paths of all commands that do something, as their help lists them. */
 const leaves = async (hunt: SecretHunt, path: readonly string[] = []): Promise<string[]> => {
   const { stdout } = await hunt.cli([...path, "--help"]);
-  const [, list = ""] = /\nCommands:\n([\s\S]*?)(?:\n\n|\n$|$)/.exec(stdout) ?? [];
+  const list = stdout
+    .split("\n\n")
+    .filter((part) => !/^(Examples|Arguments):\n/.test(part))
+    .join("\n");
   const names = [...list.matchAll(/^ {2}([a-z][a-z-]*)/gm)].flatMap(([, name]) =>
     name === undefined || (name === "help" && path.length > 0) ? [] : [name],
   );
@@ -158,15 +175,17 @@ export const secrets: Row = {
     await hunt.mustDo(["secret", "rotate", "--yes", "--grace", "60m"]);
 
     const table = works(hunt, folder);
-    const commands = await leaves(hunt);
-    const untried = commands.filter((command) => table[command] === undefined);
+    const known = await leaves(hunt);
+    const untried = known.filter((command) => table[command] === undefined);
+    // `onboard` does something and has commands below it, too.
+    const commands = Object.keys(table);
     const tried = run.size(commands.length, 8);
     let runs = 0;
     for (const args of commands.slice(0, tried).flatMap((command) => table[command] ?? [])) {
       await hunt.forms(args, `${hunt.secrets.password}\n`);
       // And what people do wrong.
       await hunt.forms([...args, "--no-such-option"]);
-      // `help` says of what it was asked that it does not know it: a name of a topic, not a secret.
+      // What is given for a name is said again: each command here has its names already, and `help` takes any number.
       if (args[0] !== "help") await hunt.forms([...args, hunt.secrets.password]);
       runs += args[0] === "help" ? 6 : 9;
     }
@@ -204,7 +223,7 @@ export const secrets: Row = {
     return [
       never("places where a secret came out", leaks.length, runs + hunt.answers.length),
       never("what a hunt that works has to find, and did not", unfound.length, 6),
-      never("commands that were not tried", untried.length, commands.length),
+      never("commands that were not tried", untried.length, known.length),
     ];
   },
 };

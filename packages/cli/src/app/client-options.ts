@@ -27,11 +27,18 @@ export interface ServiceChoice {
 
 /** The facts of a client, for `add` and `set`. */
 export const addFactOptions = (command: Command, clock: Clock): Command =>
-  addFactsBesideEmail(command.option("--email <address>", "e-mail address", flag("--email", parseEmail)), clock);
+  addFactsBesideEmail(
+    command.optionsGroup(FACTS).option("--email <address>", "e-mail address", flag("--email", parseEmail)),
+    clock,
+  );
+
+/** The heading in help. */
+export const FACTS = "What is known of a client:";
 
 /** For `onboard`, whose `--email` does more. */
 export const addFactsBesideEmail = (command: Command, clock: Clock): Command =>
   command
+    .optionsGroup(FACTS)
     .option("--display-name <name>", "how the e-mail greets it", flag("--display-name", parseDisplayName))
     .option("--services <names>", "services it may call, such as ocr,chat, or: all", flag("--services", parseServices))
     .option("--limit <number>", "requests in any 60 seconds", flag("--limit", parseLimit))
@@ -40,7 +47,8 @@ export const addFactsBesideEmail = (command: Command, clock: Clock): Command =>
       "last day such as 2027-01-31 (UTC), a date-time, or 30d",
       flag("--expires", (value) => ({ at: parseExpiry(value, clock.now()), isRelative: isRelativeExpiry(value) })),
     )
-    .option("--note <text>", "a note for yourself", flag("--note", parseNote));
+    .option("--note <text>", "a note for yourself", flag("--note", parseNote))
+    .optionsGroup("Options:");
 
 const parseDisplayName = (value: string): string => parseLine("display name", value, 100);
 const parseNote = (value: string): string => parseLine("note", value, 500);

@@ -1,5 +1,4 @@
 import { Command } from "commander";
-import { wrap } from "../terminal/output/wrap.ts";
 import type { Context } from "./context.ts";
 
 /** A command line and what it does. */
@@ -7,30 +6,15 @@ export type Example = readonly [line: string, does: string];
 
 /** A command whose help starts with examples. */
 export const describe = (name: string, about: string, examples: readonly Example[]): Command => {
-  const described = new Command(name).description(about).addHelpText("before", ({ command }) => {
-    const width = command.configureOutput().getOutHelpWidth?.() ?? 80;
-    return `Examples:\n${exampleLines(examples, width).join("\n")}\n`;
-  });
+  const command = new Command(name).description(about);
+  EXAMPLES.set(command, examples);
   const alias = ALIASES[name];
-  return alias === undefined ? described : described.alias(alias);
+  return alias === undefined ? command : command.alias(alias);
 };
 
-/** What each does stands beside it, or below where that does not fit for all. The command lines are there to be copied. */
-const exampleLines = (examples: readonly Example[], width: number): readonly string[] => {
-  const column = Math.max(...examples.map(([line]) => line.length));
-  const fits = examples.every(([, does]) => BESIDE.indent + column + BESIDE.gap + does.length <= width);
-  if (column <= BESIDE.most && fits) {
-    const gap = " ".repeat(BESIDE.gap);
-    return examples.map(([line, does]) => `${" ".repeat(BESIDE.indent)}${line.padEnd(column)}${gap}${does}`);
-  }
-  return examples.flatMap(([line, does]) => [
-    `${" ".repeat(BESIDE.indent)}${line}`,
-    ...wrap(does, width - BELOW).map((part) => `${" ".repeat(BELOW)}${part}`),
-  ]);
-};
+const EXAMPLES = new WeakMap<Command, readonly Example[]>();
 
-const BESIDE = { indent: 2, gap: 3, most: 60 };
-const BELOW = 6;
+export const examplesOf = (command: Command): readonly Example[] => EXAMPLES.get(command) ?? [];
 
 /** What hands that are used to a shell type. Help and completion name the verb alone. */
 export const ALIASES: Readonly<Record<string, string>> = { list: "ls", remove: "rm" };

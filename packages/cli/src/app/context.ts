@@ -39,10 +39,11 @@ export const createContext = (io: Io, globals: () => Globals): Context => {
       return globals();
     },
     get out() {
-      const { json, quiet, color } = globals();
+      const { json, quiet, color, input } = globals();
       out ??= createOutput(io, clock, {
         mode: json ? "json" : quiet ? "quiet" : "text",
         colour: color,
+        pages: input,
         carry: (text) => carryFlags(text, globals()),
       });
       return out;

@@ -28,7 +28,15 @@ export const ENVIRONMENT: readonly EnvironmentVariable[] = [
   { name: "XDG_DATA_HOME", about: "aigw in it is the home, when AIGW_HOME is not set" },
   { name: "HOME", about: ".local/share/aigw in it is the home, when neither of these is set" },
   { name: "XDG_CACHE_HOME", about: "aigw in it, else .cache/aigw in HOME, keeps compiled code for the next start" },
+  {
+    name: "PAGER",
+    about: "what long text is read with on a terminal; less unless set, nothing at all when empty or cat",
+  },
+  { name: "LESS", about: "options of less; FRX unless set" },
+  { name: "VISUAL", about: "the editor for aigw client edit" },
+  { name: "EDITOR", about: "the same, when VISUAL is not set; vi when neither is" },
   { name: "NO_COLOR", about: "anything: no colour" },
-  { name: "FORCE_COLOR", about: "anything but 0 or false: colour without a terminal too" },
-  { name: "TERM", about: "dumb: no colour" },
+  { name: "FORCE_COLOR", about: "anything but 0 or false: colour without a terminal too; 2 or 3: of 256" },
+  { name: "TERM", about: "dumb: no colour, no pager; with 256 in it: colours that read on light and dark" },
+  { name: "COLORTERM", about: "anything: the same as 256 in TERM" },
 ];

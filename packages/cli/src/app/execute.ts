@@ -1,6 +1,7 @@
 import { type Command, CommanderError } from "commander";
 import { HELP_LAYOUT } from "../terminal/help-layout.ts";
 import { columnsOf, type Io, type OutputStream } from "../terminal/io.ts";
+import { viewOf } from "../terminal/output/view.ts";
 import { writeData, writeMessage } from "../terminal/output/write.ts";
 import { createContext } from "./context.ts";
 import type { ExitCode } from "./exit-codes.ts";
@@ -67,9 +68,16 @@ const inheritSettings = (parent: Command): void => {
   }
 };
 
-const showHelp = async (text: string, io: Io, guessed: Pick<Globals, "json" | "color">): Promise<ExitCode> => {
+/** `Examples:`, and the word before what is on the same line. */
+const HEADING = /^[A-Z][\w -]*:(?=\n| )/gm;
+
+const showHelp = async (text: string, io: Io, guessed: ReturnType<typeof guessGlobals>): Promise<ExitCode> => {
   try {
-    await writeData(io.stdout, text);
+    const { style, isTerminal } = await viewOf(io.stdout, io.env, guessed.color, 0);
+    const shown = isTerminal ? text.replace(HEADING, (heading) => style.bold(heading)) : text;
+    const mayPage = isTerminal && guessed.input;
+    if (mayPage && (await (await import("../terminal/pager.ts")).paged(io, shown))) return 0;
+    await writeData(io.stdout, shown);
     return 0;
   } catch (error) {
     return report(error, io, guessed);

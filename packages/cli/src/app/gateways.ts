@@ -1,7 +1,7 @@
 import { awaitGateways, gatewayName, type Receipt } from "@aigw/core/acts";
 import { AigwError, isStoreFault } from "@aigw/core/errors";
-import { listed } from "../delivery/listed.ts";
 import { type ReceiptJson, receiptJson } from "../json/receipt.ts";
+import { listed } from "../terminal/output/words.ts";
 import { prose } from "../terminal/output/wrap.ts";
 import { Interrupted } from "./cli-error.ts";
 import type { Context } from "./context.ts";

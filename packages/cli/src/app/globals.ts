@@ -25,8 +25,12 @@ export const addGlobalOptions = (program: Command): Command =>
  * What can be told of the global options when parsing failed: errors must come in the form that was asked for.
  * The value of another option may look like one of these; such a call is refused for other reasons.
  */
-export const guessGlobals = (argv: readonly string[]): Required<Pick<Globals, "json" | "color">> => {
+export const guessGlobals = (argv: readonly string[]): Required<Pick<Globals, "json" | "color" | "input">> => {
   const end = argv.indexOf("--");
   const options = end === -1 ? argv : argv.slice(0, end);
-  return { json: options.includes("--json"), color: !options.includes("--no-color") };
+  return {
+    json: options.includes("--json"),
+    color: !options.includes("--no-color"),
+    input: !options.includes("--no-input"),
+  };
 };

@@ -4,14 +4,14 @@ import { retireEndedKeys } from "@aigw/core/acts";
 import { isAigwError, isStoreFault } from "@aigw/core/errors";
 import { masterKeyPath } from "@aigw/core/home";
 import type { Command } from "commander";
-import { Interrupted } from "../app/cli-error.ts";
 import { describe } from "../app/command.ts";
 import type { Context } from "../app/context.ts";
 import type { Home } from "../app/home.ts";
+import { interruptible } from "../app/interruptible.ts";
 import { backupJson } from "../json/backup.ts";
 import { need } from "../terminal/ask.ts";
-import { counted } from "../terminal/output/counted.ts";
-import { formatBytes } from "../terminal/output/size.ts";
+import { humanBytes } from "../terminal/output/figures.ts";
+import { counted } from "../terminal/output/words.ts";
 import { prose } from "../terminal/output/wrap.ts";
 
 export interface BackupOptions {
@@ -60,7 +60,7 @@ const dropEndedKeys = async (home: Home): Promise<void> => {
 };
 
 const sentence = (file: string, { revision, clients, services, usageEvents, bytes }: BackupFacts): string =>
-  `${file} holds revision ${revision}: ${counted(clients, "client")}, ${counted(services, "service")}, ${counted(usageEvents, "usage event")}; ${formatBytes(bytes)}.`;
+  `${file} holds revision ${revision}: ${counted(clients, "client")}, ${counted(services, "service")}, ${counted(usageEvents, "usage event")}; ${humanBytes(bytes)}.`;
 
 /** Said every time, in every mode but JSON, which has a field for it: a backup without its key is worth nothing. */
 const warnOfKey = async (ctx: Context, home: Home, key: string | null): Promise<void> => {
@@ -70,17 +70,4 @@ const warnOfKey = async (ctx: Context, home: Home, key: string | null): Promise<
       ? "The master key is NOT in this file, and nothing opens the file without it. Keep the value of AIGW_MASTER_KEY somewhere else."
       : `The master key is NOT in this file, and nothing opens the file without it. Keep a copy somewhere else: cp '${masterKeyPath(home.path)}' <a safe place>`,
   );
-};
-
-const interruptible = async <T>(ctx: Context, work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
-  const stop = new AbortController();
-  const forget = ctx.io.onStop(() => stop.abort());
-  try {
-    return await work(stop.signal);
-  } catch (error) {
-    if (stop.signal.aborted) throw new Interrupted("Cancelled. Nothing was written.", { cause: error });
-    throw error;
-  } finally {
-    forget();
-  }
 };

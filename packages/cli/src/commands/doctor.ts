@@ -1,7 +1,7 @@
 import { AigwError } from "@aigw/core/errors";
 import { examineHome } from "@aigw/core/home";
 import type { Command } from "commander";
-import { carryFlags } from "../app/carry-flags.ts";
+import { carried } from "../app/carry-flags.ts";
 import { describe } from "../app/command.ts";
 import type { Context } from "../app/context.ts";
 import { flag } from "../app/flag.ts";
@@ -9,7 +9,7 @@ import { locateHome } from "../app/home.ts";
 import { parsePort } from "../app/parse-value.ts";
 import type { Address } from "../doctor/checks/port.ts";
 import { checksOf } from "../doctor/checks-of.ts";
-import { asFinding, type Finding, levelOf } from "../doctor/finding.ts";
+import { asFinding, type Found, levelOf } from "../doctor/finding.ts";
 import { runChecks } from "../doctor/run-checks.ts";
 import { renderFindings } from "../terminal/output/findings.ts";
 import { renderTable } from "../terminal/output/table.ts";
@@ -42,21 +42,17 @@ export const run = async (options: DoctorOptions, ctx: Context): Promise<void> =
 };
 
 /** On a terminal a finding a paragraph; in a pipe a finding a line. */
-export const renderDoctor = (view: View, findings: readonly Finding[]): Promise<string> | string =>
+export const renderDoctor = (view: View, findings: readonly Found[]): Promise<string> | string =>
   view.isTerminal
     ? renderFindings(view, findings.map(asFinding))
     : renderTable(
         view,
         ["Level", "About", "Found", "Fix"].map((title) => ({ title })),
-        findings.map((finding) => [levelOf(finding), finding.about, finding.message, finding.fix ?? ""]),
+        findings.map((finding) => [levelOf(finding), finding.about, finding.message, finding.command ?? ""]),
       );
 
-const report = async (found: readonly Finding[], ctx: Context): Promise<void> => {
-  const findings = found.map((finding) => ({
-    ...finding,
-    message: carryFlags(finding.message, ctx.globals),
-    ...(finding.fix !== undefined && { fix: carryFlags(finding.fix, ctx.globals) }),
-  }));
+const report = async (found: readonly Found[], ctx: Context): Promise<void> => {
+  const findings = found.map((finding) => carried(finding, ctx.globals));
   const count = (level: string): number => findings.filter((finding) => levelOf(finding) === level).length;
   const failed = count("fail");
   await ctx.out.answer({
@@ -68,7 +64,7 @@ const report = async (found: readonly Finding[], ctx: Context): Promise<void> =>
         code: finding.code,
         about: finding.about,
         message: finding.message,
-        fix: finding.fix ?? null,
+        fix: finding.command ?? null,
       })),
     }),
     quiet: () => findings.filter((finding) => levelOf(finding) !== "ok").map(({ code }) => code),

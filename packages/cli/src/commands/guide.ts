@@ -24,6 +24,7 @@ export const run = (ctx: Context): Promise<void> =>
     const url = settings["docs-url"].value ?? `${facts.publicUrl}/guide`;
     const markdown = renderGuideMarkdown(createGuide(facts));
     await ctx.out.answer({
+      isLong: true,
       json: () => ({
         guide: {
           url,

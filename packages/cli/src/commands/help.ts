@@ -23,7 +23,7 @@ export interface HelpOptions {
 
 export const run = async ({ words, program }: HelpOptions, ctx: Context): Promise<void> => {
   const topic = words.length === 1 ? TOPIC_NAMES.find((name) => name === words[0]) : undefined;
-  if (topic !== undefined) return ctx.out.answer(TOPICS[topic].answer());
+  if (topic !== undefined) return ctx.out.answer({ ...TOPICS[topic].answer(), isLong: true });
   let command = program;
   for (const word of words) {
     const next = command.commands.find((candidate) => isNamed(candidate, word));

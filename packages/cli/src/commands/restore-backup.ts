@@ -6,8 +6,8 @@ import type { Context } from "../app/context.ts";
 import { currentActor, locateHome } from "../app/home.ts";
 import { backupJson } from "../json/backup.ts";
 import { need } from "../terminal/ask.ts";
-import { counted } from "../terminal/output/counted.ts";
 import { rfc3339, when } from "../terminal/output/time.ts";
+import { counted } from "../terminal/output/words.ts";
 import { prose } from "../terminal/output/wrap.ts";
 
 export interface RestoreBackupOptions {

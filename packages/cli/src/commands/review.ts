@@ -8,6 +8,7 @@ import { type ReviewFinding, reviewClients } from "../findings/review-clients.ts
 import { findingJson } from "../json/finding.ts";
 import { renderFindings } from "../terminal/output/findings.ts";
 import { rfc3339, when } from "../terminal/output/time.ts";
+import { counted } from "../terminal/output/words.ts";
 
 export const command = (ctx: Context): Command =>
   describe(
@@ -42,6 +43,6 @@ export const run = (ctx: Context): Promise<void> =>
         ),
     });
     const { length } = findings(rfc3339);
-    const clients = `${facts.clients.length} ${facts.clients.length === 1 ? "client" : "clients"} looked at`;
+    const clients = `${counted(facts.clients.length, "client")} looked at`;
     await ctx.out.note(length === 0 ? `${clients}: nothing to do.` : `${clients}, ${length} to look into.`);
   });

@@ -55,11 +55,13 @@ export const command = (ctx: Context): Command =>
       ["aigw serve --port 0 -q", "on any free port; prints the URL once it is ready"],
     ],
   )
+    .optionsGroup("Where it listens:")
     .option("--host <address>", "where to listen", "127.0.0.1")
     .option("--port <number>", "0 takes any free one", flag("--port", parsePort), 8080)
     .option("--workers <number>", "processes that share the address", flag("--workers", parseWorkers), 1)
     .option("--tls-cert <file>", "speak https with this certificate (PEM, with its intermediates)")
     .option("--tls-key <file>", "the certificate's private key (PEM, without a passphrase)")
+    .optionsGroup("Whom it believes, and what it shows:")
     .option(
       "--trust-proxy <list>",
       "proxies in front whose X-Forwarded-For is believed: addresses, networks, loopback, private; or off",
@@ -71,6 +73,7 @@ export const command = (ctx: Context): Command =>
       flag("--admin-port", parsePort),
     )
     .option("--admin-host <address>", "where to offer it; 127.0.0.1 unless given")
+    .optionsGroup("When something ends:")
     .option(
       "--max-stale <duration>",
       "how long known clients keep working without the store",

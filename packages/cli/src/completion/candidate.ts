@@ -19,6 +19,8 @@ export type Wanted =
       readonly beside?: readonly Candidate[];
     }
   | { readonly kind: "settings"; readonly prefix: string }
+  /** What this setting can be. */
+  | { readonly kind: "values"; readonly key: string; readonly prefix: string }
   /** Whatever a change can be about and has a name: clients, services, settings. */
   | { readonly kind: "subjects"; readonly before: string; readonly prefix: string }
   /** The shell knows files better. */

@@ -18,6 +18,11 @@ export const candidatesFor = async (
       return wanted.candidates;
     case "settings":
       return settings("", wanted.prefix);
+    case "values": {
+      const { SETTINGS } = await import("@aigw/core/config");
+      const { values = [] } = Object.entries(SETTINGS).find(([key]) => key === wanted.key)?.[1] ?? {};
+      return values.filter((value) => value.startsWith(wanted.prefix)).map((value) => ({ value }));
+    }
     case "subjects": {
       const names = await peek(storeUrl, wanted.prefix);
       const named = [...new Set([...names.clients, ...names.services])].filter(isPlain);

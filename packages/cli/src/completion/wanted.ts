@@ -14,7 +14,7 @@ const NOTHING: Wanted = { kind: "nothing" };
 export const wantedAt = (program: Command, words: readonly string[]): Wanted => {
   const current = words.at(-1) ?? "";
   let command = program;
-  let positionals = 0;
+  const positionals: string[] = [];
   let open: Option | undefined;
   let onlyPositionals = false;
   for (const word of words.slice(0, -1)) {
@@ -27,15 +27,16 @@ export const wantedAt = (program: Command, words: readonly string[]): Wanted => 
       // A value that may be left out is left out: what follows is more likely something else.
       if (option?.required === true && !word.includes("=")) open = option;
     } else {
-      const next = positionals === 0 ? command.commands.find((candidate) => isNamed(candidate, word)) : undefined;
-      if (next === undefined) positionals += 1;
+      const next =
+        positionals.length === 0 ? command.commands.find((candidate) => isNamed(candidate, word)) : undefined;
+      if (next === undefined) positionals.push(word);
       else command = next;
     }
   }
   if (open !== undefined) return optionValue(open, "", current);
   if (current.startsWith("-") && !onlyPositionals) return optionAt(command, program, current);
   const argument = argumentValue(command, positionals, current);
-  if (positionals > 0 || command.commands.length === 0) return argument;
+  if (positionals.length > 0 || command.commands.length === 0) return argument;
   const beside = verbsOf(command).filter(({ value }) => value.startsWith(current));
   return argument.kind === "clients" ? { ...argument, beside } : { kind: "candidates", candidates: beside };
 };
@@ -90,8 +91,9 @@ const optionValue = ({ flags, long, argChoices }: Option, before: string, prefix
   return NOTHING;
 };
 
-const argumentValue = (command: Command, index: number, prefix: string): Wanted => {
-  const argument = argumentAt(command, index);
+/** @param before the arguments that stand before it */
+const argumentValue = (command: Command, before: readonly string[], prefix: string): Wanted => {
+  const argument = argumentAt(command, before.length);
   if (argument === undefined) return NOTHING;
   if (argument.argChoices !== undefined) {
     return startingWith(
@@ -110,9 +112,14 @@ const argumentValue = (command: Command, index: number, prefix: string): Wanted 
       );
     case "key":
       return { kind: "settings", prefix };
+    case "value":
+      return { kind: "values", key: before[0] ?? "", prefix };
     case "words":
       // `aigw help`: a command, then a verb of it, which is not loaded here.
-      return startingWith(prefix, index === 0 ? [...verbsOf(command.parent ?? command), ...TOPIC_CANDIDATES] : []);
+      return startingWith(
+        prefix,
+        before.length === 0 ? [...verbsOf(command.parent ?? command), ...TOPIC_CANDIDATES] : [],
+      );
     case "name":
       // A new name is nobody's yet.
       if (command.name() === "add") return NOTHING;

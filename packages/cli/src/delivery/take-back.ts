@@ -1,7 +1,7 @@
 import { type Credentials, type TakenBack, takeBackCredentials } from "@aigw/core/acts";
 import { isAigwError } from "@aigw/core/errors";
 import type { Home } from "../app/home.ts";
-import { listed } from "./listed.ts";
+import { listed } from "../terminal/output/words.ts";
 import { takeOut, type Waiting } from "./outbox.ts";
 
 /**

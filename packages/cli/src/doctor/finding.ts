@@ -1,4 +1,4 @@
-import type { Finding as CommonFinding, Severity } from "../findings/finding.ts";
+import type { Finding, Severity } from "../findings/finding.ts";
 
 export type Level = "ok" | "warn" | "fail";
 
@@ -22,6 +22,9 @@ export const FINDINGS = {
   store_ready: "ok",
   store_broken: "fail",
   store_wal_large: "warn",
+  store_single_server: "warn",
+  store_member_down: "warn",
+  store_plain: "warn",
   integrity_sound: "ok",
   integrity_unfinished: "warn",
   integrity_damaged: "fail",
@@ -87,29 +90,14 @@ export const FINDINGS = {
 
 export type FindingCode = keyof typeof FINDINGS;
 
-/** What a check says: a finding whose level follows from its code. */
-export interface Finding {
-  readonly code: FindingCode;
-  /** What was looked at, such as `node` or `service ocr`. */
-  readonly about: string;
-  /** One line, without a secret. */
-  readonly message: string;
-  /** The command, or the step, that fixes it. */
-  readonly fix?: string;
-}
+/** What a check says: a finding whose level follows from its code. `command` may be a step in words. */
+export type Found = Omit<Finding<FindingCode>, "severity"> & { readonly about: string };
 
 const SEVERITIES: Readonly<Record<Level, Severity>> = { ok: "fine", warn: "warning", fail: "blocked" };
 
-export const levelOf = ({ code }: Finding): Level => FINDINGS[code];
+export const levelOf = ({ code }: Found): Level => FINDINGS[code];
 
-/** As why and review have theirs. */
-export const asFinding = ({ code, about, message, fix }: Finding): CommonFinding<FindingCode> => ({
-  code,
-  severity: SEVERITIES[FINDINGS[code]],
-  about,
-  message,
-  ...(fix !== undefined && { command: fix }),
-});
+export const asFinding = (found: Found): Finding<FindingCode> => ({ ...found, severity: SEVERITIES[levelOf(found)] });
 
 /** One thing looked at. It throws nothing that it can put into words. */
-export type Check = () => Promise<readonly Finding[]> | readonly Finding[];
+export type Check = () => Promise<readonly Found[]> | readonly Found[];

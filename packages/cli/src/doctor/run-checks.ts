@@ -1,5 +1,5 @@
 import { isAigwError } from "@aigw/core/errors";
-import type { Check, Finding } from "./finding.ts";
+import type { Check, Found } from "./finding.ts";
 import { storeFix } from "./store-fix.ts";
 
 /** Each check bounds its own waits; this holds if one does not. */
@@ -9,7 +9,7 @@ const TIMEOUT_MS = 8_000;
 export const runChecks = async (
   checks: Readonly<Record<string, Check>>,
   timeoutMs: number = TIMEOUT_MS,
-): Promise<readonly Finding[]> => {
+): Promise<readonly Found[]> => {
   const found = await Promise.all(Object.entries(checks).map(([about, check]) => runCheck(about, check, timeoutMs)));
   const seen = new Set<string>();
   return found.flat().filter((finding) => {
@@ -21,21 +21,21 @@ export const runChecks = async (
   });
 };
 
-const runCheck = async (about: string, check: Check, timeoutMs: number): Promise<readonly Finding[]> => {
+const runCheck = async (about: string, check: Check, timeoutMs: number): Promise<readonly Found[]> => {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<readonly Finding[]>((settle) => {
+  const late = new Promise<readonly Found[]>((settle) => {
     const message = `It was given up after ${timeoutMs / 1000} s.`;
-    timer = setTimeout(() => settle([{ code: "check_unfinished", about, message, fix: "aigw doctor" }]), timeoutMs);
+    timer = setTimeout(() => settle([{ code: "check_unfinished", about, message, command: "aigw doctor" }]), timeoutMs);
   });
   try {
     return await Promise.race([check(), late]);
   } catch (error) {
     if (!isAigwError(error)) throw error;
     if (error.code.startsWith("store_")) {
-      return [{ code: "store_broken", about: "store", message: error.message, fix: storeFix(error.code) }];
+      return [{ code: "store_broken", about: "store", message: error.message, command: storeFix(error.code) }];
     }
     return [
-      { code: "settings_invalid", about, message: error.message, fix: "aigw config list; aigw help environment" },
+      { code: "settings_invalid", about, message: error.message, command: "aigw config list; aigw help environment" },
     ];
   } finally {
     clearTimeout(timer);

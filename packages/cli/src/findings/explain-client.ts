@@ -2,10 +2,11 @@ import type { ClientFacts } from "@aigw/core";
 import { gatewayName, isSilent } from "@aigw/core/acts";
 import { standingOf } from "@aigw/core/clients";
 import { grouped } from "../terminal/output/figures.ts";
+import { counted, listed } from "../terminal/output/words.ts";
 import { explainServices } from "./explain-services.ts";
 import { explainTokens } from "./explain-tokens.ts";
 import { bySeverity, type Finding, type When } from "./finding.ts";
-import { by, listed, moreCalls, plural, total } from "./words.ts";
+import { by, moreCalls, total } from "./words.ts";
 
 /** Closed and stable: scripts go by it. */
 export type ClientFindingCode =
@@ -80,7 +81,7 @@ export const recentCalls = ({ client, recent, refused, lastLetInAt, lastUsedAt }
     lastRefused !== undefined && lastRefused.lastAt > (lastLetInAt ?? 0)
       ? `the latest, ${when(lastRefused.lastAt)}, got ${lastRefused.status}`
       : `the latest was let in ${when(lastLetInAt ?? lastUsedAt ?? 0)}`;
-  return `${plural(requests, "call")} by ${name} in the last 15 minutes: ${counts}; ${latest}.`;
+  return `${counted(requests, "call")} by ${name} in the last 15 minutes: ${counts}; ${latest}.`;
 };
 
 const standing = ({ client, now, acts, refused }: ClientFacts, when: When): readonly ClientFinding[] => {
@@ -177,7 +178,7 @@ const limit = ({ client, permits, recent, refused, limitSince }: ClientFacts, wh
   const lastAt = Math.max(...refused.filter(({ status }) => status === 429).map((calls) => calls.lastAt));
   // Calls that another limit than today's refused say nothing about this one.
   if (limited === 0 || lastAt < limitSince) return [];
-  const message = `${plural(limited, "call")} of ${grouped(total(recent, "requests"))} in the last 15 minutes got 429, the latest ${when(lastAt)}: over the limit of ${permits.limit} in 60 s.`;
+  const message = `${counted(limited, "call")} of ${grouped(total(recent, "requests"))} in the last 15 minutes got 429, the latest ${when(lastAt)}: over the limit of ${permits.limit} in 60 s.`;
   return [{ code: "limited_lately", severity: "warning", message, ...more }];
 };
 

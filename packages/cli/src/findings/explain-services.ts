@@ -1,8 +1,9 @@
 import type { ClientFacts, ServiceStatus } from "@aigw/core";
 import { mayCall, standingOf } from "@aigw/core/clients";
 import { FAULTS } from "@aigw/core/services";
+import { counted, listed, times } from "../terminal/output/words.ts";
 import type { ClientFinding } from "./explain-client.ts";
-import { listed, moreTime, plural, reasonsOf, times, total } from "./words.ts";
+import { moreTime, reasonsOf, total } from "./words.ts";
 
 /** What the services have to do with it: there is none, not this one, or it fails. */
 export const explainServices = (facts: ClientFacts): readonly ClientFinding[] => {
@@ -45,7 +46,7 @@ const allowed = ({ client, services, refused }: ClientFacts): readonly ClientFin
   if (wanted.length > 0) {
     const counts = wanted.map((service) => {
       const calls = forbidden.reduce((sum, group) => sum + (group.service === service ? group.calls : 0), 0);
-      return `${plural(calls, "call")} to ${service}`;
+      return `${counted(calls, "call")} to ${service}`;
     });
     found.push({
       code: "service_not_allowed",
@@ -64,7 +65,7 @@ const unknown = ({ client, services, refused }: ClientFacts): readonly ClientFin
   if (lost.length === 0) return [];
   const calls = lost.reduce((sum, group) => sum + group.calls, 0);
   const latest = lost.toSorted((one, other) => other.lastAt - one.lastAt)[0];
-  const message = `${plural(calls, "call")} in the last 15 minutes got 404, the latest for ${latest?.path}: there was no service of the name in the path. Services are: ${listed(services.map(({ name }) => name))}.`;
+  const message = `${counted(calls, "call")} in the last 15 minutes got 404, the latest for ${latest?.path}: there was no service of the name in the path. Services are: ${listed(services.map(({ name }) => name))}.`;
   const command = `aigw usage tail --client ${client.name} --status 404`;
   return [{ code: "service_unknown", severity: "warning", message, command }];
 };
@@ -74,7 +75,7 @@ const noRoom = ({ refused }: ClientFacts): readonly ClientFinding[] => {
   const groups = refused.filter(({ status }) => status === 503);
   const calls = groups.reduce((sum, group) => sum + group.calls, 0);
   if (calls === 0) return [];
-  const message = `The gateway itself had no room for ${plural(calls, "call")} in the last 15 minutes and refused ${calls === 1 ? "it" : "them"} with 503. ${FAULTS.out_of_files.remedy}`;
+  const message = `The gateway itself had no room for ${counted(calls, "call")} in the last 15 minutes and refused ${calls === 1 ? "it" : "them"} with 503. ${FAULTS.out_of_files.remedy}`;
   return [{ code: "gateway_no_room", severity: "warning", message, command: "aigw doctor" }];
 };
 
@@ -94,8 +95,8 @@ const failing = (facts: ClientFacts): readonly ClientFinding[] => {
     const rows = isOwn ? own : all;
     const [errors, calls] = [total(rows, "errors"), total(rows, "timed")];
     const of = isOwn
-      ? `${client.name}'s ${plural(calls, "call")} in the last 15 minutes`
-      : `everybody's ${plural(calls, "call")} in the last minute`;
+      ? `${client.name}'s ${counted(calls, "call")} in the last 15 minutes`
+      : `everybody's ${counted(calls, "call")} in the last minute`;
     const now =
       isOwn && total(all, "timed") > 0
         ? ` In the last minute ${total(all, "errors")} of everybody's ${total(all, "timed")}.`
@@ -141,7 +142,7 @@ const rejecting = ({ client, recent, services }: ClientFacts): readonly ClientFi
     const hint = own.some(({ status }) => status === 401 || status === 403)
       ? " If it wants a key of the gateway, give it one with --header-env."
       : "";
-    const message = `${service} itself answered ${rejected} of ${client.name}'s ${plural(calls, "call")} in the last 15 minutes with ${statuses}, which the gateway passed on.${hint}`;
+    const message = `${service} itself answered ${rejected} of ${client.name}'s ${counted(calls, "call")} in the last 15 minutes with ${statuses}, which the gateway passed on.${hint}`;
     return [{ code: "service_rejects", severity: "warning", message, command: `aigw service show ${service}` }];
   });
 
@@ -151,7 +152,7 @@ const LEAVING = { share: 0.5, calls: 3 };
 const leaving = ({ client, recent }: ClientFacts): readonly ClientFinding[] => {
   const [aborted, calls] = [total(recent, "aborted"), total(recent, "timed")];
   if (aborted < LEAVING.calls || aborted < calls * LEAVING.share) return [];
-  const message = `${client.name} itself broke off ${aborted} of its ${plural(calls, "call")} in the last 15 minutes: often a timeout of its own that is shorter than the service takes.`;
+  const message = `${client.name} itself broke off ${aborted} of its ${counted(calls, "call")} in the last 15 minutes: often a timeout of its own that is shorter than the service takes.`;
   const command = `aigw usage tail --client ${client.name}`;
   return [{ code: "client_leaves", severity: "warning", message, command }];
 };

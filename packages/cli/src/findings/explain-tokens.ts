@@ -3,9 +3,10 @@ import { standingOf } from "@aigw/core/clients";
 import { verifies } from "@aigw/core/keys";
 import { type TokenEnd, tokenEndWords } from "@aigw/core/usage";
 import { grouped } from "../terminal/output/figures.ts";
+import { counted } from "../terminal/output/words.ts";
 import type { ClientFinding, ClientFindingCode } from "./explain-client.ts";
 import type { When } from "./finding.ts";
-import { by, plural } from "./words.ts";
+import { by } from "./words.ts";
 
 /** What happened to the client's tokens: first the calls that were refused for them, else the last one that is known. */
 export const explainTokens = (facts: ClientFacts, when: When): readonly ClientFinding[] => {
@@ -55,7 +56,7 @@ const sentence = (facts: ClientFacts, calls: RefusedCalls, isOver: boolean, when
   const since = isOver
     ? ` Its latest call, ${when(lastLetInAt)}, was let in: ${calls.reason === "client_expired" ? "a token is good again" : "another token is good, but some part of it may go on using the old one"}.`
     : ` ${calls.reason === "client_expired" ? "Its next call is let in." : "It has to log in again (POST /auth/token)."}`;
-  return `${plural(calls.calls, "call")} of ${grouped(requests)} in the last 15 minutes got 401, the latest ${when(calls.lastAt)}: ${why}.${since}${isOver ? "" : loggedIn(facts, when)}`;
+  return `${counted(calls.calls, "call")} of ${grouped(requests)} in the last 15 minutes got 401, the latest ${when(calls.lastAt)}: ${why}.${since}${isOver ? "" : loggedIn(facts, when)}`;
 };
 
 /** That it logged in and calls with what it had before. */

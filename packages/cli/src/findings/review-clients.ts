@@ -3,8 +3,9 @@ import { limitOf, standingOf } from "@aigw/core/clients";
 import { faultWords } from "@aigw/core/services";
 import { DAY_MS } from "@aigw/core/usage";
 import { grouped } from "../terminal/output/figures.ts";
+import { counted } from "../terminal/output/words.ts";
 import type { Finding, When } from "./finding.ts";
-import { moreCalls, plural } from "./words.ts";
+import { moreCalls } from "./words.ts";
 
 /** Closed and stable: scripts go by it. */
 export type ReviewCode =
@@ -81,7 +82,7 @@ const limits = (client: Client, { lastDay }: ReviewFacts, when: When): readonly 
   // Calls before were judged by another limit.
   const span = since === undefined ? "in the last 24 hours" : `since its limit was set ${when(since)}`;
   if (limited > 0) {
-    const message = `${grouped(limited)} of ${name}'s ${plural(requests, "call")} ${span} went over its limit of ${limit} in 60 s.`;
+    const message = `${grouped(limited)} of ${name}'s ${counted(requests, "call")} ${span} went over its limit of ${limit} in 60 s.`;
     return finding("over_limit", message);
   }
   const share = busiestHour / (limit * MINUTES_AN_HOUR);
@@ -97,7 +98,7 @@ const isMuch = (calls: number, of: number): boolean => calls >= FAILING.calls &&
 const refusals = ({ name }: Client, { lastDay }: ReviewFacts): readonly ReviewFinding[] => {
   const { denied = 0, requests = 0 } = lastDay.get(name) ?? {};
   if (!isMuch(denied, requests)) return [];
-  const message = `${grouped(denied)} of ${name}'s ${plural(requests, "call")} in the last 24 hours were refused: token, service or permission.`;
+  const message = `${grouped(denied)} of ${name}'s ${counted(requests, "call")} in the last 24 hours were refused: token, service or permission.`;
   return [{ client: name, code: "calls_refused", severity: "warning", message, command: `aigw why ${name}` }];
 };
 
@@ -107,7 +108,7 @@ const failures = ({ name }: Client, { lastDay, lastFaults }: ReviewFacts): reado
   const [most] = lastFaults.get(name) ?? [];
   const words = most && faultWords(most.reason);
   const lately = most && words ? ` Most often lately ${most.service}: ${words.what}. ${words.remedy}` : "";
-  const message = `${grouped(errors)} of ${name}'s ${plural(requests, "call")} in the last 24 hours failed at the service.${lately}`;
+  const message = `${grouped(errors)} of ${name}'s ${counted(requests, "call")} in the last 24 hours failed at the service.${lately}`;
   return [{ client: name, code: "calls_failing", severity: "warning", message, command: `aigw why ${name}` }];
 };
 

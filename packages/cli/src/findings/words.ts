@@ -1,24 +1,10 @@
 import type { ServiceFault, ServiceStatus } from "@aigw/core";
 import { faultWords } from "@aigw/core/services";
 import type { UsageTally } from "@aigw/core/usage";
-import { grouped } from "../terminal/output/figures.ts";
 import { formatDuration } from "../terminal/output/time.ts";
-
-/** `1 call`, `3,311 calls`. */
-export const plural = (count: number, one: string, many = `${one}s`): string =>
-  `${grouped(count)} ${count === 1 ? one : many}`;
-
-/** `once`, `twice`, `3 times`. */
-export const times = (count: number): string =>
-  count === 1 ? "once" : count === 2 ? "twice" : `${grouped(count)} times`;
+import { times } from "../terminal/output/words.ts";
 
 const capitalised = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
-
-/** `a`, `a and b`, `a, b and 3 more`. */
-export const listed = (items: readonly string[], most = 5): string => {
-  const shown = items.length > most ? [...items.slice(0, most), `${items.length - most} more`] : items;
-  return shown.length < 2 ? shown.join("") : `${shown.slice(0, -1).join(", ")} and ${shown.at(-1)}`;
-};
 
 export const total = (rows: readonly ServiceStatus[], field: keyof Omit<UsageTally, "latencies">): number =>
   rows.reduce((sum, { tally }) => sum + tally[field], 0);

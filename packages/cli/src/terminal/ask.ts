@@ -21,11 +21,10 @@ export const need = async <T>(ctx: Context, given: string | undefined, missing: 
   const { choices, free = false, question, parse } = missing;
   if (given !== undefined) return parse(given);
   assertAsked(ctx, missing);
-  if (choices !== undefined) {
-    return parse(await ctx.prompter.pick({ message: question, choices: await choices(), free }));
-  }
-  const answer = await ctx.prompter.input({ message: question, problem: (value) => problemOf(parse, value) });
-  return parse(answer);
+  const problem = (value: string): string | undefined => problemOf(parse, value);
+  const known = (await choices?.()) ?? [];
+  if (known.length > 0) return parse(await ctx.prompter.pick({ message: question, choices: known, free, problem }));
+  return parse(await ctx.prompter.input({ message: question, problem }));
 };
 
 /** As many as one change of the log takes with ease. */

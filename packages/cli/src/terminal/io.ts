@@ -22,6 +22,15 @@ export interface Io {
   readonly prompter: Prompter;
   /** While a listener is registered, a stop signal goes to it instead of ending the process. @returns how to take it back */
   onStop(listener: (signal: StopSignal) => void): () => void;
+  /**
+   * Runs another program on the same terminal and waits for its end; absent where there is none to hand over.
+   * @param command for the shell, such as `less -S`; `args` are taken as they are, `input` is what it reads
+   * @returns its exit code; undefined when it could not be run
+   */
+  handOver?(
+    command: string,
+    run: { readonly args?: readonly string[]; readonly input?: string; readonly env: Io["env"] },
+  ): Promise<number | undefined>;
   /** SIGHUP, by custom a daemon's request to read its files again. @returns how to take it back */
   onReload?(listener: () => void): () => void;
 }

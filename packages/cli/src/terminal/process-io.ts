@@ -5,6 +5,7 @@ import { processSignals } from "./signals.ts";
 /** The real world. Loads nothing of the core, so that `--version` does not; Node makes each stream when it is asked for. */
 export const processIo = (): Io => {
   let prompter: Prompter | undefined;
+  const signals = processSignals();
   return {
     get stdin() {
       return process.stdin;
@@ -21,7 +22,8 @@ export const processIo = (): Io => {
     },
     env: process.env,
     cwd: workingFolder(),
-    onStop: processSignals(),
+    onStop: signals.onStop,
+    handOver: async (command, run) => (await import("./hand-over.ts")).handingOver(signals)(command, run),
     onReload: (listener) => {
       process.on("SIGHUP", listener);
       return () => process.off("SIGHUP", listener);

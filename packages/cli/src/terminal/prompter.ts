@@ -1,6 +1,7 @@
 import { Interrupted } from "../app/cli-error.ts";
-import type { InputStream, OutputStream } from "./io.ts";
+import { columnsOf, type InputStream, type OutputStream } from "./io.ts";
 import { escapeText } from "./output/escape.ts";
+import { wrap } from "./output/wrap.ts";
 
 export interface InputQuestion {
   readonly message: string;
@@ -21,6 +22,8 @@ export interface Pick {
   readonly choices: readonly Choice[];
   /** What is typed is an answer, too, when it is not among them. */
   readonly free?: boolean;
+  /** @returns what is wrong with the answer, or undefined */
+  readonly problem?: (answer: string) => string | undefined;
 }
 
 /** Asks the person at the terminal. Every question may end in {@link Interrupted}. */
@@ -44,6 +47,7 @@ type Question =
   | {
       readonly type: "search";
       readonly message: string;
+      readonly validate?: (answer: string) => true | string;
       readonly source: (term: string | undefined) => readonly Row[];
     };
 
@@ -57,6 +61,9 @@ interface Row {
 /** What fits most terminals at once is gone through with the arrow keys; in more than that one searches. */
 const SEARCHED_FROM = 16;
 
+/** The mark before a question, and ` (y/N)` behind it. inquirer itself breaks what is longer in the middle of words. */
+const BESIDE_MESSAGE = 9;
+
 /** Asks on `output`, which is stderr: stdout belongs to the data. inquirer is loaded with the first question. */
 export const terminalPrompter = (input: InputStream, output: OutputStream): Prompter => {
   const ask = async (question: Question): Promise<unknown> => {
@@ -66,7 +73,8 @@ export const terminalPrompter = (input: InputStream, output: OutputStream): Prom
     // inquirer never settles when the terminal is closed (Ctrl-D, hang-up); readline pauses its input then.
     const onPause = (): void => closed.abort();
     try {
-      const asked = prompt([{ ...question, name: "answer", ...validator(question) }]);
+      const message = wrap(question.message, columnsOf(output) - BESIDE_MESSAGE).join("\n");
+      const asked = prompt([{ ...question, message, name: "answer", ...validator(question) }]);
       input.once("pause", onPause);
       const { answer } = (await asked) as { answer: unknown };
       return answer;
@@ -77,10 +85,17 @@ export const terminalPrompter = (input: InputStream, output: OutputStream): Prom
       input.off("pause", onPause);
     }
   };
-  const pick = async ({ message, choices, free = false }: Pick): Promise<string> => {
+  const pick = async ({ message, choices, free = false, problem }: Pick): Promise<string> => {
     const rows = choices.map(rowOf);
     if (rows.length < SEARCHED_FROM && !free) return String(await ask({ type: "select", message, choices: rows }));
-    return String(await ask({ type: "search", message, source: (term) => matching(rows, term ?? "", free) }));
+    return String(
+      await ask({
+        type: "search",
+        message,
+        source: (term) => matching(rows, term ?? "", free),
+        ...(problem !== undefined && { validate: (answer: string) => problem(answer) ?? true }),
+      }),
+    );
   };
   return {
     input: async (question) => String(await ask({ type: "input", ...question })).trim(),

@@ -5,14 +5,20 @@ const SAME_KEYSTROKE_MS = 250;
 
 type Listener = (signal: StopSignal) => void;
 
-/**
- * Ctrl-C and SIGTERM go to whoever listens; without a listener, and the second time, they end the process with 130.
- * @returns `Io.onStop`
- */
-export const processSignals = (): ((listener: Listener) => () => void) => {
+export interface ProcessSignals {
+  /** `Io.onStop` */
+  readonly onStop: (listener: Listener) => () => void;
+  /** Another program has the terminal, and Ctrl-C is that program's. @returns how to take it back */
+  readonly lend: () => () => void;
+}
+
+/** Ctrl-C and SIGTERM go to whoever listens; without a listener, and the second time, they end the process with 130. */
+export const processSignals = (): ProcessSignals => {
   const listeners = new Set<Listener>();
   let firstAt: number | undefined;
+  let isLent = false;
   const onSignal = (signal: StopSignal): void => {
+    if (isLent && signal === "SIGINT") return;
     const now = performance.now();
     if (listeners.size === 0 || (firstAt !== undefined && now - firstAt > SAME_KEYSTROKE_MS)) process.exit(130);
     if (firstAt !== undefined) return;
@@ -21,8 +27,16 @@ export const processSignals = (): ((listener: Listener) => () => void) => {
   };
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
-  return (listener) => {
-    listeners.add(listener);
-    return () => listeners.delete(listener);
+  return {
+    onStop: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    lend: () => {
+      isLent = true;
+      return () => {
+        isLent = false;
+      };
+    },
   };
 };

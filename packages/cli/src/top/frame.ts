@@ -4,6 +4,7 @@ import { faultWords } from "@aigw/core/services";
 import { spark } from "../terminal/output/bar.ts";
 import { escapeText } from "../terminal/output/escape.ts";
 import { grouped, humanMs } from "../terminal/output/figures.ts";
+import type { Tone } from "../terminal/output/style.ts";
 import { rfc3339 } from "../terminal/output/time.ts";
 import type { View } from "../terminal/output/view.ts";
 import { displayWidth, padEnd, padStart, truncate } from "../terminal/output/width.ts";
@@ -25,7 +26,6 @@ export interface FrameFacts {
 
 /** As much of a name as leaves room for every count at 60 columns. */
 const NAME_AT_LEAST = 14;
-const FIGURES = 8;
 const WIDEST_SPARK = 60;
 const NARROWEST_SPARK = 5;
 
@@ -90,48 +90,67 @@ const sorted = (stretches: readonly Stretch[], sort: Sort): readonly Stretch[] =
   return stretches.toSorted((one, other) => (other[sort] ?? 0) - (one[sort] ?? 0) || byName(one, other));
 };
 
-const TITLES = ["req/s", "requests", "errors", "limited", "denied", "p50", "p99"];
+/** With how wide they are: the title, the mark of what is sorted by, and every figure that there may be. */
+const FIGURES = [
+  ["req/s", 7],
+  ["requests", 9],
+  ["errors", 7],
+  ["limited", 8],
+  ["denied", 7],
+  ["p50", 7],
+  ["p99", 7],
+] as const;
+
+/** What the first so many of them take, with a space before each. */
+const widthOf = (figures: number): number => FIGURES.slice(0, figures).reduce((sum, [, width]) => sum + width + 1, 0);
 
 const head = (view: View, name: number, what: string, sort: Sort): string => {
-  const titles = TITLES.slice(0, figuresIn(view, name)).map((text) =>
-    padStart(text === sort ? `${text}↓` : text, FIGURES),
+  const titles = FIGURES.slice(0, figuresIn(view, name)).map(([title, width]) =>
+    padStart(title === sort ? `${title}↓` : title, width),
   );
   return view.style.dim(`${padEnd(what, name)} ${titles.join(" ")}`);
 };
 
 /** A terminal of few columns shows as many figures as fit. */
-const figuresIn = ({ width }: View, name: number): number =>
-  Math.max(1, Math.min(TITLES.length, Math.floor((width - name) / (FIGURES + 1))));
+const figuresIn = ({ width }: View, name: number): number => {
+  let figures = FIGURES.length;
+  while (figures > 1 && name + widthOf(figures) > width) figures -= 1;
+  return figures;
+};
 
-/** As wide as the names, as far as every count has room beside them. */
+/** As wide as the names, as far as every figure has room beside them. */
 const nameWidth = (view: View, stretches: readonly Stretch[]): number => {
-  const most = Math.max(NAME_AT_LEAST, view.width - TITLES.length * (FIGURES + 1));
+  const most = Math.max(NAME_AT_LEAST, view.width - widthOf(FIGURES.length));
   const fitting = stretches.map(({ name }) => displayWidth(escapeText(name))).filter((width) => width <= most);
   return Math.max(NAME_AT_LEAST, ...fitting);
 };
 
 /** A name that is longer than its column is alone on a line above the figures. */
 const row = (view: View, width: number, stretch: Stretch): readonly string[] => {
-  const figure = (text: string): string => padStart(text, FIGURES);
   const { errors, limited, denied, p50, p99 } = stretch;
   const name = escapeText(stretch.name) || "-";
   const fits = displayWidth(name) <= width;
-  const ms = (value: number | undefined): string => figure(value === undefined ? "-" : humanMs(value));
-  const cells = [
-    figure(stretch.perSecond.toFixed(1)),
-    figure(grouped(stretch.requests)),
-    errors === 0 ? figure("0") : view.style.red(figure(grouped(errors))),
-    limited === 0 ? figure("0") : view.style.yellow(figure(grouped(limited))),
-    denied === 0 ? figure("0") : view.style.yellow(figure(grouped(denied))),
-    ms(p50),
-    ms(p99),
-  ].slice(0, figuresIn(view, width));
-  const left = Math.min(WIDEST_SPARK, view.width - width - cells.length * (FIGURES + 1) - 1);
+  const shown = figuresIn(view, width);
+  const ms = (value: number | undefined): string => (value === undefined ? "-" : humanMs(value));
+  const cells: readonly (readonly [text: string, tone?: Tone | false])[] = [
+    [stretch.perSecond.toFixed(1)],
+    [grouped(stretch.requests)],
+    [grouped(errors), errors > 0 && "red"],
+    [grouped(limited), limited > 0 && "yellow"],
+    [grouped(denied), denied > 0 && "yellow"],
+    [ms(p50)],
+    [ms(p99)],
+  ];
+  const figures = cells.slice(0, shown).map(([text, tone], index) => {
+    const padded = padStart(text, FIGURES[index]?.[1] ?? 0);
+    return tone ? view.style[tone](padded) : padded;
+  });
+  const left = Math.min(WIDEST_SPARK, view.width - width - widthOf(shown) - 1);
   // Fewer columns than seconds: each stands for several, so that the line still tells of the whole minute.
   const line =
     left < NARROWEST_SPARK || !view.isTerminal ? "" : ` ${view.style.cyan(spark(merged(stretch.seconds, left)))}`;
-  const figures = `${padEnd(fits ? name : "", width)} ${cells.join(" ")}${line}`.trimEnd();
-  return fits ? [figures] : [name, figures];
+  const all = `${padEnd(fits ? name : "", width)} ${figures.join(" ")}${line}`.trimEnd();
+  return fits ? [all] : [name, all];
 };
 
 const merged = (seconds: readonly number[], width: number): readonly number[] => {

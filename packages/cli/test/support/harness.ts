@@ -1,24 +1,16 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { Readable, Writable } from "node:stream";
 import type { TestContext } from "node:test";
 import { type Clock, type OpenedHome, openHome, systemClock } from "@aigw/core";
+import { AIGW } from "../../../../test/support/aigw.ts";
+import { storeUrlOf } from "../../../../test/support/engine.ts";
 import { Interrupted } from "../../src/app/cli-error.ts";
 import { run } from "../../src/app/run.ts";
 import type { Io, StopSignal } from "../../src/terminal/io.ts";
 import type { Choice, Prompter } from "../../src/terminal/prompter.ts";
 
-/** What Node runs the built command line with. */
-export const AIGW: readonly string[] = ["--conditions=aigw-built", resolve(import.meta.dirname, "../../dist/main.js")];
-
-/** A home that does not exist yet, in a folder that is gone after the test. */
-export const temporaryHome = (t: Pick<TestContext, "after">): string => {
-  const folder = mkdtempSync(join(tmpdir(), "aigw-cli-"));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
-  return join(folder, "home");
-};
+export { AIGW, temporaryHome } from "../../../../test/support/aigw.ts";
 
 export interface Outcome {
   readonly code: number | null;
@@ -54,11 +46,12 @@ export const aigw = async (home: string, argv: readonly string[], options: RunOp
     stdin,
     stdout: stdout.stream,
     stderr: stderr.stream,
-    env: { AIGW_HOME: home, ...options.env },
+    env: { AIGW_HOME: home, AIGW_STORE: storeUrlOf(home), ...options.env },
     cwd: home,
     ...(options.clock === undefined ? {} : { clock: options.clock }),
     prompter: scriptedPrompter(options.answers ?? [], stderr.stream),
     onStop: options.onStop ?? (() => () => {}),
+    handOver: onNoTerminal,
   });
   return { code, stdout: stdout.text(), stderr: stderr.text() };
 };
@@ -77,6 +70,18 @@ const captured = (
   });
   return { stream: Object.assign(writable, columns === undefined ? {} : { isTTY: true, columns }), text: () => text };
 };
+
+/** The program itself, without a terminal to show anything on. */
+const onNoTerminal: NonNullable<Io["handOver"]> = (command, { args = [], input, env }) =>
+  new Promise((settle) => {
+    const child = spawn("/bin/sh", ["-c", `${command} "$@"`, command, ...args], {
+      env: { PATH: process.env["PATH"], ...env },
+      stdio: ["pipe", "ignore", "ignore"],
+      timeout: PROCESS_TIMEOUT_MS,
+    });
+    child.stdin.on("error", () => undefined).end(input);
+    child.on("close", (code) => settle(code === 127 ? undefined : (code ?? 128)));
+  });
 
 const list = (message: string, choices: readonly Choice[]): string =>
   [message, ...choices.map(({ value, about = "" }) => `- ${value}: ${about}`)].join("\n");
@@ -100,10 +105,14 @@ const scriptedPrompter = (answers: readonly Answer[], stderr: Writable): Prompte
     },
     password: async (message) => String(next(message)),
     confirm: async (message) => next(message) === true,
-    async pick({ message, choices, free = false }) {
-      const answer = String(next(list(message, choices)));
-      if (free || choices.some(({ value }) => value === answer)) return answer;
-      throw new Error(`${answer} is not on the list`);
+    async pick({ message, choices, free = false, problem }) {
+      for (;;) {
+        const answer = String(next(list(message, choices)));
+        if (!free && !choices.some(({ value }) => value === answer)) throw new Error(`${answer} is not on the list`);
+        const wrong = problem?.(answer);
+        if (wrong === undefined) return answer;
+        stderr.write(`> ${wrong}\n`);
+      }
     },
     async pickSeveral({ message, choices }) {
       const answers = [next(list(message, choices))].flat().map(String);
@@ -145,7 +154,13 @@ export const start = (
   options: Pick<RunOptions, "env" | "stdin"> = {},
 ): Started => {
   const child = spawn(process.execPath, [...AIGW, ...argv], {
-    env: { PATH: process.env["PATH"], HOME: join(home, ".."), AIGW_HOME: home, ...options.env },
+    env: {
+      PATH: process.env["PATH"],
+      HOME: join(home, ".."),
+      AIGW_HOME: home,
+      AIGW_STORE: storeUrlOf(home),
+      ...options.env,
+    },
     stdio: [options.stdin === undefined ? "ignore" : "pipe", "pipe", "pipe"],
     timeout: PROCESS_TIMEOUT_MS,
     killSignal: "SIGKILL",

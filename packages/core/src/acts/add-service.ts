@@ -1,5 +1,6 @@
 import { parseServiceCors } from "../config/cors-origins.ts";
 import { AigwError } from "../errors.ts";
+import { metersInWords, parseMeters } from "../meters/meter-spec.ts";
 import { randomId } from "../random-id.ts";
 import { sealHeader } from "../services/headers.ts";
 import { parseHeaderName, parseHeaderValue, parseServiceName, parseUpstreamUrl } from "../services/parse-service.ts";
@@ -24,6 +25,8 @@ export interface AddServiceInput {
   readonly description?: string;
   readonly example?: string;
   readonly docsUrl?: string;
+  /** See {@link parseMeters}. */
+  readonly meter?: string;
 }
 
 /** @throws AigwError `already_exists`, `invalid_value` */
@@ -41,6 +44,7 @@ export const addService = (deps: ActDeps, input: AddServiceInput): Promise<Commi
     ...(input.description !== undefined && { description: parseDescription(input.description) }),
     ...(input.example !== undefined && { example: parseExample(input.example) }),
     ...(input.docsUrl !== undefined && { docsUrl: parseDocsUrl(input.docsUrl) }),
+    ...meterField(input.meter ?? "none"),
   };
   assertTellsNothing(deps.sealer, service);
   return commit(deps, async () => {
@@ -57,3 +61,9 @@ export const addService = (deps: ActDeps, input: AddServiceInput): Promise<Commi
 
 export const sealedHeader = (deps: ActDeps, { name, value }: HeaderInput): Service["headers"][number] =>
   sealHeader(deps.sealer, parseHeaderName(name), parseHeaderValue(name, value));
+
+/** As it is kept: in its shortest form, and not at all when there is none. */
+export const meterField = (meter: string): Pick<Service, "meter"> => {
+  const meters = parseMeters(meter);
+  return meters.length === 0 ? {} : { meter: metersInWords(meters) };
+};

@@ -1,4 +1,5 @@
 import type { Client } from "../clients/client.ts";
+import { isClientName } from "../clients/parse-client.ts";
 import { didYouMean } from "../did-you-mean.ts";
 import { AigwError } from "../errors.ts";
 import type { Service } from "../services/service.ts";
@@ -34,14 +35,24 @@ const absent = (names: readonly string[], found: readonly unknown[]): readonly s
 /** So many are named; the rest is counted. */
 const MOST_NAMED = 10;
 
-const unknown = (kind: "client" | "service", names: readonly string[], known: readonly { name: string }[]): never => {
+const unknown = (
+  kind: "client" | "service",
+  names: readonly string[],
+  known: readonly { readonly name: string }[],
+): never => {
   const existing = known.map(({ name }) => name);
-  const named = names.slice(0, MOST_NAMED).map((name) => `There is no ${kind} '${name}'.${didYouMean(name, existing)}`);
+  const named = names.slice(0, MOST_NAMED).map((name) => unknownOne(kind, name, didYouMean(name, existing)));
   const more = names.length > MOST_NAMED ? ` And ${names.length - MOST_NAMED} more that there are not.` : "";
-  throw new AigwError("not_found", `${named.join(" ")}${more} List them: aigw ${kind} list`, {
+  throw new AigwError("not_found", `${[...new Set(named)].join(" ")}${more} List them: aigw ${kind} list`, {
     details: names.length === 1 ? { name: String(names[0]) } : { names },
   });
 };
+
+/** What can be no name may be a password that somebody typed where none belongs: it is not repeated. */
+const unknownOne = (kind: "client" | "service", name: string, guess: string): string =>
+  guess !== "" || isClientName(name)
+    ? `There is no ${kind} '${name}'.${guess}`
+    : `There is no ${kind} of a name that holds other characters than a-z, 0-9, '.', '_' and '-'.`;
 
 /** @throws AigwError `invalid_value` when a client is to be allowed a service that does not exist */
 export const assertServicesExist = async (

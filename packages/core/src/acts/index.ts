@@ -4,6 +4,7 @@ export { type AddServiceInput, addService, type HeaderInput } from "./add-servic
 export { awaitGateways, type GatewayReceipt, INSTANCE_GONE_MS, isSilent, type Receipt } from "./await-gateways.ts";
 export type { Changed } from "./change-several.ts";
 export type { ActDeps, Committed } from "./commit.ts";
+export { editClient } from "./edit-client.ts";
 export { findClient, findClients, findService, findServices } from "./find.ts";
 export { byGatewayName, gatewayName } from "./gateway-name.ts";
 export {

@@ -1,7 +1,7 @@
 import type { Client } from "../clients/client.ts";
 import { didYouMean } from "../did-you-mean.ts";
 import { AigwError } from "../errors.ts";
-import { type Changed, changeSeveral, onlyOne } from "./change-several.ts";
+import { type Changed, type Conclusion, changeSeveral, onlyOne } from "./change-several.ts";
 import type { ActDeps, Committed } from "./commit.ts";
 import { assertServicesExist, findClients } from "./find.ts";
 
@@ -37,12 +37,15 @@ export const setClients = (
       const services = (await deps.store.control.services()).map(({ name }) => name);
       return known.map((before) => ({ before, services }));
     },
-    ({ before, services }) => {
-      const after = patched(before, patch, services);
-      if (JSON.stringify(after) === JSON.stringify(before)) return { subject: before };
-      return { draft: { action: "client.set", subject: before.name, after }, subject: after };
-    },
+    ({ before, services }) => settingOf(before, patch, services),
   );
+
+/** @param existing names of the services that there are. @throws AigwError `invalid_value` */
+export const settingOf = (before: Client, patch: ClientPatch, existing: readonly string[]): Conclusion<Client> => {
+  const after = patched(before, patch, existing);
+  if (JSON.stringify(after) === JSON.stringify(before)) return { subject: before };
+  return { draft: { action: "client.set", subject: before.name, after }, subject: after };
+};
 
 const patched = (
   client: Client,

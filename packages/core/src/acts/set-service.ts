@@ -8,7 +8,7 @@ import {
   parseExample,
 } from "../services/public-facts.ts";
 import type { SealedHeader, Service } from "../services/service.ts";
-import { type HeaderInput, sealedHeader } from "./add-service.ts";
+import { type HeaderInput, meterField, sealedHeader } from "./add-service.ts";
 import { type ActDeps, type Committed, commit } from "./commit.ts";
 import { findService } from "./find.ts";
 
@@ -27,17 +27,20 @@ export interface ServicePatch {
   readonly description?: string | null;
   readonly example?: string | null;
   readonly docsUrl?: string | null;
+  /** See {@link parseMeters}; `none` switches it off. */
+  readonly meter?: string;
 }
 
 /** @throws AigwError `not_found`, `invalid_value` */
 export const setService = (deps: ActDeps, name: string, patch: ServicePatch): Promise<Committed<Service>> => {
   const url = patch.url === undefined ? undefined : parseUpstreamUrl(patch.url);
   const givenCors = typeof patch.corsOrigins === "string" ? parseServiceCors(patch.corsOrigins) : patch.corsOrigins;
+  const givenMeter = patch.meter === undefined ? undefined : meterField(patch.meter);
   const fresh = (patch.headers ?? []).map((header) => sealedHeader(deps, header));
   const gone = [...fresh.map((header) => header.name), ...(patch.removeHeaders ?? [])];
   return commit(deps, async () => {
     const before = await findService(deps.store.control, name);
-    const { corsOrigins: corsBefore, description, example, docsUrl, ...rest } = before;
+    const { corsOrigins: corsBefore, description, example, docsUrl, meter, ...rest } = before;
     const corsOrigins = givenCors === undefined ? corsBefore : givenCors;
     const after: Service = {
       ...rest,
@@ -49,6 +52,7 @@ export const setService = (deps: ActDeps, name: string, patch: ServicePatch): Pr
       ...patched("description", description, patch.description, parseDescription),
       ...patched("example", example, patch.example, parseExample),
       ...patched("docsUrl", docsUrl, patch.docsUrl, parseDocsUrl),
+      ...(givenMeter ?? (meter !== undefined && { meter })),
     };
     assertTellsNothing(deps.sealer, after);
     if (JSON.stringify(after) === JSON.stringify(before)) return { result: before };

@@ -8,6 +8,8 @@ export {
   standingOf,
 } from "./client.ts";
 export {
+  expiryDay,
+  isClientName,
   isRelativeExpiry,
   parseClientName,
   parseEmail,

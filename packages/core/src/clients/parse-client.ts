@@ -7,9 +7,12 @@ const invalid = (what: string, value: string, allowed: string): AigwError =>
 
 /** 1 to 64 of `a-z 0-9 . _ -`, starting with a letter or digit: safe in a header, a URL, a form body and a file name. */
 export const parseClientName = (value: string): string => {
-  if (/^[a-z0-9][a-z0-9._-]{0,63}$/.test(value)) return value;
+  if (isClientName(value)) return value;
   throw invalid("client name", value, "use 1 to 64 of a-z, 0-9, '.', '_', '-', starting with a letter or digit");
 };
+
+/** Whether a client can be called so, and any service. */
+export const isClientName = (value: string): boolean => /^[a-z0-9][a-z0-9._-]{0,63}$/.test(value);
 
 /** An address a mail program can send to; at most 254 characters (RFC 5321 §4.5.3.1.3), no line breaks. */
 export const parseEmail = (value: string): string => {
@@ -45,6 +48,10 @@ export const parseExpiry = (value: string, now: number): number => {
   if (at <= now) throw invalid("expiry", value, "it lies in the past; to stop a client now, revoke it");
   return at;
 };
+
+/** In a form that {@link parseExpiry} takes for the same moment: the last day, where it is the end of one. */
+export const expiryDay = (expiresAt: number): string =>
+  expiresAt % DAY_MS === 0 || expiresAt === LAST_INSTANT ? rfc3339(expiresAt - 1).slice(0, 10) : rfc3339(expiresAt);
 
 /** As it was given: the last day, where it is the end of one, else `2027-01-31 18:00 UTC`. */
 export const expiryInWords = (expiresAt: number): string => {

@@ -6,7 +6,7 @@ import type { Sealer } from "../sealing/sealer.ts";
 import { parseDuration } from "../services/parse-service.ts";
 import { parseCorsOrigins } from "./cors-origins.ts";
 import { redactUserInfo } from "./redact-user-info.ts";
-import { parseSmtpPassword, parseSmtpTls, parseSmtpUrl, smtpUrlWithoutPassword } from "./smtp.ts";
+import { parseSmtpPassword, parseSmtpTls, parseSmtpUrl, SMTP_TLS_MODES, smtpUrlWithoutPassword } from "./smtp.ts";
 import { parseTrustProxy, TRUST_NOBODY } from "./trusted-proxies.ts";
 
 /** A stored setting: how it is checked, what it is for, which environment variable overrides it. */
@@ -16,6 +16,8 @@ export interface SettingRule {
   readonly parse: (value: string) => string;
   /** Where a value from the environment may hold what a stored one may not: what is left of it. */
   readonly parseEnv?: (value: string) => string;
+  /** All that it can be, where that is known beforehand. */
+  readonly values?: readonly string[];
   /** Sealed in the store, never shown, never taken as an argument. */
   readonly secret?: true;
 }
@@ -89,6 +91,7 @@ export const SETTINGS: Readonly<Record<SettingKey, SettingRule>> = {
     env: "AIGW_SMTP_TLS",
     about: "required, unverified (any certificate) or optional (plain where the server offers no TLS)",
     parse: parseSmtpTls,
+    values: SMTP_TLS_MODES,
   },
   "smtp-timeout": {
     env: "AIGW_SMTP_TIMEOUT",
@@ -125,9 +128,12 @@ export const SETTING_DEFAULTS: Readonly<Partial<Record<SettingKey, string>>> = {
 
 export const parseSettingKey = (key: string): SettingKey => {
   if (Object.hasOwn(SETTINGS, key)) return key as SettingKey;
+  const guess = didYouMean(key, SETTING_KEYS);
+  // What can be no setting's name may be a password that somebody typed where none belongs.
+  const what = guess !== "" || /^[a-z-]{1,32}$/.test(key) ? `'${key}'` : "of that name";
   throw new AigwError(
     "invalid_value",
-    `There is no setting '${key}'.${didYouMean(key, SETTING_KEYS)} Settings are: ${SETTING_KEYS.join(", ")}.`,
+    `There is no setting ${what}.${guess} Settings are: ${SETTING_KEYS.join(", ")}.`,
   );
 };
 

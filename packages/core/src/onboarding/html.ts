@@ -2,7 +2,7 @@ import type { OnboardingEmail } from "./email.ts";
 
 /**
  * The e-mail as HTML, for mail programs that prefer it: blank lines part paragraphs, indented lines are commands and keep
- * every space. Styles stand in the elements because mail programs drop style sheets; nothing is loaded from outside, and
+ * every space but those that all of them begin with. Styles stand in the elements because mail programs drop style sheets; nothing is loaded from outside, and
  * no colour is set that one of the two schemes would not bear.
  */
 export const htmlOf = ({ body: text, credentials, powerShell }: OnboardingEmail): string => {
@@ -16,7 +16,7 @@ export const htmlOf = ({ body: text, credentials, powerShell }: OnboardingEmail)
     blocks.splice(after, 0, ...more);
   }
   const body = blocks.map(({ kind, lines }) => {
-    if (kind === "commands") return `<pre style="${PRE_STYLE}">${escaped(lines.join("\n"))}</pre>`;
+    if (kind === "commands") return `<pre style="${PRE_STYLE}">${escaped(flushLeft(lines))}</pre>`;
     return `<p>${lines.map((line) => rendered(line, credentials)).join("<br>\n")}</p>`;
   });
   return `<!DOCTYPE html>
@@ -57,6 +57,14 @@ const blocksOf = (lines: readonly string[]): Block[] => {
     parted = false;
   }
   return blocks;
+};
+
+/** A panel sets commands apart already, and a phone has no room for both. */
+const flushLeft = (lines: readonly string[]): string => {
+  const indents = lines.map((line) => /^\s*/.exec(line)?.[0] ?? "");
+  const shortest = indents.reduce((one, other) => (other.length < one.length ? other : one), indents[0] ?? "");
+  const common = indents.every((indent) => indent.startsWith(shortest)) ? shortest.length : 0;
+  return lines.map((line) => line.slice(common)).join("\n");
 };
 
 const ENTITIES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };

@@ -19,6 +19,8 @@ export interface Service {
   /** Plain text; `{{endpoint}}` in it stands for the public URL. */
   readonly example?: string;
   readonly docsUrl?: string;
+  /** What its calls are worth is read so; see parseMeters. Absent: not at all. */
+  readonly meter?: string;
   readonly createdAt: number;
 }
 

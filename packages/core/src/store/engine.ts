@@ -1,6 +1,7 @@
 import type { ChangeDraft } from "../changes/change.ts";
 import type { Clock } from "../clock.ts";
 import { AigwError } from "../errors.ts";
+import type { ImportOptions, StoreExport } from "../transfer/parts.ts";
 import type { BackupFacts, BackupOptions, RestoredFacts, RestoreOptions, StoreInspection } from "./maintenance.ts";
 import type { MaybePromise, Store } from "./store.ts";
 
@@ -41,6 +42,13 @@ export interface StoreEngine {
    * @throws AigwError `already_exists`, `invalid_value` when the file is no backup, `store_*`, and what `prove` throws
    */
   restore(location: StoreLocation, file: string, options: RestoreOptions): Promise<RestoredFacts>;
+  /**
+   * Creates a store from another one, of whatever engine, where none is and nothing of one but what an import left that
+   * was cut off. It is a store once it is complete and `verify` has seen it; till then `state` does not call it one.
+   * Absent: this engine cannot.
+   * @throws AigwError `already_exists`, `store_*`, and what `verify` throws
+   */
+  importAll?(location: StoreLocation, source: StoreExport, options: ImportOptions): Promise<void>;
   /**
    * The names in an existing store, read without touching it: for the shell's completion, which must be quick and
    * change nothing. At most `limit` of each, those that start with `prefix`.
@@ -100,6 +108,8 @@ export interface OpenedStore extends Store {
    * a gateway's keeper: it may take seconds, and the embedded engine blocks the thread. Absent: nothing is left undone.
    */
   upkeep?(): MaybePromise<void>;
+  /** Everything, for another store. Close it before the store. Absent: this engine cannot. */
+  exportAll?(): Promise<StoreExport>;
   /** What the engine is like, and its files if it has any. Cheap; reads no data. */
   inspect(): MaybePromise<StoreInspection>;
   /**

@@ -9,7 +9,14 @@ export type {
 } from "./engine.ts";
 export { locateStore, type StorePlace } from "./engines.ts";
 export { inTime, isSilence, REQUEST_PATIENCE_MS, WORK_PATIENCE_MS } from "./in-time.ts";
-export type { BackupFacts, BackupOptions, StoreFile, StoreInspection } from "./maintenance.ts";
+export type {
+  BackupFacts,
+  BackupOptions,
+  StoreFile,
+  StoreInspection,
+  StoreServer,
+  StoreServers,
+} from "./maintenance.ts";
 export { createStore, openStore, peekNames } from "./open-store.ts";
 export type {
   ControlStore,

@@ -1,3 +1,6 @@
+import type { Metered, MeterProblem } from "../meters/meter-problem.ts";
+import type { Units } from "../meters/unit.ts";
+
 /** How a call ended. */
 export type Outcome = "ok" | "denied" | "limited" | "upstream_error" | "timeout" | "aborted" | "incomplete" | "revoked";
 
@@ -43,6 +46,15 @@ export interface UsageEvent {
    * are sums, `latencyMs` is the mean, and the rest is the first one's.
    */
   readonly count?: number;
+  /** What it was worth, as its service's meter read it, in integer millionths; only what was read. Absent without a meter. */
+  readonly units?: Units;
+  readonly metered?: Metered;
+  /** Where `units` come from, the request when any of them does; absent when nothing was read. */
+  readonly from?: "answer" | "request";
+  /** What the service calls the model that answered. */
+  readonly model?: string;
+  /** Why nothing was read; absent when something was. */
+  readonly unread?: MeterProblem;
 }
 
 /** Which events; every given field must match. */

@@ -14,9 +14,9 @@ export interface MongoFixture {
   dispose(): Promise<void>;
 }
 
-/** A new store without changes, in a database of its own. */
-export const mongoFixture = async (kind: "standalone" | "set" = "standalone"): Promise<MongoFixture> => {
-  const { url } = newDatabase(kind);
+/** A new store without changes, in a database of its own on the shared servers, or at a URL. */
+export const mongoFixture = async (where: "standalone" | "set" | { readonly url: string }): Promise<MongoFixture> => {
+  const { url } = typeof where === "string" ? newDatabase(where) : where;
   const location = parseMongoUrl(url);
   const own = await connectMongo(location);
   const dispose = async (): Promise<void> => {

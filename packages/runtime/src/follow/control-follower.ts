@@ -3,9 +3,11 @@ import type { Client, Clock, ControlStore, MaybePromise, Sealer, Service } from 
 import { type ControlState, type Effect, emptyControlState, fold, isSettled } from "@aigw/core/changes";
 import { AigwError, isStoreFault } from "@aigw/core/errors";
 import { endedKey, openSigningKey, type SigningKey } from "@aigw/core/keys";
+import { parseMeters } from "@aigw/core/meters";
 import { openHeaders } from "@aigw/core/services";
 import { inTime, isSilence, REQUEST_PATIENCE_MS } from "@aigw/core/store";
 import type { VerifyingKey } from "@aigw/core/tokens";
+import { type ServiceMeter, serviceMeter } from "../meters/service-meter.ts";
 import type { Upstream } from "../proxy/call.ts";
 
 /** A signing key that may verify, with its record. */
@@ -277,9 +279,20 @@ export class ControlFollower {
       headers: openHeaders(this.#options.sealer, service),
       timeoutMs: service.timeoutMs,
       idleTimeoutMs: service.idleTimeoutMs,
+      meter: meterOf(service),
     });
   }
 }
+
+/** What another version has stored may say what this one does not know: the service works all the same. */
+const meterOf = ({ meter }: Service): ServiceMeter | null => {
+  if (meter === undefined) return null;
+  try {
+    return serviceMeter(parseMeters(meter));
+  } catch {
+    return null;
+  }
+};
 
 /** It names a revision that it does not show: to go on from there would skip somebody's revocation. */
 const incomplete = (): AigwError =>

@@ -1,5 +1,6 @@
 import type { Clock, Outcome, TokenEnd, UsageEvent } from "@aigw/core";
 import type { Fault } from "@aigw/core/services";
+import type { Reading } from "../meters/reading.ts";
 import type { CallStats } from "./call-stats.ts";
 import { Refusals } from "./refusals.ts";
 import type { UsageRecorder } from "./usage-recorder.ts";
@@ -25,6 +26,9 @@ export interface Ended {
   /** Why there was no whole answer, and for the log only what the system said. */
   readonly fault?: Fault;
   readonly error?: Error;
+  /** What it was worth, and how long after its end this is told, milliseconds. */
+  readonly reading?: Reading;
+  readonly lateMs?: number;
   /** Why the token was refused. */
   readonly tokenEnd?: TokenEnd;
 }
@@ -34,7 +38,7 @@ const MAX_PATH = 512;
 
 export interface CallMeterOptions {
   readonly clock: Clock;
-  readonly recorder: UsageRecorder;
+  readonly recorder: Pick<UsageRecorder, "record">;
   readonly stats: CallStats;
   readonly instanceId: string;
   /** A name that a client made up must not be kept for good. */
@@ -84,7 +88,7 @@ export class CallMeter {
     const { at, start, method, path, service, requestId } = metered;
     const { outcome } = ended;
     const now = this.#clock.monotonic();
-    const latencyMs = round(now - start);
+    const latencyMs = round(now - start - (ended.lateMs ?? 0));
     // What was forwarded went to a service, which may have been removed since.
     const refused = outcome === "denied" || outcome === "limited";
     this.#stats.of(service).record(outcome, ended.status, latencyMs, ended.upstreamMs);
@@ -102,6 +106,7 @@ export class CallMeter {
       requestId,
       outcome,
       ...(ended.fault && { reason: ended.fault }),
+      ...(ended.reading && worthOf(ended.reading)),
     };
     if (refused) this.#refusals.take(ended.tokenEnd === undefined ? event : { ...event, reason: ended.tokenEnd }, now);
     else this.#record(ended.upstreamMs === undefined ? event : { ...event, upstreamMs: round(ended.upstreamMs) });
@@ -117,5 +122,13 @@ export class CallMeter {
     this.#refusals.prune(this.#clock.monotonic());
   }
 }
+
+const worthOf = ({ units, metered, from, model, problem }: Reading): Partial<UsageEvent> => ({
+  units,
+  metered,
+  ...(from !== undefined && { from }),
+  ...(model !== undefined && { model }),
+  ...(problem !== undefined && { unread: problem }),
+});
 
 const round = (ms: number): number => Math.round(ms * 100) / 100;

@@ -8,23 +8,13 @@ export const WHOLE = 5;
 export const FRACTION = 6;
 export const POWER = 7;
 
+/** Behind a digit, by the part it follows; −1: there must be none. */
+const BEHIND_DIGIT: Int8Array = Int8Array.of(WHOLE, FRACTION, POWER, POWER, -1, WHOLE, FRACTION, POWER);
+
 /** @returns −1 when the byte is no part of the number */
 export const nextPart = (part: number, byte: number): number => {
-  if (byte >= 0x30 && byte <= 0x39) {
-    switch (part) {
-      case MINUS:
-        return byte === 0x30 ? WHOLE_ZERO : WHOLE;
-      case WHOLE_ZERO:
-        return -1;
-      case POINT:
-        return FRACTION;
-      case EXPONENT:
-      case SIGN:
-        return POWER;
-      default:
-        return part;
-    }
-  }
+  if (byte >= 0x30 && byte <= 0x39)
+    return part === MINUS && byte === 0x30 ? WHOLE_ZERO : (BEHIND_DIGIT[part] as number);
   if (byte === 0x2e) return part === WHOLE_ZERO || part === WHOLE ? POINT : -1;
   if ((byte | 0x20) === 0x65) return part >= WHOLE_ZERO && part !== POWER ? EXPONENT : -1;
   return (byte === 0x2b || byte === 0x2d) && part === EXPONENT ? SIGN : -1;

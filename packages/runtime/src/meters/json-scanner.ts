@@ -1,15 +1,14 @@
-import { MAX_MODEL, MAX_VALUE } from "@aigw/core/meters";
-import { BACKSLASH, COMMA, ENDS_PLAIN, indexOfKey, isBlank, isEscape, isHex, QUOTE } from "./json-bytes.ts";
+import { MAX_MODEL } from "@aigw/core/meters";
+import { BACKSLASH, COMMA, ENDS_PLAIN, isBlank, isEscape, isHex, QUOTE } from "./json-bytes.ts";
 import { MINUS, nextPart, WHOLE, WHOLE_ZERO } from "./json-number.ts";
-import type { PathNode } from "./json-paths.ts";
-
-/** What is in a slot: no such value yet; a value that is no quantity. */
-export const UNSET: number = Number.NaN;
-export const BAD = -1;
+import { childAt, indexOfKey, type PathNode } from "./json-paths.ts";
+import { BAD, numberOf, textOf, UNSET } from "./json-tokens.ts";
 
 export type ScanProblem = "not_json" | "too_large" | "too_deep";
 
 const MAX_DEPTH = 256;
+/** Levels that there is room for at first: thousands of streams may be open, and hardly any goes deeper. */
+const USUAL_DEPTH = 16;
 /** Bytes of a document that are looked at one by one … */
 const MAX_LOOKED_AT = 1024 * 1024;
 /** … and with the inside of long strings, which is passed over: a picture in Base64 costs next to nothing. */
@@ -18,7 +17,6 @@ const MAX_BYTES = 16 * 1024 * 1024;
 const LONG = 128;
 /** The longest key that is compared when it comes in parts or with escapes; what no path has is shorter. */
 const MAX_HELD = 2_048;
-const MAX_NUMBER = 64;
 
 const VALUE = 0;
 /** A value, or the end of the array. */
@@ -58,9 +56,10 @@ export class JsonScanner {
   touched = false;
   problem: ScanProblem | undefined;
   readonly #root: PathNode;
-  readonly #kinds = new Uint8Array(MAX_DEPTH + 1);
-  readonly #elements = new Int32Array(MAX_DEPTH + 1);
-  readonly #nodes: (PathNode | undefined)[] = new Array<PathNode | undefined>(MAX_DEPTH + 1).fill(undefined);
+  /** Of each level from 1 on: what it is, its elements so far, and what is wanted in it. */
+  #kinds = new Uint8Array(USUAL_DEPTH + 1);
+  #elements = new Int32Array(USUAL_DEPTH + 1);
+  readonly #nodes: (PathNode | undefined)[] = [undefined];
   #state: number = VALUE;
   #depth = 0;
   /** Of the value that is being read or comes next. */
@@ -89,8 +88,7 @@ export class JsonScanner {
     this.#state = VALUE;
     this.#depth = 0;
     this.#node = this.#root;
-    this.#wanted = false;
-    this.#held = "";
+    this.#endToken();
     this.#lookedAt = 0;
     this.#bytes = 0;
     this.some = false;
@@ -137,20 +135,15 @@ export class JsonScanner {
       const byte = bytes[i] as number;
       switch (state) {
         case STRING: {
-          let n = i;
-          const near = Math.min(to, i + LONG);
-          while (n < near && ENDS_PLAIN[bytes[n] as number] === 0) n += 1;
-          if (n === near && n < to) n = this.#passOver(bytes, n, to);
+          let n = plainEnd(bytes, i, to);
+          if (n === i + LONG && n < to) n = this.#passOver(bytes, n, to);
           i = n + 1;
           if (n >= to) {
             // Cut within the escape that the long way has seen.
             if (n > to) state = ESCAPE;
           } else if (bytes[n] === QUOTE) {
             state = this.#isKey ? this.#endKey(bytes, start, n) : this.#endText(bytes, start, n);
-            if (state === COLON && i < to && bytes[i] === 0x3a) {
-              state = VALUE;
-              i += 1;
-            }
+            this.#endToken();
           } else if (bytes[n] !== BACKSLASH) return false;
           else {
             this.#escaped = true;
@@ -161,14 +154,8 @@ export class JsonScanner {
         }
         case AFTER:
           i += 1;
-          if (byte === COMMA) {
-            if (this.#kinds[this.#depth] === ARRAY) state = this.#nextElement();
-            else if (i < to && bytes[i] === QUOTE) {
-              i += 1;
-              start = i;
-              state = this.#startKey();
-            } else state = KEY;
-          } else if (byte === 0x7d && this.#kinds[this.#depth] === OBJECT) state = this.#close();
+          if (byte === COMMA) state = this.#kinds[this.#depth] === OBJECT ? KEY : this.#nextElement();
+          else if (byte === 0x7d && this.#kinds[this.#depth] === OBJECT) state = this.#close();
           else if (byte === 0x5d && this.#kinds[this.#depth] === ARRAY) state = this.#close();
           else if (!isBlank(byte)) return false;
           break;
@@ -176,8 +163,15 @@ export class JsonScanner {
         case MEMBER:
           i += 1;
           if (byte === QUOTE) {
-            state = this.#startKey();
             start = i;
+            i = plainEnd(bytes, i, to);
+            if (i + 1 < to && bytes[i] === QUOTE && bytes[i + 1] === 0x3a) {
+              // The whole key at once, as nearly always.
+              const parent = this.#nodes[this.#depth];
+              this.#node = parent === undefined ? undefined : this.#member(parent, bytes, start, i);
+              i += 2;
+              state = VALUE;
+            } else state = this.#startKey();
           } else if (byte === 0x7d && state === MEMBER) state = this.#close();
           else if (!isBlank(byte)) return false;
           break;
@@ -191,28 +185,42 @@ export class JsonScanner {
           if (byte === 0x5d && state === ELEMENT) state = this.#close();
           else if (!isBlank(byte)) {
             if (state === ELEMENT) this.#nextElement();
-            state = this.#startValue(byte);
-            if (state === FAILED) return false;
-            // The first byte of a number is a part of it; a string begins behind its quote.
-            start = byte === QUOTE ? i + 1 : i;
+            if (byte === QUOTE) {
+              start = i + 1;
+              i = plainEnd(bytes, start, to);
+              if (i < to && bytes[i] === QUOTE) state = this.#endText(bytes, start, i);
+              else {
+                state = this.#startText();
+                i -= 1;
+              }
+            } else {
+              state = this.#startValue(byte);
+              if (state === FAILED) return false;
+              // The first byte of a number is a part of it.
+              start = i;
+            }
           }
           i += 1;
           break;
         case NUMBER: {
-          const next = nextPart(this.#part, byte);
-          if (next >= 0) {
-            this.#part = next;
-            i += 1;
-          } else if (this.#part < WHOLE_ZERO) return false;
-          else state = this.#endNumber(bytes, start, i);
+          let part = this.#part;
+          for (let next = part; i < to; i += 1) {
+            next = nextPart(part, bytes[i] as number);
+            if (next < 0) break;
+            part = next;
+          }
+          this.#part = part;
+          if (i === to) break;
+          if (part < WHOLE_ZERO) return false;
+          state = this.#endNumber(bytes, start, i);
           break;
         }
         case LITERAL: {
           const word = LITERALS[this.#literal] as Buffer;
-          if (word[this.#at] !== byte) return false;
-          this.#at += 1;
-          i += 1;
-          if (this.#at === word.length) state = this.#endLiteral();
+          let at = this.#at;
+          for (; at < word.length && i < to; i += 1, at += 1) if (bytes[i] !== word[at]) return false;
+          this.#at = at;
+          if (at === word.length) state = this.#endLiteral();
           break;
         }
         case ESCAPE:
@@ -262,7 +270,6 @@ export class JsonScanner {
   #startToken(wanted: boolean): void {
     this.#wanted = wanted;
     this.#escaped = false;
-    if (this.#held !== "") this.#held = "";
   }
 
   /** The token goes on in the next piece. */
@@ -292,14 +299,16 @@ export class JsonScanner {
     return STRING;
   }
 
+  #startText(): number {
+    this.#isKey = false;
+    this.#startToken(this.#node !== undefined);
+    return STRING;
+  }
+
   /** @returns the state behind its first byte */
   #startValue(byte: number): number {
     const node = this.#node;
     switch (byte) {
-      case QUOTE:
-        this.#isKey = false;
-        this.#startToken(node !== undefined);
-        return STRING;
       case 0x7b:
       case 0x5b:
         if (this.#depth === MAX_DEPTH) {
@@ -307,9 +316,12 @@ export class JsonScanner {
           return FAILED;
         }
         this.#depth += 1;
+        if (this.#depth === this.#kinds.length) this.#makeRoom();
         this.#kinds[this.#depth] = byte === 0x7b ? OBJECT : ARRAY;
         this.#elements[this.#depth] = 0;
         this.#nodes[this.#depth] = node;
+        // Who holds a stream back until then waits no longer than it must.
+        if (byte === 0x7b && node?.some === true) this.some = true;
         return byte === 0x7b ? MEMBER : ELEMENT;
       case 0x74:
       case 0x66:
@@ -325,6 +337,15 @@ export class JsonScanner {
         return NUMBER;
       }
     }
+  }
+
+  #makeRoom(): void {
+    const kinds = new Uint8Array(MAX_DEPTH + 1);
+    const elements = new Int32Array(MAX_DEPTH + 1);
+    kinds.set(this.#kinds);
+    elements.set(this.#elements);
+    this.#kinds = kinds;
+    this.#elements = elements;
   }
 
   get #behindValue(): number {
@@ -364,21 +385,29 @@ export class JsonScanner {
     }
   }
 
-  #endKey(bytes: Buffer, start: number, end: number): number {
+  /** Its parts are not in the way of the next one, which may come at once. */
+  #endToken(): void {
     this.#wanted = false;
+    this.#escaped = false;
+    this.#held = "";
+  }
+
+  #endKey(bytes: Buffer, start: number, end: number): number {
     const parent = this.#nodes[this.#depth];
     this.#node = parent === undefined ? undefined : this.#member(parent, bytes, start, end);
     return COLON;
   }
 
   #endText(bytes: Buffer, start: number, end: number): number {
-    this.#wanted = false;
     const node = this.#node;
     if (node === undefined) return this.#behindValue;
     const isEmpty = this.#held === "" && start === end;
     this.#found(node, BAD, isEmpty ? 0 : 1);
     if (node.text >= 0 && !isEmpty && this.texts[node.text] === undefined)
-      this.texts[node.text] = this.#text(bytes, start, Math.min(end, start + MAX_HELD)).slice(0, MAX_MODEL);
+      this.texts[node.text] = textOf(this.#held, this.#escaped, bytes, start, Math.min(end, start + MAX_HELD)).slice(
+        0,
+        MAX_MODEL,
+      );
     return this.#behindValue;
   }
 
@@ -389,45 +418,25 @@ export class JsonScanner {
       const length = end - start;
       if (length > 31 || (lengths & (1 << length)) !== 0) at = indexOfKey(keys, bytes, start, end);
     } else if (this.#held.length <= MAX_HELD && end - start <= MAX_HELD)
-      at = names.indexOf(this.#text(bytes, start, end));
+      at = names.indexOf(textOf(this.#held, this.#escaped, bytes, start, end));
     const child = at < 0 ? parent.any : children[at];
     if (child !== undefined) this.#void(child);
     return child;
   }
 
-  /** The string that ends here, with its part from earlier pieces. */
-  #text(bytes: Buffer, start: number, end: number): string {
-    if (this.#held === "" && !this.#escaped) return bytes.toString("utf8", start, end);
-    const text = Buffer.from(this.#held + bytes.toString("latin1", start, end), "latin1").toString();
-    if (!this.#escaped) return text;
-    try {
-      return JSON.parse(`"${text}"`) as string;
-    } catch {
-      // Cut within an escape.
-      return text;
-    }
-  }
-
   #endNumber(bytes: Buffer | undefined, start: number, end: number): number {
     const node = this.#node;
-    this.#wanted = false;
-    if (node !== undefined) this.#found(node, node.number < 0 ? BAD : this.#number(bytes, start, end), 1);
+    if (node !== undefined)
+      this.#found(node, node.number < 0 ? BAD : numberOf(this.#held, this.#part <= WHOLE, bytes, start, end), 1);
+    this.#endToken();
     return this.#behindValue;
-  }
-
-  #number(bytes: Buffer | undefined, start: number, end: number): number {
-    if (this.#held === "" && bytes !== undefined && this.#part <= WHOLE && end - start <= 9 && bytes[start] !== 0x2d) {
-      let value = 0;
-      for (let i = start; i < end; i += 1) value = value * 10 + (bytes[i] as number) - 0x30;
-      return value;
-    }
-    const text = this.#held + (bytes?.toString("latin1", start, Math.min(end, start + MAX_NUMBER + 1)) ?? "");
-    const value = text.length > MAX_NUMBER ? BAD : Number(text);
-    return value >= 0 && value <= MAX_VALUE ? value + 0 : BAD;
   }
 }
 
-const childAt = ({ indexes, children, any }: PathNode, index: number): PathNode | undefined => {
-  for (let i = 0; i < indexes.length; i += 1) if (indexes[i] === index) return children[i];
-  return any;
+/** @returns where the plain part of a string ends, at most {@link LONG} bytes on */
+const plainEnd = (bytes: Buffer, from: number, to: number): number => {
+  const near = Math.min(to, from + LONG);
+  let n = from;
+  while (n < near && ENDS_PLAIN[bytes[n] as number] === 0) n += 1;
+  return n;
 };

@@ -2,6 +2,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Outcome } from "@aigw/core";
 import type { Fault } from "@aigw/core/services";
 import type { CorsAnswer } from "../cors/cors-answer.ts";
+import type { Reading } from "../meters/reading.ts";
+import type { ServiceMeter } from "../meters/service-meter.ts";
 import type { Placed } from "./dense-list.ts";
 import type { SendQueues } from "./send-queues.ts";
 
@@ -22,6 +24,8 @@ export interface Upstream {
   readonly timeoutMs: number;
   /** How long no byte may move in either direction, once a body is under way. */
   readonly idleTimeoutMs: number;
+  /** Reads what its calls are worth; without one they cost nothing more. */
+  readonly meter?: ServiceMeter | null;
 }
 
 /** One request that passed the gate, to be forwarded. */
@@ -44,7 +48,10 @@ export interface Call {
   readonly cors: CorsAnswer;
   /** The request said `Expect: 100-continue` and no 100 was sent yet. */
   readonly expectsContinue: boolean;
-  /** Called exactly once, when the answer has ended in whatever way; for a complete one, when it was handed to the OS. */
+  /**
+   * Called exactly once, when the answer has ended in whatever way; for a complete one, when it was handed to the OS, or,
+   * where a meter reads a compressed one, up to 2 s later.
+   */
   onEnd(result: CallResult): void;
 }
 
@@ -63,6 +70,10 @@ export interface CallResult {
   readonly bytesOut: number;
   /** Why there was no whole answer; absent when there was one, or when the upstream is not the reason. */
   readonly fault?: Fault;
+  /** What it was worth; absent without a meter. */
+  readonly reading?: Reading;
+  /** The call had ended so long before this is told: a compressed answer is read a little later, milliseconds. */
+  readonly lateMs?: number;
   /** For the log only: it may name hosts. */
   readonly error?: Error;
 }

@@ -6,8 +6,10 @@ import type { Connection } from "./upstream/connection.ts";
 export interface UploadHandler {
   /** It can go. @param content all of it; undefined: {@link Upload.pump} brings it */
   onUploadReady(content: Buffer | undefined): void;
-  /** A part of it was passed on. */
+  /** A part of it is passed on. */
   onUploadMoved(): void;
+  /** It was. */
+  onUploadSent(bytes: Buffer): void;
   /** All of it was. */
   onUploaded(): void;
 }
@@ -66,7 +68,9 @@ export class Upload implements TurnReader {
       }
       if (this.#connection === undefined) return;
       this.#handler.onUploadMoved();
-      if (this.#connection.write(chunk, chunked)) return;
+      const mayGoOn = this.#connection.write(chunk, chunked);
+      this.#handler.onUploadSent(chunk);
+      if (mayGoOn) return;
       this.isHeld = true;
       incoming.pause();
     });

@@ -1,5 +1,7 @@
 import { FAULTS, type Fault } from "@aigw/core/services";
 import { type Problem, problemBody } from "../http-errors.ts";
+import type { CallReader } from "../meters/call-reader.ts";
+import type { Reading, ReadingSink } from "../meters/reading.ts";
 import type { Call, CallResult, ExchangeOwner, TimedExchange } from "./call.ts";
 import { destroyClient, flushHead, sendContent, sendHead, sendInterim } from "./client-side.ts";
 import { refuse, refuseAndClose, refuseAndCut } from "./lingering-close.ts";
@@ -23,8 +25,10 @@ const STREAMING = 1;
 const ANSWERED = 2;
 const ENDED = 3;
 
+const NO_FIELDS: readonly string[] = [];
+
 /** One call under way, and what its connection tells: one object, so that a call costs no closures to speak of. */
-export class UpstreamExchange<C extends Call> implements TimedExchange<C>, ResponseHandler, UploadHandler {
+export class UpstreamExchange<C extends Call> implements TimedExchange<C>, ResponseHandler, UploadHandler, ReadingSink {
   place = 0;
   readonly call: C;
   readonly #route: Route;
@@ -48,12 +52,22 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
   /** The client does not keep pace, and the connection waits for it. */
   #held = false;
   #bytesOut = 0;
+  /** Sees what was handed on, as long as the call lasts; null without a meter, and behind the call's end. */
+  #reader: CallReader | null;
+  #trailers: readonly string[] = NO_FIELDS;
+  #isWhole = false;
+  /** Of a call that has ended, while its reading is waited for: its result but for that, and who reads. */
+  #result: CallResult | undefined;
+  #lateReader: CallReader | undefined;
+  #endedAt = 0;
 
   constructor(call: C, route: Route, owner: ExchangeOwner<C>) {
     this.call = call;
     this.#route = route;
     this.#owner = owner;
     this.#lastByteAt = owner.clock();
+    // A preflight is nobody's, and worth nothing.
+    this.#reader = call.clientName === "" ? null : (call.upstream.meter?.start() ?? null);
   }
 
   start(): void {
@@ -103,14 +117,27 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     const { incoming, rest } = this.call;
     const fields = requestFields(this.call, this.#route.service);
     connection.request(incoming.method ?? "GET", this.#route.target(rest), fields, content, this);
+    if (this.#reader !== null) this.#readRequest(this.#reader, content);
     if (content === undefined) this.#upload?.pump(connection);
+  }
+
+  #readRequest(reader: CallReader, content: Buffer | null | undefined): void {
+    reader.onRequestHead(this.call.incoming.rawHeaders);
+    if (content === undefined) return;
+    if (content !== null) reader.onRequestContent(content);
+    reader.onRequestEnd();
   }
 
   onUploadMoved(): void {
     this.#lastByteAt = this.#owner.clock();
   }
 
+  onUploadSent(bytes: Buffer): void {
+    this.#reader?.onRequestContent(bytes);
+  }
+
   onUploaded(): void {
+    this.#reader?.onRequestEnd();
     this.#requestSentAt = this.#owner.clock();
   }
 
@@ -120,7 +147,11 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
   }
 
   cut(outcome: "revoked" | "incomplete"): void {
-    if (this.#state === ENDED) return;
+    if (this.#state === ENDED) {
+      // Nobody is left who could wait for what it was worth.
+      if (outcome === "incomplete") this.#lateReader?.stop();
+      return;
+    }
     const { outgoing, requestId } = this.call;
     if (outcome === "incomplete" || outgoing.headersSent) {
       this.#breakOff(outcome);
@@ -132,6 +163,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
   }
 
   checkTime(now: number): void {
+    if (this.#state === ENDED) return;
     const { incoming, upstream } = this.call;
     if (incoming.socket.destroyed) {
       // One that left before its call was forwarded is not told of again.
@@ -183,6 +215,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     this.#head = undefined;
     if (status >= 500) this.#outcome = "upstream_error";
     sendHead(this.call, status, reason, this.#passedOn(head), this.#upload?.isComplete === false);
+    this.#reader?.onHead(status, head.fields);
   }
 
   #passedOn({ status, fields }: ResponseHead): string[] {
@@ -197,8 +230,10 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     this.#bytesOut += bytes.length;
     const isLast = this.#bytesOut === this.#contentLength;
     if (isLast) this.#state = ANSWERED;
+    const mayGoOn = sendContent(outgoing, bytes, isFirst, isLast);
+    this.#reader?.onContent(bytes);
     // One read may hold thousands of small chunks: one of them waits for all.
-    if (sendContent(outgoing, bytes, isFirst, isLast) || this.#held) return;
+    if (mayGoOn || this.#held) return;
     this.#held = true;
     this.#connection?.pause();
     outgoing.once("drain", () => {
@@ -216,6 +251,8 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
 
   onEnd(trailers: readonly string[]): void {
     this.#leave();
+    this.#isWhole = true;
+    this.#trailers = trailers;
     if (this.#state !== STREAMING) return;
     if (this.#head !== undefined) this.#sendHead(this.#head);
     const { outgoing } = this.call;
@@ -297,8 +334,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
   #end(outcome: Outcome): void {
     const { outgoing } = this.call;
     this.#state = ENDED;
-    this.#owner.ended(this);
-    this.call.onEnd({
+    const result: CallResult = {
       outcome,
       status: outgoing.headersSent ? outgoing.statusCode : 0,
       bytesIn: this.#upload?.bytes ?? 0,
@@ -306,6 +342,28 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
       ...(this.#upstreamMs >= 0 && { upstreamMs: this.#upstreamMs }),
       ...(this.#fault && { fault: this.#fault }),
       ...(this.#error && { error: this.#error }),
-    });
+    };
+    const reader = this.#reader;
+    if (reader === null) {
+      this.#owner.ended(this);
+      this.call.onEnd(result);
+      return;
+    }
+    // It is somebody else's as soon as it has told its reading.
+    this.#reader = null;
+    this.#lateReader = reader;
+    this.#result = result;
+    this.#endedAt = this.#owner.clock();
+    reader.onEnd(this.#trailers, this.#isWhole, this);
+  }
+
+  /** The last thing that happens to a call with a meter; nearly always within {@link UpstreamExchange.#end}. */
+  onReading(reading: Reading): void {
+    const result = this.#result;
+    if (result === undefined) return;
+    this.#result = undefined;
+    this.#lateReader = undefined;
+    this.#owner.ended(this);
+    this.call.onEnd({ ...result, reading, lateMs: this.#owner.clock() - this.#endedAt });
   }
 }

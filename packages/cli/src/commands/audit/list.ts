@@ -9,9 +9,9 @@ import { describe } from "../../app/command.ts";
 import type { Context } from "../../app/context.ts";
 import { flag } from "../../app/flag.ts";
 import { parseCount, parseSince } from "../../app/parse-value.ts";
-import { listed } from "../../delivery/listed.ts";
 import { type Column, renderTable } from "../../terminal/output/table.ts";
 import { rfc3339, when } from "../../terminal/output/time.ts";
+import { listed } from "../../terminal/output/words.ts";
 import { summaryOf } from "./summary.ts";
 
 export interface ListOptions extends Filter {
@@ -45,6 +45,7 @@ export const command = (ctx: Context): Command =>
       flag("-n", (value) => parseCount("number", value, 1, 100_000)),
       50,
     )
+    .optionsGroup("Which changes:")
     .option("--subject <name>", "a client, service, key or setting")
     .option(
       "--since <when>",
@@ -73,6 +74,7 @@ export const run = ({ lines, ...filter }: ListOptions, ctx: Context): Promise<vo
       summary: summaryOf(line.effect, before(line)),
     }));
     await ctx.out.answer({
+      isLong: true,
       json: () => ({ changes: entries.map((entry) => ({ ...entry, at: rfc3339(entry.at) })) }),
       quiet: () => entries.map((entry) => String(entry.rev)),
       text: (view) =>
@@ -109,6 +111,9 @@ const newestLines = async (control: ControlStore, filter: Filter, most: number):
   return found.slice(0, most);
 };
 
+/** More than one subject has in its life. */
+const ALL = 100_000;
+
 /** Everything there is, page by page, or all that was ever done to one subject at once. */
 const newestFirst = async function* (
   control: ControlStore,
@@ -116,7 +121,7 @@ const newestFirst = async function* (
   size: number,
 ): AsyncGenerator<readonly Change[]> {
   if (subject !== undefined) {
-    yield await control.latestChanges({ subject, limit: Number.MAX_SAFE_INTEGER });
+    yield await control.latestChanges({ subject, limit: ALL });
     return;
   }
   for (let end = await control.head(); end > 0; end -= size) {

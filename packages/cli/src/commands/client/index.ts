@@ -15,6 +15,7 @@ export const command = (ctx: Context, argv: readonly string[]): Promise<Command>
       list: () => import("./list.ts"),
       show: () => import("./show.ts"),
       set: () => import("./set.ts"),
+      edit: () => import("./edit.ts"),
       passwd: () => import("./passwd.ts"),
       revoke: () => import("./revoke.ts"),
       restore: () => import("./restore.ts"),

@@ -8,12 +8,12 @@ import type { Context } from "../../app/context.ts";
 import { flag } from "../../app/flag.ts";
 import { parseAge, parseCount } from "../../app/parse-value.ts";
 import { clientJson } from "../../json/client.ts";
-import { counted } from "../../terminal/output/counted.ts";
 import { grouped } from "../../terminal/output/figures.ts";
 import { standingCell } from "../../terminal/output/standing.ts";
 import { type Cell, type Column, renderTable } from "../../terminal/output/table.ts";
 import { rfc3339, when } from "../../terminal/output/time.ts";
 import type { View } from "../../terminal/output/view.ts";
+import { counted } from "../../terminal/output/words.ts";
 import {
   type ClientFilter,
   type ListedClient,
@@ -39,9 +39,11 @@ export const command = (ctx: Context): Command =>
     ["aigw client list --service ocr --sort last-call --limit 10", "the last ten callers among those who may call ocr"],
     ["aigw client list --status revoked -q", "the names alone, a line each"],
   ])
+    .optionsGroup("Which clients:")
     .addOption(choicesOption("--status <statuses>", "status", "active, expired or revoked; or several", STANDINGS))
     .option("--service <name>", "those that may call this service")
     .option("--idle <age>", "those without a call for 30d, 12h …", flag("--idle", parseAge))
+    .optionsGroup("Options:")
     .addOption(choiceOption("--sort <key>", "key", SORTS.join(", "), SORTS).default("name" satisfies Sort))
     .option(
       "--limit <number>",
@@ -74,6 +76,7 @@ const show = async (
   const shown = found.slice(0, limit);
   const total = totalsOf(found);
   await ctx.out.answer({
+    isLong: true,
     json: () => ({
       clients: shown.map(({ client, lastCallAt }) => ({
         ...clientJson(client, now),

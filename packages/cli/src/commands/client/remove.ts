@@ -3,9 +3,9 @@ import type { Command } from "commander";
 import { describe } from "../../app/command.ts";
 import type { Context } from "../../app/context.ts";
 import { awaitApplied, reportChanges, subjects } from "../../app/gateways.ts";
-import { listed } from "../../delivery/listed.ts";
 import { clientJson } from "../../json/client.ts";
 import { confirmed } from "../../terminal/ask.ts";
+import { listed } from "../../terminal/output/words.ts";
 import { existingNames } from "./client-name.ts";
 
 export interface RemoveOptions {

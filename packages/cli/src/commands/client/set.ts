@@ -2,7 +2,7 @@ import { type ClientPatch, setClients } from "@aigw/core/acts";
 import { parseServiceName } from "@aigw/core/services";
 import type { Command } from "commander";
 import { UsageError } from "../../app/cli-error.ts";
-import { addFactOptions, type ClientFactOptions } from "../../app/client-options.ts";
+import { addFactOptions, type ClientFactOptions, FACTS } from "../../app/client-options.ts";
 import { collect, describe } from "../../app/command.ts";
 import type { Context } from "../../app/context.ts";
 import { flag } from "../../app/flag.ts";
@@ -28,11 +28,13 @@ export const command = (ctx: Context): Command =>
       ["aigw client set john --limit 600", "600 requests in any 60 seconds"],
       ["aigw client set john mary --add-service chat", "one more service for both, or for neither"],
       ["aigw client set john --services all --no-expires", "every service, for ever"],
+      ["aigw client edit john", "the same in your editor"],
     ]),
     ctx.clock,
   )
     .argument("[name...]", "the clients' names")
     .usage("<name>… [options]")
+    .optionsGroup(FACTS)
     .option(
       "--add-service <names>",
       "services it may call from now on, too",
@@ -48,12 +50,15 @@ export const command = (ctx: Context): Command =>
     .option("--no-limit", "back to the default limit")
     .option("--no-expires", "it does not expire")
     .option("--no-note", "forget the note")
+    .optionsGroup("Options:")
     .option("--no-wait", "do not wait for the gateways")
     .action(async (given: readonly string[], flags: Flags) => {
       const patch = patchOf(flags);
       const names = await existingNames(ctx, given, "set");
       if (Object.keys(patch).length === 0) {
-        throw new UsageError("There is nothing to change. Give an option such as --limit; see: aigw client set --help");
+        throw new UsageError(
+          "There is nothing to change. Give an option such as --limit; see: aigw client set --help; or: aigw client edit <name>",
+        );
       }
       await run({ names, patch, wait: flags.wait }, ctx);
     });

@@ -35,7 +35,9 @@ export const command = (ctx: Context): Command =>
         return;
       }
       if (flags.valueStdin) throw new UsageError(`${key} is no secret: give its value as an argument. Use: ${USAGE}`);
+      const { values } = SETTINGS[key];
       const value = await need(ctx, givenValue, {
+        ...(values !== undefined && { choices: async () => values.map((known) => ({ value: known })) }),
         argument: "<value>",
         usage: USAGE,
         question: `${key}: ${SETTINGS[key].about}`,

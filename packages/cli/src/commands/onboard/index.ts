@@ -1,4 +1,5 @@
 import { parseClientName, parseEmail } from "@aigw/core/clients";
+import { isAigwError } from "@aigw/core/errors";
 import type { Person } from "@aigw/core/onboarding";
 import type { Command } from "commander";
 import { UsageError } from "../../app/cli-error.ts";
@@ -7,6 +8,7 @@ import { describe, noun } from "../../app/command.ts";
 import type { Context } from "../../app/context.ts";
 import { flag, naming } from "../../app/flag.ts";
 import { need } from "../../terminal/ask.ts";
+import type { Choice } from "../../terminal/prompter.ts";
 import * as many from "./many.ts";
 import * as one from "./one.ts";
 
@@ -50,15 +52,19 @@ export const command = async (ctx: Context, argv: readonly string[]): Promise<Co
   )
     .argument("[name]", "the client's name")
     .usage("<name> [options]")
+    .optionsGroup("The e-mail:")
     .option("--email [address]", "print the e-mail, ready to paste; with an address: it is the client's")
     .option("--to <address>", "the recipient; else the client's e-mail address", flag("--to", parseEmail))
     .option("--eml <file>", "write the e-mail as a message for mail programs; - is standard output")
     .option("--send", "send the e-mail by SMTP", false)
     .option("--template <file>", "your own text for the e-mail; else the setting template, else ours")
+    .optionsGroup("Who is unknown:")
     .option("--create", "add a client that is unknown", false);
   addFactsBesideEmail(onboard, ctx.clock)
+    .optionsGroup("Many at once:")
     .option("--from <file>", "onboard everybody in a CSV file, all or nobody; - is standard input")
     .option("--out <dir>", "with --from: write one message for each into this folder")
+    .optionsGroup("Options:")
     .option("--force", "replace files that are there", false)
     .option("--password-stdin", "take the password from standard input instead of generating one", false)
     .option("--no-verify", "do not try gateway, services and quick start")
@@ -104,13 +110,26 @@ const runOne = async (ctx: Context, given: string | undefined, flags: Flags): Pr
   const name = await need(ctx, given ?? misplaced, {
     argument: "<name>",
     usage: "aigw onboard <name>",
-    question: "Which client?",
+    question: "Which client, or who is to be one?",
     parse: parseClientName,
+    free: true,
+    choices: () => clientsIn(ctx),
   });
   // A template is there to be seen.
   const email = asksForEmail || (template !== undefined && eml === undefined && !send);
   const person = { name, ...(address !== undefined && { email: address }), ...factsIn(flags) };
   await one.run({ person, create, email, to, eml, send, template, force, passwordStdin, verify, wait }, ctx);
+};
+
+/** Nobody yet where there is no home: it is made when the first is named. */
+const clientsIn = async (ctx: Context): Promise<readonly Choice[]> => {
+  try {
+    const clients = await ctx.withControl(async (control) => control.clients());
+    return clients.map(({ name, email = "" }) => ({ value: name, about: email }));
+  } catch (error) {
+    if (isAigwError(error, "home_not_initialised")) return [];
+    throw error;
+  }
 };
 
 /** `--email john`: what has no @ is no address, but may well be the client's name. */

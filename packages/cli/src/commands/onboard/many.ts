@@ -12,7 +12,6 @@ import { settingsInForce, warnOfPlainHttp } from "../../app/settings.ts";
 import { type Given, handOutAll, type Recipient } from "../../delivery/batch.ts";
 import { allPutAside, issueAside, type Letters, resumed, waitingOf } from "../../delivery/batch-messages.ts";
 import { letterFor } from "../../delivery/letter.ts";
-import { listed } from "../../delivery/listed.ts";
 import { makePrivateFolder } from "../../delivery/mail/message-file.ts";
 import { smtpServerOf } from "../../delivery/mail/smtp-server.ts";
 import type { Waiting } from "../../delivery/outbox.ts";
@@ -23,6 +22,7 @@ import { senderOf } from "../../delivery/sender.ts";
 import { takeBack } from "../../delivery/take-back.ts";
 import { confirmed } from "../../terminal/ask.ts";
 import { progressOn } from "../../terminal/output/progress.ts";
+import { listed } from "../../terminal/output/words.ts";
 import { appliedOrStopped } from "./applied.ts";
 import { showMany } from "./many-show.ts";
 
@@ -215,6 +215,8 @@ const notAllDone = (failed: readonly string[], all: number, areWaiting: boolean)
 
 const bytesOf = async (ctx: Context, from: string): Promise<Uint8Array> => {
   if (from === "-") {
+    if (ctx.io.stdin.isTTY === true)
+      await ctx.out.note("Reading from this terminal, up to Ctrl-D on a line of its own.");
     const chunks: Buffer[] = [];
     for await (const chunk of ctx.io.stdin) chunks.push(Buffer.from(chunk as Uint8Array | string));
     return Buffer.concat(chunks);

@@ -11,6 +11,7 @@ import type { Home } from "../../app/home.ts";
 import { keyJson } from "../../json/key.ts";
 import { confirmed } from "../../terminal/ask.ts";
 import { formatDuration } from "../../terminal/output/time.ts";
+import { counted, listed } from "../../terminal/output/words.ts";
 
 export interface RotateOptions {
   /** Milliseconds for which tokens of the old secret work on; absent, they die at once. */
@@ -82,11 +83,10 @@ const impactOf = (preview: RotationPreview | undefined, grace: number | undefine
       : `Tokens will work for ${formatDuration(grace)} more.`;
   if (preview === undefined) return fate;
   const { clientsWithLiveTokens: clients, gateways } = preview;
-  const more = clients.length > NAMES_SHOWN ? ` and ${clients.length - NAMES_SHOWN} more` : "";
-  const names = clients.length === 0 ? "" : `: ${clients.slice(0, NAMES_SHOWN).join(", ")}${more}`;
-  const running = gateways.length === 0 ? "" : `: ${[...new Set(gateways.map(({ address }) => address))].join(", ")}`;
-  return `${fate} ${count(clients.length, "client holds", "clients hold")} a live token${names}. ${count(gateways.length, "gateway is", "gateways are")} running${running}.`;
+  const names = clients.length === 0 ? "" : `: ${listed(clients, NAMES_SHOWN)}`;
+  const running =
+    gateways.length === 0 ? "" : `: ${listed([...new Set(gateways.map(({ address }) => address))], NAMES_SHOWN)}`;
+  return `${fate} ${noneOr(clients.length, "client holds", "clients hold")} a live token${names}. ${noneOr(gateways.length, "gateway is", "gateways are")} running${running}.`;
 };
 
-const count = (n: number, one: string, many: string): string =>
-  `${n === 0 ? "No" : n} ${n === 1 || n === 0 ? one : many}`;
+const noneOr = (n: number, one: string, many: string): string => (n === 0 ? `No ${one}` : counted(n, one, many));

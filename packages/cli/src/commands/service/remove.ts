@@ -4,10 +4,9 @@ import type { Command } from "commander";
 import { describe } from "../../app/command.ts";
 import type { Context } from "../../app/context.ts";
 import { awaitApplied, reportChanges, subjects } from "../../app/gateways.ts";
-import { listed } from "../../delivery/listed.ts";
 import { serviceJson } from "../../json/service.ts";
 import { confirmed } from "../../terminal/ask.ts";
-import { counted } from "../../terminal/output/counted.ts";
+import { counted, listed } from "../../terminal/output/words.ts";
 import { existingNames } from "./service-name.ts";
 
 export interface RemoveOptions {

@@ -23,6 +23,7 @@ export interface ServiceFactOptions {
 /** The facts of a service, for `add` and `set`. */
 export const addFactOptions = (command: Command, ctx: Context): Command =>
   command
+    .optionsGroup("The upstream:")
     .option(
       "--header-env <header=VARIABLE>",
       "a header for the upstream, its value from that environment variable; repeatable",
@@ -38,6 +39,7 @@ export const addFactOptions = (command: Command, ctx: Context): Command =>
       "how long a transfer may stand still (5m)",
       flag("--idle-timeout", (value) => parseDuration("idle timeout", value)),
     )
+    .optionsGroup("What clients see of it:")
     .option(
       "--cors-origins <origins>",
       "web pages that may call it from a browser, in place of the setting: a list of origins, *, none, or upstream: the service answers for itself",
@@ -49,7 +51,8 @@ export const addFactOptions = (command: Command, ctx: Context): Command =>
       "a call of it, for the guide; {{endpoint}} in it is the public URL",
       flag("--example", (value) => parseExample(exampleIn(value, ctx.io.cwd))),
     )
-    .option("--docs <url>", "where its own documentation is", flag("--docs", parseDocsUrl));
+    .option("--docs <url>", "where its own documentation is", flag("--docs", parseDocsUrl))
+    .optionsGroup("Options:");
 
 export const factsOf = (
   flags: ServiceFactOptions,

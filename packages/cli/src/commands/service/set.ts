@@ -33,20 +33,25 @@ export const command = (ctx: Context): Command =>
       ["aigw service set chat --header-env 'Authorization=LLM_AUTH'", "a new key for the upstream"],
       ["aigw service set chat --remove-header X-Api-Key --timeout 2m", "without that header"],
       ["aigw service set chat --cors-origins https://app.example.com", "web pages there may call it from a browser"],
-    ]).option("--url <url>", "the upstream, http:// or https://", flag("--url", parseUpstreamUrl)),
+    ])
+      .optionsGroup("The upstream:")
+      .option("--url <url>", "the upstream, http:// or https://", flag("--url", parseUpstreamUrl)),
     ctx,
   )
     .argument("[name]", "the service's name")
     .usage("<name> [options]")
+    .optionsGroup("The upstream:")
     .option(
       "--remove-header <header>",
       "take a header away; repeatable",
       collect((value) => value),
     )
+    .optionsGroup("What clients see of it:")
     .option("--no-cors-origins", "back to the setting cors-origins")
     .option("--no-description", "tell clients nothing of the kind")
     .option("--no-example", "show no example")
     .option("--no-docs", "name no documentation of its own")
+    .optionsGroup("Options:")
     .option("--no-wait", "do not wait for the gateways")
     .option("--no-check", "do not look whether the upstream at a new URL answers")
     .action(async (given: string | undefined, flags: Flags) => {

@@ -10,5 +10,5 @@ import { levelOf } from "../../doctor/finding.ts";
 export const warnIfDown = async (ctx: Context, service: Pick<Service, "name" | "url">): Promise<void> => {
   const finding = await lookAtService(service);
   if (levelOf(finding) === "ok") return;
-  await ctx.out.warn(`${finding.message} ${service.name} is in place all the same. What to do: ${finding.fix}`);
+  await ctx.out.warn(`${finding.message} ${service.name} is in place all the same. What to do: ${finding.command}`);
 };

@@ -19,8 +19,12 @@ export interface PeriodFlags {
   readonly until?: number;
 }
 
+/** The heading in help. */
+const CALLS = "Which calls:";
+
 export const addFilterFlags = (command: Command): Command =>
   command
+    .optionsGroup(CALLS)
     .option("--client <name>", "of this client only; of the trial of its quick start: <name>:trial")
     .option("--service <name>", "of this service only")
     .addOption(
@@ -28,7 +32,8 @@ export const addFilterFlags = (command: Command): Command =>
         // What completion offers; others are taken, too.
         .choices(["2xx", "3xx", "4xx", "5xx"])
         .argParser(flag("--status", parseStatusRange)),
-    );
+    )
+    .optionsGroup("Options:");
 
 /**
  * Nothing of nobody is not the same as nothing of somebody.
@@ -62,8 +67,10 @@ const unknown = (kind: "client" | "service", name: string, known: readonly { rea
 export const addPeriodFlags = (command: Command, ctx: Context, sinceHelp: string): Command => {
   const time = (value: string): number => parseSince(value, ctx.clock.now());
   return command
+    .optionsGroup(CALLS)
     .option("--since <when>", sinceHelp, flag("--since", time))
-    .option("--until <when>", "the same; now unless given", flag("--until", time));
+    .option("--until <when>", "the same; now unless given", flag("--until", time))
+    .optionsGroup("Options:");
 };
 
 export const filterOf = ({ client, service, status }: FilterFlags, since: number | undefined): UsageFilter => ({

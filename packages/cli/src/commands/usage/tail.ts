@@ -36,6 +36,7 @@ export const command = (ctx: Context): Command => {
       flag("-n", (value) => parseCount("number", value, 0, 100_000)),
       20,
     )
+    .optionsGroup("Which calls:")
     .option(
       "--since <when>",
       "30m, 1h, 7d, or a date-time",

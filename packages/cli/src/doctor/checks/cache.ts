@@ -1,11 +1,11 @@
 import { type CacheFolder, cacheFolder, type Distrust } from "../../app/compile-cache.ts";
 import { shellQuoted } from "../../terminal/output/shell-quoted.ts";
-import type { Finding } from "../finding.ts";
+import type { Found } from "../finding.ts";
 
 const about = "cache";
 
 /** Compiled code is run as it lies there. Where others could have laid it, it is left alone, which takes time. */
-export const checkCache = (env: Readonly<Record<string, string | undefined>>): readonly Finding[] => {
+export const checkCache = (env: Readonly<Record<string, string | undefined>>): readonly Found[] => {
   const found: CacheFolder = cacheFolder(env, false);
   if (found.kind !== "distrusted") return [];
   const { path, distrust } = found;
@@ -14,7 +14,7 @@ export const checkCache = (env: Readonly<Record<string, string | undefined>>): r
       code: "cache_distrusted",
       about,
       message: `Compiled code is not kept in ${path}, so every start takes longer: ${REASONS[distrust.why](distrust.path)}.`,
-      fix: fixFor(distrust, path),
+      command: fixFor(distrust, path),
     },
   ];
 };

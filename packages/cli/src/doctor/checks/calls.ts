@@ -2,9 +2,10 @@ import type { Clock, HomeExamination, ServiceUse, TrafficStore } from "@aigw/cor
 import { isStoreFault } from "@aigw/core/errors";
 import { RECENT_MS, readServiceFacts } from "@aigw/core/insight";
 import { sumTallies, triedClient, type UsageRow } from "@aigw/core/usage";
-import { listed, plural, reasonsOf, times } from "../../findings/words.ts";
+import { reasonsOf } from "../../findings/words.ts";
 import { grouped } from "../../terminal/output/figures.ts";
-import type { Finding } from "../finding.ts";
+import { counted, listed, times } from "../../terminal/output/words.ts";
+import type { Found } from "../finding.ts";
 
 const about = "calls";
 /** Of the calls of 15 minutes, and so many at least: one in twenty is more than somebody's typing error. */
@@ -12,7 +13,7 @@ const MUCH = { share: 0.05, calls: 10 };
 const NAMED = 3;
 
 /** What became of everybody's calls of the last 15 minutes. */
-export const checkCalls = async ({ store }: HomeExamination, clock: Clock): Promise<readonly Finding[]> => {
+export const checkCalls = async ({ store }: HomeExamination, clock: Clock): Promise<readonly Found[]> => {
   if (store === undefined) return [];
   const filter = { since: clock.now() - RECENT_MS };
   const { rows } = await store.traffic.usageReport({ by: ["client"], filter });
@@ -20,10 +21,10 @@ export const checkCalls = async ({ store }: HomeExamination, clock: Clock): Prom
 };
 
 /** @param rows by client */
-export const judgeCalls = (rows: readonly Pick<UsageRow, "key" | "tally">[]): Finding => {
+export const judgeCalls = (rows: readonly Pick<UsageRow, "key" | "tally">[]): Found => {
   const { requests, errors, limited, denied } = sumTallies(rows.map(({ tally }) => tally));
   if (requests === 0) return { code: "calls_counted", about, message: "none in the last 15 minutes" };
-  const counts = `${plural(requests, "call")} in the last 15 minutes: ${grouped(errors)} failed, ${grouped(limited)} over a limit, ${grouped(denied)} refused`;
+  const counts = `${counted(requests, "call")} in the last 15 minutes: ${grouped(errors)} failed, ${grouped(limited)} over a limit, ${grouped(denied)} refused`;
   if (denied < MUCH.calls || denied < requests * MUCH.share) return { code: "calls_counted", about, message: counts };
   const refused = rows
     .filter(({ tally }) => tally.denied > 0)
@@ -34,7 +35,7 @@ export const judgeCalls = (rows: readonly Pick<UsageRow, "key" | "tally">[]): Fi
     code: "calls_refused",
     about,
     message: `${counts} (${listed(names, NAMED)}).`,
-    fix: `aigw why ${triedClient(most) ?? most}`,
+    command: `aigw why ${triedClient(most) ?? most}`,
   };
 };
 
@@ -54,10 +55,10 @@ const FAILING = { share: 0.05, calls: 3 };
  * One that answers now may fail calls all the same; why one does not is said with that.
  * @param answers what a request of our own found
  */
-export const withUse = (answers: Finding, name: string, use: ServiceUse | undefined): readonly Finding[] => {
+export const withUse = (answers: Found, name: string, use: ServiceUse | undefined): readonly Found[] => {
   if (use === undefined || use.errors === 0) return [answers];
   const { calls, errors, statuses, faults } = use;
-  const failed = `${grouped(errors)} of ${plural(calls, "call")} in the last 15 minutes failed`;
+  const failed = `${grouped(errors)} of ${counted(calls, "call")} in the last 15 minutes failed`;
   const isMuch = errors === calls || (errors >= FAILING.calls && errors >= calls * FAILING.share);
   if (!isMuch)
     return [answers.code === "service_answers" ? { ...answers, message: `${answers.message}; ${failed}` } : answers];
@@ -68,7 +69,7 @@ export const withUse = (answers: Finding, name: string, use: ServiceUse | undefi
       code: "service_fails_calls",
       about: `service ${name}`,
       message: `${failed}: ${shown.join(", ")}.${answers.code === "service_answers" ? reasonsOf(faults, errors) : ""}`,
-      fix: `aigw usage tail --service ${name}`,
+      command: `aigw usage tail --service ${name}`,
     },
   ];
 };

@@ -1,5 +1,5 @@
 import { connect, type DetailedPeerCertificate, getCACertificates, type PeerCertificate } from "node:tls";
-import type { Finding } from "../finding.ts";
+import type { Found } from "../finding.ts";
 
 const about = "certificate";
 const DAY_MS = 86_400_000;
@@ -13,7 +13,7 @@ export interface ShownCertificate {
   readonly refused: string | undefined;
 }
 
-export const judgeCertificate = ({ endsAt, refused }: ShownCertificate, host: string, now: number): Finding => {
+export const judgeCertificate = ({ endsAt, refused }: ShownCertificate, host: string, now: number): Found => {
   const days = Math.floor((endsAt - now) / DAY_MS);
   if (days < 0 || refused === "CERT_HAS_EXPIRED") {
     const since = days === -1 ? "less than a day" : `${-days - 1} d`;
@@ -21,7 +21,7 @@ export const judgeCertificate = ({ endsAt, refused }: ShownCertificate, host: st
       code: "certificate_expired",
       about,
       message: `The certificate of ${host} ended ${since} ago: clients refuse to connect.`,
-      fix: "renew it, and have whatever holds it load it anew",
+      command: "renew it, and have whatever holds it load it anew",
     };
   }
   if (refused === "ERR_TLS_CERT_ALTNAME_INVALID") {
@@ -29,7 +29,7 @@ export const judgeCertificate = ({ endsAt, refused }: ShownCertificate, host: st
       code: "certificate_wrong_name",
       about,
       message: `The certificate is for another name than ${host}: clients refuse to connect.`,
-      fix: `get one for ${host}, or set the name it is for: aigw config set public-url https://…`,
+      command: `get one for ${host}, or set the name it is for: aigw config set public-url https://…`,
     };
   }
   if (refused !== undefined) {
@@ -37,7 +37,7 @@ export const judgeCertificate = ({ endsAt, refused }: ShownCertificate, host: st
       code: "certificate_untrusted",
       about,
       message: `The certificate of ${host} is not trusted (${refused}): clients refuse to connect.`,
-      fix: "get one from a CA that clients know, with its whole chain",
+      command: "get one from a CA that clients know, with its whole chain",
     };
   }
   if (days < SOON_DAYS) {
@@ -45,7 +45,7 @@ export const judgeCertificate = ({ endsAt, refused }: ShownCertificate, host: st
       code: "certificate_ends_soon",
       about,
       message: `The certificate of ${host} ends in ${days} d.`,
-      fix: "renew it, and have whatever holds it load it anew",
+      command: "renew it, and have whatever holds it load it anew",
     };
   }
   return { code: "certificate_valid", about, message: `for ${host}, ${days} d left` };

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import type { HomeExamination } from "@aigw/core";
 import { AigwError } from "@aigw/core/errors";
 import { shellQuoted } from "../../terminal/output/shell-quoted.ts";
-import type { Finding } from "../finding.ts";
+import type { Found } from "../finding.ts";
 
 const about = "home";
 
@@ -11,18 +11,18 @@ const about = "home";
 export const checkHome = (
   { state, location, loose, group, storeProblem }: HomeExamination,
   home: string,
-): readonly Finding[] => {
+): readonly Found[] => {
   if (state === "empty") {
-    return [{ code: "home_empty", about, message: `${home} holds nothing yet.`, fix: "aigw init" }];
+    return [{ code: "home_empty", about, message: `${home} holds nothing yet.`, command: "aigw init" }];
   }
-  const findings: Finding[] = [];
+  const findings: Found[] = [];
   // What ails the store alone is the store's finding.
   if (state instanceof AigwError && state.message !== storeProblem?.message) {
-    const fix =
+    const command =
       state.code === "home_incomplete"
         ? "put what is missing back, or into a new home: aigw restore-backup <file> --home <dir>"
-        : "name the right place: --home <dir>, --store sqlite:<path>";
-    findings.push({ code: "home_broken", about, message: state.message, fix });
+        : "name the right place: --home <dir>, AIGW_STORE";
+    findings.push({ code: "home_broken", about, message: state.message, command });
   }
   for (const { message, details } of loose) findings.push(looseFinding(message, details["path"]));
   const database = location?.path;
@@ -32,7 +32,7 @@ export const checkHome = (
         code: "home_read_only",
         about,
         message: `${path} cannot be written by this user.`,
-        fix: `run aigw as the user it belongs to, or: chown -R "$(id -un)" ${shellQuoted(dirname(database ?? path))}`,
+        command: `run aigw as the user it belongs to, or: chown -R "$(id -un)" ${shellQuoted(dirname(database ?? path))}`,
       });
     }
   }
@@ -48,10 +48,10 @@ export const checkHome = (
 };
 
 /** The core's message ends with the command. */
-const looseFinding = (message: string, path: unknown): Finding => {
-  const [said = message, fix] = message.split(" Run: ");
-  const command = fix ?? `chmod go= ${shellQuoted(String(path))}`;
-  return { code: "home_loose", about, message: said, fix: command };
+const looseFinding = (message: string, path: unknown): Found => {
+  const [said = message, named] = message.split(" Run: ");
+  const command = named ?? `chmod go= ${shellQuoted(String(path))}`;
+  return { code: "home_loose", about, message: said, command };
 };
 
 const isThereButReadOnly = (path: string): boolean => {

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { extname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import type { HomeExamination } from "@aigw/core";
-import type { Finding } from "../finding.ts";
+import type { Found } from "../finding.ts";
 import { storeFix } from "../store-fix.ts";
 
 export interface IntegrityReport {
@@ -19,7 +19,7 @@ export const checkIntegrity = async (
   { store, location }: HomeExamination,
   storeUrl: string,
   timeoutMs: number = TIMEOUT_MS,
-): Promise<readonly Finding[]> => {
+): Promise<readonly Found[]> => {
   if (store === undefined) return [];
   const report = await readInChild(storeUrl, timeoutMs);
   if (report === undefined) {
@@ -27,8 +27,11 @@ export const checkIntegrity = async (
       {
         code: "integrity_unfinished",
         about,
-        message: `The databases are too large to be read in ${timeoutMs / 1000} s.`,
-        fix: "aigw backup <file> reads and checks all of it",
+        message: `${location?.path === undefined ? "The database is" : "The databases are"} too large to be read in ${timeoutMs / 1000} s.`,
+        command:
+          location?.path === undefined
+            ? "nothing, unless something else is wrong"
+            : "aigw backup <file> reads and checks all of it",
       },
     ];
   }
@@ -41,7 +44,7 @@ export const checkIntegrity = async (
     code: "integrity_damaged",
     about,
     message: problem,
-    fix: storeFix("store_corrupt"),
+    command: storeFix("store_corrupt", location),
   }));
 };
 

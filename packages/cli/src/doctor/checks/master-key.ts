@@ -1,10 +1,10 @@
 import type { HomeExamination } from "@aigw/core";
-import type { Finding } from "../finding.ts";
+import type { Found } from "../finding.ts";
 
 const about = "master key";
 
 /** @param source where the key is taken from, for people */
-export const checkMasterKey = ({ state, keyProblem, store }: HomeExamination, source: string): readonly Finding[] => {
+export const checkMasterKey = ({ state, keyProblem, store }: HomeExamination, source: string): readonly Found[] => {
   if (state === "empty") return [];
   if (keyProblem !== undefined) {
     // A key that others can read is a key; home_loose names the command.
@@ -14,7 +14,7 @@ export const checkMasterKey = ({ state, keyProblem, store }: HomeExamination, so
         code: "master_key_broken",
         about,
         message: keyProblem.message,
-        fix: `put the key that belongs to this store in place: ${source}`,
+        command: `put the key that belongs to this store in place: ${source}`,
       },
     ];
   }

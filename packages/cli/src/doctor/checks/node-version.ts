@@ -1,4 +1,4 @@
-import type { Finding } from "../finding.ts";
+import type { Found } from "../finding.ts";
 
 /** Below it, the SQLite that comes with Node can corrupt a database that two processes write. */
 const WORKS_FROM = [24, 21, 0] as const;
@@ -9,12 +9,12 @@ const SECURE_FROM: readonly (readonly [number, number, number])[] = [
 ];
 
 /** @param version such as `24.21.0` */
-export const checkNodeVersion = (version: string): Finding => {
+export const checkNodeVersion = (version: string): Found => {
   const about = "node";
-  const fix = "install Node 24.22.1 or 26.12.1, or a later release of these lines";
+  const command = "install Node 24.22.1 or 26.12.1, or a later release of these lines";
   const found = version.split(/[.-]/, 3).map(Number);
   if (isBelow(found, WORKS_FROM)) {
-    return { code: "node_unsupported", about, message: `Node ${version} is too old: aigw needs 24.21.0.`, fix };
+    return { code: "node_unsupported", about, message: `Node ${version} is too old: aigw needs 24.21.0.`, command };
   }
   const line = SECURE_FROM.find(([major]) => major === found[0]);
   const newest = SECURE_FROM.at(-1) ?? WORKS_FROM;
@@ -25,7 +25,7 @@ export const checkNodeVersion = (version: string): Finding => {
     code: "node_outdated",
     about,
     message: `Node ${version} works, but lacks the security release of 2026-10-21.`,
-    fix,
+    command,
   };
 };
 

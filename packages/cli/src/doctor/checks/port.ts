@@ -1,7 +1,7 @@
 import { createServer } from "node:net";
 import type { HomeExamination } from "@aigw/core";
 import { whoRuns } from "../../app/who-runs.ts";
-import type { Finding } from "../finding.ts";
+import type { Found } from "../finding.ts";
 
 export interface Address {
   readonly host: string;
@@ -12,7 +12,7 @@ export interface Address {
  * May `aigw serve` listen there?
  * @param asked what the command line names; absent, the default, unless gateways run elsewhere
  */
-export const checkPort = async ({ store }: HomeExamination, asked: Partial<Address>): Promise<readonly Finding[]> => {
+export const checkPort = async ({ store }: HomeExamination, asked: Partial<Address>): Promise<readonly Found[]> => {
   const running = await gatewayPorts(store);
   const isAsked = asked.host !== undefined || asked.port !== undefined;
   if (!isAsked && running.length > 0) {
@@ -23,7 +23,7 @@ export const checkPort = async ({ store }: HomeExamination, asked: Partial<Addre
   return [judgePort({ host, port }, problem, running)];
 };
 
-export const judgePort = ({ host, port }: Address, problem: string | undefined, ours: readonly number[]): Finding => {
+export const judgePort = ({ host, port }: Address, problem: string | undefined, ours: readonly number[]): Found => {
   const about = `port ${port}`;
   if (problem === undefined) return { code: "port_free", about, message: `free on ${host}` };
   if (problem === "EADDRINUSE") {
@@ -32,7 +32,7 @@ export const judgePort = ({ host, port }: Address, problem: string | undefined, 
       code: "port_taken",
       about,
       message: `${host} port ${port} is held by another program.`,
-      fix: `aigw serve --port ${port < 65_535 ? port + 1 : port - 1}; who holds it: ss -ltnp 'sport = :${port}'`,
+      command: `aigw serve --port ${port < 65_535 ? port + 1 : port - 1}; who holds it: ss -ltnp 'sport = :${port}'`,
     };
   }
   const reason = problem === "EACCES" ? "this user may not take a port below 1024" : `the system says ${problem}`;
@@ -40,7 +40,7 @@ export const judgePort = ({ host, port }: Address, problem: string | undefined, 
     code: "port_unusable",
     about,
     message: `Nothing can listen on ${host} port ${port}: ${reason}.`,
-    fix: "aigw serve --host 127.0.0.1 --port 8080",
+    command: "aigw serve --host 127.0.0.1 --port 8080",
   };
 };
 

@@ -1,6 +1,6 @@
 import { isPlainHttp } from "@aigw/core/config";
 import { askForProof, type Identity, refusalIn, type Verdict } from "../../delivery/gateway-proof.ts";
-import type { Finding } from "../finding.ts";
+import type { Found } from "../finding.ts";
 import { type ProbeResult, probe, reasonFor } from "../probe.ts";
 import { judgeCertificate, showCertificate } from "./certificate.ts";
 
@@ -19,7 +19,7 @@ export const checkPublicUrl = async (
   { value, isDefault }: PublicUrl,
   now: number,
   identity?: Identity,
-): Promise<readonly Finding[]> => {
+): Promise<readonly Found[]> => {
   // What nobody has set is not where clients are sent; that a gateway runs is checked elsewhere.
   if (isDefault) {
     return [
@@ -27,7 +27,7 @@ export const checkPublicUrl = async (
         code: "public_url_default",
         about,
         message: `It is not set, so clients are told ${value}.`,
-        fix: "aigw config set public-url https://…",
+        command: "aigw config set public-url https://…",
       },
     ];
   }
@@ -49,41 +49,46 @@ const verdictAt = async (value: string, identity: Identity): Promise<Verdict> =>
   (await askForProof(identity, value, ask, (reply) => (reply.kind === "answer" ? reply : undefined))).verdict;
 
 /** @param seen what was judged without the proof */
-const judgeProof = (value: string, verdict: Verdict | undefined, seen: Finding): Finding => {
+const judgeProof = (value: string, verdict: Verdict | undefined, seen: Found): Found => {
   if (verdict === undefined) return seen;
   const message = refusalIn(value, verdict);
   if (message !== undefined) {
     return verdict.kind === "mismatch"
-      ? { code: "public_url_mismatch", about, message, fix: `aigw config set public-url ${value}` }
-      : { code: "public_url_other_store", about, message, fix: "let it point to a gateway of this store: aigw status" };
+      ? { code: "public_url_mismatch", about, message, command: `aigw config set public-url ${value}` }
+      : {
+          code: "public_url_other_store",
+          about,
+          message,
+          command: "let it point to a gateway of this store: aigw status",
+        };
   }
   if (verdict.kind === "proven" || seen.code !== "public_url_answers") return seen;
   return {
     code: "public_url_unproven",
     about,
     message: `What answers at ${value} as aigw does cannot prove that it holds this store's key; it is of an earlier version, or pretends.`,
-    fix: "restart the gateway with this version, and let the address point to it: aigw status",
+    command: "restart the gateway with this version, and let the address point to it: aigw status",
   };
 };
 
 const ask = (url: string): Promise<ProbeResult> => probe(url, TIMEOUT_MS);
 
-const PLAIN_HTTP = (value: string): Finding => ({
+const PLAIN_HTTP = (value: string): Found => ({
   code: "public_url_plain_http",
   about,
   message: `${value} is plain http: passwords and tokens cross the network in the clear.`,
-  fix: "put TLS in front, then: aigw config set public-url https://…",
+  command: "put TLS in front, then: aigw config set public-url https://…",
 });
 
 /** @param call the answer to a call without a token; @param ready the answer of /ready */
-export const judgeAnswer = (value: string, call: ProbeResult, ready: ProbeResult): Finding => {
+export const judgeAnswer = (value: string, call: ProbeResult, ready: ProbeResult): Found => {
   if (call.kind !== "answer") {
     const reason = reasonFor(call.kind === "silent" ? "ETIMEDOUT" : call.code);
     return {
       code: "public_url_unreachable",
       about,
       message: `${value} cannot be reached from here: ${reason}.`,
-      fix: "start the gateway and what is in front of it: aigw serve; check DNS and firewall",
+      command: "start the gateway and what is in front of it: aigw serve; check DNS and firewall",
     };
   }
   const { status, headers } = call;
@@ -96,7 +101,7 @@ export const judgeAnswer = (value: string, call: ProbeResult, ready: ProbeResult
       code: "public_url_not_ready",
       about,
       message: `aigw answers at ${value}, but is not ready: it drains, or cannot read its store.`,
-      fix: "aigw status",
+      command: "aigw status",
     };
   }
   if (status >= 300 && status < 400) {
@@ -104,7 +109,7 @@ export const judgeAnswer = (value: string, call: ProbeResult, ready: ProbeResult
       code: "public_url_redirects",
       about,
       message: `${value} redirects to ${originOf(headers.location, value)}; clients that POST do not follow.`,
-      fix: "aigw config set public-url <where it redirects to>",
+      command: "aigw config set public-url <where it redirects to>",
     };
   }
   if ([502, 503, 504].includes(status)) {
@@ -112,14 +117,14 @@ export const judgeAnswer = (value: string, call: ProbeResult, ready: ProbeResult
       code: "public_url_no_gateway",
       about,
       message: `What is in front of the gateway answers ${status}: it does not reach the gateway.`,
-      fix: "aigw serve, and let the proxy point to its address: aigw status",
+      command: "aigw serve, and let the proxy point to its address: aigw status",
     };
   }
   return {
     code: "public_url_not_aigw",
     about,
     message: `${value} is answered (${status}), but not by aigw.`,
-    fix: "let it point to the gateway, or: aigw config set public-url https://…",
+    command: "let it point to the gateway, or: aigw config set public-url https://…",
   };
 };
 

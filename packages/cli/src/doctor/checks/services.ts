@@ -1,18 +1,18 @@
 import type { Clock, HomeExamination, Service } from "@aigw/core";
 import { FAULTS, type FaultKind } from "@aigw/core/services";
 import type { ProbeResult } from "@aigw/runtime/probe";
-import type { Finding, FindingCode } from "../finding.ts";
+import type { FindingCode, Found } from "../finding.ts";
 import { serviceUse, withUse } from "./calls.ts";
 
 const TIMEOUT_MS = 3_000;
 
 /** A HEAD request to each upstream, without its API key: any answer will do. And how calls fared lately. */
-export const checkServices = async ({ store }: HomeExamination, clock: Clock): Promise<readonly Finding[]> => {
+export const checkServices = async ({ store }: HomeExamination, clock: Clock): Promise<readonly Found[]> => {
   if (store === undefined) return [];
   const services = await store.control.services();
   if (services.length === 0) {
-    const fix = "aigw service add <name> <url>";
-    return [{ code: "service_none", about: "service", message: "There is no service to call.", fix }];
+    const command = "aigw service add <name> <url>";
+    return [{ code: "service_none", about: "service", message: "There is no service to call.", command }];
   }
   const uses = await serviceUse(store.traffic, clock);
   const found = services.map(async (service) =>
@@ -22,7 +22,7 @@ export const checkServices = async ({ store }: HomeExamination, clock: Clock): P
 };
 
 /** One request to one upstream, of 3 s at most. Never throws. */
-export const lookAtService = async (service: Pick<Service, "name" | "url">): Promise<Finding> => {
+export const lookAtService = async (service: Pick<Service, "name" | "url">): Promise<Found> => {
   // The gateway's own reader: another one would find other faults.
   const { probeService } = await import("@aigw/runtime/probe");
   return judgeService(service, await probeService(service.url, TIMEOUT_MS));
@@ -37,14 +37,14 @@ const CODES: Readonly<Record<FaultKind, FindingCode>> = {
   late: "service_silent",
 };
 
-export const judgeService = ({ name, url }: Pick<Service, "name" | "url">, result: ProbeResult): Finding => {
+export const judgeService = ({ name, url }: Pick<Service, "name" | "url">, result: ProbeResult): Found => {
   const about = `service ${name}`;
   const change = `aigw service set ${name} --url <url>`;
   if (result.kind === "answer") {
     // The gateway of a service that is down; 501 only says that there is no HEAD.
     if ([502, 503, 504].includes(result.status)) {
-      const fix = `start it, or: ${change}`;
-      return { code: "service_failing", about, message: `${url} answers ${result.status}.`, fix };
+      const command = `start it, or: ${change}`;
+      return { code: "service_failing", about, message: `${url} answers ${result.status}.`, command };
     }
     return { code: "service_answers", about, message: `${url} answers` };
   }
@@ -52,8 +52,8 @@ export const judgeService = ({ name, url }: Pick<Service, "name" | "url">, resul
   const { kind, what, remedy } = FAULTS[fault];
   if (kind === "late") {
     const message = `${url} takes connections, but does not answer HEAD within ${TIMEOUT_MS / 1000} s.`;
-    return { code: "service_silent", about, message, fix: `find out what keeps it, or: ${change}` };
+    return { code: "service_silent", about, message, command: `find out what keeps it, or: ${change}` };
   }
   const message = `${url} gives no answer: ${what} (${[fault, ...(code === "" ? [] : [code])].join(", ")}).`;
-  return { code: CODES[kind], about, message, fix: /\bURL\b/.test(remedy) ? `${remedy} ${change}` : remedy };
+  return { code: CODES[kind], about, message, command: /\bURL\b/.test(remedy) ? `${remedy} ${change}` : remedy };
 };

@@ -1,7 +1,7 @@
 import { connect as connectTcp, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { type SmtpAddress, smtpAddress } from "@aigw/core/config";
-import type { Finding } from "../finding.ts";
+import type { Found } from "../finding.ts";
 import { reasonFor } from "../probe.ts";
 
 const about = "mail server";
@@ -15,7 +15,7 @@ export interface SmtpSettings {
 }
 
 /** Connects and reads the greeting; sends nothing but QUIT. */
-export const checkSmtp = async ({ url, verify }: SmtpSettings): Promise<readonly Finding[]> => {
+export const checkSmtp = async ({ url, verify }: SmtpSettings): Promise<readonly Found[]> => {
   if (url === undefined) return [{ code: "smtp_unset", about, message: "none is set; e-mails are printed, not sent" }];
   const address = smtpAddress(url);
   return [judgeGreeting(address, await greet(address, verify))];
@@ -25,14 +25,14 @@ export type Greeting =
   | { readonly kind: "line"; readonly text: string }
   | { readonly kind: "failed"; readonly code: string };
 
-export const judgeGreeting = ({ host, port }: Pick<SmtpAddress, "host" | "port">, greeting: Greeting): Finding => {
+export const judgeGreeting = ({ host, port }: Pick<SmtpAddress, "host" | "port">, greeting: Greeting): Found => {
   const where = `${host} port ${port}`;
   if (greeting.kind === "failed") {
     return {
       code: "smtp_unreachable",
       about,
       message: `${where} cannot be used: ${reasonFor(greeting.code)}.`,
-      fix: "aigw config set smtp-url smtp://user@host:587, or check the mail server",
+      command: "aigw config set smtp-url smtp://user@host:587, or check the mail server",
     };
   }
   if (/^220[ -]/.test(greeting.text)) return { code: "smtp_answers", about, message: `${where} answers` };
@@ -41,7 +41,7 @@ export const judgeGreeting = ({ host, port }: Pick<SmtpAddress, "host" | "port">
     code: "smtp_refuses",
     about,
     message: `${where} answers, but ${code === undefined ? "does not speak SMTP" : `refuses this machine (${code})`}.`,
-    fix: "aigw config set smtp-url smtp://user@host:587, or check the mail server",
+    command: "aigw config set smtp-url smtp://user@host:587, or check the mail server",
   };
 };
 

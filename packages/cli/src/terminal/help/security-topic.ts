@@ -1,10 +1,5 @@
-import { wrap } from "../output/wrap.ts";
+import { type Part, partsTopic } from "./parts-topic.ts";
 import type { Topic } from "./topic.ts";
-
-interface Part {
-  readonly title: string;
-  readonly points: readonly string[];
-}
 
 /** What an admin must know in a bad hour, without a browser. docs/backup.md has the drill. */
 const PARTS: readonly Part[] = [
@@ -65,19 +60,8 @@ const PARTS: readonly Part[] = [
   },
 ];
 
-export const securityTopic: Topic = {
-  about: "what never to share, where secrets are, what to do when one leaked",
-  answer: () => ({
-    json: () => ({ security: PARTS }),
-    quiet: () => PARTS.map(({ title }) => title),
-    text: (view) =>
-      PARTS.map(({ title, points }) =>
-        [
-          view.style.bold(title),
-          ...points.flatMap((point) =>
-            wrap(point, view.width - 4).map((line, index) => `${index === 0 ? "  - " : "    "}${line}`),
-          ),
-        ].join("\n"),
-      ).join("\n\n"),
-  }),
-};
+export const securityTopic: Topic = partsTopic(
+  "what never to share, where secrets are, what to do when one leaked",
+  "security",
+  PARTS,
+);

@@ -13,6 +13,8 @@ export interface Answer {
   /** The one thing a script wants, or a line for each. */
   readonly quiet: () => string | readonly string[];
   readonly text: (view: View) => string | Promise<string>;
+  /** It may be long, and is to be read, not watched: a terminal that it does not fit on gets it page by page. */
+  readonly isLong?: boolean;
 }
 
 export interface Output {
@@ -33,15 +35,13 @@ export interface Output {
 export interface OutputOptions {
   readonly mode: OutputMode;
   readonly colour: boolean;
+  /** Whether somebody is there to read page by page. */
+  readonly pages: boolean;
   /** Done to what goes to people: see `carryFlags`. */
   readonly carry?: (text: string) => string;
 }
 
-export const createOutput = (
-  io: Pick<Io, "stdout" | "stderr" | "env">,
-  clock: Clock,
-  options: OutputOptions,
-): Output => {
+export const createOutput = (io: Io, clock: Clock, options: OutputOptions): Output => {
   const { mode, carry = (text) => text } = options;
   const viewOn = (stream: OutputStream): Promise<View> => viewOf(stream, io.env, options.colour, clock.now());
   const line = (text: string): Promise<void> => (text === "" ? Promise.resolve() : writeData(io.stdout, `${text}\n`));
@@ -52,7 +52,12 @@ export const createOutput = (
     jsonLine: (value) => line(safeJson(value)),
     async answer(answer) {
       if (mode === "json") return line(safeJson(answer.json(), io.stdout.isTTY ? 2 : undefined));
-      if (mode === "text") return line(await answer.text(await viewOn(io.stdout)));
+      if (mode === "text") {
+        const text = await answer.text(await viewOn(io.stdout));
+        if (answer.isLong === true && options.pages && (await (await import("../pager.ts")).paged(io, `${text}\n`)))
+          return;
+        return line(text);
+      }
       const quiet = answer.quiet();
       return line((typeof quiet === "string" ? [quiet] : quiet).map(escapeText).join("\n"));
     },

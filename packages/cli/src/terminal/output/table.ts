@@ -21,8 +21,10 @@ interface PlainCell {
 
 /** Between two columns. */
 export const GAP = 2;
-/** Words are broken into lines of no less. */
-const READABLE = 12;
+/** Sentences are broken into lines of no less. */
+const READABLE = 20;
+/** Half an e-mail address is of no use to anybody; what is longer than this has no room beside a key. */
+const LONGEST_WORD = 32;
 
 /**
  * For a terminal a table of its width, see {@link layOut}; for pipes aligned columns, whole. An empty cell is `-`.
@@ -154,8 +156,11 @@ const layOut = (
   const keys = keyWidths(all, rows, available);
   const shown = all.map((column) => ({ ...column, width: keys.get(column.index) ?? column.width }));
   const isFixed = ({ key, align }: Shown): boolean => key || align === "right";
-  const least = (column: Shown): number =>
-    isFixed(column) ? column.width : Math.min(column.width, Math.max(READABLE, displayWidth(column.title)));
+  const least = (column: Shown): number => {
+    if (isFixed(column)) return column.width;
+    const words = Math.min(LONGEST_WORD, longestWord(rows, column.index));
+    return Math.min(column.width, Math.max(READABLE, displayWidth(column.title), words));
+  };
   while (
     excessOf(
       shown.map((column) => ({ width: least(column) })),
@@ -174,6 +179,13 @@ const layOut = (
     shown[shown.indexOf(widest)] = { ...widest, width: widest.width - 1 };
   }
   return shown;
+};
+
+/** Of a column of words, such as e-mail addresses; sentences can be read with a word of theirs cut. */
+const longestWord = (rows: readonly (readonly PlainCell[])[], index: number): number => {
+  const texts = rows.map((row) => row[index]?.text ?? "");
+  if (texts.some((text) => text.includes(" "))) return 0;
+  return Math.max(0, ...texts.flatMap((text) => text.split(/(?<=,)/)).map(displayWidth));
 };
 
 const excessOf = (columns: readonly { readonly width: number }[], available: number): number =>

@@ -72,7 +72,7 @@ export interface UsageTable {
  * @param first what is known when the first of them is printed: names have the room that these need
  */
 export const usageTable = (view: View, first: readonly UsageEvent[]): UsageTable => {
-  const columns = columnsFor(view).map((column) => (view.isTerminal ? withRoom(view, column, first) : column));
+  const columns = columnsFor(view, first);
   const titles = columns.map(({ title }) => (view.isTerminal ? title : title.toUpperCase()));
   return {
     head: view.style.bold(join(view, columns, titles)),
@@ -95,19 +95,18 @@ const withRoom = (view: View, column: Layout, first: readonly UsageEvent[]): Lay
 };
 
 const FEW_COLUMNS = 110;
-/** With fewer, method and path leave: how a call ended is what the line is for. */
-const FOR_ALL_COLUMNS = 72;
+/** With fewer left of the line, method and path leave: how a call ended is what it is for. */
+const PATH_AT_LEAST = 8;
 
-const columnsFor = (view: View): readonly Layout[] => {
+const columnsFor = (view: View, first: readonly UsageEvent[]): readonly Layout[] => {
   if (!view.isTerminal) return [PIPE_TIME, ...COLUMNS, PIPE_PATH, PIPE_COUNT];
-  const columns = COLUMNS.map((column) =>
-    column.title === "outcome" ? { ...column, value: reasonOrOutcome } : column,
-  );
-  const narrowed = columns.map((column) => ({ ...column, width: column.narrow ?? column.width }));
-  if (view.width < FOR_ALL_COLUMNS) {
-    return [TERMINAL_TIME, ...narrowed.filter(({ title }) => title !== "method" && title !== "outcome"), TERMINAL_END];
-  }
-  return [TERMINAL_TIME, ...(view.width < FEW_COLUMNS ? narrowed : columns), TERMINAL_PATH];
+  const columns = COLUMNS.map((column) => ({
+    ...withRoom(view, view.width < FEW_COLUMNS ? { ...column, width: column.narrow ?? column.width } : column, first),
+    value: column.title === "outcome" ? reasonOrOutcome : column.value,
+  }));
+  const taken = [TERMINAL_TIME, ...columns].reduce((sum, { width }) => sum + width + GAP.length, 0);
+  if (view.width - taken >= PATH_AT_LEAST) return [TERMINAL_TIME, ...columns, TERMINAL_PATH];
+  return [TERMINAL_TIME, ...columns.filter(({ title }) => title !== "method" && title !== "outcome"), TERMINAL_END];
 };
 
 const GAP = "  ";

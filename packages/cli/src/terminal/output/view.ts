@@ -24,6 +24,12 @@ export const usesColour = (stream: OutputStream, env: Environment, wanted: boole
   return stream.isTTY === true && env["TERM"] !== "dumb";
 };
 
+/** Every terminal has 16 colours, and nearly every one 256. */
+const paletteOf = (env: Environment): 16 | 256 =>
+  /256/.test(env["TERM"] ?? "") || (env["COLORTERM"] ?? "") !== "" || /^[23]$/.test(env["FORCE_COLOR"] ?? "")
+    ? 256
+    : 16;
+
 const plain = (text: string): string => text;
 const TONES: readonly Tone[] = ["bold", "dim", "red", "green", "yellow", "cyan"];
 export const PLAIN_STYLE: Style = Object.fromEntries(TONES.map((tone) => [tone, plain])) as Style;
@@ -35,7 +41,9 @@ export const viewOf = async (
   wantsColour: boolean,
   now: number,
 ): Promise<View> => {
-  const style = usesColour(stream, env, wantsColour) ? (await import("./style.ts")).colourStyle() : PLAIN_STYLE;
+  const style = usesColour(stream, env, wantsColour)
+    ? (await import("./style.ts")).colourStyle(paletteOf(env))
+    : PLAIN_STYLE;
   const isTerminal = stream.isTTY === true;
   return { isTerminal, width: isTerminal ? columnsOf(stream) : Number.POSITIVE_INFINITY, style, now };
 };

@@ -1,3 +1,4 @@
+import { COMMAND_NAMES } from "../command-names.ts";
 import { escapeText } from "./escape.ts";
 import type { Tone } from "./style.ts";
 import type { View } from "./view.ts";
@@ -6,10 +7,14 @@ import { displayWidth } from "./width.ts";
 /** Where a sentence gives a command by itself, it stands at the beginning or behind a colon, and goes on to the next stop. */
 const GIVEN = /(^|[:;.] )((?:aigw|chmod|chown|cp|fuser|kill|rm|ss|timedatectl) (?:[^;.,:)]|[;.,:)](?!\s|$))+)/g;
 /** Within a sentence it is `aigw`, up to three words, and what follows them with a dash or in angle brackets. */
-const NAMED = /\baigw(?: --(?:home|store) \S+)*(?: [a-z][\w-]*){1,3}(?: --?[a-z][\w-]*| <[^>]+>)*/g;
+const NAMED = new RegExp(
+  `\\baigw(?: --(?:home|store) \\S+)* (?:${COMMAND_NAMES})(?![\\w'-])(?: [a-z][\\w-]*){0,2}(?: --?[a-z][\\w-]*| <[^>]+>)*`,
+  "g",
+);
 /** A number and its unit are read together. */
-const MEASURED = /(?<=\d) (?=(?:B|[kMGTP]B|[KMGT]iB|ms|s|min|h|d|×)(?![\w]))/g;
-const KEPT = "\u00a0";
+const MEASURED = /(?<=\d) (?=(?:B|[kMGTP]B|[KMGT]iB|ms|s|min|h|d|×)(?!\w))/g;
+/** A space that is not one to break at; of those characters that stand for nothing, so that no text has it. */
+const KEPT = "\ue000";
 
 /**
  * Breaks text at spaces. What is there to be copied stays whole, and alone on its line where it is longer than that: a
@@ -17,6 +22,7 @@ const KEPT = "\u00a0";
  * @param atCommas break a word that is too long behind a comma, for lists in narrow columns
  */
 export const wrap = (text: string, width: number, atCommas = false): readonly string[] => {
+  if (displayWidth(text) <= width) return [text];
   const keep = (command: string): string => command.replaceAll(" ", KEPT);
   const kept = text
     .replace(GIVEN, (_, before: string, command: string) => before + keep(command))

@@ -1,4 +1,5 @@
-import type { Change, ChangeDraft, Effect } from "../../changes/change.ts";
+import { type Change, type ChangeDraft, type Effect, subjectOf } from "../../changes/change.ts";
+import { secretsOf } from "../../changes/secrets.ts";
 
 export type SubjectKind = "client" | "service" | "secret" | "config";
 export const SUBJECT_KINDS: readonly SubjectKind[] = ["client", "service", "secret", "config"];
@@ -10,9 +11,13 @@ export interface EffectDocument {
   readonly subject: string;
   /** JSON, so that it comes back as it was given. */
   readonly after: string;
+  /** It holds secrets: the subject (subjectOf), by which the effect that supersedes it finds it. */
+  readonly held?: string;
+  /** It held some: see SupersededEffect. */
+  readonly erased?: true;
 }
 
-/** A change: one document, so that it is there as a whole or not at all. Written once; only a purge alters it. */
+/** A change: one document, so that it is there as a whole or not at all. Written once; only an erasure alters it. */
 export interface ChangeDocument {
   /** The revision. */
   readonly _id: number;
@@ -21,8 +26,8 @@ export interface ChangeDocument {
   /** Tells its writer, who may have lost the answer, that it is its own. */
   readonly nonce: string;
   readonly effects: readonly EffectDocument[];
-  /** What earlier changes hold of the clients that it removes has still to be purged. */
-  readonly purgeDue?: true;
+  /** What earlier changes hold and must not hold any more, because of this one, is still to be erased. */
+  readonly due?: true;
 }
 
 /** `after` of what was removed. */
@@ -30,11 +35,12 @@ export const REMOVED = "null";
 /** `after` of effects on a client that was removed later. */
 export const PURGED: string = JSON.stringify({ purged: true });
 
-export const effectDocument = ({ action, subject, after }: ChangeDraft): EffectDocument => ({
-  kind: action.slice(0, action.indexOf(".")) as SubjectKind,
-  action,
-  subject,
-  after: JSON.stringify(after),
+export const effectDocument = (draft: ChangeDraft): EffectDocument => ({
+  kind: draft.action.slice(0, draft.action.indexOf(".")) as SubjectKind,
+  action: draft.action,
+  subject: draft.subject,
+  after: JSON.stringify(draft.after),
+  ...(secretsOf(draft).length > 0 ? { held: subjectOf(draft) } : {}),
 });
 
 export const changeOf = ({ _id, at, actor, effects }: Omit<ChangeDocument, "nonce">): Change => ({
@@ -44,6 +50,11 @@ export const changeOf = ({ _id, at, actor, effects }: Omit<ChangeDocument, "nonc
   effects: effects.map(effectOf),
 });
 
-const effectOf = ({ action, subject, after }: EffectDocument): Effect =>
+export const effectOf = ({ action, subject, after, erased }: EffectDocument): Effect =>
   // The log holds what append() was given, so the parts belong together.
-  ({ action, subject, after: JSON.parse(after) as unknown }) as Effect;
+  ({
+    action,
+    subject,
+    after: JSON.parse(after) as unknown,
+    ...(erased && after !== PURGED ? { superseded: true } : {}),
+  }) as Effect;

@@ -85,7 +85,7 @@ export const connectMongo = async (location: MongoLocation): Promise<MongoConnec
     await translated(() => client.connect());
     return {
       db: client.db(location.database),
-      encrypted: client.options.tls,
+      encrypted: client.options.tls === true,
       topology: () => topology,
       time,
       close,

@@ -42,7 +42,8 @@ export const CONTROL_INDEXES: readonly CollectionIndexes[] = [
     indexes: [
       // The newest effects on a subject.
       { name: "by_subject", key: { "effects.kind": 1, "effects.subject": 1, _id: -1 } },
-      { name: "purge_due", key: { purgeDue: 1 }, options: { sparse: true } },
+      { name: "held", key: { "effects.held": 1 }, options: { sparse: true } },
+      { name: "due", key: { due: 1 }, options: { sparse: true } },
     ],
   },
 ];

@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Db } from "mongodb";
-import { assertOneChange, type Change, type ChangeDraft } from "../../changes/change.ts";
-import { type ControlState, emptyControlState, putClient } from "../../changes/control-state.ts";
+import { assertOneChange, type Change, type ChangeDraft, isSuperseded, subjectOf } from "../../changes/change.ts";
+import { type ControlState, emptyControlState, fold } from "../../changes/control-state.ts";
 import type { Client } from "../../clients/client.ts";
+import { systemClock } from "../../clock.ts";
 import type { SettingKey } from "../../config/settings.ts";
 import { AigwError } from "../../errors.ts";
 import type { Keyring } from "../../keys/signing-key.ts";
@@ -12,16 +14,20 @@ import {
   type ChangeDocument,
   changeOf,
   effectDocument,
+  effectOf,
   PURGED,
   REMOVED,
   SUBJECT_KINDS,
   type SubjectKind,
 } from "./change-document.ts";
 import { type ControlCollections, controlCollections, type StoreDocument } from "./control-schema.ts";
+import { endsSecrets, eraseDue, eraseFor } from "./erase-due.ts";
 import { insertOnce } from "./insert-once.ts";
 import { newestEffects } from "./newest-effects.ts";
-import { purgeRemoved } from "./purge-removed.ts";
-import { translated } from "./translate-error.ts";
+import { COMMAND_PATIENCE_MS, translated } from "./translate-error.ts";
+
+const PAGE = 1_000;
+const PAUSE_MS = 20;
 
 /**
  * The change log in `changes`. There are no views: `after` is the whole subject, so the newest effect on it is the
@@ -43,8 +49,13 @@ export class MongoControl implements ControlStore {
 
   async head(): Promise<number> {
     const { changes } = this.#collections;
+    // What is seen meanwhile may be later than this answer.
+    const seen = this.#seen;
     const newest = await translated(() => changes.findOne({}, { sort: { _id: -1 }, projection: { _id: 1 } }));
-    return this.#saw(newest?._id ?? 0);
+    const rev = newest?._id ?? 0;
+    if (rev < seen) throw wentBack(rev, seen);
+    this.#seen = Math.max(this.#seen, rev);
+    return rev;
   }
 
   async changesAfter(after: number, limit: number): Promise<readonly Change[]> {
@@ -79,34 +90,29 @@ export class MongoControl implements ControlStore {
     // A revision is only ever written after the one before it was seen: so there are no gaps.
     const head = this.#seen === expectedRev ? this.#seen : await this.head();
     if (head !== expectedRev) throw changedMeanwhile(head, expectedRev);
-    const removes = drafts.some(({ action }) => action === "client.remove");
     const rev = expectedRev + 1;
     const { changes } = this.#collections;
-    const isFirst = await insertOnce<ChangeDocument>(changes, {
+    const change: ChangeDocument = {
       _id: rev,
       at: act.at,
       actor: act.actor,
       nonce: randomUUID(),
       effects: drafts.map(effectDocument),
-      ...(removes ? { purgeDue: true } : {}),
-    });
-    if (!isFirst) throw changedMeanwhile(await this.head(), expectedRev);
-    this.#saw(rev);
-    if (removes) await purgeRemoved(changes);
+      ...(drafts.some(endsSecrets) ? { due: true } : {}),
+    };
+    if (!(await insertOnce(changes, change))) throw changedMeanwhile(await this.head(), expectedRev);
+    this.#seen = Math.max(this.#seen, rev);
+    if (change.due) await eraseFor(changes, change);
     return { rev, at: act.at, actor: act.actor, effects: drafts };
   }
 
-  async snapshot(): Promise<ControlState> {
-    const state = emptyControlState();
-    // What is appended meanwhile is left out, so that all of it is of one revision.
-    state.rev = await this.head();
-    for (const { kind, subject, after } of await newestEffects(this.#collections.changes, SUBJECT_KINDS, state.rev)) {
-      if (kind === "client") putClient(state, JSON.parse(after));
-      else if (kind === "service") state.services.set(subject, JSON.parse(after));
-      else if (kind === "secret") state.keyring = JSON.parse(after);
-      else state.settings.set(subject as SettingKey, JSON.parse(after));
-    }
-    return state;
+  /** What changes were to erase, by somebody who was cut off. */
+  eraseDue(): Promise<void> {
+    return eraseDue(this.#collections.changes);
+  }
+
+  snapshot(): Promise<ControlState> {
+    return this.#read(SUBJECT_KINDS);
   }
 
   async client(name: string): Promise<Client | undefined> {
@@ -114,7 +120,7 @@ export class MongoControl implements ControlStore {
   }
 
   async clients(): Promise<readonly Client[]> {
-    return byName(await this.#all<Client>("client"));
+    return byName([...(await this.#read(["client"])).clientsByName.values()]);
   }
 
   async service(name: string): Promise<Service | undefined> {
@@ -122,38 +128,81 @@ export class MongoControl implements ControlStore {
   }
 
   async services(): Promise<readonly Service[]> {
-    return byName(await this.#all<Service>("service"));
+    return byName([...(await this.#read(["service"])).services.values()]);
   }
 
   async keyring(): Promise<Keyring> {
-    return (await this.#all<Keyring>("secret"))[0] ?? [];
+    return (await this.#read(["secret"])).keyring;
   }
 
   async settings(): Promise<ReadonlyMap<SettingKey, string>> {
-    const newest = await newestEffects(this.#collections.changes, ["config"]);
-    return new Map(newest.map(({ subject, after }) => [subject as SettingKey, JSON.parse(after)]));
+    return (await this.#read(["config"])).settings;
   }
 
-  #saw(rev: number): number {
-    this.#seen = Math.max(this.#seen, rev);
-    return rev;
+  /**
+   * The state of these kinds, consistent at one revision. What is superseded while it is read has lost its secrets: then
+   * the changes since are folded in, until the ones that count have come.
+   */
+  async #read(kinds: readonly SubjectKind[]): Promise<ControlState> {
+    const state = emptyControlState();
+    const rev = await this.head();
+    const newest = await newestEffects(this.#collections.changes, kinds, rev);
+    const effects = newest.map(effectOf);
+    fold(state, { rev, at: 0, actor: "", effects });
+    const open = new Set(effects.filter(isSuperseded).map(subjectOf));
+    const deadline = newDeadline();
+    while (open.size > 0) {
+      const changes = await this.changesAfter(state.rev, PAGE);
+      if (changes.length === 0) await pauseBefore(deadline, state.rev);
+      for (const change of changes) {
+        for (const effect of change.effects) {
+          if (isSuperseded(effect)) open.add(subjectOf(effect));
+          else open.delete(subjectOf(effect));
+        }
+        fold(state, change);
+      }
+    }
+    return state;
   }
 
   async #newest<T>(kind: SubjectKind, subject: string): Promise<T | undefined> {
     const { changes } = this.#collections;
-    const isIt = { kind, subject };
-    const query = { effects: { $elemMatch: isIt } };
+    const query = { effects: { $elemMatch: { kind, subject } } };
     const options = { sort: { _id: -1 }, projection: query } as const;
-    const found = await translated(() => changes.findOne<Pick<ChangeDocument, "effects">>(query, options));
-    const after = found?.effects[0]?.after;
-    return after === undefined || after === REMOVED || after === PURGED ? undefined : (JSON.parse(after) as T);
-  }
-
-  async #all<T>(kind: SubjectKind): Promise<T[]> {
-    const newest = await newestEffects(this.#collections.changes, [kind]);
-    return newest.map(({ after }) => JSON.parse(after) as T);
+    const deadline = newDeadline();
+    for (;;) {
+      const found = await translated(() => changes.findOne<Pick<ChangeDocument, "_id" | "effects">>(query, options));
+      const effect = found?.effects[0];
+      if (found === null || effect === undefined || effect.after === REMOVED || effect.after === PURGED)
+        return undefined;
+      if (!effect.erased) return JSON.parse(effect.after) as T;
+      // Superseded while it was read: there is a newer one by now.
+      await pauseBefore(deadline, found._id);
+    }
   }
 }
+
+const newDeadline = (): number => systemClock.monotonic() + COMMAND_PATIENCE_MS;
+
+/** What superseded it is there. A primary that was just elected may know it only a moment later. */
+const pauseBefore = async (deadline: number, rev: number): Promise<void> => {
+  if (systemClock.monotonic() < deadline) return delay(PAUSE_MS);
+  throw new AigwError(
+    "store_corrupt",
+    `The change log lacks what superseded revision ${rev}. Restore the store from a backup.`,
+  );
+};
+
+/**
+ * Also for a moment on a primary that was just elected. To go on with a log that is not the one that was read would mean
+ * to serve what is not in it, and to write a revision into it that leaves a gap.
+ */
+const wentBack = (found: number, seen: number): AigwError =>
+  new AigwError(
+    "store_unavailable",
+    `The change log is at revision ${found}, and was at ${seen}. If the database was restored, restart what uses it.`,
+    { details: { found, seen } },
+  );
 
 const byName = <T extends { readonly name: string }>(items: readonly T[]): readonly T[] =>
   items.toSorted((a, b) => (a.name < b.name ? -1 : 1));

@@ -1,14 +1,11 @@
-import type { Collection, Db, IndexDescription } from "mongodb";
+import type { Collection, Db } from "mongodb";
 import { AigwError } from "../../errors.ts";
 import type { StoreSeed, StoreState } from "../engine.ts";
 import { type ChangeDocument, effectDocument } from "./change-document.ts";
 import { type ControlCollections, controlCollections, SCHEMA_VERSION, type StoreDocument } from "./control-schema.ts";
-import { INDEXES } from "./indexes.ts";
+import { createIndexes } from "./indexes.ts";
 import { insertOnce } from "./insert-once.ts";
 import { isDuplicateKey, translated } from "./translate-error.ts";
-
-/** Indexes are made on collections that are empty, each waited for by a majority of the servers. */
-const INDEX_PATIENCE_MS = 20_000;
 
 /**
  * Creates a store in a database that holds none, complete or not at all: what makes it a store is one document, which
@@ -72,16 +69,4 @@ const insertMissing = async (changes: Collection<ChangeDocument>, seed: readonly
   } catch (error) {
     if (!isDuplicateKey(error)) throw error;
   }
-};
-
-/** Idempotent. The other collections come to be with their first document. */
-const createIndexes = async (db: Db): Promise<void> => {
-  const each = INDEXES.filter(({ indexes }) => indexes.length > 0).map(({ collection, indexes }) =>
-    db
-      .collection(collection)
-      .createIndexes(
-        indexes.map(({ name, key, options }) => ({ name, key: key as IndexDescription["key"], ...options })),
-      ),
-  );
-  await translated(() => Promise.all(each), INDEX_PATIENCE_MS);
 };

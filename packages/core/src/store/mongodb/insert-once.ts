@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Collection, Filter, OptionalUnlessRequiredId } from "mongodb";
+import type { Collection, Filter, OptionalUnlessRequiredId, WithId } from "mongodb";
 import { systemClock } from "../../clock.ts";
 import { AigwError } from "../../errors.ts";
 import { COMMAND_PATIENCE_MS, isDuplicateKey, translated, wasDone } from "./translate-error.ts";
@@ -23,7 +23,8 @@ export const insertOnce = async <T extends Claim>(collection: Collection<T>, doc
   let uncertain = false;
   for (;;) {
     try {
-      const isFirst = await translated(() => insertOrLook(collection, document), deadline - systemClock.monotonic());
+      const leftMs = deadline - systemClock.monotonic();
+      const isFirst = await translated(() => insertOrLook(collection, document, uncertain), leftMs);
       if (isFirst !== undefined) return isFirst;
       uncertain = true;
     } catch (error) {
@@ -35,17 +36,29 @@ export const insertOnce = async <T extends Claim>(collection: Collection<T>, doc
   }
 };
 
-/** @returns undefined when there is one that a majority of the servers does not have yet: it may still be lost */
-const insertOrLook = async <T extends Claim>(collection: Collection<T>, document: T): Promise<boolean | undefined> => {
+/**
+ * @param look first: it may be there already
+ * @returns undefined when there is one that a majority of the servers does not have yet: it may still be lost
+ */
+const insertOrLook = async <T extends Claim>(
+  collection: Collection<T>,
+  document: T,
+  look: boolean,
+): Promise<boolean | undefined> => {
+  const there = look ? await find(collection, document) : null;
+  if (there !== null) return there["nonce"] === document.nonce;
   try {
     await collection.insertOne(document as OptionalUnlessRequiredId<T>);
     return true;
   } catch (error) {
     if (!isDuplicateKey(error)) throw error;
-    const there = await collection.findOne({ _id: document._id } as Filter<T>);
-    return there === null ? undefined : there["nonce"] === document.nonce;
+    const found = await find(collection, document);
+    return found === null ? undefined : found["nonce"] === document.nonce;
   }
 };
+
+const find = <T extends Claim>(collection: Collection<T>, { _id }: T): Promise<WithId<T> | null> =>
+  collection.findOne({ _id } as Filter<T>);
 
 const doubtful = (error: unknown): unknown =>
   error instanceof AigwError

@@ -20,7 +20,7 @@ export const integrityProblems = (db: Db): Promise<readonly string[]> =>
     PATIENCE_MS,
   );
 
-/** The log has every revision from 1 on, each can be read, and nothing waits to be purged. */
+/** The log has every revision from 1 on, each can be read, and nothing waits to be erased. */
 const logProblems = async ({ changes }: ControlCollections): Promise<readonly string[]> => {
   const problems: string[] = [];
   let expected = 1;
@@ -31,8 +31,8 @@ const logProblems = async ({ changes }: ControlCollections): Promise<readonly st
     }
     expected = change._id + 1;
     if (!isReadable(change)) problems.push(`Revision ${change._id} of the change log cannot be read.`);
-    if (change.purgeDue === true)
-      problems.push(`What the log holds of the clients that revision ${change._id} removed was not purged yet.`);
+    if (change.due === true)
+      problems.push(`What revision ${change._id} removed or replaced was not erased from the change log yet.`);
   }
   return problems;
 };
@@ -52,7 +52,7 @@ const indexProblems = async (db: Db): Promise<readonly string[]> => {
     const found = there.has(collection) ? await db.collection(collection).indexes() : [];
     return indexes
       .filter(({ name }) => !found.some((index) => index.name === name))
-      .map(({ name }) => `The collection ${collection} lacks its index ${name}.`);
+      .map(({ name }) => `The collection ${collection} lacks its index ${name}; a gateway that runs makes it anew.`);
   });
   return (await Promise.all(each)).flat();
 };

@@ -1,9 +1,11 @@
 import type { Clock } from "../../clock.ts";
+import type { StoreExport } from "../../transfer/parts.ts";
 import type { OpenedStore } from "../engine.ts";
 import type { BackupFacts, StoreInspection } from "../maintenance.ts";
 import type { MongoConnection } from "./connection.ts";
 import type { MongoControl } from "./control.ts";
 import { controlCollections } from "./control-schema.ts";
+import { createIndexes } from "./indexes.ts";
 import { backupElsewhere } from "./no-backup.ts";
 import { openMongoControl } from "./open-mongo-control.ts";
 import { shareTime } from "./share-time.ts";
@@ -55,9 +57,21 @@ export class MongoStore implements OpenedStore {
     return integrityProblems(this.#connection.db);
   }
 
+  /** Also the indexes that a restored database may lack. */
+  async upkeep(): Promise<void> {
+    await createIndexes(this.#connection.db);
+    await this.control.eraseDue();
+  }
+
   async inspect(): Promise<StoreInspection> {
     const { inspectServers } = await import("./inspect-servers.ts");
     return inspectServers(this.#connection);
+  }
+
+  async exportAll(): Promise<StoreExport> {
+    const { MongoExport } = await import("./transfer/mongo-export.ts");
+    const { keyCheck, control, traffic } = this;
+    return MongoExport.begin(this.#connection.db, { storeId: control.storeId, keyCheck }, traffic.steadyNow());
   }
 
   async backup(): Promise<BackupFacts> {

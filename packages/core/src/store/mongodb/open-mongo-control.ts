@@ -3,7 +3,6 @@ import { AigwError } from "../../errors.ts";
 import { MongoControl } from "./control.ts";
 import { controlCollections, SCHEMA_VERSION, type StoreDocument } from "./control-schema.ts";
 import { plantSeed } from "./create-mongo-store.ts";
-import { purgeRemoved } from "./purge-removed.ts";
 import { translated } from "./translate-error.ts";
 
 /**
@@ -20,8 +19,9 @@ export const openMongoControl = async (db: Db): Promise<MongoControl> => {
     );
   assertKnownSchema(store);
   await plantSeed(collections, store);
-  await purgeRemoved(collections.changes);
-  return new MongoControl(db, store);
+  const control = new MongoControl(db, store);
+  await control.eraseDue();
+  return control;
 };
 
 const assertKnownSchema = ({ schema }: StoreDocument): void => {

@@ -55,6 +55,11 @@ export const sqliteEngine: StoreEngine = {
     return restoreBackup(pathOf(location), file, options);
   },
 
+  async importAll(location, source, options) {
+    const { importStore } = await import("./transfer/import-store.ts");
+    await importStore(pathOf(location), source, options);
+  },
+
   async peekNames(location, prefix, limit) {
     const { peekSqliteNames } = await import("./control/peek-names.ts");
     return peekSqliteNames(pathOf(location), prefix, limit);

@@ -1,4 +1,5 @@
 import type { Clock } from "../../clock.ts";
+import type { StoreExport } from "../../transfer/parts.ts";
 import type { OpenedStore } from "../engine.ts";
 import type { BackupFacts, BackupOptions, StoreInspection } from "../maintenance.ts";
 import { SqliteControl } from "./control/control.ts";
@@ -50,6 +51,11 @@ export class SqliteStore implements OpenedStore {
   async inspect(): Promise<StoreInspection> {
     const { inspectFiles } = await import("./files/inspect-files.ts");
     return inspectFiles(this.#db, () => this.traffic.database());
+  }
+
+  async exportAll(): Promise<StoreExport> {
+    const { SqliteExport } = await import("./transfer/export-store.ts");
+    return new SqliteExport({ control: this.#db, usage: this.traffic.database() }, this.traffic.steadyNow());
   }
 
   async backup(to: string, options: BackupOptions = {}): Promise<BackupFacts> {

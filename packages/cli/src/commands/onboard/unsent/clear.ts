@@ -1,10 +1,9 @@
 import type { Command } from "commander";
 import { describe } from "../../../app/command.ts";
 import type { Context } from "../../../app/context.ts";
-import { listed } from "../../../delivery/listed.ts";
 import { takeOut } from "../../../delivery/outbox.ts";
 import { confirmed } from "../../../terminal/ask.ts";
-import { counted } from "../../../terminal/output/counted.ts";
+import { counted, listed } from "../../../terminal/output/words.ts";
 import { prose } from "../../../terminal/output/wrap.ts";
 import { judgedIn } from "./waiting.ts";
 

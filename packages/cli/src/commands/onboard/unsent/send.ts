@@ -5,7 +5,6 @@ import { describe } from "../../../app/command.ts";
 import type { Context } from "../../../app/context.ts";
 import { settingsInForce } from "../../../app/settings.ts";
 import { type HandedOut, handOutAll } from "../../../delivery/batch.ts";
-import { listed } from "../../../delivery/listed.ts";
 import { smtpServerOf } from "../../../delivery/mail/smtp-server.ts";
 import { messageIn } from "../../../delivery/outbox.ts";
 import { postedJson } from "../../../delivery/post.ts";
@@ -13,6 +12,7 @@ import { tryMailServer } from "../../../delivery/preflight.ts";
 import { findProver } from "../../../delivery/proof.ts";
 import { stepsIn } from "../../../delivery/quick-start/commands.ts";
 import { textIn } from "../../../delivery/text-part.ts";
+import { listed } from "../../../terminal/output/words.ts";
 import { prose } from "../../../terminal/output/wrap.ts";
 import { type Judged, judgedIn, worthInWords } from "./waiting.ts";
 

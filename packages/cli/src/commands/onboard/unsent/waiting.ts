@@ -1,5 +1,6 @@
 import type { ControlStore } from "@aigw/core";
-import { type Client, standingOf } from "@aigw/core/clients";
+import { type Client, isClientName, standingOf } from "@aigw/core/clients";
+import { didYouMean } from "@aigw/core/did-you-mean";
 import { AigwError } from "@aigw/core/errors";
 import type { Context } from "../../../app/context.ts";
 import { locateHome } from "../../../app/home.ts";
@@ -22,7 +23,11 @@ export const judgedIn = async (
   const all = waitingIn({ path: locateHome(ctx).home });
   const absent = names.find((name) => !all.some(({ client }) => client === name));
   if (absent !== undefined) {
-    throw new AigwError("not_found", `No e-mail waits for '${absent}'. List them: aigw onboard unsent list`);
+    const waiting = all.map(({ client }) => client);
+    const guess = didYouMean(absent, waiting);
+    // What can be no name may be a password that somebody typed where none belongs: it is not repeated.
+    const whom = guess !== "" || isClientName(absent) ? `'${absent}'` : "a client of that name";
+    throw new AigwError("not_found", `No e-mail waits for ${whom}.${guess} List them: aigw onboard unsent list`);
   }
   const judged: Judged[] = [];
   for (const message of all) {

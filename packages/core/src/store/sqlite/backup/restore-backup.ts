@@ -38,7 +38,7 @@ export const restoreBackup = async (path: string, archive: string, options: Rest
     const head = renewKeys(control, options);
     syncPath(control);
     options.onProven();
-    place({ control, usage }, path);
+    placeBoth({ control, usage }, path);
     return { ...facts, head, bytes: files["aigw.db"].bytes + files["aigw.usage.db"].bytes };
   } catch (error) {
     throw translateFsError(error, path);
@@ -82,7 +82,8 @@ const renewKeys = (path: string, { renew, at, actor }: RestoreOptions): number =
   }
 };
 
-const place = (staged: { readonly control: string; readonly usage: string }, path: string): void => {
+/** The control database last: without it there is no store. @throws AigwError `already_exists`; nothing is there then */
+export const placeBoth = (staged: { readonly control: string; readonly usage: string }, path: string): void => {
   const usagePath = usagePathOf(path);
   // Another database's leftovers would be replayed into this one.
   for (const file of [path, usagePath].flatMap((base) => [base, `${base}-wal`, `${base}-journal`])) {

@@ -1,4 +1,11 @@
-import { type Action, assertOneChange, type Change, type ChangeDraft, type Effect } from "../../../changes/change.ts";
+import {
+  type Action,
+  assertOneChange,
+  type Change,
+  type ChangeDraft,
+  type Effect,
+  isSuperseded,
+} from "../../../changes/change.ts";
 import type { ControlState } from "../../../changes/control-state.ts";
 import type { Client } from "../../../clients/client.ts";
 import type { SettingKey } from "../../../config/settings.ts";
@@ -86,9 +93,7 @@ export class SqliteControl implements ControlStore {
   }
 
   changesAfter(after: number, limit: number): readonly Change[] {
-    // Revisions have no gaps.
-    const sql = `${SELECT} WHERE rev > ? AND rev <= ? ORDER BY rev, seq`;
-    return changesIn(this.#db.all<EffectRow>(sql, after, after + limit));
+    return readChanges(this.#db, after, limit);
   }
 
   latestChanges({ limit, subject }: { readonly limit: number; readonly subject?: string }): readonly Change[] {
@@ -199,6 +204,25 @@ export class SqliteControl implements ControlStore {
   }
 }
 
+export const readChanges = (db: Database, after: number, limit: number): readonly Change[] => {
+  // Revisions have no gaps.
+  const sql = `${SELECT} WHERE rev > ? AND rev <= ? ORDER BY rev, seq`;
+  return changesIn(db.all<EffectRow>(sql, after, after + limit));
+};
+
+/** Puts the next change of another store's log as it stands there; in a transaction. Views are right once all are in. */
+export const importChange = (db: Database, { rev, at, actor, effects }: Change): void => {
+  db.run("INSERT INTO changes (rev, at, actor) VALUES (?, ?, ?)", rev, at, actor);
+  for (const effect of effects) {
+    const { action, subject, after } = effect;
+    const secrets = "superseded" in effect ? "erased" : holds(effect);
+    db.run(INSERT_EFFECT, rev, action, subject, JSON.stringify(after), secrets);
+    if (!isSuperseded(effect)) views.foldIntoViews(db, effect as ChangeDraft);
+  }
+};
+
+const INSERT_EFFECT = "INSERT INTO effects (rev, action, subject, after, secrets) VALUES (?, ?, ?, ?, ?)";
+
 /** Runs in a transaction that holds the write lock. */
 export const appendChange = (
   db: Database,
@@ -223,8 +247,7 @@ export const appendChange = (
 const appendEffect = (db: Database, rev: number, draft: ChangeDraft): void => {
   const { action, subject, after } = draft;
   supersede(db, rev, draft);
-  const sql = "INSERT INTO effects (rev, action, subject, after, secrets) VALUES (?, ?, ?, ?, ?)";
-  db.run(sql, rev, action, subject, JSON.stringify(after), holds(draft));
+  db.run(INSERT_EFFECT, rev, action, subject, JSON.stringify(after), holds(draft));
   views.foldIntoViews(db, draft);
   // A service may bear the same name; its changes stay.
   if (action === "client.remove") {

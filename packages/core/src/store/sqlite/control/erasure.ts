@@ -1,4 +1,4 @@
-import { type ChangeDraft, subjectOf } from "../../../changes/change.ts";
+import { type ChangeDraft, type Effect, subjectOf } from "../../../changes/change.ts";
 import { secretsOf, withoutSecrets } from "../../../changes/secrets.ts";
 import { hasRoomFor } from "../../../files/free-space.ts";
 import type { Database } from "../files/database.ts";
@@ -21,7 +21,7 @@ export const supersede = (db: Database, rev: number, draft: ChangeDraft): void =
 };
 
 /** For the column of a new effect. */
-export const holds = (draft: ChangeDraft): "held" | "none" => (secretsOf(draft).length > 0 ? "held" : "none");
+export const holds = (effect: Effect): "held" | "none" => (secretsOf(effect).length > 0 ? "held" : "none");
 
 /** Once, for a log of before: marks every effect that holds secrets, and leaves them in the newest of each subject. */
 export const eraseSuperseded = (db: Database): void => {

@@ -44,14 +44,24 @@ export const agreeOnSteadyOffset = (db: Database, clock: Clock, bootId: string, 
       if (agreed !== undefined) return agreed;
       const now = clock.monotonic();
       const offset = Math.max(known ?? clock.now() - now, lastKnown(db) - now);
-      db.run(
-        `INSERT INTO meta VALUES ('boot_id', ?), ('steady_offset', ?)
-         ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
-        bootId,
-        offset,
-      );
+      writeAnchor(db, bootId, offset);
       return offset;
     })
+  );
+};
+
+/** For a store that goes on with another one's time, which is `steady` now. */
+export const anchorSteadyTime = (db: Database, clock: Clock, bootId: string, steady: number): void => {
+  writeAnchor(db, bootId, steady - clock.monotonic());
+  noteSteadyTime(db, steady);
+};
+
+const writeAnchor = (db: Database, bootId: string, offset: number): void => {
+  db.run(
+    `INSERT INTO meta VALUES ('boot_id', ?), ('steady_offset', ?)
+     ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
+    bootId,
+    offset,
   );
 };
 

@@ -1,11 +1,14 @@
+import type { LastCall } from "../../../transfer/parts.ts";
+import { DAY_MS } from "../../../usage/report-plan.ts";
 import { OUTCOMES } from "../../../usage/usage-event.ts";
 import { isTimed } from "../../../usage/usage-report.ts";
 import type { Database } from "../files/database.ts";
 import { foldedSeq, ROLLUPS } from "./usage-rollup.ts";
 
-const LET_IN = ` AND outcome NOT IN (${OUTCOMES.filter((outcome) => !isTimed(outcome))
+const REFUSED = `(${OUTCOMES.filter((outcome) => !isTimed(outcome))
   .map((outcome) => `'${outcome}'`)
   .join(", ")})`;
+const LET_IN = ` AND outcome NOT IN ${REFUSED}`;
 
 /**
  * By the client's latest day, two steps down an index; and by what is not folded yet.
@@ -32,3 +35,24 @@ export const readLastUsage = (db: Database, clients: readonly string[], letIn: b
       if (asked.has(client)) found.set(client, Math.max(last, found.get(client) ?? last));
     return found;
   });
+
+/** Of all clients after this one, by name, as far as it is in the sums. */
+export const readLastCalls = (db: Database, after: string, limit: number): readonly LastCall[] =>
+  db
+    .all<{ client: string; at: number; letInAt: number | null }>(
+      `SELECT client, max(last_at) AS at, max(CASE WHEN outcome NOT IN ${REFUSED} THEN last_at END) AS letInAt
+       FROM ${ROLLUPS.days} WHERE client > ? GROUP BY client ORDER BY client LIMIT ?`,
+      after,
+      limit,
+    )
+    .map(({ client, at, letInAt }) => ({ client, at, ...(letInAt !== null && { letInAt }) }));
+
+/** After the days' sums, which it is kept with: in the row of a call that was let in, or of one that was refused. */
+export const writeLastCall = (db: Database, { client, at, letInAt }: LastCall): void => {
+  const write = (time: number, outcomes: string): void => {
+    const sql = `UPDATE ${ROLLUPS.days} SET last_at = ? WHERE client = ? AND period = ? AND outcome ${outcomes} ${REFUSED}`;
+    db.run(sql, time, client, Math.floor(time / DAY_MS));
+  };
+  if (letInAt !== undefined) write(letInAt, "NOT IN");
+  if (at !== letInAt) write(at, "IN");
+};

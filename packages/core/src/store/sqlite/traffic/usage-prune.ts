@@ -2,7 +2,7 @@ import { DAY_MS, HOUR_MS } from "../../../usage/report-plan.ts";
 import type { UsageSlice } from "../../store.ts";
 import type { Database } from "../files/database.ts";
 import { foldedSeq, ROLLUPS } from "./usage-rollup.ts";
-import { prunedBefore } from "./usage-tally.ts";
+import { notePruned, prunedBefore } from "./usage-tally.ts";
 
 const NOTHING: UsageSlice = { events: 0, more: false };
 
@@ -15,9 +15,7 @@ export const pruneUsage = (db: Database, before: number, limit: number): UsageSl
   if (event === undefined && hour === undefined) return NOTHING;
   return db.immediate(() => {
     // In the same transaction as the first row that goes: from then on a report must not look for rows before it.
-    if (prunedBefore(db) < cut) {
-      db.run("INSERT INTO meta VALUES ('usage_pruned', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", cut);
-    }
+    if (prunedBefore(db) < cut) notePruned(db, cut);
     const events = db.run(
       "DELETE FROM usage WHERE seq IN (SELECT seq FROM usage WHERE at < ? AND +seq <= ? ORDER BY at LIMIT ?)",
       cut,

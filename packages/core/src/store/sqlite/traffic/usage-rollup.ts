@@ -1,5 +1,7 @@
 import type { SQLInputValue } from "node:sqlite";
+import type { UsageSums } from "../../../transfer/parts.ts";
 import { LATENCY_BUCKETS } from "../../../usage/latency-buckets.ts";
+import { DAY_MS, HOUR_MS } from "../../../usage/report-plan.ts";
 import {
   byDay,
   type CountedEvent,
@@ -109,3 +111,16 @@ const upsert = (table: string): string => {
 };
 
 const UPSERTS = { hours: upsert(ROLLUPS.hours), days: upsert(ROLLUPS.days), totals: upsert(ROLLUPS.totals) };
+
+/** Of another store; into empty tables. */
+export const insertSums = (db: Database, table: "usage_hours" | "usage_days", groups: readonly UsageSums[]): void => {
+  const length = table === ROLLUPS.hours ? HOUR_MS : DAY_MS;
+  // The latest event of a client has a place of its own, see writeLastCall: no call is later than these.
+  for (const { key, sums } of groups) db.run(upsert(table), ...key, key[0] * length, ...sums);
+};
+
+/** The imported sums are those of the first `folded` events. */
+export const closeSums = (db: Database, folded: number): void => {
+  writeSeq(db, "usage_folded", folded);
+  db.exec(fillTotals());
+};

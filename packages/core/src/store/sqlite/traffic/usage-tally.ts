@@ -28,6 +28,11 @@ interface Counted {
 export const prunedBefore = (db: Database): number =>
   db.get<{ value: number }>("SELECT value FROM meta WHERE key = 'usage_pruned'")?.value ?? 0;
 
+export const notePruned = (db: Database, before: number): void => {
+  const sql = "INSERT INTO meta VALUES ('usage_pruned', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+  db.run(sql, before);
+};
+
 /**
  * Whole days and hours from the rollups, single events for the ragged edges and for what is not counted in the rollups
  * yet: exact at every moment. All of it is read as of one moment.
