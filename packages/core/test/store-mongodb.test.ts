@@ -29,6 +29,12 @@ describe("on real servers", { skip: mongodbMissing }, () => {
       await store.traffic.recordUsage([anEvent()]);
       await store.traffic.foldUsage(10);
       assert.deepEqual(await store.integrityCheck(), []);
+      // More than a document takes, by a little and by far.
+      for (const size of [2 ** 24, 60e6])
+        await assert.rejects(
+          store.control.append(4, setName("x".repeat(size)), ACT),
+          (error) => isAigwError(error, "invalid_value") && /in parts/.test(error.message),
+        );
       await db.collection("changes").dropIndex("by_subject");
       const numbered = db.collection<{ _id: number }>("changes");
       await numbered.updateOne({ _id: 1 }, { $set: { effects: [{ after: "{" }] } });
