@@ -1,11 +1,8 @@
-import { MAX_MODEL, MAX_VALUE } from "@aigw/core/meters";
-import { BACKSLASH, COMMA, ENDS_PLAIN, indexOfKey, isBlank, isEscape, isHex, QUOTE } from "./json-bytes.ts";
+import { MAX_MODEL } from "@aigw/core/meters";
+import { BACKSLASH, COMMA, ENDS_PLAIN, isBlank, isEscape, isHex, QUOTE } from "./json-bytes.ts";
 import { MINUS, nextPart, WHOLE, WHOLE_ZERO } from "./json-number.ts";
-import type { PathNode } from "./json-paths.ts";
-
-/** What is in a slot: no such value yet; a value that is no quantity. */
-export const UNSET: number = Number.NaN;
-export const BAD = -1;
+import { childAt, indexOfKey, type PathNode } from "./json-paths.ts";
+import { BAD, numberOf, textOf, UNSET } from "./json-tokens.ts";
 
 export type ScanProblem = "not_json" | "too_large" | "too_deep";
 
@@ -20,7 +17,6 @@ const MAX_BYTES = 16 * 1024 * 1024;
 const LONG = 128;
 /** The longest key that is compared when it comes in parts or with escapes; what no path has is shorter. */
 const MAX_HELD = 2_048;
-const MAX_NUMBER = 64;
 
 const VALUE = 0;
 /** A value, or the end of the array. */
@@ -408,7 +404,10 @@ export class JsonScanner {
     const isEmpty = this.#held === "" && start === end;
     this.#found(node, BAD, isEmpty ? 0 : 1);
     if (node.text >= 0 && !isEmpty && this.texts[node.text] === undefined)
-      this.texts[node.text] = this.#text(bytes, start, Math.min(end, start + MAX_HELD)).slice(0, MAX_MODEL);
+      this.texts[node.text] = textOf(this.#held, this.#escaped, bytes, start, Math.min(end, start + MAX_HELD)).slice(
+        0,
+        MAX_MODEL,
+      );
     return this.#behindValue;
   }
 
@@ -419,41 +418,18 @@ export class JsonScanner {
       const length = end - start;
       if (length > 31 || (lengths & (1 << length)) !== 0) at = indexOfKey(keys, bytes, start, end);
     } else if (this.#held.length <= MAX_HELD && end - start <= MAX_HELD)
-      at = names.indexOf(this.#text(bytes, start, end));
+      at = names.indexOf(textOf(this.#held, this.#escaped, bytes, start, end));
     const child = at < 0 ? parent.any : children[at];
     if (child !== undefined) this.#void(child);
     return child;
   }
 
-  /** The string that ends here, with its part from earlier pieces. */
-  #text(bytes: Buffer, start: number, end: number): string {
-    if (this.#held === "" && !this.#escaped) return bytes.toString("utf8", start, end);
-    const text = Buffer.from(this.#held + bytes.toString("latin1", start, end), "latin1").toString();
-    if (!this.#escaped) return text;
-    try {
-      return JSON.parse(`"${text}"`) as string;
-    } catch {
-      // Cut within an escape.
-      return text;
-    }
-  }
-
   #endNumber(bytes: Buffer | undefined, start: number, end: number): number {
     const node = this.#node;
-    if (node !== undefined) this.#found(node, node.number < 0 ? BAD : this.#number(bytes, start, end), 1);
+    if (node !== undefined)
+      this.#found(node, node.number < 0 ? BAD : numberOf(this.#held, this.#part <= WHOLE, bytes, start, end), 1);
     this.#endToken();
     return this.#behindValue;
-  }
-
-  #number(bytes: Buffer | undefined, start: number, end: number): number {
-    if (this.#held === "" && bytes !== undefined && this.#part <= WHOLE && end - start <= 9 && bytes[start] !== 0x2d) {
-      let value = 0;
-      for (let i = start; i < end; i += 1) value = value * 10 + (bytes[i] as number) - 0x30;
-      return value;
-    }
-    const text = this.#held + (bytes?.toString("latin1", start, Math.min(end, start + MAX_NUMBER + 1)) ?? "");
-    const value = text.length > MAX_NUMBER ? BAD : Number(text);
-    return value >= 0 && value <= MAX_VALUE ? value + 0 : BAD;
   }
 }
 
@@ -463,9 +439,4 @@ const plainEnd = (bytes: Buffer, from: number, to: number): number => {
   let n = from;
   while (n < near && ENDS_PLAIN[bytes[n] as number] === 0) n += 1;
   return n;
-};
-
-const childAt = ({ indexes, children, any }: PathNode, index: number): PathNode | undefined => {
-  for (let i = 0; i < indexes.length; i += 1) if (indexes[i] === index) return children[i];
-  return any;
 };

@@ -1,7 +1,8 @@
 import { toMillionths } from "@aigw/core/meters";
 import { parameterOf } from "./content-kind.ts";
 import { ANY, JsonPaths, type Path } from "./json-paths.ts";
-import { BAD, JsonScanner } from "./json-scanner.ts";
+import { JsonScanner } from "./json-scanner.ts";
+import { BAD } from "./json-tokens.ts";
 import type { Source } from "./meter-plan.ts";
 import { AnyFile, type FileKind } from "./request/file.ts";
 import { Multipart } from "./request/multipart.ts";

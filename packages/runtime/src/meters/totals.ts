@@ -1,4 +1,5 @@
-import { BAD, type JsonScanner, type ScanProblem, UNSET } from "./json-scanner.ts";
+import type { JsonScanner, ScanProblem } from "./json-scanner.ts";
+import { BAD, UNSET } from "./json-tokens.ts";
 
 /** What the documents of one answer add up to: of each value, the last document's that has it. */
 export class Totals {

@@ -19,6 +19,8 @@ export const mongodbEngine: StoreEngine = {
   restore: async () => {
     throw backupElsewhere();
   },
+  importAll: async (location, source, options) =>
+    (await import("./transfer/mongo-import.ts")).importStore(location, source, options),
   peekNames: async (location, prefix, limit) => (await stores()).peekNames(location, prefix, limit),
   privateParts: () => [],
 };

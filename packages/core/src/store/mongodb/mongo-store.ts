@@ -1,4 +1,5 @@
 import type { Clock } from "../../clock.ts";
+import type { StoreExport } from "../../transfer/parts.ts";
 import type { OpenedStore } from "../engine.ts";
 import type { BackupFacts, StoreInspection } from "../maintenance.ts";
 import type { MongoConnection } from "./connection.ts";
@@ -65,6 +66,12 @@ export class MongoStore implements OpenedStore {
   async inspect(): Promise<StoreInspection> {
     const { inspectServers } = await import("./inspect-servers.ts");
     return inspectServers(this.#connection);
+  }
+
+  async exportAll(): Promise<StoreExport> {
+    const { MongoExport } = await import("./transfer/mongo-export.ts");
+    const { keyCheck, control, traffic } = this;
+    return MongoExport.begin(this.#connection.db, { storeId: control.storeId, keyCheck }, traffic.steadyNow());
   }
 
   async backup(): Promise<BackupFacts> {
