@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, it, type TestContext } from "node:test";
 import { mongodbMissing, mongodbRan, newDatabase } from "../../../test/support/mongodb.ts";
+import { addClient } from "../src/acts/index.ts";
+import { systemClock } from "../src/clock.ts";
 import { isAigwError } from "../src/errors.ts";
+import { initHome, openHome, restoreHome } from "../src/home/index.ts";
 import type { OpenedStore } from "../src/store/engine.ts";
 import { locateStore, type StorePlace } from "../src/store/engines.ts";
 import { anEvent, type FixedClock } from "../src/testing/index.ts";
@@ -145,6 +149,38 @@ describe("a store moved to MongoDB and back", { skip: mongodbMissing }, () => {
     await assert.rejects(ended, { name: "AbortError" });
     assert.equal(await place.engine.state(place.location), "absent");
     await source.close();
+  });
+
+  it("is backed up into a file that a store of either engine is restored from", async (t) => {
+    const clock = systemClock;
+    const folder = temporaryFolder();
+    const [home, file] = [join(folder, "home"), join(folder, "backup.tar")];
+    const { location } = await emptyDatabase(t);
+    await initHome({ home, storeUrl: location.url, at: clock.now(), actor: "test" });
+    const { store, sealer } = await openHome({ home, storeUrl: location.url, clock });
+    t.after(() => store.close());
+    await addClient({ store, sealer, clock, actor: "test" }, { name: "john" });
+    await store.traffic.recordUsage([anEvent({ at: clock.now() })]);
+    const facts = await store.backup(file);
+    assert.deepEqual([facts.revision, facts.clients, facts.usageEvents], [2, 1, 1]);
+    await assert.rejects(store.backup(file), inUse);
+    assert.deepEqual(readdirSync(folder).sort(), ["backup.tar", "home"]);
+
+    const other = await emptyDatabase(t);
+    const masterKeyFile = join(home, "master.key");
+    const restore = { masterKeyFile, file, at: clock.now(), actor: "test" };
+    await assert.rejects(restoreHome({ ...restore, home: join(folder, "in-use"), storeUrl: location.url }), inUse);
+    for (const storeUrl of [other.location.url, undefined]) {
+      const to = join(folder, storeUrl === undefined ? "file" : "database");
+      const restored = await restoreHome({ ...restore, home: to, ...(storeUrl !== undefined && { storeUrl }) });
+      assert.equal(restored.facts.head, 3);
+      const again = await openHome({ home: to, storeUrl, clock });
+      t.after(() => again.store.close());
+      assert.equal(again.store.control.storeId, store.control.storeId);
+      assert.deepEqual(await again.store.control.client("john"), await store.control.client("john"));
+      assert.equal((await again.store.control.keyring()).at(-1)?.kid, restored.kid);
+      assert.equal((await again.store.traffic.latestUsage({}, 9)).events.length, 1);
+    }
   });
 
   it("is not made where anything of a store is", async (t) => {

@@ -66,6 +66,16 @@ export const importStore = async (
   }
 };
 
+/** @throws AigwError `already_exists` */
+export const assertVacantAt = async (location: StoreLocation): Promise<void> => {
+  const { db, close } = await connectMongo(parseMongoUrl(location.url));
+  try {
+    await assertVacant(db, location);
+  } finally {
+    await close();
+  }
+};
+
 const COLLECTIONS = INDEXES.map(({ collection }) => collection).filter((name) => name !== "meta");
 
 /** @throws AigwError `already_exists` */
@@ -187,7 +197,7 @@ const addToTotal = ({ key, sums }: UsageSums, seq: number): AnyBulkWriteOperatio
 const taken = ({ shown }: StoreLocation): AigwError =>
   new AigwError(
     "already_exists",
-    `${shown} holds something already: a store is copied to where none is. Name another database.`,
+    `${shown} holds something already, and nothing is written over it. Name another database.`,
   );
 
 const overtaken = ({ shown }: StoreLocation): AigwError =>
