@@ -140,3 +140,21 @@ it("a gateway that starts while the store is away for a moment starts", async (t
   assert.equal((await send(`${url}/ready`)).status, 200);
   assert.ok((hostile?.calls("traffic.reportInstance") ?? 0) > 1);
 });
+
+it("what came while the store was away is refused with 503, never with 401", async (t) => {
+  const { url, hostile, home, add, logIn } = await setUp(t);
+  const other = await startTestGateway(t, { home });
+  hostile.treat(["control.head", "control.changesAfter"], { kind: "never" });
+  const mary = await add("mary");
+  const token = await tokenFor(other.url, mary.name, mary.password);
+  const call = (): ReturnType<typeof send> => send(`${url}/api/echo`, { headers: bearer(token) });
+  const refusal = await call();
+  assert.deepEqual([refusal.status, refusal.headers["retry-after"]], [503, "5"]);
+  assert.equal((await login(url, mary.name, mary.password)).status, 503);
+  assert.equal((await login(url, "nobody", mary.password)).status, 503, "nor is it said who exists");
+  assert.equal((await logIn()).status, 200, "who is known is known");
+  hostile.calm();
+  await until("the store to be looked at again", async () => (await call()).status === 200);
+  assert.equal((await login(url, mary.name, mary.password)).status, 200);
+  assert.equal((await login(url, "nobody", mary.password)).status, 401);
+});
