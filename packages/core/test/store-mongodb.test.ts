@@ -4,15 +4,20 @@ import { MongoClient } from "mongodb";
 import { mongodbMissing, mongodbRan } from "../../../test/support/mongodb.ts";
 import { isAigwError } from "../src/errors.ts";
 import { anEvent, storeContract } from "../src/testing/index.ts";
-import { mongoFixture } from "./store-support/mongo-fixture.ts";
+import { MongoFixtures, mongoFixture } from "./store-support/mongo-fixture.ts";
 
 const ACT = { at: 5, actor: "test" };
 const setName = (after: string) => [{ action: "config.set", subject: "sender-name", after } as const];
 
 describe("on real servers", { skip: mongodbMissing }, () => {
-  after(mongodbRan);
-  storeContract("MongoDB, one server,", () => mongoFixture("standalone"));
-  storeContract("MongoDB, a set of three,", () => mongoFixture("set"));
+  const one = new MongoFixtures("standalone");
+  const set = new MongoFixtures("set");
+  after(async () => {
+    await Promise.all([one.dispose(), set.dispose()]);
+    mongodbRan();
+  });
+  storeContract("MongoDB, one server,", () => one.next());
+  storeContract("MongoDB, a set of three,", () => set.next());
 
   it("MongoDB: its check names what is missing or ahead, and upkeep makes an index anew", async () => {
     const fixture = await mongoFixture("standalone");
@@ -24,6 +29,12 @@ describe("on real servers", { skip: mongodbMissing }, () => {
       await store.traffic.recordUsage([anEvent()]);
       await store.traffic.foldUsage(10);
       assert.deepEqual(await store.integrityCheck(), []);
+      // More than a document takes, by a little and by far.
+      for (const size of [2 ** 24, 60e6])
+        await assert.rejects(
+          store.control.append(4, setName("x".repeat(size)), ACT),
+          (error) => isAigwError(error, "invalid_value") && /in parts/.test(error.message),
+        );
       await db.collection("changes").dropIndex("by_subject");
       const numbered = db.collection<{ _id: number }>("changes");
       await numbered.updateOne({ _id: 1 }, { $set: { effects: [{ after: "{" }] } });
