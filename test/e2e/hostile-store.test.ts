@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
-import { revokeClient, setClient } from "@aigw/core";
+import { revokeClient, type Store, setClient } from "@aigw/core";
 import { HostileStore, type StoreMethod } from "@aigw/core/testing";
 import { startTestGateway } from "../support/gateway.ts";
 import { bearer, login, send, startEcho, tokenFor } from "../support/http.ts";
@@ -126,4 +126,17 @@ it("a gateway behind a store that answers by promises, late or only after a retr
   await until("the refusal", async () => (await call()).status === 401);
   assert.ok(performance.now() - start < 1_000, "revoked within a second");
   assert.equal((await send(`${url}/api/echo`, { headers: bearer(token) })).status, 401);
+});
+
+it("a gateway that starts while the store is away for a moment starts", async (t) => {
+  let hostile: HostileStore | undefined;
+  const through = (store: Store): Store => {
+    hostile = new HostileStore(store);
+    hostile.treat("traffic.reportInstance", { kind: "throws", later: 0 });
+    setTimeout(() => hostile?.calm(), 600);
+    return hostile;
+  };
+  const { url } = await startTestGateway(t, { through });
+  assert.equal((await send(`${url}/ready`)).status, 200);
+  assert.ok((hostile?.calls("traffic.reportInstance") ?? 0) > 1);
 });

@@ -35,7 +35,7 @@ const scan = (
   for (const piece of pieces) scanner.feed(piece, 0, piece.length);
   if (!scanner.end()) return undefined;
   return slots.map((slot) => {
-    const value = scanner.values[slot] ?? Number.NaN;
+    const value = scanner.found.values[slot] ?? Number.NaN;
     return Number.isNaN(value) ? undefined : value;
   });
 };
@@ -212,7 +212,7 @@ describe("a scanner's bounds", () => {
     feed(scanner, Buffer.from(`{"data":[{"b64_json":"${picture}"}],"usage":{"total_tokens":4160}}`));
     assert.equal(scanner.end(), true);
     assert.deepEqual(
-      slots.map((slot) => scanner.values[slot]),
+      slots.map((slot) => scanner.found.values[slot]),
       [1, 4_160],
     );
   });
@@ -233,7 +233,7 @@ describe("a scanner's bounds", () => {
     for (let i = 0; i < 4; i += 1) scanner.feed(digits, 0, digits.length);
     scanner.feed(Buffer.from("}"), 0, 1);
     assert.equal(scanner.end(), true);
-    assert.equal(scanner.values[0], BAD);
+    assert.equal(scanner.found.values[0], BAD);
   });
 });
 
@@ -251,17 +251,17 @@ describe("beside numbers", () => {
       assert.equal(scanner.end(), true);
       return scanner;
     };
-    assert.equal(read({ model: 'a"é😀' }).texts[model], 'a"é😀');
-    assert.equal(read({ model: "" }).texts[model], undefined);
-    assert.equal(read({ model: "m".repeat(9_000) }).texts[model], "m".repeat(128));
-    assert.equal(read({ choices: [{ delta: { content: "x" } }] }).some, true);
+    assert.equal(read({ model: 'a"é😀' }).found.texts[model], 'a"é😀');
+    assert.equal(read({ model: "" }).found.texts[model], undefined);
+    assert.equal(read({ model: "m".repeat(9_000) }).found.texts[model], "m".repeat(128));
+    assert.equal(read({ choices: [{ delta: { content: "x" } }] }).found.some, true);
     for (const delta of [{}, { content: "" }, { content: null }])
-      assert.equal(read({ choices: [{ delta }] }).some, false);
+      assert.equal(read({ choices: [{ delta }] }).found.some, false);
     const part = { image_url: { url: "data:" } };
     const both = read({
       messages: [{ n: 5, content: [part, { text: "" }, part] }, { content: "x" }, { content: [part] }],
     });
-    assert.equal(both.values[images], 3);
-    assert.equal(both.values[first], 5);
+    assert.equal(both.found.values[images], 3);
+    assert.equal(both.found.values[first], 5);
   });
 });

@@ -417,6 +417,31 @@ describe("a hostile request", () => {
     });
   });
 
+  test("a file that its reader stumbles over costs the reading, and nothing else", () => {
+    const service = new ServiceMeter(parseMeters("request:seconds=audio"));
+    const read = (content: Buffer): Reading | undefined => {
+      const reader = service.start();
+      reader.onRequestHead(["Content-Type", "audio/wav"]);
+      reader.onRequestContent(content);
+      reader.onRequestEnd();
+      reader.onHead(200, []);
+      let reading: Reading | undefined;
+      reader.onEnd([], true, {
+        onReading: (told) => {
+          reading = told;
+        },
+      });
+      return reading;
+    };
+    const stone = Object.defineProperty(wav(1), "readUInt32LE", {
+      value: () => {
+        throw new RangeError("out of range");
+      },
+    });
+    assert.deepEqual(read(stone), { units: {}, metered: "no", problem: "request_unread" });
+    assert.deepEqual(read(wav(1))?.units, { seconds: 1_000_000 });
+  });
+
   test("files cut short and altered anywhere are survived", () => {
     let seed = 3;
     const random = (below: number): number => {

@@ -217,7 +217,7 @@ export class CallReader implements DecodedSink {
 
   #model(): string | undefined {
     for (const slot of this.#plan.models) {
-      const model = this.#scanner.texts[slot];
+      const model = this.#scanner.found.texts[slot];
       if (model !== undefined) return model;
     }
     return undefined;

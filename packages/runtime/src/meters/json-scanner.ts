@@ -1,8 +1,8 @@
-import { MAX_MODEL } from "@aigw/core/meters";
+import { Findings } from "./findings.ts";
 import { BACKSLASH, COMMA, ENDS_PLAIN, isBlank, isEscape, isHex, QUOTE } from "./json-bytes.ts";
 import { MINUS, nextPart, WHOLE, WHOLE_ZERO } from "./json-number.ts";
 import { childAt, indexOfKey, type PathNode } from "./json-paths.ts";
-import { BAD, numberOf, textOf, UNSET } from "./json-tokens.ts";
+import { BAD, numberOf, textOf } from "./json-tokens.ts";
 
 export type ScanProblem = "not_json" | "too_large" | "too_deep";
 
@@ -46,14 +46,7 @@ const NULL = 2;
  * the inside of long strings, and there are bounds. One scanner reads one document at a time, and any number of them.
  */
 export class JsonScanner {
-  /** Numbers and counts by their slots: {@link UNSET}, {@link BAD}, or 0 to MAX_VALUE. */
-  readonly values: Float64Array;
-  /** Texts by their slots, the first of each that was found since {@link forget}. */
-  readonly texts: (string | undefined)[];
-  /** Something of what is wanted by `some` was there. */
-  some = false;
-  /** A slot of `values` was written. */
-  touched = false;
+  readonly found: Findings;
   problem: ScanProblem | undefined;
   readonly #root: PathNode;
   /** Of each level from 1 on: what it is, its elements so far, and what is wanted in it. */
@@ -78,8 +71,7 @@ export class JsonScanner {
 
   constructor(root: PathNode, numbers: number, texts: number) {
     this.#root = root;
-    this.values = new Float64Array(numbers).fill(UNSET);
-    this.texts = new Array<string | undefined>(texts).fill(undefined);
+    this.found = new Findings(numbers, texts);
     this.#node = root;
   }
 
@@ -91,16 +83,14 @@ export class JsonScanner {
     this.#endToken();
     this.#lookedAt = 0;
     this.#bytes = 0;
-    this.some = false;
     this.problem = undefined;
-    if (this.touched) this.values.fill(UNSET);
-    this.touched = false;
+    this.found.reset();
   }
 
   /** For another call: also the texts. */
   forget(): void {
     this.reset();
-    this.texts.fill(undefined);
+    this.found.forget();
   }
 
   /** Nothing but white space has come. */
@@ -283,14 +273,8 @@ export class JsonScanner {
     const index = this.#elements[this.#depth] as number;
     this.#elements[this.#depth] = index + 1;
     this.#node = parent === undefined ? undefined : childAt(parent, index);
-    if (this.#node !== undefined) this.#void(this.#node);
+    if (this.#node !== undefined) this.found.void(this.#node);
     return VALUE;
-  }
-
-  /** An earlier value under the same key does not count. */
-  #void({ slots }: PathNode): void {
-    if (!this.touched) return;
-    for (let i = 0; i < slots.length; i += 1) this.values[slots[i] as number] = UNSET;
   }
 
   #startKey(): number {
@@ -321,7 +305,7 @@ export class JsonScanner {
         this.#elements[this.#depth] = 0;
         this.#nodes[this.#depth] = node;
         // Who holds a stream back until then waits no longer than it must.
-        if (byte === 0x7b && node?.some === true) this.some = true;
+        if (byte === 0x7b && node?.some === true) this.found.some = true;
         return byte === 0x7b ? MEMBER : ELEMENT;
       case 0x74:
       case 0x66:
@@ -357,32 +341,17 @@ export class JsonScanner {
     const node = this.#nodes[depth];
     this.#depth = depth - 1;
     if (node === undefined) return this.#behindValue;
-    if (this.#kinds[depth] === OBJECT) this.#found(node, BAD, 1);
+    if (this.#kinds[depth] === OBJECT) this.found.add(node, BAD, 1);
     else {
       const length = this.#elements[depth] as number;
-      this.#found(node, length, length);
+      this.found.add(node, length, length);
     }
     return this.#behindValue;
   }
 
   #endLiteral(): number {
-    if (this.#node !== undefined && this.#literal !== NULL) this.#found(this.#node, BAD, 1);
+    if (this.#node !== undefined && this.#literal !== NULL) this.found.add(this.#node, BAD, 1);
     return this.#behindValue;
-  }
-
-  /** @param value for a number's slot; @param count what it adds to a count, 0 when it is empty */
-  #found(node: PathNode, value: number, count: number): void {
-    if (node.number >= 0) {
-      this.values[node.number] = value;
-      this.touched = true;
-    }
-    if (count === 0) return;
-    if (node.some) this.some = true;
-    if (node.count >= 0) {
-      const before = this.values[node.count] as number;
-      this.values[node.count] = before > 0 ? before + count : count;
-      this.touched = true;
-    }
   }
 
   /** Its parts are not in the way of the next one, which may come at once. */
@@ -402,12 +371,9 @@ export class JsonScanner {
     const node = this.#node;
     if (node === undefined) return this.#behindValue;
     const isEmpty = this.#held === "" && start === end;
-    this.#found(node, BAD, isEmpty ? 0 : 1);
-    if (node.text >= 0 && !isEmpty && this.texts[node.text] === undefined)
-      this.texts[node.text] = textOf(this.#held, this.#escaped, bytes, start, Math.min(end, start + MAX_HELD)).slice(
-        0,
-        MAX_MODEL,
-      );
+    this.found.add(node, BAD, isEmpty ? 0 : 1);
+    if (!isEmpty && this.found.wantsText(node))
+      this.found.addText(node, textOf(this.#held, this.#escaped, bytes, start, Math.min(end, start + MAX_HELD)));
     return this.#behindValue;
   }
 
@@ -420,14 +386,14 @@ export class JsonScanner {
     } else if (this.#held.length <= MAX_HELD && end - start <= MAX_HELD)
       at = names.indexOf(textOf(this.#held, this.#escaped, bytes, start, end));
     const child = at < 0 ? parent.any : children[at];
-    if (child !== undefined) this.#void(child);
+    if (child !== undefined) this.found.void(child);
     return child;
   }
 
   #endNumber(bytes: Buffer | undefined, start: number, end: number): number {
     const node = this.#node;
     if (node !== undefined)
-      this.#found(node, node.number < 0 ? BAD : numberOf(this.#held, this.#part <= WHOLE, bytes, start, end), 1);
+      this.found.add(node, node.number < 0 ? BAD : numberOf(this.#held, this.#part <= WHOLE, bytes, start, end), 1);
     this.#endToken();
     return this.#behindValue;
   }

@@ -27,8 +27,8 @@ export class Totals {
   take(scanner: JsonScanner): void {
     if (scanner.end()) {
       this.documents += 1;
-      if (scanner.some) this.pieces += 1;
-      if (scanner.touched) this.#merge(scanner.values);
+      if (scanner.found.some) this.pieces += 1;
+      if (scanner.found.touched) this.#merge(scanner.found.values);
     } else this.problem ??= scanner.problem;
     scanner.reset();
   }
