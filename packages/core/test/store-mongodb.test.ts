@@ -59,6 +59,11 @@ describe("on real servers", { skip: mongodbMissing }, () => {
           attempt,
           (error) => isAigwError(error, "store_unavailable") && /was at 4/.test(error.message),
         );
+      // It stays so: a backup was put in its place.
+      fixture.clock.advance(15_000);
+      assert.equal(await store.control.head(), 1);
+      await numbered.updateOne({ _id: 1 }, { $set: { effects: [] } });
+      assert.equal((await store.control.append(1, setName("x"), ACT)).rev, 2);
       await store.upkeep();
       assert.doesNotMatch((await store.integrityCheck()).join(), /index/);
     } finally {

@@ -4,7 +4,7 @@ import type { Db } from "mongodb";
 import { assertOneChange, type Change, type ChangeDraft, isSuperseded, subjectOf } from "../../changes/change.ts";
 import { type ControlState, emptyControlState, fold } from "../../changes/control-state.ts";
 import type { Client } from "../../clients/client.ts";
-import { systemClock } from "../../clock.ts";
+import { type Clock, systemClock } from "../../clock.ts";
 import type { SettingKey } from "../../config/settings.ts";
 import { AigwError } from "../../errors.ts";
 import type { Keyring } from "../../keys/signing-key.ts";
@@ -40,8 +40,13 @@ export class MongoControl implements ControlStore {
   readonly #collections: ControlCollections;
   /** A revision that was seen here: the log never shrinks, so its head is this or later. */
   #seen = 0;
+  /** Since when it is not, monotonic milliseconds. */
+  #backSince: number | undefined;
 
-  constructor(db: Db, { storeId, keyCheck }: StoreDocument) {
+  readonly #clock: Clock;
+
+  constructor(db: Db, { storeId, keyCheck }: StoreDocument, clock: Clock) {
+    this.#clock = clock;
     this.#collections = controlCollections(db);
     this.storeId = storeId;
     this.keyCheck = keyCheck;
@@ -53,7 +58,11 @@ export class MongoControl implements ControlStore {
     const seen = this.#seen;
     const newest = await translated(() => changes.findOne({}, { sort: { _id: -1 }, projection: { _id: 1 } }));
     const rev = newest?._id ?? 0;
-    if (rev < seen) throw wentBack(rev, seen);
+    if (rev < seen) {
+      this.#believe(rev, seen);
+      return rev;
+    }
+    this.#backSince = undefined;
     this.#seen = Math.max(this.#seen, rev);
     return rev;
   }
@@ -139,6 +148,15 @@ export class MongoControl implements ControlStore {
     return (await this.#read(["config"])).settings;
   }
 
+  /** @throws AigwError `store_unavailable` until the log has been back for so long that it was restored */
+  #believe(rev: number, seen: number): void {
+    const now = this.#clock.monotonic();
+    this.#backSince ??= now;
+    if (now - this.#backSince < BACK_FOR_GOOD_MS) throw wentBack(rev, seen);
+    this.#backSince = undefined;
+    this.#seen = rev;
+  }
+
   /**
    * The state of these kinds, consistent at one revision. What is superseded while it is read has lost its secrets: then
    * the changes since are folded in, until the ones that count have come.
@@ -193,14 +211,17 @@ const pauseBefore = async (deadline: number, rev: number): Promise<void> => {
   );
 };
 
+/** A primary that cannot reach a majority any more steps down by then, and one that was just elected knows it all. */
+const BACK_FOR_GOOD_MS = 15_000;
+
 /**
- * Also for a moment on a primary that was just elected. To go on with a log that is not the one that was read would mean
- * to serve what is not in it, and to write a revision into it that leaves a gap.
+ * Who was revoked must not be let in again because a primary does not know of it for a moment; and a log that was
+ * restored must not get a revision that leaves a gap.
  */
 const wentBack = (found: number, seen: number): AigwError =>
   new AigwError(
     "store_unavailable",
-    `The change log is at revision ${found}, and was at ${seen}. If the database was restored, restart what uses it.`,
+    `The change log is at revision ${found}, and was at ${seen}. If the database was restored, that is taken for good in a moment.`,
     { details: { found, seen } },
   );
 

@@ -49,7 +49,7 @@ export class MongoStore implements OpenedStore {
   static async open(connection: MongoConnection, { clock, time }: MongoStoreOptions): Promise<MongoStore> {
     const { db } = connection;
     try {
-      const control = await openMongoControl(db);
+      const control = await openMongoControl(db, clock);
       const stop = time === undefined ? await shareTime(controlCollections(db).time, connection.time) : () => undefined;
       const traffic = new MongoTraffic({ db, time: time ?? connection.time, clock });
       return new MongoStore(connection, clock, control, traffic, stop);
