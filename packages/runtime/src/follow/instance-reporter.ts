@@ -12,6 +12,11 @@ const REPORT_TIMEOUT_MS = 1_000;
 const RATE_SECONDS = 10;
 /** A database that elects another primary is back by then. */
 const START_PATIENCE_MS = 5_000;
+/**
+ * A look at the others reads a record of each, and each of them looks: many look less often, so that the work of the
+ * store grows with their number and not with its square. Every second up to twenty, every 50 s with a thousand.
+ */
+const LOOK_MS_PER_GATEWAY = 50;
 /** Others not heard of for longer do not serve. */
 const LEASE_MS = 10_000;
 
@@ -44,6 +49,8 @@ export class InstanceReporter {
   #next: Promise<void> | undefined;
   #retired = false;
   #share: Share = { of: 1, rank: 0 };
+  /** Monotonic milliseconds. */
+  #lookDueAt = 0;
 
   constructor(options: ReporterOptions) {
     this.#options = options;
@@ -64,7 +71,7 @@ export class InstanceReporter {
     this.#timer = setInterval(() => {
       this.#closeSecond();
       void this.report();
-      void this.#lookAround();
+      if (this.#options.clock.monotonic() >= this.#lookDueAt) void this.#lookAround();
     }, HEARTBEAT_MS);
   }
 
@@ -118,6 +125,8 @@ export class InstanceReporter {
     try {
       const seen = await inTime(this.#options.traffic.instances(LEASE_MS), REPORT_TIMEOUT_MS);
       const ids = seen.map(({ id }) => id).sort();
+      // Half a beat early, or one that is due with a beat would wait for the next.
+      this.#lookDueAt = this.#options.clock.monotonic() + ids.length * LOOK_MS_PER_GATEWAY - HEARTBEAT_MS / 2;
       const rank = ids.indexOf(this.#options.identity.id);
       if (rank >= 0) this.#share = { of: ids.length, rank };
     } catch (error) {
