@@ -6,12 +6,13 @@ import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { aigw as inProcess, json, opened, type RunOptions } from "../../packages/cli/test/support/harness.ts";
-import { startGatewayProcess } from "../support/aigw.ts";
+import { aigwJson, startGatewayProcess } from "../support/aigw.ts";
 import { selfSigned } from "../support/certificate.ts";
 import { doctor } from "../support/doctor.ts";
 import { startTestGateway } from "../support/gateway.ts";
 import { startEcho, startUpstream } from "../support/http.ts";
 import { prepareHome } from "../support/prepared-home.ts";
+import { until } from "../support/until.ts";
 
 const PATH = { PATH: process.env["PATH"] ?? "" };
 const aigw = (home: string, argv: readonly string[], options: RunOptions = {}): ReturnType<typeof inProcess> =>
@@ -75,7 +76,12 @@ describe("a gateway proves that it belongs to the store", { concurrency: 3 }, ()
     const bundle = join(dirname(home), "ca.pem");
     writeFileSync(bundle, tls.cert);
     const front = await startFront(t, (path) => `${gateway.url}${path.replace(/^\/team\/ai/, "")}`, { tls });
-    await aigw(home, ["config", "set", "public-url", `${front.url}/team/ai`]);
+    const { rev } = await aigwJson<{ rev: number }>(home, ["config", "set", "public-url", `${front.url}/team/ai`]);
+    // Else it is asked once more, after a moment.
+    await until("it to be in force", async () => {
+      const { gateways } = await aigwJson<{ gateways: { appliedRev: number }[] }>(home, ["status"]);
+      return gateways.every(({ appliedRev }) => appliedRev >= rev);
+    });
     const { code, stderr } = await aigw(home, ["onboard", "john", "--create", "--email"], {
       env: { CURL_CA_BUNDLE: bundle },
     });
