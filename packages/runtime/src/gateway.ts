@@ -310,6 +310,8 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   strangers.start();
   const sweep = setInterval(() => {
     openCalls.cutRevoked();
+    void limiter.settle();
+    void guessLimit.settle();
     if (isFirst) endedKeys.look();
   }, EXPIRY_SWEEP_MS);
   const prune = setInterval(() => {
