@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { type OnASet, startOnASet } from "../../support/gateways-on-a-set.ts";
+import { LIMIT, type OnASet, pressUnseen, startOnASet } from "../../support/gateways-on-a-set.ts";
 import { MONGOD } from "../../support/mongodb.ts";
 import { actsOn, longestGap, promisesKept } from "../load/set-under-fault.ts";
 import { atMost, quantile, type Row, type Run, type Seen } from "../row.ts";
@@ -16,17 +16,19 @@ interface Fault {
 }
 
 const underFault = async (run: Run, times: number, { happen, backWithinMs }: Fault): Promise<readonly Seen[]> => {
-  const onASet = await startOnASet(run, { mongod: MONGOD, maxStaleMs: MAX_STALE_MS });
+  const onASet = await startOnASet(run, { mongod: MONGOD, maxStaleMs: MAX_STALE_MS, unseen: times });
   const acts = actsOn(onASet);
   const gaps: number[] = [];
+  await delay(PAUSE_MS);
   for (let turn = 0; turn < times; turn += 1) {
-    await delay(PAUSE_MS);
+    const stop = await pressUnseen(onASet, onASet.unseen.get(`unseen-${turn}`) ?? "", LIMIT / 2);
     const startedAt = performance.now();
     await happen(onASet);
     const back = performance.now();
     gaps.push(back - startedAt);
+    await delay(PAUSE_MS);
+    await stop();
   }
-  await delay(PAUSE_MS);
   const kept = await promisesKept(run, onASet, acts);
   run.say(
     `${times} faults; a primary again after ${Math.round(quantile(gaps, 0.5))} ms (median), ${Math.round(Math.max(...gaps))} ms (the longest)`,

@@ -5,7 +5,7 @@ import type { KnownCall } from "../../support/known-clients.ts";
 import { MONGOD } from "../../support/mongodb.ts";
 import { makeNamespace } from "../../support/network-namespace.ts";
 import { until } from "../../support/until.ts";
-import { actsOn, promisesKept } from "../load/set-under-fault.ts";
+import { actsOn, FEWER_THAN_TWICE, promisesKept } from "../load/set-under-fault.ts";
 import { atMost, exactly, never, type Row, type Run, type Seen } from "../row.ts";
 
 /** A look at the store that came to nothing, and a call's own time: so much sooner or later than `--max-stale`. */
@@ -76,18 +76,17 @@ export const cutOff: Row = {
     await delay(LEAD_MS);
     const from = performance.now();
     namespace.cut(set.members.map(({ port }) => port));
-    await delay(awayMs);
+    await delay(Math.min(awayMs, maxStaleMs + 3_000));
+    const status = await aigw(home, ["status", "--json"]);
+    run.say(`status names it: ${status.stdout.includes(cutOffId)}, exit ${status.code}`);
+    await delay(Math.max(0, from + awayMs - performance.now()));
     const to = performance.now();
     const meanwhile = acts.acts.filter(
       ({ startedAt, tookMs, action }) =>
-        // The one that was under way when it was cut may have been confirmed before.
-        startedAt > from && startedAt + tookMs < from + Math.min(awayMs, maxStaleMs) && action !== "client.add",
+        // The one that was under way when it was cut may have been confirmed before; its lease is a bit longer.
+        startedAt > from && startedAt + tookMs < from + maxStaleMs + 4_000 && action !== "client.add",
     );
-    const unnamed = meanwhile.filter(
-      ({ finished: { code, stderr } }) => !(code === 1 && stderr.includes(cutOffId)) && code !== 6,
-    );
-    const status = await aigw(home, ["status"]);
-    run.say(`status: ${oneLine(status)}`);
+    const unnamed = meanwhile.filter(({ finished: { code, stderr } }) => !(code === 1 && stderr.includes(cutOffId)));
     namespace.mend();
     const mended = performance.now();
     const { head, seen: behind } = await applied(onASet, cutOffId);
@@ -97,7 +96,7 @@ export const cutOff: Row = {
     const { seen, served } = whileAway(load.calls, { gateways: [2], from, to: mended }, maxStaleMs);
     run.say(`cut off for ${Math.round(to - from)} ms, ${meanwhile.length} commands meanwhile`);
     return [
-      ...(await promisesKept(run, onASet, acts, served)),
+      ...(await promisesKept(run, onASet, acts, { served, most: FEWER_THAN_TWICE })),
       ...seen,
       never("commands meanwhile that do not name it", unnamed.length, meanwhile.length),
       atMost("everything applied after the line was mended", appliedAfter, BACK_WITHIN_MS, "ms"),
@@ -155,11 +154,16 @@ export const allAway: Row = {
     await delay(LEAD_MS);
     const { seen, served } = whileAway(load.calls, { gateways: [0, 1], from, to }, maxStaleMs);
     return [
-      ...(await promisesKept(run, onASet, acts, (call) => served({ ...call, gateway: Math.min(call.gateway, 1) }))),
+      ...(await promisesKept(run, onASet, acts, {
+        served: (call) => served({ ...call, gateway: Math.min(call.gateway, 1) }),
+        most: FEWER_THAN_TWICE,
+      })),
       ...seen,
-      exactly(
-        "status, doctor and why that exit 6 meanwhile",
-        away.filter(({ code }) => code === 6).length,
+      exactly("status and why that exit 6 meanwhile", away.filter(({ code }) => code === 6).length, 2),
+      // It has more to say than that.
+      never(
+        "of status, why and doctor, those that do not say which servers do not answer",
+        away.filter(({ stdout, stderr }) => !/No MongoDB server (answers|at)/.test(stdout + stderr)).length,
         away.length,
       ),
     ];
