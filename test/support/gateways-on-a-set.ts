@@ -61,13 +61,11 @@ export const startOnASet = async (t: Owner, options: OnASetOptions): Promise<OnA
   const { passwords } = await prepareHome(t, { home, services: { echo: echo.url }, clients });
   const args = ["--max-stale", `${maxStaleMs}ms`];
   const start = (): Promise<RunningGateway> => startGatewayProcess(t, home, args);
-  const gateways = [
-    await start(),
-    await start(),
-    third === undefined
-      ? await start()
-      : await startGatewayProcess(t, home, [...args, "--host", third.host], {}, third.under),
-  ];
+  const gateways = await Promise.all([
+    start(),
+    start(),
+    third === undefined ? start() : startGatewayProcess(t, home, [...args, "--host", third.host], {}, third.under),
+  ]);
   const [first] = gateways;
   const token = (name: string): Promise<string> => tokenFor(first?.url ?? "", name, passwords[name] ?? "");
   const unseen = new Map<string, string>();
