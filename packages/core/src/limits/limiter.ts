@@ -58,10 +58,10 @@ const STORE_RETRY_MS = 1_000;
  */
 const SETTLE_MS = 3_000;
 /**
- * To who counts alone, permits count for so long more: as long as a failover takes for one gateway longer than for
- * another, those that run out are the others' to take.
+ * To who counts alone, permits count for so long more: what runs out meanwhile others may take, who had a later look at
+ * the store, or have it back sooner. As long as a failover takes, with MongoDB's own time-out of 10 s for elections.
  */
-const ALONE_MS = 5_000;
+const ALONE_MS = 15_000;
 
 /**
  * Exactly N permits in any rolling window, over all instances that share the store and over restarts.
