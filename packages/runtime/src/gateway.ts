@@ -310,8 +310,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   strangers.start();
   const sweep = setInterval(() => {
     openCalls.cutRevoked();
-    void limiter.settle();
-    void guessLimit.settle();
+    for (const one of [limiter, guessLimit]) void one.settle().catch(storeFault("permits", "write permits"));
     if (isFirst) endedKeys.look();
   }, EXPIRY_SWEEP_MS);
   const prune = setInterval(() => {

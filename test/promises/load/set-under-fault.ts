@@ -23,7 +23,7 @@ export const statuses = (calls: readonly Pick<KnownCall, "status">[]): string =>
   return [...times].map(([status, n]) => `${status}: ${count(n)}`).join(", ");
 };
 
-/** Longest gap between two changes that were acknowledged. */
+/** How long the slowest command took, milliseconds. */
 const longestAct = (acts: readonly Act[]): number => Math.max(0, ...acts.map(({ tookMs }) => tookMs));
 
 /**
@@ -50,17 +50,16 @@ export const promisesKept = async (
     `${acts.acts.length} commands, exit codes ${[0, 1, 5, 6].map((code) => `${code}: ${codes.filter((one) => one === code).length}`).join(", ")}; the longest took ${(longestAct(acts.acts) / 1000).toFixed(1)} s`,
   );
   const due = calls.filter(({ status }) => status === 200).map(({ id }) => id);
-  const stored = await until(
+  let times: ReadonlyMap<string, number> = new Map();
+  await until(
     "all usage to be delivered",
     async () => {
-      const times = new Map<string, number>();
-      for (const { requestId } of await withHome(home, ({ store }) => allUsage(store)))
-        times.set(requestId, (times.get(requestId) ?? 0) + 1);
-      return due.every((id) => times.has(id)) && times;
+      times = await timesOf(home);
+      return due.every((id) => times.has(id));
     },
     DELIVERED_WITHIN_MS,
+    // What lacks is told below.
   ).catch(() => undefined);
-  const times = stored ?? (await timesOf(home));
   const lost = due.filter((id) => !times.has(id));
   const repeated = due.filter((id) => (times.get(id) ?? 0) > 1);
   const { acknowledged, lost: lostChanges, odd, unclaimed } = await reckon(home, acts.acts);
@@ -117,6 +116,7 @@ const notBeyond = (what: string, seen: number, most: number): Seen => ({
   kept: seen > 0 && seen <= most,
 });
 
+/** How often each call is in the store, by its request's id. */
 const timesOf = async (home: string): Promise<ReadonlyMap<string, number>> => {
   const times = new Map<string, number>();
   for (const { requestId } of await withHome(home, ({ store }) => allUsage(store)))

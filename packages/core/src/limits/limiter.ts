@@ -1,4 +1,4 @@
-import { setTimeout as delay } from "node:timers/promises";
+import { setImmediate as afterPoll, setTimeout as delay } from "node:timers/promises";
 import { isAigwError, isStoreFault } from "../errors.ts";
 import { inTime, isSilence, REQUEST_PATIENCE_MS } from "../store/in-time.ts";
 import type { MaybePromise, TrafficStore, VersionedWindow } from "../store/store.ts";
@@ -78,6 +78,7 @@ export class Limiter {
   #storeAway = false;
   #storeAwayUntil = 0;
   #settledAt = 0;
+  #settling: Promise<void> | undefined;
   /** A store that did not answer is not asked before it, not even to read: every caller would wait as long again. */
   #silentUntil = 0;
   /** One key finds out for all when the lock is free: every try blocks the thread for the busy timeout. */
@@ -152,11 +153,21 @@ export class Limiter {
    * Writes what was admitted while the store was away, also of clients who do not call any more: until then others take
    * it for free. To be called several times a second; costs next to nothing when there is none. Never throws a store fault.
    */
-  async settle(): Promise<void> {
+  settle(): Promise<void> {
+    this.#settling ??= this.#settle().finally(() => {
+      this.#settling = undefined;
+    });
+    return this.#settling;
+  }
+
+  async #settle(): Promise<void> {
     if (!this.#storeAway && !this.#isSettling(this.#options.store.steadyNow())) return;
     for (const [key, holding] of this.#holdings) {
       if (this.#storeAwayUntil > this.#options.store.steadyNow()) return;
-      if (holding.unsaved.length > 0) await this.#save(key, holding);
+      if (holding.unsaved.length === 0) continue;
+      await this.#save(key, holding);
+      // An engine that answers at once would keep everybody else waiting until the last of them is written.
+      await afterPoll();
     }
     // Nobody has asked meanwhile: whether it is back, the first who calls has to know.
     for (const [key, holding] of this.#holdings) {
