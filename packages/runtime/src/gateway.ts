@@ -310,8 +310,8 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   strangers.start();
   const sweep = setInterval(() => {
     openCalls.cutRevoked();
-    for (const one of [limiter, guessLimit]) void one.settle().catch(storeFault("permits", "write permits"));
     if (isFirst) endedKeys.look();
+    for (const one of [limiter, guessLimit]) void one.settle().catch(storeFault("permits", "write permits"));
   }, EXPIRY_SWEEP_MS);
   const prune = setInterval(() => {
     limiter.prune();

@@ -232,15 +232,15 @@ export class Limiter {
     const now = this.#options.store.steadyNow();
     const window = currentWindow(holding, now, this.#options);
     const settling = this.#isSettling(now);
-    if (!settling) holding.alone = [];
-    const left = holding.limit - counted(window);
-    if (left <= 0) return this.#refuse(holding, window, now);
+    if (!settling && holding.alone.length > 0) holding.alone = [];
+    const free = holding.limit - counted(window);
+    if (free <= 0) return this.#refuse(holding, window, now);
     if (this.#storeAwayUntil > now) return this.#admitAlone(holding, now);
-    const free = settling ? Math.min(left, this.#leftOfShare(holding, now)) : left;
-    if (free <= 0) return this.#refuseAlone(holding, now);
+    const most = settling ? Math.min(free, this.#leftOfShare(holding, now)) : free;
+    if (most <= 0) return this.#refuseAlone(holding, now);
     const least = this.#bundleFor(holding.limit);
     // For all who wait: one store call after the other would make the last of them wait for all.
-    const count = Math.min(free, Math.max(least, 1 + holding.waiting));
+    const count = Math.min(most, Math.max(least, 1 + holding.waiting));
     const bundle = least === 1 ? 1 : count;
     const until = now + LEASE_MS;
     const next =
