@@ -19,7 +19,7 @@ process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
 const needs = join(scratch, "needs");
 writeFileSync(needs, "");
 
-const run = (what: string, command: string, args: readonly string[]): void => {
+const run = (what: string, command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): void => {
   const started = Date.now();
   const { status, error } = spawnSync(command, args, {
     cwd: root,
@@ -31,6 +31,7 @@ const run = (what: string, command: string, args: readonly string[]): void => {
       NODE_COMPILE_CACHE: join(root, "node_modules/.cache/node-compile"),
       AIGW_TEST_NEEDS: needs,
       PATH: `${dirname(process.execPath)}:${process.env["PATH"] ?? ""}`,
+      ...env,
     },
   });
   if (error) throw error;
@@ -92,11 +93,13 @@ const tests = patterns.flatMap((pattern) => globSync(pattern, { cwd: root })).so
 if (tests.length === 0) throw new Error("no tests found");
 /** Promises in milliseconds: judged with nothing else running, which would only show how busy the machine is. */
 const ALONE = /\/(crash|revocation|proxy-blame|e2e\/hostile-store)\.test\.ts$/;
-const runTests = (what: string, files: readonly string[], atOnce: number): void => {
+const runTests = (what: string, files: readonly string[], atOnce: number, env?: NodeJS.ProcessEnv): void => {
   if (files.length === 0) return;
   const options = [`--test-concurrency=${atOnce}`, "--test-timeout=120000", "--test-reporter=dot"];
-  run(what, process.execPath, ["--test", ...options, ...files]);
+  run(what, process.execPath, ["--test", ...options, ...files], env);
 };
+/** The stories that either engine must tell, with homes whose store is a MongoDB database: see test/support/engine.ts. */
+const ON_BOTH = /\/(limit|rotation|revocation|usage|concurrency|nothing-changes)\.test\.ts$/;
 runTests(
   "tests",
   tests.filter((file) => !ALONE.test(file)),
@@ -107,6 +110,10 @@ runTests(
   tests.filter((file) => ALONE.test(file)),
   1,
 );
+if (only.length === 0 && (process.env["AIGW_TEST_MONGODB_URI"] ?? "") !== "") {
+  const stories = tests.filter((file) => ON_BOTH.test(file));
+  runTests("stories on MongoDB", stories, 2, { AIGW_TEST_ENGINE: "mongodb" });
+}
 const notRun = reportNotRun().filter((name) => required.includes(name));
 if (notRun.length > 0 && only.length === 0) {
   process.stdout.write(`*** That is a failure here, because AIGW_REQUIRE names ${notRun.join(", ")}. ***\n`);

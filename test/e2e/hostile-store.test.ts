@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
-import { revokeClient, setClient } from "@aigw/core";
+import { revokeClient, type Store, setClient } from "@aigw/core";
 import { HostileStore, type StoreMethod } from "@aigw/core/testing";
 import { startTestGateway } from "../support/gateway.ts";
 import { bearer, login, send, startEcho, tokenFor } from "../support/http.ts";
@@ -143,4 +143,35 @@ it("a gateway behind a store that answers by promises, late or only after a retr
   await until("the refusal", async () => (await call()).status === 401);
   assert.ok(performance.now() - start < 1_000, "revoked within a second");
   assert.equal((await send(`${url}/api/echo`, { headers: bearer(token) })).status, 401);
+});
+
+it("a gateway that starts while the store is away for a moment starts", async (t) => {
+  let hostile: HostileStore | undefined;
+  const through = (store: Store): Store => {
+    hostile = new HostileStore(store);
+    hostile.treat("traffic.reportInstance", { kind: "throws", later: 0 });
+    setTimeout(() => hostile?.calm(), 600);
+    return hostile;
+  };
+  const { url } = await startTestGateway(t, { through });
+  assert.equal((await send(`${url}/ready`)).status, 200);
+  assert.ok((hostile?.calls("traffic.reportInstance") ?? 0) > 1);
+});
+
+it("what came while the store was away is refused with 503, never with 401", async (t) => {
+  const { url, hostile, home, add, logIn } = await setUp(t);
+  const other = await startTestGateway(t, { home });
+  hostile.treat(["control.head", "control.changesAfter"], { kind: "never" });
+  const mary = await add("mary");
+  const token = await tokenFor(other.url, mary.name, mary.password);
+  const call = (): ReturnType<typeof send> => send(`${url}/api/echo`, { headers: bearer(token) });
+  const refusal = await call();
+  assert.deepEqual([refusal.status, refusal.headers["retry-after"]], [503, "5"]);
+  assert.equal((await login(url, mary.name, mary.password)).status, 503);
+  assert.equal((await login(url, "nobody", mary.password)).status, 503, "nor is it said who exists");
+  assert.equal((await logIn()).status, 200, "who is known is known");
+  hostile.calm();
+  await until("the store to be looked at again", async () => (await call()).status === 200);
+  assert.equal((await login(url, mary.name, mary.password)).status, 200);
+  assert.equal((await login(url, "nobody", mary.password)).status, 401);
 });

@@ -2,25 +2,17 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import type { ChangeDraft } from "../src/changes/change.ts";
 import { type ErrorCode, isAigwError } from "../src/errors.ts";
-import type { OpenedStore, StoreEngine } from "../src/store/engine.ts";
+import type { StoreEngine } from "../src/store/engine.ts";
 import { locateStore, type StorePlace } from "../src/store/engines.ts";
-import { aClient, anEvent, aService, aSigningKey, type FixedClock } from "../src/testing/index.ts";
+import { anEvent, type FixedClock } from "../src/testing/index.ts";
 import { copyStore, type PartName, type StoreCopy, type StoreExport } from "../src/transfer/index.ts";
 import { DAY_MS } from "../src/usage/report-plan.ts";
-import { OUTCOMES, type UsageEvent } from "../src/usage/usage-event.ts";
+import type { UsageEvent } from "../src/usage/usage-event.ts";
 import { runChild } from "./store-support/children.ts";
 import { temporaryFolder } from "./store-support/folders.ts";
-import { type SqliteFixture, sqliteFixture } from "./store-support/sqlite-fixture.ts";
-
-const ACT = { at: 5, actor: "test" };
-const QUERIES = [
-  { by: ["client", "service"], filter: {} },
-  { by: ["day"], filter: {} },
-  { by: ["hour"], filter: { client: "john" } },
-  { by: [], filter: {} },
-] as const;
+import { ACT, everythingOf, lived } from "./store-support/lived-store.ts";
+import type { SqliteFixture } from "./store-support/sqlite-fixture.ts";
 
 const fault =
   (code: ErrorCode, ...names: readonly string[]) =>
@@ -30,89 +22,11 @@ const fault =
     return true;
   };
 
-/** A life's worth of everything: erased and purged effects, several at once, folded, pruned and fresh events, permits. */
-const lived = async (): Promise<SqliteFixture> => {
-  const fixture = sqliteFixture();
-  const { clock } = fixture;
-  const store = fixture.open();
-  const [john, ann] = [aClient({ name: "john", note: "läuft" }), aClient({ name: "ann", email: "ann@example.com" })];
-  const ocr = aService({ name: "ocr", headers: [{ name: "X-Api-Key", sealedValue: "v1.one" }] });
-  const key = aSigningKey();
-  const changes: readonly (readonly ChangeDraft[])[] = [
-    [{ action: "secret.create", subject: key.kid, after: [key] }],
-    [
-      { action: "client.add", subject: "john", after: john },
-      { action: "client.add", subject: "ann", after: ann },
-      { action: "service.add", subject: "john", after: aService({ name: "john" }) },
-    ],
-    [{ action: "service.add", subject: "ocr", after: ocr }],
-    [{ action: "client.passwd", subject: "john", after: { ...john, epoch: 2, passwordHash: "$argon2id$new" } }],
-    [{ action: "client.remove", subject: "ann", after: null }],
-    [
-      {
-        action: "service.set",
-        subject: "ocr",
-        after: { ...ocr, headers: [{ name: "X-Api-Key", sealedValue: "v1.two" }] },
-      },
-      { action: "config.set", subject: "public-url", after: "https://ai.example.com" },
-    ],
-    [{ action: "service.remove", subject: "john", after: null }],
-  ];
-  for (const [rev, drafts] of changes.entries()) store.control.append(rev, drafts, ACT);
-  const events = Array.from({ length: 2_500 }, (_, n) =>
-    anEvent({
-      at: clock.now() - (n % 9) * DAY_MS - n * 1_000,
-      client: n % 3 === 0 ? "ann" : "john",
-      service: n % 5 === 0 ? "" : "ocr",
-      status: n % 7 === 0 ? 429 : 200,
-      outcome: OUTCOMES[n % OUTCOMES.length] ?? "ok",
-      latencyMs: n / 7,
-      ...(n % 11 === 0 && { count: 3, reason: "token_expired" }),
-    }),
-  );
-  store.traffic.recordUsage(events.slice(0, 2_000));
-  for (let more = true; more; ) ({ more } = store.traffic.foldUsage(2_000));
-  for (let more = true; more; ) ({ more } = store.traffic.pruneUsage(clock.now() - 5 * DAY_MS, 1_000));
-  // Of neither is anything in the sums yet.
-  store.traffic.recordUsage(events.slice(2_000));
-  store.traffic.recordUsage([anEvent({ client: "zoe", at: clock.now() })]);
-  const now = store.traffic.steadyNow();
-  store.traffic.setPermitWindow("c_over", 0, { spent: [[now - 700_000, 1]], leases: [] });
-  store.traffic.setPermitWindow("c_john", 0, {
-    spent: [[now, 7]],
-    leases: [{ holder: "gw", count: 3, until: now + 9 }],
-  });
-  store.traffic.recordTokens([
-    { clientId: "c_john", kid: key.kid, epoch: 2, issuedAt: now, expiresAt: now + 3_600_000 },
-    { clientId: "c_old", kid: key.kid, epoch: 1, issuedAt: now - 10, expiresAt: now + 1_000 },
-  ]);
-  // The wall clock was set meanwhile: the store's time is not the wall clock's.
-  clock.setWall(clock.now() + 86_400_000);
-  clock.advance(2_000);
-  await store.close();
-  return fixture;
-};
-
 const emptyPlace = async (): Promise<StorePlace & { readonly folder: string; readonly path: string }> => {
   const folder = temporaryFolder();
   const path = join(folder, "aigw.db");
   return { ...(await locateStore(`sqlite:${path}`)), folder, path };
 };
-
-/** All that the port says of a store. */
-const everythingOf = async ({ control, traffic }: OpenedStore): Promise<unknown> => ({
-  id: control.storeId,
-  changes: await control.changesAfter(0, 1_000),
-  state: await control.snapshot(),
-  clients: await control.clients(),
-  usage: (await traffic.latestUsage({}, 10_000)).events,
-  reports: await Promise.all(QUERIES.map(async (query) => traffic.usageReport(query))),
-  last: await traffic.lastUsage(["john", "ann", "zoe", "nobody"]),
-  lastLetIn: await traffic.lastUsage(["john", "ann", "zoe"], { letIn: true }),
-  tokens: await traffic.liveTokens(traffic.steadyNow()),
-  permits: (await traffic.permitWindow("c_john"))?.window,
-  steady: traffic.steadyNow(),
-});
 
 const bytesOf = (folder: string): ReadonlyMap<string, Buffer> =>
   new Map(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name))]));

@@ -3,17 +3,20 @@ import { writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { MongoClient } from "mongodb";
 import { selfSigned } from "../../../test/support/certificate.ts";
 import { type Mongod, startMongod } from "../../../test/support/mongod.ts";
 import { MONGOD, mongodbMissing, mongodbRan } from "../../../test/support/mongodb.ts";
+import { until, within } from "../../../test/support/until.ts";
 import { systemClock } from "../src/clock.ts";
 import { type AigwError, isAigwError } from "../src/errors.ts";
 import type { OpenedStore } from "../src/store/engine.ts";
 import { createStore, openControl, openStore, peekNames } from "../src/store/open-store.ts";
 import { aClient } from "../src/testing/index.ts";
+import { runChild, startChild } from "./store-support/children.ts";
 import { temporaryFolder } from "./store-support/folders.ts";
-import { SEED } from "./store-support/sqlite-fixture.ts";
+import { SEED, sqliteFixture } from "./store-support/sqlite-fixture.ts";
 
 const ACT = { at: 5, actor: "test" };
 const PASSWORD = "Geheim:%/@1";
@@ -83,6 +86,13 @@ const refused = async (attempt: Promise<unknown>, code: AigwError["code"], says:
 
 const portOf = (server: Server): number => (server.address() as { port: number }).port;
 
+const OPEN_CHILD = join(import.meta.dirname, "store-support", "open-child.ts");
+
+it("MongoDB's driver is not loaded for the embedded store", async () => {
+  const { code, out, err } = await runChild(OPEN_CHILD, [sqliteFixture().url]);
+  assert.deepEqual([code, out], [0, "no driver"], err);
+});
+
 describe("a connection to MongoDB", { skip, concurrency: 1 }, () => {
   it("needs no more than the role readWrite on the store's database", async () => {
     const url = urlOf("writer");
@@ -102,6 +112,13 @@ describe("a connection to MongoDB", { skip, concurrency: 1 }, () => {
     await store.close();
     assert.deepEqual(await peekNames(url, "jo", 9), { clients: ["john"], services: [] });
     assert.deepEqual(await peekNames(url, "x", 9), { clients: [], services: [] });
+  });
+
+  it("keeps no process that has closed it", async () => {
+    const child = startChild(OPEN_CHILD, [urlOf("writer")]);
+    await child.printed("driver".length);
+    const { code, out, err } = await within("the process to end", child.exit, 5_000);
+    assert.deepEqual([code, out], [0, "driver"], err);
   });
 
   it("of a user who may only read can look, and says what it lacks for more", async () => {
@@ -151,6 +168,13 @@ describe("a connection to MongoDB", { skip, concurrency: 1 }, () => {
     const before = store.traffic.steadyNow();
     frozen.process.kill("SIGSTOP");
     try {
+      const answered = (): Promise<boolean> =>
+        Promise.resolve(store.control.head()).then(
+          () => true,
+          () => false,
+        );
+      // Its threads stop one after the other.
+      await until("the server to stand still", async () => !(await Promise.race([answered(), delay(300)])));
       const says = /No MongoDB server answers at 127\.0\.0\.1:/;
       await Promise.all([
         refused(open(1), "store_unavailable", says),

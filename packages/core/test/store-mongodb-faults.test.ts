@@ -243,6 +243,16 @@ describe("MongoDB in trouble", { skip, concurrency: true }, () => {
     });
 
     describe("the primary", () => {
+      it("is needed: a secondary that is connected to directly says so", async () => {
+        const primary = await set.primary();
+        const port = set.members.find((member) => member !== primary)?.port ?? 0;
+        const url = `mongodb://127.0.0.1:${port}/d?directConnection=true`;
+        await assert.rejects(
+          openStore(url, { clock: new FixedClock() }),
+          (error) => isAigwError(error, "store_unavailable") && /is no primary/.test(error.message),
+        );
+      });
+
       it("steps down, and is killed, while four append: nothing acknowledged is lost, and there is one order", async () => {
         const fixture = await mongoFixture({ url: newUrl("set") });
         const stores = await Promise.all([0, 1, 2, 3].map(() => fixture.open()));

@@ -5,6 +5,7 @@ import { parseMeters } from "@aigw/core/meters";
 import type { Reading } from "../src/meters/reading.ts";
 import { ServiceMeter } from "../src/meters/service-meter.ts";
 import { AUDIO_FILES } from "./meter-files.ts";
+import { threadMs } from "./meter-fixtures.ts";
 
 interface Sent {
   readonly meter: string;
@@ -357,10 +358,10 @@ describe("what a request is worth by itself", () => {
 describe("a hostile request", () => {
   const bounded = (what: () => void): void => {
     const heap = process.memoryUsage().heapUsed;
-    const started = performance.now();
+    const started = threadMs();
     what();
-    assert.ok(performance.now() - started < 1_000, `${performance.now() - started} ms`);
-    assert.ok(process.memoryUsage().heapUsed - heap < 32 * 1024 * 1024);
+    assert.ok(threadMs() - started < 1_000, `${threadMs() - started} ms`);
+    assert.ok(process.memoryUsage().heapUsed - heap < 64 * 1024 * 1024);
   };
 
   test("bombs in a PDF are not unpacked", () => {
@@ -414,6 +415,31 @@ describe("a hostile request", () => {
         assert.deepEqual(reading, { units: {}, metered: "no", problem: "request_unread" });
       }
     });
+  });
+
+  test("a file that its reader stumbles over costs the reading, and nothing else", () => {
+    const service = new ServiceMeter(parseMeters("request:seconds=audio"));
+    const read = (content: Buffer): Reading | undefined => {
+      const reader = service.start();
+      reader.onRequestHead(["Content-Type", "audio/wav"]);
+      reader.onRequestContent(content);
+      reader.onRequestEnd();
+      reader.onHead(200, []);
+      let reading: Reading | undefined;
+      reader.onEnd([], true, {
+        onReading: (told) => {
+          reading = told;
+        },
+      });
+      return reading;
+    };
+    const stone = Object.defineProperty(wav(1), "readUInt32LE", {
+      value: () => {
+        throw new RangeError("out of range");
+      },
+    });
+    assert.deepEqual(read(stone), { units: {}, metered: "no", problem: "request_unread" });
+    assert.deepEqual(read(wav(1))?.units, { seconds: 1_000_000 });
   });
 
   test("files cut short and altered anywhere are survived", () => {

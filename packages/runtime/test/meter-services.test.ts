@@ -244,6 +244,7 @@ describe("a stream", () => {
     const peer = await dial(t, gw.port, "GET / HTTP/1.1\r\nHost: gw.example\r\n\r\n");
     await peer.has("\x1f\x8b");
     gw.proxy.close();
+    assert.equal(gw.results.all.length, 1);
     const { reading, outcome } = await gw.results.next("a result");
     assert.equal(outcome, "incomplete");
     assert.ok(reading?.metered === "estimated" || reading?.problem === "cut");

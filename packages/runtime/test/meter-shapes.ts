@@ -511,6 +511,13 @@ export const SHAPES: readonly Shape[] = [
     problem: "not_json",
   },
   {
+    name: "values that are none, behind one that is",
+    meter: "json:pages=/pages",
+    type: EVENTS,
+    content: sse({ pages: 2 }, { pages: "3" }, { pages: -1 }, { pages: null }, {}),
+    units: { pages: 2 },
+  },
+  {
     name: "a value that is none",
     meter: "json:pages=/pages",
     type: JSON_TYPE,

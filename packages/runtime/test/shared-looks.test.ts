@@ -31,10 +31,7 @@ it("all that ask in one turn of the event loop share a look, which sees what was
   const before = head.mock.callCount();
   // Timers that are due together run in one turn, each with its own microtasks, as requests that arrive together do.
   await Promise.all(
-    Array.from(
-      { length: 100 },
-      () => new Promise<void>((done) => setTimeout(() => void follower.refresh().then(done), 1)),
-    ),
+    Array.from({ length: 100 }, () => new Promise((done) => setTimeout(() => void follower.refresh().then(done), 1))),
   );
   const looks = head.mock.callCount() - before;
   assert.ok(looks >= 1 && looks <= 10, `${looks} looks`);

@@ -30,6 +30,13 @@ export class Processes {
     return { code, stdout: stdout(), stderr: stderr() };
   }
 
+  /** The same of a program that writes to this process's own terminal, in the form that it has for one. */
+  async show(program: string, args: readonly string[]): Promise<number> {
+    const child = this.#spawn(program, args, "inherit");
+    child.stdin?.end();
+    return within(ended(child), COMMAND_MS, `${program} ${args[0] ?? ""}`);
+  }
+
   /** Starts a program that goes on running. @returns the first line it prints */
   async start(program: string, args: readonly string[]): Promise<string> {
     const child = this.#spawn(program, args);
@@ -60,9 +67,9 @@ export class Processes {
     );
   }
 
-  #spawn(program: string, args: readonly string[]): ChildProcess {
+  #spawn(program: string, args: readonly string[], output: "pipe" | "inherit" = "pipe"): ChildProcess {
     // In a process group of its own: a Ctrl-C at the terminal is for the demo, which then ends its parts in order.
-    const child = spawn(program, args, { env: this.#env, stdio: ["pipe", "pipe", "pipe"], detached: true });
+    const child = spawn(program, args, { env: this.#env, stdio: ["pipe", output, output], detached: true });
     child.stdin?.on("error", () => child.stdin?.destroy());
     this.#running.add(child);
     child.once("close", () => this.#running.delete(child));

@@ -8,6 +8,7 @@ import type { Context } from "../app/context.ts";
 import { stepsIn, TOKEN_PLACE } from "../delivery/quick-start/commands.ts";
 import { parsed } from "../delivery/quick-start/reply.ts";
 import { findShell } from "../delivery/quick-start/shell.ts";
+import { prose } from "../terminal/output/wrap.ts";
 import { Processes } from "./processes.ts";
 
 /** What the story proved. */
@@ -51,19 +52,39 @@ export const tellStory = async (ctx: Context): Promise<StoryResults> => {
 /** Nothing of the admin's own set-up gets into the demo, or is touched by it. */
 const environment = ({ env }: Context, home: string): NodeJS.ProcessEnv => {
   const own = Object.entries(env).filter(([name]) => !name.startsWith("AIGW_") && !/_proxy$/i.test(name));
-  return { ...Object.fromEntries(own), AIGW_HOME: home, PATH: `${dirname(process.execPath)}:${env["PATH"] ?? ""}` };
+  return {
+    ...Object.fromEntries(own),
+    AIGW_HOME: home,
+    PAGER: "cat",
+    PATH: `${dirname(process.execPath)}:${env["PATH"] ?? ""}`,
+  };
 };
 
 const story = async (ctx: Context, processes: Processes): Promise<StoryResults> => {
   const say = (text: string): Promise<void> => (ctx.out.mode === "text" ? ctx.out.line(text) : Promise.resolve());
-  const step = (text: string): Promise<void> => say(`\n── ${text}`);
+  const view = await ctx.out.view();
+  const step = (text: string): Promise<void> => say(`\n${prose(view, `── ${text}`)}`);
+  const called = (args: readonly string[]): Promise<void> =>
+    say(`$ aigw ${args.map((arg) => (/[\s"']/.test(arg) ? `'${arg}'` : arg)).join(" ")}`);
   /** Runs an aigw command and shows it as an admin would see it. */
   const aigw = async (...args: readonly string[]): Promise<string> => {
-    await say(`$ aigw ${args.map((arg) => (/[\s"']/.test(arg) ? `'${arg}'` : arg)).join(" ")}`);
+    await called(args);
     const { code, stdout, stderr } = await processes.run(process.execPath, [MAIN, ...args]);
     if (code !== 0) throw new AigwError("failed", `aigw ${args.join(" ")} failed (exit ${code}): ${stderr.trim()}`);
-    await say(`${stderr}${stdout}`.trimEnd());
+    const broken = (text: string): string => text.replace(/^.+$/gm, (line) => prose(view, line));
+    // An e-mail is there to be pasted.
+    await say(`${broken(stderr)}${args[0] === "onboard" ? stdout : broken(stdout)}`.trimEnd());
     return stdout;
+  };
+  /** The same of one whose answer is only looked at: on a terminal it is laid out for that. */
+  const look = async (...args: readonly string[]): Promise<void> => {
+    if (ctx.out.mode !== "text" || ctx.io.stdout !== process.stdout || !view.isTerminal) {
+      await aigw(...args);
+      return;
+    }
+    await called(args);
+    const code = await processes.show(process.execPath, [MAIN, ...args]);
+    if (code !== 0) throw new AigwError("failed", `aigw ${args.join(" ")} failed (exit ${code}).`);
   };
 
   await step("A real OCR service starts on this machine.");
@@ -107,7 +128,7 @@ const story = async (ctx: Context, processes: Processes): Promise<StoryResults> 
   await say(`Recognised with confidence ${confidence}:\n${text.replace(/^/gm, "  │ ")}`);
 
   await step("Who called what?");
-  await aigw("usage", "tail");
+  await look("usage", "tail");
 
   await step("John is revoked. The command waits for the proof.");
   const receipt = (await aigw("client", "revoke", "john", "--yes")).trim();
@@ -117,6 +138,6 @@ const story = async (ctx: Context, processes: Processes): Promise<StoryResults> 
   if (refusal.status !== 401) throw new AigwError("failed", "A revoked client was served.");
 
   await step("Every act left its record.");
-  await aigw("audit", "list");
+  await look("audit", "list");
   return { text, confidence, refusedWith: refusal.status, receipt };
 };

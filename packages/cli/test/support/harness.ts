@@ -4,6 +4,7 @@ import { Readable, Writable } from "node:stream";
 import type { TestContext } from "node:test";
 import { type Clock, type OpenedHome, openHome, systemClock } from "@aigw/core";
 import { AIGW } from "../../../../test/support/aigw.ts";
+import { storeUrlOf } from "../../../../test/support/engine.ts";
 import { Interrupted } from "../../src/app/cli-error.ts";
 import { run } from "../../src/app/run.ts";
 import type { Io, StopSignal } from "../../src/terminal/io.ts";
@@ -45,7 +46,7 @@ export const aigw = async (home: string, argv: readonly string[], options: RunOp
     stdin,
     stdout: stdout.stream,
     stderr: stderr.stream,
-    env: { AIGW_HOME: home, ...options.env },
+    env: { AIGW_HOME: home, AIGW_STORE: storeUrlOf(home), ...options.env },
     cwd: home,
     ...(options.clock === undefined ? {} : { clock: options.clock }),
     prompter: scriptedPrompter(options.answers ?? [], stderr.stream),
@@ -131,7 +132,7 @@ export const jsonError = ({ stderr }: Outcome): { readonly code: string; readonl
 
 /** The home's store, opened beside the command line and closed after the test. */
 export const opened = async (t: Pick<TestContext, "after">, home: string): Promise<OpenedHome> => {
-  const result = await openHome({ home, clock: systemClock });
+  const result = await openHome({ home, storeUrl: storeUrlOf(home), clock: systemClock });
   t.after(() => result.store.close());
   return result;
 };
@@ -153,7 +154,13 @@ export const start = (
   options: Pick<RunOptions, "env" | "stdin"> = {},
 ): Started => {
   const child = spawn(process.execPath, [...AIGW, ...argv], {
-    env: { PATH: process.env["PATH"], HOME: join(home, ".."), AIGW_HOME: home, ...options.env },
+    env: {
+      PATH: process.env["PATH"],
+      HOME: join(home, ".."),
+      AIGW_HOME: home,
+      AIGW_STORE: storeUrlOf(home),
+      ...options.env,
+    },
     stdio: [options.stdin === undefined ? "ignore" : "pipe", "pipe", "pipe"],
     timeout: PROCESS_TIMEOUT_MS,
     killSignal: "SIGKILL",

@@ -1,14 +1,13 @@
-import { existsSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { assertRoomForUsage } from "../files/free-space.ts";
 import { ProcessLock } from "../files/process-lock.ts";
-import { makeFolder } from "../home/make-folder.ts";
 import { assertPrivate } from "../sealing/master-key.ts";
 import type { UsageEvent } from "../usage/usage-event.ts";
 import { SpoolFile } from "./spool-file.ts";
 
 export interface UsageSpoolOptions {
-  /** Made when it is first needed, for this user alone. Several gateways may share it. */
+  /** Made when it is first needed, for this user alone, if the one above it is there. Several gateways may share it. */
   readonly folder: string;
   /** The gateway's: it names its file. */
   readonly id: string;
@@ -133,7 +132,7 @@ export class UsageSpool {
   #open(): SpoolFile {
     if (this.#own !== undefined) return this.#own.file;
     const { folder, id } = this.#options;
-    makeFolder(folder);
+    makeOne(folder);
     assertPrivate(folder, "folder");
     const lock = ProcessLock.take(this.#path(id, "lock"));
     if (lock === undefined) throw new Error(`${this.#path(id, "lock")} is held by another process`);
@@ -165,3 +164,13 @@ export class UsageSpool {
     return join(this.#options.folder, `${id}.${ending}`);
   }
 }
+
+/** Not with what is above it: a home that was moved away must not come to be again. */
+const makeOne = (folder: string): void => {
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    // Also by another process just now.
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+  }
+};

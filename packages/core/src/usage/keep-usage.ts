@@ -9,6 +9,8 @@ export interface KeepUsageOptions {
   readonly before: number | undefined;
   /** The share of the time that each may keep the store from others who write; `behind`: folding, once it is behind. */
   readonly shares: { readonly fold: number; readonly behind: number; readonly prune: number };
+  /** Most events dropped in one step; 100 unless given, which keeps others from a store's one write lock for a moment. */
+  readonly pruneSlice?: number;
   /** How long each may take, so that a great deal of the one does not hold up the other; endless unless given. */
   readonly longestMs?: { readonly fold: number; readonly prune: number };
   readonly signal?: AbortSignal;
@@ -35,7 +37,7 @@ const BEHIND = 5_000;
  * slice keeps the store from anybody for more than a few milliseconds. May be broken off between any two slices.
  */
 export const keepUsage = async (options: KeepUsageOptions): Promise<KeptUsage> => {
-  const { traffic, before, shares, longestMs, onPruned } = options;
+  const { traffic, before, shares, longestMs, pruneSlice = PRUNE_SLICE, onPruned } = options;
   const foldShare = (done: number): number => (done < BEHIND ? shares.fold : shares.behind);
   const unfolded = await inSlices(options, longestMs?.fold, foldShare, () =>
     inTime(traffic.foldUsage(FOLD_SLICE), SLICE_TIMEOUT_MS),
@@ -47,7 +49,7 @@ export const keepUsage = async (options: KeepUsageOptions): Promise<KeptUsage> =
     longestMs?.prune,
     () => shares.prune,
     async () => {
-      const slice = await inTime(traffic.pruneUsage(before, PRUNE_SLICE), SLICE_TIMEOUT_MS);
+      const slice = await inTime(traffic.pruneUsage(before, pruneSlice), SLICE_TIMEOUT_MS);
       pruned += slice.events;
       if (slice.events > 0) await onPruned?.(pruned);
       return slice;

@@ -53,7 +53,7 @@ export class ControlFollower {
   #lookedAt = Number.NEGATIVE_INFINITY;
   #looking: Promise<void> | undefined;
   /** For all that ask in this turn of the event loop. */
-  #refreshing: Promise<void> | undefined;
+  #refreshing: Promise<boolean> | undefined;
   /** The look after the one under way. */
   #nextLook: Promise<void> | undefined;
   /** Everything, asked for anew; a look that it does not reach leaves it to the next one. */
@@ -145,20 +145,23 @@ export class ControlFollower {
    * Looks at the log now instead of at the next poll: for a login, and before a token of somebody new is refused, so that
    * an act that is done is in force for whoever comes next. All that come in one turn of the event loop share the look
    * after it, be they a flood. Returns after 250 ms also when the look has not come to an end. Never rejects.
+   * @returns whether it came to an end and found what there is: else nobody knows what was done meanwhile
    */
-  refresh(): Promise<void> {
+  refresh(): Promise<boolean> {
     this.#refreshing ??= this.#refresh();
     return this.#refreshing;
   }
 
-  async #refresh(): Promise<void> {
+  async #refresh(): Promise<boolean> {
     await afterPoll();
     this.#refreshing = undefined;
+    const asked = this.#options.clock.monotonic();
     try {
       await inTime(this.#freshLook(), REQUEST_PATIENCE_MS);
     } catch (error) {
       if (!isSilence(error)) throw error;
     }
+    return this.#freshAt >= asked;
   }
 
   /** A look under way may have read the log before the act in question, so its callers share the next one. */

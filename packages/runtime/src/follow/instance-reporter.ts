@@ -1,5 +1,6 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Clock, Instance, TrafficStore } from "@aigw/core";
-import { AigwError, isStoreFault } from "@aigw/core/errors";
+import { AigwError, isAigwError, isStoreFault } from "@aigw/core/errors";
 import type { Share } from "@aigw/core/limits";
 import { inTime } from "@aigw/core/store";
 
@@ -9,6 +10,8 @@ const RETRY_MS = 250;
 /** A report that is not answered is not the last one that can be sent. */
 const REPORT_TIMEOUT_MS = 1_000;
 const RATE_SECONDS = 10;
+/** A database that elects another primary is back by then. */
+const START_PATIENCE_MS = 5_000;
 /** Others not heard of for longer do not serve. */
 const LEASE_MS = 10_000;
 
@@ -50,7 +53,12 @@ export class InstanceReporter {
   /** @throws what keeps the first report from being made: a gateway that nobody knows of would be in no receipt */
   async start(): Promise<void> {
     this.#second = this.#options.clock.monotonic();
+    const deadline = this.#second + START_PATIENCE_MS;
     await this.report();
+    while (isAigwError(this.#fault, "store_unavailable") && this.#options.clock.monotonic() < deadline) {
+      await delay(RETRY_MS);
+      await this.report();
+    }
     if (this.#fault !== undefined) throw unannounced(this.#fault);
     await this.#lookAround();
     this.#timer = setInterval(() => {

@@ -138,6 +138,10 @@ export class ApiGate {
   }
 
   #refuseStranger(call: ApiCall, who: Exclude<Authentication, Admitted>): void {
+    if (who.kind === "unsure") {
+      this.#refuseStale(call);
+      return;
+    }
     if (who.kind === "missing") {
       this.#deps.onStranger("missing_token");
       this.#refuse(call, "missing_token", "Send a bearer token: get one from POST /auth/token.", [

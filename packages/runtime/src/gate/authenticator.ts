@@ -19,10 +19,17 @@ export interface Ended {
 }
 
 /** Expected outcomes are values. */
-export type Authentication = Admitted | Ended | { readonly kind: "missing" } | { readonly kind: "invalid" };
+export type Authentication =
+  | Admitted
+  | Ended
+  | { readonly kind: "missing" }
+  | { readonly kind: "invalid" }
+  /** It is none that this instance knows of, and the store does not say what else there is by now. */
+  | { readonly kind: "unsure" };
 
 const MISSING: Authentication = { kind: "missing" };
 const INVALID: Authentication = { kind: "invalid" };
+const UNSURE: Authentication = { kind: "unsure" };
 
 export interface AuthenticatorOptions {
   readonly follower: ControlFollower;
@@ -90,8 +97,12 @@ export class Authenticator {
     const verdict = await this.#verify(field, token);
     if (verdict.kind === "ok") return verdict;
     // Another instance may have issued it under a key, to a client or in an epoch that this one is about to learn of.
-    await follower.refresh();
-    return follower.rev === rev ? verdict : this.#verify(field, token);
+    const isSure = await follower.refresh();
+    const latest = follower.rev === rev ? verdict : await this.#verify(field, token);
+    // Of a client, a key or a password that came while the store was away.
+    const mayBeNew =
+      latest.kind === "invalid" || (latest.kind === "ended" && latest.claims.epoch > latest.client.epoch);
+    return mayBeNew && !isSure ? UNSURE : latest;
   }
 
   async #verify(field: string, token: string): Promise<Authentication> {

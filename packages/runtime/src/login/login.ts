@@ -64,10 +64,12 @@ export class Login {
   async #inTurn(credentials: Credentials, applicant: Applicant, trial: boolean): Promise<LoginResult> {
     const { follower, hashSlots } = this.#deps;
     // Before its turn: a store that does not answer must not keep a slot from others.
-    await follower.refresh();
+    const isSure = await follower.refresh();
     if (!(await follower.isFresh())) return { kind: "unavailable" };
     const result = await hashSlots.run(applicant, () => this.#attempt(credentials, applicant, trial));
-    return result ?? { kind: "unavailable" };
+    // The client may be new, or its password: what the log has by now could not be read.
+    if (result === undefined || (result.kind === "denied" && !isSure)) return { kind: "unavailable" };
+    return result;
   }
 
   async #attempt(

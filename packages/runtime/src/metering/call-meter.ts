@@ -38,7 +38,7 @@ const MAX_PATH = 512;
 
 export interface CallMeterOptions {
   readonly clock: Clock;
-  readonly recorder: UsageRecorder;
+  readonly recorder: Pick<UsageRecorder, "record">;
   readonly stats: CallStats;
   readonly instanceId: string;
   /** A name that a client made up must not be kept for good. */

@@ -23,13 +23,16 @@ export interface KeeperReport {
  * keep pace with the calls; dropping may go on for hours, so that not one request in a hundred meets it.
  */
 const SHARES = { fold: 0.05, behind: 0.3, prune: 0.005 };
+/** A store behind a network keeps nobody waiting meanwhile, and each of its steps takes some round trips. */
+const REMOTE = { shares: { fold: 0.2, behind: 0.5, prune: 0.1 }, pruneSlice: 2_000 };
 const LONGEST_MS = { fold: 300_000, prune: 30_000 };
 
 const work = async ({ storeUrl, before }: KeeperJob, signal: AbortSignal): Promise<KeeperReport> => {
   try {
     const store = await openStore(storeUrl, { clock: systemClock });
     try {
-      const kept = await keepUsage({ traffic: store.traffic, before, shares: SHARES, longestMs: LONGEST_MS, signal });
+      const pace = /^sqlite:/i.test(storeUrl) ? { shares: SHARES } : REMOTE;
+      const kept = await keepUsage({ traffic: store.traffic, before, ...pace, longestMs: LONGEST_MS, signal });
       if (!signal.aborted) await store.upkeep?.();
       return kept;
     } finally {

@@ -3,7 +3,8 @@ import { type ContentKind, contentKind } from "./content-kind.ts";
 import { type DecodedSink, Decoder, type DecodingProblem } from "./decoder.ts";
 import { EventStream } from "./event-stream.ts";
 import { JsonLines } from "./json-lines.ts";
-import { BAD, JsonScanner } from "./json-scanner.ts";
+import { JsonScanner } from "./json-scanner.ts";
+import { BAD } from "./json-tokens.ts";
 import type { MeterPlan, Source } from "./meter-plan.ts";
 import type { Reading, ReadingSink } from "./reading.ts";
 import { RequestReader } from "./request-reader.ts";
@@ -216,7 +217,7 @@ export class CallReader implements DecodedSink {
 
   #model(): string | undefined {
     for (const slot of this.#plan.models) {
-      const model = this.#scanner.texts[slot];
+      const model = this.#scanner.found.texts[slot];
       if (model !== undefined) return model;
     }
     return undefined;

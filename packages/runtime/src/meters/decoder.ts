@@ -24,8 +24,9 @@ export interface DecodedSink {
 const MAX_OPEN = 128;
 /** Compressed bytes that have arrived and are not decoded yet. */
 const MAX_WAITING = 1024 * 1024;
-/** Of one answer: a bomb goes no further. */
-const MAX_DECODED = 64 * 1024 * 1024;
+/** Of one answer, and beyond it so many times what came: a bomb goes no further, a stream of hours goes on. */
+const MAX_DECODED = 16 * 1024 * 1024;
+const MAX_RATIO = 64;
 /** From the end of the answer to the end of the decoding. */
 const PATIENCE_MS = 2_000;
 /** Of zstd: what RFC 9659 lets a server assume. */
@@ -42,6 +43,7 @@ export class Decoder {
   readonly #coding: string;
   #stream: Transform | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #came = 0;
   #decoded = 0;
   #counted = false;
   #over = false;
@@ -57,6 +59,7 @@ export class Decoder {
     if (this.#over || bytes.length === 0) return;
     const stream = this.#stream ?? this.#start(bytes);
     if (stream === undefined) return;
+    this.#came += bytes.length;
     if (stream.writableLength + bytes.length > MAX_WAITING) this.#end("busy");
     else stream.write(Buffer.from(bytes));
   }
@@ -88,7 +91,7 @@ export class Decoder {
     stream.on("data", (bytes: Buffer) => {
       if (this.#over) return;
       this.#decoded += bytes.length;
-      if (this.#decoded > MAX_DECODED) this.#end("too_large");
+      if (this.#decoded > MAX_DECODED + MAX_RATIO * this.#came) this.#end("too_large");
       else this.#sink.onDecoded(bytes);
     });
     stream.on("end", () => this.#end(undefined));

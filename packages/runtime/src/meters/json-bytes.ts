@@ -7,18 +7,6 @@ export const ENDS_PLAIN: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte)
   byte < 0x20 || byte === QUOTE || byte === BACKSLASH ? 1 : 0,
 );
 
-/** @returns which of the keys stands there, −1: none */
-export const indexOfKey = (keys: readonly Uint8Array[], bytes: Buffer, start: number, end: number): number => {
-  const length = end - start;
-  search: for (let k = 0; k < keys.length; k += 1) {
-    const key = keys[k] as Uint8Array;
-    if (key.length !== length) continue;
-    for (let i = 0; i < length; i += 1) if (key[i] !== bytes[start + i]) continue search;
-    return k;
-  }
-  return -1;
-};
-
 export const isBlank = (byte: number): boolean =>
   byte <= 0x20 && (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09);
 

@@ -126,3 +126,21 @@ class Draft {
     };
   }
 }
+
+/** @returns which of the keys stands there, −1: none */
+export const indexOfKey = (keys: readonly Uint8Array[], bytes: Buffer, start: number, end: number): number => {
+  const length = end - start;
+  search: for (let k = 0; k < keys.length; k += 1) {
+    const key = keys[k] as Uint8Array;
+    if (key.length !== length) continue;
+    for (let i = 0; i < length; i += 1) if (key[i] !== bytes[start + i]) continue search;
+    return k;
+  }
+  return -1;
+};
+
+/** What is wanted of an array's element. */
+export const childAt = ({ indexes, children, any }: PathNode, index: number): PathNode | undefined => {
+  for (let i = 0; i < indexes.length; i += 1) if (indexes[i] === index) return children[i];
+  return any;
+};

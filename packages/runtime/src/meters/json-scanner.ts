@@ -1,11 +1,8 @@
-import { MAX_MODEL, MAX_VALUE } from "@aigw/core/meters";
-import { BACKSLASH, COMMA, ENDS_PLAIN, indexOfKey, isBlank, isEscape, isHex, QUOTE } from "./json-bytes.ts";
+import { Findings } from "./findings.ts";
+import { BACKSLASH, COMMA, ENDS_PLAIN, isBlank, isEscape, isHex, QUOTE } from "./json-bytes.ts";
 import { MINUS, nextPart, WHOLE, WHOLE_ZERO } from "./json-number.ts";
-import type { PathNode } from "./json-paths.ts";
-
-/** What is in a slot: no such value yet; a value that is no quantity. */
-export const UNSET: number = Number.NaN;
-export const BAD = -1;
+import { childAt, indexOfKey, type PathNode } from "./json-paths.ts";
+import { BAD, numberOf, textOf } from "./json-tokens.ts";
 
 export type ScanProblem = "not_json" | "too_large" | "too_deep";
 
@@ -20,7 +17,6 @@ const MAX_BYTES = 16 * 1024 * 1024;
 const LONG = 128;
 /** The longest key that is compared when it comes in parts or with escapes; what no path has is shorter. */
 const MAX_HELD = 2_048;
-const MAX_NUMBER = 64;
 
 const VALUE = 0;
 /** A value, or the end of the array. */
@@ -50,14 +46,7 @@ const NULL = 2;
  * the inside of long strings, and there are bounds. One scanner reads one document at a time, and any number of them.
  */
 export class JsonScanner {
-  /** Numbers and counts by their slots: {@link UNSET}, {@link BAD}, or 0 to MAX_VALUE. */
-  readonly values: Float64Array;
-  /** Texts by their slots, the first of each that was found since {@link forget}. */
-  readonly texts: (string | undefined)[];
-  /** Something of what is wanted by `some` was there. */
-  some = false;
-  /** A slot of `values` was written. */
-  touched = false;
+  readonly found: Findings;
   problem: ScanProblem | undefined;
   readonly #root: PathNode;
   /** Of each level from 1 on: what it is, its elements so far, and what is wanted in it. */
@@ -82,8 +71,7 @@ export class JsonScanner {
 
   constructor(root: PathNode, numbers: number, texts: number) {
     this.#root = root;
-    this.values = new Float64Array(numbers).fill(UNSET);
-    this.texts = new Array<string | undefined>(texts).fill(undefined);
+    this.found = new Findings(numbers, texts);
     this.#node = root;
   }
 
@@ -95,16 +83,14 @@ export class JsonScanner {
     this.#endToken();
     this.#lookedAt = 0;
     this.#bytes = 0;
-    this.some = false;
     this.problem = undefined;
-    if (this.touched) this.values.fill(UNSET);
-    this.touched = false;
+    this.found.reset();
   }
 
   /** For another call: also the texts. */
   forget(): void {
     this.reset();
-    this.texts.fill(undefined);
+    this.found.forget();
   }
 
   /** Nothing but white space has come. */
@@ -287,14 +273,8 @@ export class JsonScanner {
     const index = this.#elements[this.#depth] as number;
     this.#elements[this.#depth] = index + 1;
     this.#node = parent === undefined ? undefined : childAt(parent, index);
-    if (this.#node !== undefined) this.#void(this.#node);
+    if (this.#node !== undefined) this.found.void(this.#node);
     return VALUE;
-  }
-
-  /** An earlier value under the same key does not count. */
-  #void({ slots }: PathNode): void {
-    if (!this.touched) return;
-    for (let i = 0; i < slots.length; i += 1) this.values[slots[i] as number] = UNSET;
   }
 
   #startKey(): number {
@@ -325,7 +305,7 @@ export class JsonScanner {
         this.#elements[this.#depth] = 0;
         this.#nodes[this.#depth] = node;
         // Who holds a stream back until then waits no longer than it must.
-        if (byte === 0x7b && node?.some === true) this.some = true;
+        if (byte === 0x7b && node?.some === true) this.found.some = true;
         return byte === 0x7b ? MEMBER : ELEMENT;
       case 0x74:
       case 0x66:
@@ -361,32 +341,17 @@ export class JsonScanner {
     const node = this.#nodes[depth];
     this.#depth = depth - 1;
     if (node === undefined) return this.#behindValue;
-    if (this.#kinds[depth] === OBJECT) this.#found(node, BAD, 1);
+    if (this.#kinds[depth] === OBJECT) this.found.add(node, BAD, 1);
     else {
       const length = this.#elements[depth] as number;
-      this.#found(node, length, length);
+      this.found.add(node, length, length);
     }
     return this.#behindValue;
   }
 
   #endLiteral(): number {
-    if (this.#node !== undefined && this.#literal !== NULL) this.#found(this.#node, BAD, 1);
+    if (this.#node !== undefined && this.#literal !== NULL) this.found.add(this.#node, BAD, 1);
     return this.#behindValue;
-  }
-
-  /** @param value for a number's slot; @param count what it adds to a count, 0 when it is empty */
-  #found(node: PathNode, value: number, count: number): void {
-    if (node.number >= 0) {
-      this.values[node.number] = value;
-      this.touched = true;
-    }
-    if (count === 0) return;
-    if (node.some) this.some = true;
-    if (node.count >= 0) {
-      const before = this.values[node.count] as number;
-      this.values[node.count] = before > 0 ? before + count : count;
-      this.touched = true;
-    }
   }
 
   /** Its parts are not in the way of the next one, which may come at once. */
@@ -406,9 +371,9 @@ export class JsonScanner {
     const node = this.#node;
     if (node === undefined) return this.#behindValue;
     const isEmpty = this.#held === "" && start === end;
-    this.#found(node, BAD, isEmpty ? 0 : 1);
-    if (node.text >= 0 && !isEmpty && this.texts[node.text] === undefined)
-      this.texts[node.text] = this.#text(bytes, start, Math.min(end, start + MAX_HELD)).slice(0, MAX_MODEL);
+    this.found.add(node, BAD, isEmpty ? 0 : 1);
+    if (!isEmpty && this.found.wantsText(node))
+      this.found.addText(node, textOf(this.#held, this.#escaped, bytes, start, Math.min(end, start + MAX_HELD)));
     return this.#behindValue;
   }
 
@@ -419,41 +384,18 @@ export class JsonScanner {
       const length = end - start;
       if (length > 31 || (lengths & (1 << length)) !== 0) at = indexOfKey(keys, bytes, start, end);
     } else if (this.#held.length <= MAX_HELD && end - start <= MAX_HELD)
-      at = names.indexOf(this.#text(bytes, start, end));
+      at = names.indexOf(textOf(this.#held, this.#escaped, bytes, start, end));
     const child = at < 0 ? parent.any : children[at];
-    if (child !== undefined) this.#void(child);
+    if (child !== undefined) this.found.void(child);
     return child;
-  }
-
-  /** The string that ends here, with its part from earlier pieces. */
-  #text(bytes: Buffer, start: number, end: number): string {
-    if (this.#held === "" && !this.#escaped) return bytes.toString("utf8", start, end);
-    const text = Buffer.from(this.#held + bytes.toString("latin1", start, end), "latin1").toString();
-    if (!this.#escaped) return text;
-    try {
-      return JSON.parse(`"${text}"`) as string;
-    } catch {
-      // Cut within an escape.
-      return text;
-    }
   }
 
   #endNumber(bytes: Buffer | undefined, start: number, end: number): number {
     const node = this.#node;
-    if (node !== undefined) this.#found(node, node.number < 0 ? BAD : this.#number(bytes, start, end), 1);
+    if (node !== undefined)
+      this.found.add(node, node.number < 0 ? BAD : numberOf(this.#held, this.#part <= WHOLE, bytes, start, end), 1);
     this.#endToken();
     return this.#behindValue;
-  }
-
-  #number(bytes: Buffer | undefined, start: number, end: number): number {
-    if (this.#held === "" && bytes !== undefined && this.#part <= WHOLE && end - start <= 9 && bytes[start] !== 0x2d) {
-      let value = 0;
-      for (let i = start; i < end; i += 1) value = value * 10 + (bytes[i] as number) - 0x30;
-      return value;
-    }
-    const text = this.#held + (bytes?.toString("latin1", start, Math.min(end, start + MAX_NUMBER + 1)) ?? "");
-    const value = text.length > MAX_NUMBER ? BAD : Number(text);
-    return value >= 0 && value <= MAX_VALUE ? value + 0 : BAD;
   }
 }
 
@@ -463,9 +405,4 @@ const plainEnd = (bytes: Buffer, from: number, to: number): number => {
   let n = from;
   while (n < near && ENDS_PLAIN[bytes[n] as number] === 0) n += 1;
   return n;
-};
-
-const childAt = ({ indexes, children, any }: PathNode, index: number): PathNode | undefined => {
-  for (let i = 0; i < indexes.length; i += 1) if (indexes[i] === index) return children[i];
-  return any;
 };

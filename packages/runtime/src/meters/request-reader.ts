@@ -1,7 +1,8 @@
 import { toMillionths } from "@aigw/core/meters";
 import { parameterOf } from "./content-kind.ts";
 import { ANY, JsonPaths, type Path } from "./json-paths.ts";
-import { BAD, JsonScanner } from "./json-scanner.ts";
+import { JsonScanner } from "./json-scanner.ts";
+import { BAD } from "./json-tokens.ts";
 import type { Source } from "./meter-plan.ts";
 import { AnyFile, type FileKind } from "./request/file.ts";
 import { Multipart } from "./request/multipart.ts";
@@ -30,6 +31,7 @@ export class RequestReader {
   #multipart: Multipart | undefined;
   #tooMany = false;
   #isWhole = false;
+  #isBroken = false;
 
   constructor(sources: readonly Source[]) {
     this.#sources = sources.filter((source) => source.kind === "request");
@@ -61,14 +63,29 @@ export class RequestReader {
 
   feed(bytes: Buffer): void {
     if (this.#json) this.#scanner.feed(bytes, 0, bytes.length);
-    else if (this.#multipart !== undefined) this.#multipart.feed(bytes);
-    else this.#files[0]?.feed(bytes);
+    else if (!this.#isBroken) this.#guarded(() => (this.#multipart ?? this.#files[0])?.feed(bytes));
   }
 
   /** The request's content is complete. */
   end(): void {
     if (this.#json) this.#isWhole = this.#scanner.end();
-    else if (this.#multipart !== undefined) {
+    else if (!this.#isBroken) this.#guarded(() => this.#endFiles());
+  }
+
+  /**
+   * Files are in a dozen formats and a client's to write: what nobody has thought of costs the reading. Thrown into the
+   * server's own listener it would end the process, and with it everybody's calls.
+   */
+  #guarded(what: () => void): void {
+    try {
+      what();
+    } catch {
+      this.#isBroken = true;
+    }
+  }
+
+  #endFiles(): void {
+    if (this.#multipart !== undefined) {
       this.#multipart.end();
       this.#isWhole = this.#multipart.isWhole && !this.#tooMany;
     } else {
@@ -81,7 +98,7 @@ export class RequestReader {
   valueOf({ unit, source }: RequestSource): number {
     if (!this.#isWhole) return Number.NaN;
     if (typeof source !== "string") {
-      const value = this.#json ? (this.#scanner.values[this.#slots.get(unit) ?? 0] as number) : Number.NaN;
+      const value = this.#json ? (this.#scanner.found.values[this.#slots.get(unit) ?? 0] as number) : Number.NaN;
       return value >= 0 ? (toMillionths(value) ?? BAD) : value;
     }
     switch (source) {
@@ -106,6 +123,7 @@ export class RequestReader {
     this.#multipart = undefined;
     this.#tooMany = false;
     this.#isWhole = false;
+    this.#isBroken = false;
   }
 
   #reads(wanted: RequestSource["source"]): boolean {
@@ -127,7 +145,7 @@ export class RequestReader {
   }
 
   #imagesInJson(): number {
-    const counts = this.#images.map((slot) => this.#scanner.values[slot] as number).filter((count) => count > 0);
+    const counts = this.#images.map((slot) => this.#scanner.found.values[slot] as number).filter((count) => count > 0);
     if (counts.length === 0) return Number.NaN;
     return toMillionths(counts.reduce((sum, count) => sum + count, 0)) ?? BAD;
   }

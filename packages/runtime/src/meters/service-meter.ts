@@ -14,11 +14,6 @@ export class ServiceMeter {
     this.#plan = planOf(meters);
   }
 
-  /** The request's content is to be fed to the reader, too. */
-  get readsRequest(): boolean {
-    return this.#plan.readsRequest;
-  }
-
   /** For one call. It comes back by itself when its reading was told. */
   start(): CallReader {
     return this.#resting.pop() ?? new CallReader(this.#plan, (reader) => this.#rest(reader));

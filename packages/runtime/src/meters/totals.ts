@@ -1,4 +1,5 @@
-import { BAD, type JsonScanner, type ScanProblem, UNSET } from "./json-scanner.ts";
+import type { JsonScanner, ScanProblem } from "./json-scanner.ts";
+import { BAD, UNSET } from "./json-tokens.ts";
 
 /** What the documents of one answer add up to: of each value, the last document's that has it. */
 export class Totals {
@@ -26,8 +27,8 @@ export class Totals {
   take(scanner: JsonScanner): void {
     if (scanner.end()) {
       this.documents += 1;
-      if (scanner.some) this.pieces += 1;
-      if (scanner.touched) this.#merge(scanner.values);
+      if (scanner.found.some) this.pieces += 1;
+      if (scanner.found.touched) this.#merge(scanner.found.values);
     } else this.problem ??= scanner.problem;
     scanner.reset();
   }

@@ -130,12 +130,12 @@ export class UsageEventFilter {
   /** As far as it has come: no choice in it, and nothing wrong with it. */
   #mayBeTheOne(more: number): boolean {
     if (this.#passes || this.#heldBytes + more > MAX_HELD) return false;
-    return !this.#scanner.some && this.#scanner.problem === undefined;
+    return !this.#scanner.found.some && this.#scanner.problem === undefined;
   }
 
   #isTheOne(): boolean {
     if (this.#passes || this.#dataLines === 0 || !this.#scanner.end()) return false;
-    const { values } = this.#scanner;
+    const { values } = this.#scanner.found;
     return values[CHOICES] === 0 && (values[USAGE] as number) > 0;
   }
 

@@ -56,6 +56,8 @@ export class ReverseProxy<C extends Call = Call> implements ExchangeOwner<C> {
   close(): void {
     clearInterval(this.#sweeper);
     this.cutUnless(() => false, "incomplete");
+    // Those that are left have ended, and their compressed answers are still being read: they are recorded as they are.
+    this.cutUnless(() => false, "incomplete");
     for (const pool of this.#pools.values()) pool.close();
     this.#pools.clear();
   }

@@ -52,12 +52,13 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
   /** The client does not keep pace, and the connection waits for it. */
   #held = false;
   #bytesOut = 0;
-  /** Sees what was handed on, as long as the call lasts; null without a meter. */
-  readonly #reader: CallReader | null;
+  /** Sees what was handed on, as long as the call lasts; null without a meter, and behind the call's end. */
+  #reader: CallReader | null;
   #trailers: readonly string[] = NO_FIELDS;
   #isWhole = false;
-  /** Of a call that has ended, while its reading is waited for. */
+  /** Of a call that has ended, while its reading is waited for: its result but for that, and who reads. */
   #result: CallResult | undefined;
+  #lateReader: CallReader | undefined;
   #endedAt = 0;
 
   constructor(call: C, route: Route, owner: ExchangeOwner<C>) {
@@ -132,11 +133,11 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
   }
 
   onUploadSent(bytes: Buffer): void {
-    if (this.#state !== ENDED) this.#reader?.onRequestContent(bytes);
+    this.#reader?.onRequestContent(bytes);
   }
 
   onUploaded(): void {
-    if (this.#state !== ENDED) this.#reader?.onRequestEnd();
+    this.#reader?.onRequestEnd();
     this.#requestSentAt = this.#owner.clock();
   }
 
@@ -148,7 +149,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
   cut(outcome: "revoked" | "incomplete"): void {
     if (this.#state === ENDED) {
       // Nobody is left who could wait for what it was worth.
-      if (outcome === "incomplete" && this.#result !== undefined) this.#reader?.stop();
+      if (outcome === "incomplete") this.#lateReader?.stop();
       return;
     }
     const { outgoing, requestId } = this.call;
@@ -342,14 +343,18 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
       ...(this.#fault && { fault: this.#fault }),
       ...(this.#error && { error: this.#error }),
     };
-    if (this.#reader === null) {
+    const reader = this.#reader;
+    if (reader === null) {
       this.#owner.ended(this);
       this.call.onEnd(result);
       return;
     }
+    // It is somebody else's as soon as it has told its reading.
+    this.#reader = null;
+    this.#lateReader = reader;
     this.#result = result;
     this.#endedAt = this.#owner.clock();
-    this.#reader.onEnd(this.#trailers, this.#isWhole, this);
+    reader.onEnd(this.#trailers, this.#isWhole, this);
   }
 
   /** The last thing that happens to a call with a meter; nearly always within {@link UpstreamExchange.#end}. */
@@ -357,6 +362,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     const result = this.#result;
     if (result === undefined) return;
     this.#result = undefined;
+    this.#lateReader = undefined;
     this.#owner.ended(this);
     this.call.onEnd({ ...result, reading, lateMs: this.#owner.clock() - this.#endedAt });
   }

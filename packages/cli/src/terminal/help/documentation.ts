@@ -6,6 +6,8 @@ const PAGES: Readonly<Record<string, string>> = {
   init: "install.md",
   config: "configuration.md",
   serve: "serving.md",
+  service: "serving.md",
+  store: "backup.md",
   client: "usage.md",
   secret: "security-guide.md",
   onboard: "onboarding.md",

@@ -22,8 +22,8 @@ interface PlainCell {
 /** Between two columns. */
 export const GAP = 2;
 /** Sentences are broken into lines of no less. */
-const READABLE = 12;
-/** Half an e-mail address is of no use to anybody, but a URL in a sentence need not be all of it. */
+const READABLE = 20;
+/** Half an e-mail address is of no use to anybody; what is longer than this has no room beside a key. */
 const LONGEST_WORD = 32;
 
 /**
@@ -181,11 +181,12 @@ const layOut = (
   return shown;
 };
 
-const longestWord = (rows: readonly (readonly PlainCell[])[], index: number): number =>
-  rows.reduce((longest, row) => {
-    const words = (row[index]?.text ?? "").split(/ |(?<=,)/);
-    return Math.max(longest, ...words.map(displayWidth));
-  }, 0);
+/** Of a column of words, such as e-mail addresses; sentences can be read with a word of theirs cut. */
+const longestWord = (rows: readonly (readonly PlainCell[])[], index: number): number => {
+  const texts = rows.map((row) => row[index]?.text ?? "");
+  if (texts.some((text) => text.includes(" "))) return 0;
+  return Math.max(0, ...texts.flatMap((text) => text.split(/(?<=,)/)).map(displayWidth));
+};
 
 const excessOf = (columns: readonly { readonly width: number }[], available: number): number =>
   columns.reduce((sum, { width }) => sum + width + GAP, -GAP) - available;

@@ -12,8 +12,9 @@ const NAMED = new RegExp(
   "g",
 );
 /** A number and its unit are read together. */
-const MEASURED = /(?<=\d) (?=(?:B|[kMGTP]B|[KMGT]iB|ms|s|min|h|d|×)(?![\w]))/g;
-const KEPT = "\u00a0";
+const MEASURED = /(?<=\d) (?=(?:B|[kMGTP]B|[KMGT]iB|ms|s|min|h|d|×)(?!\w))/g;
+/** A space that is not one to break at; of those characters that stand for nothing, so that no text has it. */
+const KEPT = "\ue000";
 
 /**
  * Breaks text at spaces. What is there to be copied stays whole, and alone on its line where it is longer than that: a
@@ -21,6 +22,7 @@ const KEPT = "\u00a0";
  * @param atCommas break a word that is too long behind a comma, for lists in narrow columns
  */
 export const wrap = (text: string, width: number, atCommas = false): readonly string[] => {
+  if (displayWidth(text) <= width) return [text];
   const keep = (command: string): string => command.replaceAll(" ", KEPT);
   const kept = text
     .replace(GIVEN, (_, before: string, command: string) => before + keep(command))

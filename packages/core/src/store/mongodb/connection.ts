@@ -83,6 +83,7 @@ export const connectMongo = async (location: MongoLocation): Promise<MongoConnec
   };
   try {
     await translated(() => client.connect());
+    if (!time.isKnown) throw noPrimary();
     return {
       db: client.db(location.database),
       encrypted: client.options.tls === true,
@@ -114,6 +115,13 @@ const newClient = (url: string): MongoClient => {
     throw notValid();
   }
 };
+
+/** With `directConnection` a secondary answers as well, and with `loadBalanced` there are no heartbeats. */
+const noPrimary = (): AigwError =>
+  new AigwError(
+    "store_unavailable",
+    "The MongoDB server that answers is no primary. Name all members and replicaSet=<name> in the store's URL, and neither directConnection nor loadBalanced.",
+  );
 
 /** What the URL asks for on the way to a server: a name of DNS, a certificate's file. */
 const unreachable = (error: unknown): AigwError => {

@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Db } from "mongodb";
 import { assertOneChange, type Change, type ChangeDraft, isSuperseded, subjectOf } from "../../changes/change.ts";
 import { type ControlState, emptyControlState, fold } from "../../changes/control-state.ts";
 import type { Client } from "../../clients/client.ts";
+import { type Clock, systemClock } from "../../clock.ts";
 import type { SettingKey } from "../../config/settings.ts";
 import { AigwError } from "../../errors.ts";
 import type { Keyring } from "../../keys/signing-key.ts";
@@ -22,9 +24,10 @@ import { type ControlCollections, controlCollections, type StoreDocument } from 
 import { endsSecrets, eraseDue, eraseFor } from "./erase-due.ts";
 import { insertOnce } from "./insert-once.ts";
 import { newestEffects } from "./newest-effects.ts";
-import { translated } from "./translate-error.ts";
+import { COMMAND_PATIENCE_MS, translated } from "./translate-error.ts";
 
 const PAGE = 1_000;
+const PAUSE_MS = 20;
 
 /**
  * The change log in `changes`. There are no views: `after` is the whole subject, so the newest effect on it is the
@@ -37,8 +40,13 @@ export class MongoControl implements ControlStore {
   readonly #collections: ControlCollections;
   /** A revision that was seen here: the log never shrinks, so its head is this or later. */
   #seen = 0;
+  /** Since when it is not, monotonic milliseconds. */
+  #backSince: number | undefined;
 
-  constructor(db: Db, { storeId, keyCheck }: StoreDocument) {
+  readonly #clock: Clock;
+
+  constructor(db: Db, { storeId, keyCheck }: StoreDocument, clock: Clock) {
+    this.#clock = clock;
     this.#collections = controlCollections(db);
     this.storeId = storeId;
     this.keyCheck = keyCheck;
@@ -46,8 +54,17 @@ export class MongoControl implements ControlStore {
 
   async head(): Promise<number> {
     const { changes } = this.#collections;
+    // What is seen meanwhile may be later than this answer.
+    const seen = this.#seen;
     const newest = await translated(() => changes.findOne({}, { sort: { _id: -1 }, projection: { _id: 1 } }));
-    return this.#saw(newest?._id ?? 0);
+    const rev = newest?._id ?? 0;
+    if (rev < seen) {
+      this.#believe(rev, seen);
+      return rev;
+    }
+    this.#backSince = undefined;
+    this.#seen = Math.max(this.#seen, rev);
+    return rev;
   }
 
   async changesAfter(after: number, limit: number): Promise<readonly Change[]> {
@@ -93,7 +110,7 @@ export class MongoControl implements ControlStore {
       ...(drafts.some(endsSecrets) ? { due: true } : {}),
     };
     if (!(await insertOnce(changes, change))) throw changedMeanwhile(await this.head(), expectedRev);
-    this.#saw(rev);
+    this.#seen = Math.max(this.#seen, rev);
     if (change.due) await eraseFor(changes, change);
     return { rev, at: act.at, actor: act.actor, effects: drafts };
   }
@@ -131,9 +148,13 @@ export class MongoControl implements ControlStore {
     return (await this.#read(["config"])).settings;
   }
 
-  #saw(rev: number): number {
-    this.#seen = Math.max(this.#seen, rev);
-    return rev;
+  /** @throws AigwError `store_unavailable` until the log has been back for so long that it was restored */
+  #believe(rev: number, seen: number): void {
+    const now = this.#clock.monotonic();
+    this.#backSince ??= now;
+    if (now - this.#backSince < BACK_FOR_GOOD_MS) throw wentBack(rev, seen);
+    this.#backSince = undefined;
+    this.#seen = rev;
   }
 
   /**
@@ -147,9 +168,10 @@ export class MongoControl implements ControlStore {
     const effects = newest.map(effectOf);
     fold(state, { rev, at: 0, actor: "", effects });
     const open = new Set(effects.filter(isSuperseded).map(subjectOf));
+    const deadline = newDeadline();
     while (open.size > 0) {
       const changes = await this.changesAfter(state.rev, PAGE);
-      if (changes.length === 0) throw lacksSecrets(state.rev);
+      if (changes.length === 0) await pauseBefore(deadline, state.rev);
       for (const change of changes) {
         for (const effect of change.effects) {
           if (isSuperseded(effect)) open.add(subjectOf(effect));
@@ -165,7 +187,7 @@ export class MongoControl implements ControlStore {
     const { changes } = this.#collections;
     const query = { effects: { $elemMatch: { kind, subject } } };
     const options = { sort: { _id: -1 }, projection: query } as const;
-    let seen = 0;
+    const deadline = newDeadline();
     for (;;) {
       const found = await translated(() => changes.findOne<Pick<ChangeDocument, "_id" | "effects">>(query, options));
       const effect = found?.effects[0];
@@ -173,17 +195,34 @@ export class MongoControl implements ControlStore {
         return undefined;
       if (!effect.erased) return JSON.parse(effect.after) as T;
       // Superseded while it was read: there is a newer one by now.
-      if (found._id <= seen) throw lacksSecrets(found._id);
-      seen = found._id;
+      await pauseBefore(deadline, found._id);
     }
   }
 }
 
-/** Nothing came after it that would have erased them. */
-const lacksSecrets = (rev: number): AigwError =>
-  new AigwError(
+const newDeadline = (): number => systemClock.monotonic() + COMMAND_PATIENCE_MS;
+
+/** What superseded it is there. A primary that was just elected may know it only a moment later. */
+const pauseBefore = async (deadline: number, rev: number): Promise<void> => {
+  if (systemClock.monotonic() < deadline) return delay(PAUSE_MS);
+  throw new AigwError(
     "store_corrupt",
     `The change log lacks what superseded revision ${rev}. Restore the store from a backup.`,
+  );
+};
+
+/** A primary that cannot reach a majority any more steps down by then, and one that was just elected knows it all. */
+const BACK_FOR_GOOD_MS = 15_000;
+
+/**
+ * Who was revoked must not be let in again because a primary does not know of it for a moment; and a log that was
+ * restored must not get a revision that leaves a gap.
+ */
+const wentBack = (found: number, seen: number): AigwError =>
+  new AigwError(
+    "store_unavailable",
+    `The change log is at revision ${found}, and was at ${seen}. If the database was restored, that is taken for good in a moment.`,
+    { details: { found, seen } },
   );
 
 const byName = <T extends { readonly name: string }>(items: readonly T[]): readonly T[] =>

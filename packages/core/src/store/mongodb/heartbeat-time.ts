@@ -35,6 +35,10 @@ export class HeartbeatTime implements StoreTime {
     this.#heardAt = now;
   }
 
+  get isKnown(): boolean {
+    return this.#offset !== Number.NEGATIVE_INFINITY;
+  }
+
   /** Somebody's time was this already. */
   reach(steady: number): void {
     this.#offset = Math.max(this.#offset, steady - this.#clock.monotonic());

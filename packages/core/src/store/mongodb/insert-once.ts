@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Collection, Filter, OptionalUnlessRequiredId, WithId } from "mongodb";
+import { BSON, type Collection, type Filter, type OptionalUnlessRequiredId, type WithId } from "mongodb";
 import { systemClock } from "../../clock.ts";
 import { AigwError } from "../../errors.ts";
 import { COMMAND_PATIENCE_MS, isDuplicateKey, translated, wasDone } from "./translate-error.ts";
@@ -16,9 +16,11 @@ interface Claim {
  * Inserts a document, unless there is one with its `_id`. When an answer is lost on the way, it is found out what became
  * of it: the same document again does no harm, and one that is there already is this one or somebody else's.
  * @returns false when somebody else was first; nothing was written
+ * @throws AigwError `invalid_value` when it is more than a document can be
  * @throws AigwError `store_*`; the details' `uncertain` is true when it may have been, or may yet be, written
  */
 export const insertOnce = async <T extends Claim>(collection: Collection<T>, document: T): Promise<boolean> => {
+  assertFits(document);
   const deadline = systemClock.monotonic() + COMMAND_PATIENCE_MS;
   let uncertain = false;
   for (;;) {
@@ -59,6 +61,18 @@ const insertOrLook = async <T extends Claim>(
 
 const find = <T extends Claim>(collection: Collection<T>, { _id }: T): Promise<WithId<T> | null> =>
   collection.findOne({ _id } as Filter<T>);
+
+const LARGEST_BYTES = 16 * 2 ** 20;
+
+/** What is a little larger the server refuses with a code for many things, and the driver cannot even write what is much larger. */
+const assertFits = (document: Claim): void => {
+  const bytes = BSON.calculateObjectSize(document);
+  if (bytes <= LARGEST_BYTES) return;
+  throw new AigwError(
+    "invalid_value",
+    `This change has ${bytes} bytes, and MongoDB takes ${LARGEST_BYTES} at once. Do it in parts.`,
+  );
+};
 
 const doubtful = (error: unknown): unknown =>
   error instanceof AigwError

@@ -1,11 +1,11 @@
 import type { Clock } from "../../clock.ts";
+import type { StoreExport } from "../../transfer/parts.ts";
 import type { OpenedStore } from "../engine.ts";
-import type { BackupFacts, StoreInspection } from "../maintenance.ts";
+import type { BackupFacts, BackupOptions, StoreInspection } from "../maintenance.ts";
 import type { MongoConnection } from "./connection.ts";
 import type { MongoControl } from "./control.ts";
 import { controlCollections } from "./control-schema.ts";
 import { createIndexes } from "./indexes.ts";
-import { backupElsewhere } from "./no-backup.ts";
 import { openMongoControl } from "./open-mongo-control.ts";
 import { shareTime } from "./share-time.ts";
 import type { StoreTime } from "./store-time.ts";
@@ -24,8 +24,16 @@ export class MongoStore implements OpenedStore {
   readonly keyCheck: string;
   readonly #connection: MongoConnection;
   readonly #stopSharing: () => void;
+  readonly #clock: Clock;
 
-  private constructor(connection: MongoConnection, control: MongoControl, traffic: MongoTraffic, stop: () => void) {
+  private constructor(
+    connection: MongoConnection,
+    clock: Clock,
+    control: MongoControl,
+    traffic: MongoTraffic,
+    stop: () => void,
+  ) {
+    this.#clock = clock;
     this.control = control;
     this.keyCheck = control.keyCheck;
     this.traffic = traffic;
@@ -41,10 +49,10 @@ export class MongoStore implements OpenedStore {
   static async open(connection: MongoConnection, { clock, time }: MongoStoreOptions): Promise<MongoStore> {
     const { db } = connection;
     try {
-      const control = await openMongoControl(db);
+      const control = await openMongoControl(db, clock);
       const stop = time === undefined ? await shareTime(controlCollections(db).time, connection.time) : () => undefined;
       const traffic = new MongoTraffic({ db, time: time ?? connection.time, clock });
-      return new MongoStore(connection, control, traffic, stop);
+      return new MongoStore(connection, clock, control, traffic, stop);
     } catch (error) {
       await connection.close();
       throw error;
@@ -67,8 +75,15 @@ export class MongoStore implements OpenedStore {
     return inspectServers(this.#connection);
   }
 
-  async backup(): Promise<BackupFacts> {
-    throw backupElsewhere();
+  async exportAll(): Promise<StoreExport> {
+    const { MongoExport } = await import("./transfer/mongo-export.ts");
+    const { keyCheck, control, traffic } = this;
+    return MongoExport.begin(this.#connection.db, { storeId: control.storeId, keyCheck }, traffic.steadyNow());
+  }
+
+  async backup(to: string, options?: BackupOptions): Promise<BackupFacts> {
+    const { backupByCopy } = await import("../../transfer/backup-by-copy.ts");
+    return backupByCopy(this, to, this.#clock, options);
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Db } from "mongodb";
+import { type Clock, systemClock } from "../../clock.ts";
 import { AigwError } from "../../errors.ts";
 import { MongoControl } from "./control.ts";
 import { controlCollections, SCHEMA_VERSION, type StoreDocument } from "./control-schema.ts";
@@ -9,7 +10,7 @@ import { translated } from "./translate-error.ts";
  * Opens the store in a database, which must be there, and finishes what others were cut off from.
  * @throws AigwError `store_*`
  */
-export const openMongoControl = async (db: Db): Promise<MongoControl> => {
+export const openMongoControl = async (db: Db, clock: Clock = systemClock): Promise<MongoControl> => {
   const collections = controlCollections(db);
   const store = await translated(() => collections.meta.findOne({ _id: "store" }));
   if (store === null)
@@ -19,7 +20,7 @@ export const openMongoControl = async (db: Db): Promise<MongoControl> => {
     );
   assertKnownSchema(store);
   await plantSeed(collections, store);
-  const control = new MongoControl(db, store);
+  const control = new MongoControl(db, store, clock);
   await control.eraseDue();
   return control;
 };

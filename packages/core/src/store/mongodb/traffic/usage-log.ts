@@ -5,6 +5,7 @@ import type { UsageEvent, UsageFilter } from "../../../usage/usage-event.ts";
 import type { UsagePage } from "../../store.ts";
 import { COMMAND_PATIENCE_MS, isDuplicateKey } from "../translate-error.ts";
 import type { StoredEvent, UsageBatch } from "./collections.ts";
+import { inStrides } from "./in-strides.ts";
 import {
   BATCH,
   batchBehind,
@@ -25,6 +26,9 @@ export interface Unwound {
 }
 
 export const toEvent = ({ e: { k: _place, ...event } }: Unwound): UsageEvent => event;
+
+/** So many batches hold a page, as a rule. */
+const FIRST_BATCHES = 1_000;
 
 /** What another gateway is writing is durable some milliseconds later; at random, so that they do not meet each time. */
 const DURABLE_AFTER_MS = 4;
@@ -102,37 +106,41 @@ export class UsageLog {
 
   async latest(filter: UsageFilter, limit: number): Promise<UsagePage> {
     const head = await this.head();
-    const cursor = String(endOfBatch(head));
-    // To the server, 0 is no limit that it takes.
-    if (limit === 0) return { events: [], cursor };
     const conditions = eventConditions(filter);
-    const found = await this.#usage
-      .aggregate<Unwound>([
-        { $match: { _id: { $lte: head }, ...withMatch(conditions) } },
+    const found: Unwound[] = [];
+    // Backwards: so many batches behind the newest.
+    await inStrides(0, limit > 0 ? head : 0, FIRST_BATCHES, async (from, to) => {
+      const page = this.#usage.aggregate<Unwound>([
+        { $match: { _id: { $gt: head - to, $lte: head - from }, ...withMatch(conditions) } },
         { $sort: { _id: -1 } },
         { $project: { e: { $reverseArray: "$e" } } },
         { $unwind: "$e" },
         { $match: unwound(conditions) },
-        { $limit: limit },
-      ])
-      .toArray();
-    return { events: found.map(toEvent).reverse(), cursor };
+        { $limit: limit - found.length },
+      ]);
+      found.push(...(await page.toArray()));
+      return found.length < limit;
+    });
+    return { events: found.map(toEvent).reverse(), cursor: String(endOfBatch(head)) };
   }
 
   async after(cursor: string, filter: UsageFilter, limit: number): Promise<UsagePage> {
-    const from = parsePlace(cursor);
+    const place = parsePlace(cursor);
     const head = await this.head();
-    if (endOfBatch(head) <= from) return { events: [], cursor };
+    if (endOfBatch(head) <= place || limit === 0) return { events: [], cursor };
     const conditions = eventConditions(filter);
-    const found = await this.#usage
-      .aggregate<Unwound>([
-        { $match: { _id: { $gte: batchBehind(from), $lte: head }, ...withMatch(conditions) } },
+    const found: Unwound[] = [];
+    await inStrides(batchBehind(place), head + 1, FIRST_BATCHES, async (from, to) => {
+      const page = this.#usage.aggregate<Unwound>([
+        { $match: { _id: { $gte: from, $lt: to }, ...withMatch(conditions) } },
         { $sort: { _id: 1 } },
         { $unwind: "$e" },
-        { $match: { ...unwound(conditions), $expr: { $gt: [PLACE, from] } } },
-        { $limit: limit },
-      ])
-      .toArray();
+        { $match: { ...unwound(conditions), $expr: { $gt: [PLACE, place] } } },
+        { $limit: limit - found.length },
+      ]);
+      found.push(...(await page.toArray()));
+      return found.length < limit;
+    });
     const last = found.at(-1);
     // A full page may have more behind it; else everything up to the newest was looked at.
     const end = found.length < limit || last === undefined ? endOfBatch(head) : placeOf(last._id, last.e.k);

@@ -2,12 +2,14 @@ import type { Collection } from "mongodb";
 import type { UsageEvent } from "../../../usage/usage-event.ts";
 import type { UsagePage, UsageSpan } from "../../store.ts";
 import type { UsageBatch } from "./collections.ts";
+import { inStrides } from "./in-strides.ts";
 import { toEvent, type Unwound } from "./usage-log.ts";
 import { eventConditions, notACursor, PLACE, placeOf, unwound, withMatch } from "./usage-place.ts";
 
-/** A page is looked for in a window of this length, then in ones that are each so many times as long. */
+/** Length of the first window that a page is looked for in. */
 const FIRST_WINDOW_MS = 1_000;
-const WIDER = 4;
+/** The last moment there is, https://tc39.es/ecma262/#sec-time-values-and-time-range. */
+const LAST_MS = 8.64e15;
 
 /**
  * Pages by time and, within the same moment, by order of storage. An index over the events of batches gives them in no
@@ -22,26 +24,22 @@ export const readUsageSpan = async (
   const from = cursor === undefined ? { at: filter.since ?? 0, place: -1 } : parseMoment(cursor);
   const { since: _moment, ...rest } = filter;
   const found: Unwound[] = [];
-  let [start, length] = [from.at, FIRST_WINDOW_MS];
-  while (start < until && found.length < limit) {
-    const end = Math.min(start + length, until);
+  await inStrides(from.at, Math.min(until, LAST_MS), FIRST_WINDOW_MS, async (start, end) => {
     const conditions = { ...eventConditions(rest), at: { $gte: start, $lt: end } };
     const behind = { $or: [{ "e.at": { $gt: from.at } }, { $expr: { $gt: [PLACE, from.place] } }] };
-    const page = await usage
-      .aggregate<Unwound>(
-        [
-          { $match: withMatch(conditions) },
-          { $unwind: "$e" },
-          { $match: { ...unwound(conditions), ...(start === from.at && behind) } },
-          { $sort: { "e.at": 1, _id: 1, "e.k": 1 } },
-          { $limit: limit - found.length },
-        ],
-        { allowDiskUse: true },
-      )
-      .toArray();
-    found.push(...page);
-    [start, length] = [end, length * WIDER];
-  }
+    const page = usage.aggregate<Unwound>(
+      [
+        { $match: withMatch(conditions) },
+        { $unwind: "$e" },
+        { $match: { ...unwound(conditions), ...(start === from.at && behind) } },
+        { $sort: { "e.at": 1, _id: 1, "e.k": 1 } },
+        { $limit: limit - found.length },
+      ],
+      { allowDiskUse: true },
+    );
+    found.push(...(await page.toArray()));
+    return found.length < limit;
+  });
   const last = found.at(-1);
   const end = last === undefined ? from : { at: last.e.at, place: placeOf(last._id, last.e.k) };
   return { events: found.map(toEvent), cursor: `${end.at}/${end.place}` };

@@ -12,6 +12,7 @@ import {
   type UsageRow,
 } from "../../../usage/usage-report.ts";
 import type { TrafficCollections, UsageBatch, UsageSums } from "./collections.ts";
+import { inStrides } from "./in-strides.ts";
 import { readFoldState } from "./usage-fold.ts";
 import type { UsageLog } from "./usage-log.ts";
 import { batchBehind, eventConditions, PLACE, unwound, withMatch } from "./usage-place.ts";
@@ -44,6 +45,10 @@ interface Ahead {
   readonly id: UsageSums["_id"];
   readonly cur: number;
 }
+
+/** What the first query goes through: of a ragged edge, and of what is not in the sums yet. */
+const FIRST_WINDOW_MS = 600_000;
+const FIRST_BATCHES = 1_000;
 
 /** Pruning happens once a day; that it meets a report twice in a row would be a wonder. */
 const TRIES = 5;
@@ -273,8 +278,14 @@ const readEdge = async (
   { from, to }: Range,
   folded: number,
 ): Promise<readonly Counted[]> => {
+  const counted: Counted[] = [];
   const place = { $lte: [PLACE, folded] };
-  return (await groupEvents(usage, query, { batches: {}, from, until: to, place })).map(countedEvents);
+  await inStrides(from, to, FIRST_WINDOW_MS, async (start, end) => {
+    const groups = await groupEvents(usage, query, { batches: {}, from: start, until: end, place });
+    counted.push(...groups.map(countedEvents));
+    return true;
+  });
+  return counted;
 };
 
 /** What the sums had not taken in when they were read. */
@@ -293,13 +304,21 @@ const readUnfolded = async (
     readonly ahead: readonly Ahead[];
   },
 ): Promise<readonly Counted[]> => {
-  const which = {
-    batches: { _id: { $gte: batchBehind(folded), $lte: head } },
-    from: plan.since,
-    until: plan.until,
-    place: { $gt: [PLACE, folded] },
+  const groups = async (apart?: Record<string, unknown>): Promise<readonly EventsOfGroup[]> => {
+    const all: EventsOfGroup[] = [];
+    await inStrides(batchBehind(folded), head + 1, FIRST_BATCHES, async (from, to) => {
+      const which = {
+        batches: { _id: { $gte: from, $lt: to } },
+        from: plan.since,
+        until: plan.until,
+        place: { $gt: [PLACE, folded] },
+      };
+      all.push(...(await groupEvents(usage, query, { ...which, ...(apart && { apart }) })));
+      return true;
+    });
+    return all;
   };
-  if (ahead.length === 0) return (await groupEvents(usage, query, which)).map(countedEvents);
+  if (ahead.length === 0) return (await groups()).map(countedEvents);
   // Kept apart by record and by the slices that records have taken in, to leave out what is in a record's sums.
   const ends = [...new Set(ahead.map(({ cur }) => cur))].sort((one, other) => one - other);
   const apart = {
@@ -316,7 +335,7 @@ const readUnfolded = async (
     const own = { ...id, p: Math.floor(at / source.periodMs), ...(source.total && { c: "" }) };
     return slice <= (taken.get(nameOf(source, own)) ?? -1);
   };
-  return (await groupEvents(usage, query, { ...which, apart })).filter((group) => !isTaken(group)).map(countedEvents);
+  return (await groups(apart)).filter((group) => !isTaken(group)).map(countedEvents);
 };
 
 const nameOf = ({ range, periodMs }: Source, { p, c, s, u, o }: UsageSums["_id"]): string =>

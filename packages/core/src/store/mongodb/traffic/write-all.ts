@@ -1,7 +1,10 @@
 import { type AnyBulkWriteOperation, type Collection, MongoBulkWriteError, MongoNetworkError } from "mongodb";
 
+/** In one command: a busy server must answer it well within the connection's time-out. */
+const TOGETHER = 250;
+
 /**
- * Writes in one go, in any order. For upserts with a guard: a record that is not behind is not found, and to insert it
+ * Writes all, in any order. For upserts with a guard: a record that is not behind is not found, and to insert it
  * anew meets its key.
  * @returns false when that happened; all others were written
  */
@@ -9,9 +12,18 @@ export const writeAll = async <T extends object>(
   collection: Collection<T>,
   writes: readonly AnyBulkWriteOperation<T>[],
 ): Promise<boolean> => {
-  if (writes.length === 0) return true;
+  let all = true;
+  for (let from = 0; from < writes.length; from += TOGETHER)
+    all = (await writeSome(collection, writes.slice(from, from + TOGETHER))) && all;
+  return all;
+};
+
+const writeSome = async <T extends object>(
+  collection: Collection<T>,
+  writes: AnyBulkWriteOperation<T>[],
+): Promise<boolean> => {
   try {
-    await collection.bulkWrite([...writes], { ordered: false });
+    await collection.bulkWrite(writes, { ordered: false });
     return true;
   } catch (error) {
     if (!(error instanceof MongoBulkWriteError)) throw error;

@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { AigwError } from "../../../errors.ts";
+import { assertFree, taken } from "../../../files/assert-free.ts";
 import { createPrivateFile } from "../../../files/private-file.ts";
 import { sweepStale } from "../../../files/sweep-stale.ts";
 import { syncPath } from "../../../files/sync-path.ts";
@@ -121,13 +122,3 @@ const placeArchive = (archive: string, to: string): void => {
   }
   syncPath(dirname(to));
 };
-
-const assertFree = (to: string): void => {
-  if (existsSync(to)) throw taken(to);
-  if (!existsSync(dirname(to))) {
-    throw new AigwError("invalid_value", `The folder ${dirname(to)} does not exist. Create it, or name another file.`);
-  }
-};
-
-const taken = (to: string): AigwError =>
-  new AigwError("already_exists", `${to} exists already. Name a file that does not.`);
