@@ -89,6 +89,23 @@ describe("a store that never answers", { concurrency: true }, () => {
     });
   }
 
+  it("learns what was admitted meanwhile as soon as it is back, though nobody calls any more", async (t) => {
+    const { hostile, url, add, store } = await setUp(t);
+    const mary = await add("mary", { limit: 60 });
+    const token = await tokenFor(url, mary.name, mary.password);
+    hostile.treat(["traffic.permitWindow", "traffic.setPermitWindow"], { kind: "throws" });
+    for (let n = 0; n < 3; n += 1)
+      assert.equal((await send(`${url}/api/echo`, { headers: bearer(token) })).status, 200);
+    const { id } = (await store.control.client("mary")) ?? { id: "" };
+    const stored = async (): Promise<number> => {
+      const { window } = (await store.traffic.permitWindow(id)) ?? {};
+      return window?.spent.reduce((sum, [, count]) => sum + count, 0) ?? 0;
+    };
+    assert.equal(await stored(), 0);
+    hostile.calm();
+    await until("its permits in the store", async () => (await stored()) === 3, 3_000);
+  });
+
   it("answers 503 after --max-stale, never 401, and learns of a revocation when it is back", async (t) => {
     const { hostile, call, logIn, deps, url, token } = await setUp(t, { maxStaleMs: 600 });
     hostile.treatAll({ kind: "never" });

@@ -59,7 +59,9 @@ const main = async (args: readonly string[]): Promise<number> => {
   }
   // Which engine the homes have is settled when they are loaded.
   const { ROWS: all } = await import("./rows.ts");
-  const rows = onMongodb ? all.filter((row) => row.onMongodb) : all;
+  const rows = onMongodb
+    ? all.filter(({ onMongodb: too, engine }) => too || engine === "mongodb")
+    : all.filter(({ engine }) => engine === undefined);
   const known = rows.map(({ name }) => name);
   const unknown = names.filter((name) => !known.includes(name));
   if (unknown.length > 0) {

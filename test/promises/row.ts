@@ -19,6 +19,8 @@ export interface Row {
   readonly needs?: readonly string[];
   /** It is about what gateways share, so that `--mongodb` runs it, too: with homes on a real replica set of three. */
   readonly onMongodb?: true;
+  /** Only with that engine: it harms servers of its own. */
+  readonly engine?: "mongodb";
   run(run: Run): Promise<readonly Seen[]>;
 }
 

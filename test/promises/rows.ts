@@ -15,9 +15,11 @@ import { manySources } from "./rows/many-sources.ts";
 import { mutated } from "./rows/mutated.ts";
 import { neighbours } from "./rows/neighbours.ts";
 import { nonReadersRow } from "./rows/non-readers.ts";
+import { primaryFreezes, primaryKills, stepDowns } from "./rows/primary-faults.ts";
 import { receipts } from "./rows/receipts.ts";
 import { secrets } from "./rows/secrets.ts";
 import { slowClients } from "./rows/slow-clients.ts";
+import { allAway, cutOff, goneGateway } from "./rows/store-away.ts";
 import { supplyChain } from "./rows/supply-chain.ts";
 import { upstreamFaults } from "./rows/upstream-faults.ts";
 import { whoExists } from "./rows/who-exists.ts";
@@ -30,6 +32,12 @@ export const ROWS: readonly Row[] = [
   grace,
   conflicts,
   limit,
+  stepDowns,
+  primaryKills,
+  primaryFreezes,
+  cutOff,
+  allAway,
+  goneGateway,
   gatewayKills,
   commandKills,
   injected,

@@ -120,8 +120,9 @@ export const startGatewayProcess = async (
   home: string,
   args: readonly string[] = [],
   env: Record<string, string> = {},
+  under: readonly string[] = [],
 ): Promise<RunningGateway> => {
-  const { child, done } = spawnAigw(home, ["serve", "--port", "0", "--json", ...args], { env });
+  const { child, done } = spawnAigw(home, ["serve", "--port", "0", "--json", ...args], { env, under });
   t.after(() => child.kill("SIGKILL"));
   let announced = "";
   const ready = new Promise<string>((settle) => {

@@ -22,28 +22,33 @@ export interface Upstream {
 export const startUpstream = async (
   t: Owner,
   handler: (request: IncomingMessage, response: ServerResponse) => void,
+  host = "127.0.0.1",
 ): Promise<Upstream> => {
   const seen: Upstream["seen"] = [];
   const server = createServer((request, response) => {
     seen.push({ method: request.method ?? "", url: request.url ?? "", rawHeaders: request.rawHeaders });
     handler(request, response);
   });
-  await new Promise<void>((ready) => server.listen(0, "127.0.0.1", ready));
+  await new Promise<void>((ready) => server.listen(0, host, ready));
   t.after(() => {
     server.closeAllConnections();
     server.close();
   });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, server, seen };
+  return { url: `http://${host}:${(server.address() as AddressInfo).port}`, server, seen };
 };
 
 /** Answers every request with a small JSON document, once it has read the body. */
-export const startEcho = (t: Owner): Promise<Upstream> =>
-  startUpstream(t, (request, response) => {
-    request.resume().on("end", () => {
-      response.setHeader("Content-Type", "application/json");
-      response.end(JSON.stringify({ method: request.method, url: request.url, headers: request.headers }));
-    });
-  });
+export const startEcho = (t: Owner, host?: string): Promise<Upstream> =>
+  startUpstream(
+    t,
+    (request, response) => {
+      request.resume().on("end", () => {
+        response.setHeader("Content-Type", "application/json");
+        response.end(JSON.stringify({ method: request.method, url: request.url, headers: request.headers }));
+      });
+    },
+    host,
+  );
 
 export interface Answer {
   readonly status: number;

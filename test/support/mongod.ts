@@ -25,20 +25,33 @@ export interface ReplicaSet {
   /** Names all members. */
   uri(database: string): string;
   primary(): Promise<Mongod>;
+  /** The primary makes room for another. Returns when there is another one. */
+  stepDown(): Promise<void>;
   stop(): Promise<void>;
 }
 
+const LOOPBACK = "127.0.0.1";
+
 export const mongodUri = (port: number, database: string): string => `mongodb://127.0.0.1:${port}/${database}`;
 
-/** Fail points are on. @param binary path of `mongod` */
-export const startMongod = async (binary: string, args: readonly string[] = []): Promise<Mongod> => {
+/**
+ * Fail points are on.
+ * @param binary path of `mongod`
+ * @param host an address of this machine
+ */
+export const startMongod = async (
+  binary: string,
+  args: readonly string[] = [],
+  host: string = LOOPBACK,
+): Promise<Mongod> => {
   const folder = mkdtempSync(join(tmpdir(), "aigw-mongod-"));
   const port = await freePort();
+  const bound = host === LOOPBACK ? host : `${LOOPBACK},${host}`;
   const start = async (): Promise<ChildProcess> => {
     const child = spawn(
       binary,
       [
-        ...["--dbpath", folder, "--port", String(port), "--bind_ip", "127.0.0.1", "--nounixsocket"],
+        ...["--dbpath", folder, "--port", String(port), "--bind_ip", bound, "--nounixsocket"],
         ...["--wiredTigerCacheSizeGB", "0.25", "--setParameter", "enableTestCommands=1"],
         ...["--setParameter", "diagnosticDataCollectionEnabled=false", "--quiet", ...args],
       ],
@@ -80,17 +93,17 @@ export const startMongod = async (binary: string, args: readonly string[] = []):
 };
 
 /** Ready when it returns: one member is the primary, and all have its data. */
-export const startReplicaSet = async (binary: string, size = 3): Promise<ReplicaSet> => {
+export const startReplicaSet = async (binary: string, size = 3, host: string = LOOPBACK): Promise<ReplicaSet> => {
   const name = "aigw";
   const args = ["--replSet", name, "--oplogSize", "128"];
-  const members = await Promise.all(Array.from({ length: size }, () => startMongod(binary, args)));
-  const hosts = members.map(({ port }) => `127.0.0.1:${port}`);
+  const members = await Promise.all(Array.from({ length: size }, () => startMongod(binary, args, host)));
+  const hosts = members.map(({ port }) => `${host}:${port}`);
   const first = await connect(members[0]?.port ?? 0);
   try {
     await first.db("admin").command({
       replSetInitiate: {
         _id: name,
-        members: hosts.map((host, index) => ({ _id: index, host })),
+        members: hosts.map((member, index) => ({ _id: index, host: member })),
         settings: { electionTimeoutMillis: 2_000, heartbeatIntervalMillis: 500 },
       },
     });
@@ -119,11 +132,22 @@ export const startReplicaSet = async (binary: string, size = 3): Promise<Replica
     }
     return undefined;
   };
+  const primary = (): Promise<Mongod> => until("a primary", findPrimary, 60_000);
   return {
     members,
+    stepDown: async () => {
+      const old = await primary();
+      const client = await connect(old.port);
+      try {
+        await client.db("admin").command({ replSetStepDown: 10, secondaryCatchUpPeriodSecs: 5 });
+      } finally {
+        await client.close();
+      }
+      await until("another primary", async () => (await primary()) !== old, 60_000);
+    },
     uri: (database) => `mongodb://${hosts.join(",")}/${database}?replicaSet=${name}`,
     // It takes writes some moments after it was elected.
-    primary: () => until("a primary", findPrimary, 60_000),
+    primary,
     stop: async () => {
       await Promise.all(members.map((member) => member.stop()));
     },

@@ -147,7 +147,8 @@ describe("limiters that count alone", () => {
       store.calm();
       clock.advance(2_000);
       await takeAll(all, key, limit);
-      clock.advance(LIMIT_WINDOW_MS);
+      // A bundle of a large limit counts as spent at its end, 2 s after it was taken.
+      clock.advance(LIMIT_WINDOW_MS + 2_000);
       assert.equal(await takeAll(all, key, limit), limit, "the next window is whole");
     });
   }
@@ -160,6 +161,85 @@ describe("limiters that count alone", () => {
     store.treat(BOTH, { kind: "throws" });
     const alone = await takeAll(all, key, 60);
     assert.deepEqual([before, alone], [60, 40]);
+  });
+});
+
+describe("limiter that is away for longer than another", () => {
+  it("leaves what runs out meanwhile to it", async () => {
+    const key = newKey();
+    const one = (rank: number, traffic: Store["traffic"]): Limiter =>
+      new Limiter({
+        store: traffic,
+        holder: `gateway ${rank}`,
+        windowMs: LIMIT_WINDOW_MS,
+        bundles: true,
+        share: () => ({ of: 2, rank }),
+      });
+    const [there, away] = [one(0, real.traffic), one(1, store.traffic)];
+    assert.equal((await take(there, key, 60, 30)) + (await take(away, key, 60, 31)), 60);
+    // The window runs out in the second in which one of them has no store.
+    clock.advance(LIMIT_WINDOW_MS - 10);
+    store.treat(BOTH, { kind: "throws" });
+    await settled(away.acquire(newKey(), 60));
+    clock.advance(500);
+    assert.equal(await take(there, key, 60, 60), 60);
+    assert.equal(await take(away, key, 60, 60), 0);
+    store.calm();
+    clock.advance(LIMIT_WINDOW_MS + 5_000);
+    assert.equal(await take(away, key, 60, 60), 60, "the next window is whole");
+  });
+});
+
+describe("limiters whose store is back", () => {
+  const three = (): readonly [Limiter, Limiter, Limiter] => {
+    const one = (rank: number): Limiter =>
+      new Limiter({
+        store: store.traffic,
+        holder: `gateway ${rank}`,
+        windowMs: LIMIT_WINDOW_MS,
+        bundles: true,
+        share: () => ({ of: 3, rank }),
+      });
+    return [one(0), one(1), one(2)];
+  };
+
+  for (const limit of [60, 600]) {
+    it(`admit no more than ${limit} together, whoever comes first, nor when a client calls at one of them only`, async () => {
+      const [[first, second, third], key] = [three(), newKey()];
+      const all = [first, second, third];
+      store.treat(BOTH, { kind: "throws" });
+      let admitted = 0;
+      for (const one of all) admitted += await take(one, key, limit, limit);
+      assert.equal(admitted, limit, "shares of the whole");
+      store.calm();
+      clock.advance(1_000);
+      // It may not take what the others have admitted, and not written yet.
+      assert.equal(await take(first, key, limit, limit), 0);
+      for (const one of all) {
+        // Somebody else's call has found out already that the store is back.
+        await settled(one.acquire(newKey(), limit));
+        await settled(one.settle());
+      }
+      assert.equal(await leftInStore(key, limit), 0, "written, though nobody calls there any more");
+      clock.advance(4_000);
+      for (const one of all) assert.equal(await take(one, key, limit, 5), 0);
+      clock.advance(LIMIT_WINDOW_MS);
+      // What was not used of a bundle another may miss for 2 s.
+      assert.ok((await take(first, key, limit, limit)) >= limit - limit / 60, "the next window is whole");
+    });
+  }
+
+  it("admit everything that is left once all have written theirs", async () => {
+    const [[first, second], key] = [three(), newKey()];
+    store.treat(BOTH, { kind: "throws" });
+    assert.equal(await take(second, key, 60, 5), 5);
+    await settled(first.acquire(newKey(), 60));
+    store.calm();
+    clock.advance(1_000);
+    assert.equal(await take(first, key, 60, 60), 20, "its share, at first");
+    await settled(second.settle());
+    clock.advance(4_000);
+    assert.equal(await take(first, key, 60, 60), 35);
   });
 });
 

@@ -17,7 +17,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { AigwError, initHome, openHome, type Store, systemClock, type TrafficStore } from "@aigw/core";
+import { AigwError, initHome, openHome, type Store, systemClock, type TrafficStore, type UsageEvent } from "@aigw/core";
 import { type SpoolProblem, UsageSpool } from "@aigw/core/spool";
 import { anEvent, HostileStore } from "@aigw/core/testing";
 import { mongodUri, startMongod } from "../../../test/support/mongod.ts";
@@ -95,6 +95,24 @@ describe("usage while the store is away, with a spool", () => {
     assert.equal(await recorder.close(), 0);
     assert.deepEqual((await stored(store.traffic, client)).toSorted(), ids.toSorted());
     assert.deepEqual([problems, readdirSync(into)], [[], []]);
+  });
+
+  it("is stored many batches at once, so that a store that takes its time catches up", async (t) => {
+    const hostile = new HostileStore(store);
+    const client = "small-batches";
+    const { recorder } = recording(t, hostile.traffic, newFolder());
+    hostile.treat("traffic.recordUsage", { kind: "throws" });
+    for (let batch = 0; batch < 10; batch += 1) {
+      recorder.record(anEvent({ client }));
+      // Each goes to the disk by itself.
+      await delay(200);
+    }
+    const before = hostile.calls("traffic.recordUsage");
+    hostile.calm();
+    await until("all of it in the store", async () => recorder.held === 0, 5_000);
+    assert.equal((await stored(store.traffic, client)).length, 10);
+    const calls = hostile.calls("traffic.recordUsage") - before;
+    assert.ok(calls <= 2, `${calls} calls for ten batches`);
   });
 
   it("is stored once when answers are lost, and when they never come", async (t) => {
@@ -238,12 +256,12 @@ describe("usage while the store is away, with a spool", () => {
       const said: SpoolProblem[] = [];
       const next = new UsageSpool({ folder: into, id: "gw-next", onProblem: (problem) => said.push(problem) });
       next.adopt();
-      const found = [];
+      const found: UsageEvent[] = [];
       for (let batch = next.next(); batch !== undefined; batch = next.next()) {
-        found.push(batch.events);
+        found.push(...batch.events);
         batch.done();
       }
-      assert.deepEqual(found, batches.slice(0, readable));
+      assert.deepEqual(found, batches.slice(0, readable).flat());
       assert.deepEqual(
         said.map(({ kind }) => kind),
         ["damaged"],

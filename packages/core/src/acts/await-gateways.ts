@@ -34,6 +34,10 @@ export const isSilent = ({ lastSeenAgoMs }: Pick<SeenInstance, "lastSeenAgoMs">)
 const POLL_MS = 10;
 /** Gateways report every second. */
 const HEARTBEAT_MISSED_MS = 2_500;
+/** After an outage of the store nobody has been seen for long, and all who run report within so long. */
+const RETURN_MS = 2_500;
+/** As long as an engine remembers. */
+const REMEMBERED_MS = 3_600_000;
 
 /**
  * Waits until every gateway that may run has applied revision `rev`, at most `timeoutMs`. One that shuts down meanwhile
@@ -58,12 +62,21 @@ export const awaitGateways = async (
       if (appliedRev < rev) pending.push(gateway);
       else if (!applied.has(id)) applied.set(id, { ...gateway, appliedAfterMs: Math.round(waited) });
     }
+    const isAlone = running.length === 0 && waited < Math.min(RETURN_MS, timeoutMs);
+    if (isAlone && (await mayReturn(deps))) {
+      await delay(POLL_MS);
+      continue;
+    }
     if (pending.length === 0 || waited >= timeoutMs) {
       return { rev, gateways: [...applied.values(), ...pending], complete: pending.length === 0 };
     }
     await delay(POLL_MS);
   }
 };
+
+/** Whether somebody may run who could not report: to say that nobody does would be wrong a moment later. */
+const mayReturn = async ({ store }: Pick<ActDeps, "store">): Promise<boolean> =>
+  (await store.traffic.instances(REMEMBERED_MS)).some((instance) => instance.mayReturn);
 
 /** A gateway that was killed and started again leaves a record behind that nobody will ever update. */
 const withoutSuperseded = (instances: readonly SeenInstance[]): readonly SeenInstance[] =>

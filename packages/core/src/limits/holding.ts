@@ -37,6 +37,8 @@ export interface Holding {
   unsaved: readonly Spent[];
   /** Those of them that a write has carried whose end is not known: it may have been stored, or may yet be. */
   inDoubt: Set<Spent>;
+  /** Admitted alone, and since then, for as long as the others may not have written theirs: what its share is judged by. */
+  alone: readonly Spent[];
   refusedUntil: number;
   /** Somebody else may have given permits back since it was read. */
   outdated: boolean;
@@ -68,6 +70,7 @@ export const newHolding = (limit: number): Holding => ({
   leaseUntil: 0,
   unsaved: [],
   inDoubt: new Set(),
+  alone: [],
   refusedUntil: 0,
   outdated: false,
   turn: undefined,
@@ -165,4 +168,13 @@ export const withUnsaved = (
   // What is in doubt is to be found again as it was.
   if (!together || inDoubt.has(last)) return [...counting, [now, 1]];
   return [...counting.slice(0, -1), [now, last[1] + 1]];
+};
+
+/** So many more were admitted on this instance's share. Those of one second count together, as of the last of them. */
+export const withAlone = (alone: Holding["alone"], now: number, count: number, windowMs: number): Holding["alone"] => {
+  const counting = alone.filter(([at]) => now - at < windowMs);
+  const last = counting.at(-1);
+  if (last === undefined || Math.floor(last[0] / UNSAVED_STEP_MS) !== Math.floor(now / UNSAVED_STEP_MS))
+    return [...counting, [now, count]];
+  return [...counting.slice(0, -1), [now, last[1] + count]];
 };

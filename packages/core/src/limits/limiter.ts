@@ -1,4 +1,4 @@
-import { setTimeout as delay } from "node:timers/promises";
+import { setImmediate as afterPoll, setTimeout as delay } from "node:timers/promises";
 import { isAigwError, isStoreFault } from "../errors.ts";
 import { inTime, isSilence, REQUEST_PATIENCE_MS } from "../store/in-time.ts";
 import type { MaybePromise, TrafficStore, VersionedWindow } from "../store/store.ts";
@@ -12,6 +12,7 @@ import {
   refused,
   SINGLE_PERMIT_LIMIT,
   takeOver,
+  withAlone,
   withUnsaved,
 } from "./holding.ts";
 import {
@@ -51,6 +52,16 @@ const LOCK_PATIENCE_MS = 250;
 const LOCK_RETRY_MS = 5;
 /** Then, and after any other store fault, permits are counted here alone for so long before the store is asked again. */
 const STORE_RETRY_MS = 1_000;
+/**
+ * So long after the store is back others may not have written what they admitted alone: it is a second until they ask
+ * again, and their way to the store may be back later.
+ */
+const SETTLE_MS = 3_000;
+/**
+ * To who counts alone, permits count for so long more: what runs out meanwhile others may take, who had a later look at
+ * the store, or have it back sooner. As long as a failover takes, with MongoDB's own time-out of 10 s for elections.
+ */
+const ALONE_MS = 15_000;
 
 /**
  * Exactly N permits in any rolling window, over all instances that share the store and over restarts.
@@ -58,13 +69,16 @@ const STORE_RETRY_MS = 1_000;
  * calls that came while the one before was under way.
  *
  * While permits cannot be written, each instance counts alone and admits its share of what was free when it last read
- * the store: together no more than N where the store can still be read, and fewer than 2 N where it cannot.
+ * the store: together no more than N where the store can still be read, and fewer than 2 N where it cannot. Once the
+ * store is back, shares go on until all have written what they admitted.
  */
 export class Limiter {
   readonly #options: LimiterOptions;
   readonly #holdings = new Map<string, Holding>();
   #storeAway = false;
   #storeAwayUntil = 0;
+  #settledAt = 0;
+  #settling: Promise<void> | undefined;
   /** A store that did not answer is not asked before it, not even to read: every caller would wait as long again. */
   #silentUntil = 0;
   /** One key finds out for all when the lock is free: every try blocks the thread for the busy timeout. */
@@ -119,6 +133,7 @@ export class Limiter {
     if (holding === undefined) return;
     if (holding.turn !== undefined) return this.#inTurn(holding, () => this.refund(key, permit));
     holding.refusedUntil = 0;
+    if (holding.alone.length > 0) this.#countAlone(holding, this.#options.store.steadyNow(), -1);
     const unsaved = holding.unsaved.findIndex(([at]) => at === permit.at);
     if (unsaved >= 0) {
       holding.unsaved = holding.unsaved.toSpliced(unsaved, 1);
@@ -130,6 +145,45 @@ export class Limiter {
       holding,
       window,
       (ok) => (ok ? undefined : this.#reload(key, holding, () => this.refund(key, permit))),
+      () => undefined,
+    );
+  }
+
+  /**
+   * Writes what was admitted while the store was away, also of clients who do not call any more: until then others take
+   * it for free. To be called several times a second; costs next to nothing when there is none. Never throws a store fault.
+   */
+  settle(): Promise<void> {
+    this.#settling ??= this.#settle().finally(() => {
+      this.#settling = undefined;
+    });
+    return this.#settling;
+  }
+
+  async #settle(): Promise<void> {
+    if (!this.#storeAway && !this.#isSettling(this.#options.store.steadyNow())) return;
+    for (const [key, holding] of this.#holdings) {
+      if (this.#storeAwayUntil > this.#options.store.steadyNow()) return;
+      if (holding.unsaved.length === 0) continue;
+      await this.#save(key, holding);
+      // An engine that answers at once would keep everybody else waiting until the last of them is written.
+      await afterPoll();
+    }
+    // Nobody has asked meanwhile: whether it is back, the first who calls has to know.
+    for (const [key, holding] of this.#holdings) {
+      if (!this.#storeAway || this.#storeAwayUntil > this.#options.store.steadyNow()) return;
+      if (holding.turn === undefined) await this.#reload(key, holding, () => undefined);
+    }
+  }
+
+  #save(key: string, holding: Holding): MaybePromise<void> {
+    const now = this.#options.store.steadyNow();
+    if (holding.turn !== undefined || holding.unsaved.length === 0 || this.#storeAwayUntil > now) return;
+    return this.#write(
+      key,
+      holding,
+      currentWindow(holding, now, this.#options),
+      (ok) => (ok ? undefined : this.#reload(key, holding, () => this.#save(key, holding))),
       () => undefined,
     );
   }
@@ -177,12 +231,16 @@ export class Limiter {
   #ask(key: string, holding: Holding): MaybePromise<Permit> {
     const now = this.#options.store.steadyNow();
     const window = currentWindow(holding, now, this.#options);
+    const settling = this.#isSettling(now);
+    if (!settling && holding.alone.length > 0) holding.alone = [];
     const free = holding.limit - counted(window);
     if (free <= 0) return this.#refuse(holding, window, now);
     if (this.#storeAwayUntil > now) return this.#admitAlone(holding, now);
+    const most = settling ? Math.min(free, this.#leftOfShare(holding, now)) : free;
+    if (most <= 0) return this.#refuseAlone(holding, now);
     const least = this.#bundleFor(holding.limit);
     // For all who wait: one store call after the other would make the last of them wait for all.
-    const count = Math.min(free, Math.max(least, 1 + holding.waiting));
+    const count = Math.min(most, Math.max(least, 1 + holding.waiting));
     const bundle = least === 1 ? 1 : count;
     const until = now + LEASE_MS;
     const next =
@@ -193,6 +251,7 @@ export class Limiter {
       next,
       (ok) => {
         if (!ok) return this.#reload(key, holding, () => this.acquire(key, holding.limit));
+        if (settling) this.#countAlone(holding, now, count);
         if (bundle > 1) {
           holding.leaseLeft = bundle - 1;
           holding.leaseUsed = 1;
@@ -212,6 +271,7 @@ export class Limiter {
       // It may have been written, with only the answer lost: then the store has it now.
       holding.unsaved = [...holding.unsaved, entry];
       holding.inDoubt.add(entry);
+      this.#countAlone(holding, now, count);
     }
     return this.#reload(key, holding, () => {
       this.#storeAway = true;
@@ -222,6 +282,7 @@ export class Limiter {
         return admitted(holding, now, this.#options);
       }
       holding.unsaved = holding.unsaved.filter((other) => other !== entry);
+      this.#countAlone(holding, now, -count);
       return this.#admitAlone(holding, now);
     });
   }
@@ -234,22 +295,34 @@ export class Limiter {
   #admitAlone(holding: Holding, now: number): Permit {
     if (this.#leftOfShare(holding, now) <= 0) return this.#refuseAlone(holding, now);
     holding.unsaved = withUnsaved(holding, now, this.#options.windowMs);
+    this.#countAlone(holding, now, 1);
     return admitted(holding, now, this.#options);
+  }
+
+  #countAlone(holding: Holding, now: number, count: number): void {
+    holding.alone = withAlone(holding.alone, now, count, this.#options.windowMs + ALONE_MS);
+  }
+
+  /** Whether others may have admitted what the store does not have yet. */
+  #isSettling(now: number): boolean {
+    return this.#settledAt > now;
   }
 
   /** How many more this instance may admit alone. */
   #leftOfShare(holding: Holding, now: number): number {
     const { windowMs, share } = this.#options;
-    const own = holding.unsaved.reduce((sum, [at, count]) => sum + (now - at < windowMs ? count : 0), 0);
-    const free = holding.limit - (counted(currentWindow(holding, now, this.#options)) - own);
     const { of, rank } = share?.() ?? WHOLE;
+    const longer = of > 1 ? ALONE_MS : 0;
+    const own = holding.alone.reduce((sum, [at, count]) => sum + (now - at < windowMs + longer ? count : 0), 0);
+    const known = currentWindow(holding, now - longer, this.#options);
+    const free = holding.limit - (counted(known) - own);
     return Math.floor(free / of) + (rank < free % of ? 1 : 0) - own;
   }
 
   #refuseAlone(holding: Holding, now: number): Permit {
     const { windowMs } = this.#options;
     const freeAt = oldestFreeAt(currentWindow(holding, now, this.#options), windowMs) ?? now + windowMs;
-    holding.refusedUntil = Math.min(freeAt, this.#storeAwayUntil);
+    holding.refusedUntil = Math.min(freeAt, Math.max(this.#storeAwayUntil, this.#settledAt));
     return { admitted: false, limit: holding.limit, remaining: 0, resetMs: Math.max(1, freeAt - now), at: now };
   }
 
@@ -321,6 +394,7 @@ export class Limiter {
       if (!isStoreFault(error)) throw error;
       this.#storeAway = true;
       this.#storeAwayUntil = this.#options.store.steadyNow() + STORE_RETRY_MS;
+      this.#settledAt = this.#storeAwayUntil + SETTLE_MS;
       if (isSilence(error)) this.#silentUntil = this.#storeAwayUntil;
       return onFault();
     };

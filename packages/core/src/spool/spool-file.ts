@@ -6,6 +6,8 @@ import type { UsageEvent } from "../usage/usage-event.ts";
 const HEADER_BYTES = 8;
 /** No batch is larger: what says so is damaged. */
 const MAX_RECORD_BYTES = 16 * 2 ** 20;
+/** Given out together: what a store takes as one. */
+const ENOUGH_EVENTS = 500;
 
 /**
  * Batches of usage in one file, each written in one go behind the last, with its length and checksum. Nothing is synced:
@@ -17,7 +19,7 @@ export class SpoolFile {
   #readAt = 0;
   #end: number;
   #events = 0;
-  #peeked = 0;
+  #peeked: { readonly end: number; readonly events: number } | undefined;
 
   /** @throws what node:fs throws */
   constructor(path: string) {
@@ -54,21 +56,33 @@ export class SpoolFile {
     this.#events += events.length;
   }
 
-  /** The oldest batch that was not taken out: the same until it is. Undefined: there is none, or what is there is damaged. */
+  /**
+   * The oldest batches that were not taken out, as many as {@link ENOUGH_EVENTS} events, and one at least: an outage
+   * leaves many small ones, and a store behind a network takes as long for one event as for all of them. Undefined:
+   * there is none, or what is there is damaged.
+   */
   peek(): readonly UsageEvent[] | undefined {
-    const payload = this.#read();
-    if (payload === undefined) return undefined;
-    const events = JSON.parse(payload.toString("utf8")) as readonly UsageEvent[];
-    this.#peeked = events.length;
+    const events: UsageEvent[] = [];
+    let end = this.#readAt;
+    while (events.length < ENOUGH_EVENTS) {
+      const payload = this.#read(end);
+      if (payload === undefined) break;
+      const batch = JSON.parse(payload.toString("utf8")) as readonly UsageEvent[];
+      if (events.length > 0 && events.length + batch.length > ENOUGH_EVENTS) break;
+      for (const event of batch) events.push(event);
+      end += HEADER_BYTES + payload.length;
+    }
+    if (end === this.#readAt) return undefined;
+    this.#peeked = { end, events: events.length };
     return events;
   }
 
-  /** The batch that {@link peek} gave is done with. Once all are, the file is empty again. */
+  /** What {@link peek} gave last is done with. Once all is, the file is empty again. */
   take(): void {
-    const payload = this.#read();
-    if (payload === undefined) return;
-    this.#readAt += HEADER_BYTES + payload.length;
-    this.#events = Math.max(0, this.#events - this.#peeked);
+    if (this.#peeked === undefined) return;
+    this.#readAt = this.#peeked.end;
+    this.#events = Math.max(0, this.#events - this.#peeked.events);
+    this.#peeked = undefined;
     if (this.#readAt < this.#end) return;
     ftruncateSync(this.#file, 0);
     this.#readAt = 0;
@@ -77,19 +91,19 @@ export class SpoolFile {
 
   /** How much is left that cannot be read as a batch: a kill in the middle of a write leaves its last one so. */
   get damagedBytes(): number {
-    return this.#read() === undefined ? this.#end - this.#readAt : 0;
+    return this.#read(this.#readAt) === undefined ? this.#end - this.#readAt : 0;
   }
 
   close(): void {
     closeSync(this.#file);
   }
 
-  #read(): Buffer | undefined {
-    const header = this.#bytes(this.#readAt, HEADER_BYTES);
+  #read(at: number): Buffer | undefined {
+    const header = this.#bytes(at, HEADER_BYTES);
     if (header === undefined) return undefined;
     const length = header.readUInt32LE(0);
     if (length === 0 || length > MAX_RECORD_BYTES) return undefined;
-    const payload = this.#bytes(this.#readAt + HEADER_BYTES, length);
+    const payload = this.#bytes(at + HEADER_BYTES, length);
     return payload !== undefined && crc32(payload) === header.readUInt32LE(4) ? payload : undefined;
   }
 

@@ -109,6 +109,8 @@ export type SeenInstance = Instance & {
   readonly lastSeenAgoMs: number;
   /** Set when it is late to report, and is known to run all the same. */
   readonly alive?: true;
+  /** It does not serve, but may do so again: nobody can see whether it has ended. */
+  readonly mayReturn?: true;
 };
 
 /** That a token was issued: enough to say whom a rotation hits. One row per client and key, the latest. */

@@ -54,6 +54,11 @@ export class GuessLimit {
     return { forgive: () => this.#forgive([keys[0], bySource], [keys[1], byAccount]) };
   }
 
+  /** See {@link Limiter.settle}. */
+  settle(): Promise<void> {
+    return this.#limiter.settle();
+  }
+
   prune(): void {
     this.#limiter.prune();
   }

@@ -8,6 +8,9 @@ const FORGET_AFTER_MS = 3_600_000;
 const DEFAULT_MAX_STALE_MS = 60_000;
 /** It reports every second, and its clock and the store's are not quite the same. */
 const GRACE_MS = 5_000;
+/** One that reports is seen in any such time. */
+const LEASE_MS = 10_000;
+const MAY_RETURN = { mayReturn: true } as const;
 
 export const reportInstance = async (
   collection: Collection<InstanceRecord>,
@@ -29,12 +32,12 @@ export const readInstances = async (
   now: number,
 ): Promise<readonly SeenInstance[]> => {
   const found = await collection.find({ seenAt: { $gt: now - FORGET_AFTER_MS } }, { sort: { _id: 1 } }).toArray();
-  return found
-    .map(({ seenAt, record }) => ({ ...record, lastSeenAgoMs: Math.max(0, now - seenAt) }))
-    .filter(
-      ({ lastSeenAgoMs, maxStaleMs = DEFAULT_MAX_STALE_MS }) =>
-        lastSeenAgoMs <= Math.max(withinMs, maxStaleMs + GRACE_MS),
-    );
+  return found.flatMap(({ seenAt, record }) => {
+    const lastSeenAgoMs = Math.max(0, now - seenAt);
+    const mayServe = lastSeenAgoMs <= (record.maxStaleMs ?? DEFAULT_MAX_STALE_MS) + GRACE_MS;
+    if (mayServe) return [{ ...record, lastSeenAgoMs }];
+    return lastSeenAgoMs <= withinMs ? [{ ...record, lastSeenAgoMs, ...(lastSeenAgoMs > LEASE_MS && MAY_RETURN) }] : [];
+  });
 };
 
 /** Drops those unseen for so long that they are told of no more. */
