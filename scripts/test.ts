@@ -91,7 +91,7 @@ run("types", bin("tsc"), ["-b"]);
 const patterns = only.length > 0 ? only : ["packages/*/test/**/*.test.ts", "test/**/*.test.ts", "scripts/*.test.ts"];
 const tests = patterns.flatMap((pattern) => globSync(pattern, { cwd: root })).sort();
 if (tests.length === 0) throw new Error("no tests found");
-/** Promises in milliseconds: judged with nothing else running, which would only show how busy the machine is. */
+/** Promises in milliseconds: judged with a core for each, or they would only show how busy the machine is. */
 const ALONE = /\/(crash|revocation|proxy-blame|e2e\/hostile-store)\.test\.ts$/;
 const runTests = (what: string, files: readonly string[], atOnce: number, env?: NodeJS.ProcessEnv): void => {
   if (files.length === 0) return;
@@ -103,12 +103,12 @@ const ON_BOTH = /\/(limit|rotation|revocation|usage|concurrency|nothing-changes)
 runTests(
   "tests",
   tests.filter((file) => !ALONE.test(file)),
-  3,
+  4,
 );
 runTests(
   "tests of promises in milliseconds",
   tests.filter((file) => ALONE.test(file)),
-  1,
+  2,
 );
 if (only.length === 0 && (process.env["AIGW_TEST_MONGODB_URI"] ?? "") !== "") {
   const stories = tests.filter((file) => ON_BOTH.test(file));
