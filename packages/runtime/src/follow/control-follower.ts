@@ -16,9 +16,11 @@ export interface OpenedKey extends VerifyingKey {
 }
 
 const POLL_MS = 50;
+/** An engine behind a network is asked less often: its server answers every gateway there is. */
+const REMOTE_POLL_MS = 200;
 const PAGE = 1_000;
 /** A request that comes later than this after the last look (the process was suspended) looks itself first. */
-const LOOK_AGAIN_MS = 500;
+const LOOK_AGAIN_MS = 700;
 /**
  * An engine that does not answer counts as away. Two of these and a poll are less than LOOK_AGAIN_MS, so that while the
  * log is not read requests need not wait for it.
@@ -63,6 +65,8 @@ export class ControlFollower {
   /** A change could not be opened, so the state is neither the old nor the new one. */
   #torn = false;
   #faulty = false;
+  /** The engine answers by promises. */
+  #isRemote = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: FollowerOptions) {
@@ -72,7 +76,14 @@ export class ControlFollower {
   /** @throws AigwError when the state cannot be loaded in 10 s: a gateway never starts blind */
   async start(): Promise<void> {
     await this.#load(LOAD_TIMEOUT_MS);
-    this.#timer = setInterval(() => void (this.#looking ?? this.#look()), POLL_MS);
+    this.#timer = setInterval(() => this.#poll(), POLL_MS);
+  }
+
+  #poll(): void {
+    if (this.#looking !== undefined) return;
+    // Half a beat early, or a look that is due with a beat would wait for the next.
+    const dueAt = this.#isRemote ? this.#lookedAt + REMOTE_POLL_MS - POLL_MS / 2 : 0;
+    if (this.#options.clock.monotonic() >= dueAt) void this.#look();
   }
 
   stop(): void {
@@ -184,7 +195,9 @@ export class ControlFollower {
   async #catchUp(): Promise<void> {
     const asked = this.#options.clock.monotonic();
     try {
-      const head = await inTime(this.#options.control.head(), LOOK_TIMEOUT_MS);
+      const answer = this.#options.control.head();
+      this.#isRemote = answer instanceof Promise;
+      const head = await inTime(answer, LOOK_TIMEOUT_MS);
       // A log that went back is another log: somebody put a backup in its place.
       if (head < this.#state.rev || this.#torn) await this.#load(LOOK_TIMEOUT_MS);
       else {
