@@ -10,9 +10,6 @@ import { count, exactly, never, type Run, type Seen } from "../row.ts";
 /** What a spool of a gateway that was killed waits for: others look every 30 s. */
 const DELIVERED_WITHIN_MS = 60_000;
 
-/** Where gateways cannot know what others have admitted; see docs/decisions/067-limits-without-a-store.md. */
-export const FEWER_THAN_TWICE = 2 * LIMIT - 1;
-
 export const actsOn = ({ home, gateways }: OnASet): Acts =>
   startActs(home, new Map(gateways.map((g) => [g.id, g.url])));
 
@@ -28,17 +25,13 @@ const longestAct = (acts: readonly Act[]): number => Math.max(0, ...acts.map(({ 
 
 /**
  * Ends load and acts, and says what is promised of every fault.
- * @param facts.most of the limited client in any window
  * @param facts.served whether a call had to be served: known clients, unless the store was away for longer than `--max-stale`
  */
 export const promisesKept = async (
   run: Run,
   onASet: OnASet,
   acts: Acts,
-  {
-    served = () => true,
-    most = LIMIT,
-  }: { readonly served?: (call: KnownCall) => boolean; readonly most?: number } = {},
+  { served = () => true }: { readonly served?: (call: KnownCall) => boolean } = {},
 ): Promise<readonly Seen[]> => {
   const { home, load, admitted, unseen, gateways } = onASet;
   await acts.stop();
@@ -90,14 +83,14 @@ export const promisesKept = async (
       Number(unsound !== undefined),
       1,
     ),
-    notBeyond(`most of a limit of ${LIMIT} in any rolling 60 s`, mostInAWindow(admitted.get("john")), most),
+    notBeyond(`most of a limit of ${LIMIT} in any rolling 60 s`, mostInAWindow(admitted.get("john")), LIMIT),
     ...(unseen.size === 0
       ? []
       : [
           notBeyond(
             `and of clients of whose permits only one gateway knew when the fault began`,
             Math.max(...[...unseen.keys()].map((name) => mostInAWindow(admitted.get(name)))),
-            FEWER_THAN_TWICE,
+            LIMIT,
           ),
         ]),
     never("calls of known clients not served while they must be", refused.length, mustBeServed.length),

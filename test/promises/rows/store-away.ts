@@ -5,7 +5,7 @@ import type { KnownCall } from "../../support/known-clients.ts";
 import { MONGOD } from "../../support/mongodb.ts";
 import { makeNamespace } from "../../support/network-namespace.ts";
 import { until } from "../../support/until.ts";
-import { actsOn, FEWER_THAN_TWICE, promisesKept } from "../load/set-under-fault.ts";
+import { actsOn, promisesKept } from "../load/set-under-fault.ts";
 import { atMost, exactly, never, type Row, type Run, type Seen } from "../row.ts";
 
 /** A look at the store that came to nothing, and a call's own time: so much sooner or later than `--max-stale`. */
@@ -96,7 +96,7 @@ export const cutOff: Row = {
     const { seen, served } = whileAway(load.calls, { gateways: [2], from, to: mended }, maxStaleMs);
     run.say(`cut off for ${Math.round(to - from)} ms, ${meanwhile.length} commands meanwhile`);
     return [
-      ...(await promisesKept(run, onASet, acts, { served, most: FEWER_THAN_TWICE })),
+      ...(await promisesKept(run, onASet, acts, { served })),
       ...seen,
       never("commands meanwhile that do not name it", unnamed.length, meanwhile.length),
       atMost("everything applied after the line was mended", appliedAfter, BACK_WITHIN_MS, "ms"),
@@ -156,7 +156,6 @@ export const allAway: Row = {
     return [
       ...(await promisesKept(run, onASet, acts, {
         served: (call) => served({ ...call, gateway: Math.min(call.gateway, 1) }),
-        most: FEWER_THAN_TWICE,
       })),
       ...seen,
       exactly("status and why that exit 6 meanwhile", away.filter(({ code }) => code === 6).length, 2),

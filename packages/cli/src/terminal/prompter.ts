@@ -1,7 +1,6 @@
 import { Interrupted } from "../app/cli-error.ts";
 import { columnsOf, type InputStream, type OutputStream } from "./io.ts";
 import { escapeText } from "./output/escape.ts";
-import { wrap } from "./output/wrap.ts";
 
 export interface InputQuestion {
   readonly message: string;
@@ -64,10 +63,10 @@ const SEARCHED_FROM = 16;
 /** The mark before a question, and ` (y/N)` behind it. inquirer itself breaks what is longer in the middle of words. */
 const BESIDE_MESSAGE = 9;
 
-/** Asks on `output`, which is stderr: stdout belongs to the data. inquirer is loaded with the first question. */
+/** Asks on `output`, which is stderr: stdout belongs to the data. What that takes is loaded with the first question. */
 export const terminalPrompter = (input: InputStream, output: OutputStream): Prompter => {
   const ask = async (question: Question): Promise<unknown> => {
-    const { createPromptModule } = await import("inquirer");
+    const [{ createPromptModule }, { wrap }] = await Promise.all([import("inquirer"), import("./output/wrap.ts")]);
     const closed = new AbortController();
     const prompt = createPromptModule({ input, output, signal: closed.signal });
     // inquirer never settles when the terminal is closed (Ctrl-D, hang-up); readline pauses its input then.
