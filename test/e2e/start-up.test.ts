@@ -31,7 +31,7 @@ describe("a command loads what it needs", () => {
   it("aigw --version: a handful of files of the command line", async (t) => {
     const loaded = await loadedBy(temporaryHome(t), ["--version"]);
     assert.deepEqual(packagesOf(loaded), []);
-    assert.ok(loaded.length < 16, loaded.join("\n"));
+    assert.ok(loaded.length < 12, loaded.join("\n"));
   });
 
   it("aigw client list -q: no verb but list, nothing of usage, no package but commander", async (t) => {
@@ -44,7 +44,7 @@ describe("a command loads what it needs", () => {
       loaded.filter((url) => forbidden.test(url)),
       [],
     );
-    assert.ok(loaded.length < 95, `${loaded.length} modules`);
+    assert.ok(loaded.length < 90, `${loaded.length} modules`);
     // With the last calls, what reads them beside it.
     const withCalls = await loadedBy(home, ["client", "list"]);
     assert.deepEqual(packagesOf(withCalls), ["commander"]);

@@ -1,5 +1,4 @@
 import type { Client, ControlStore, TrafficStore } from "@aigw/core";
-import { limitOf } from "@aigw/core/clients";
 import { isStoreFault } from "@aigw/core/errors";
 import type { Command } from "commander";
 import { choiceOption, choicesOption } from "../../app/choice-option.ts";
@@ -8,22 +7,15 @@ import type { Context } from "../../app/context.ts";
 import { flag } from "../../app/flag.ts";
 import { parseAge, parseCount } from "../../app/parse-value.ts";
 import { clientJson } from "../../json/client.ts";
-import { grouped } from "../../terminal/output/figures.ts";
-import { standingCell } from "../../terminal/output/standing.ts";
-import { type Cell, type Column, renderTable } from "../../terminal/output/table.ts";
-import { rfc3339, when } from "../../terminal/output/time.ts";
-import type { View } from "../../terminal/output/view.ts";
-import { counted } from "../../terminal/output/words.ts";
+import { rfc3339 } from "../../terminal/output/time.ts";
 import {
   type ClientFilter,
-  type ListedClient,
   listedClients,
   matching,
   SORTS,
   type Sort,
   STANDINGS,
   sorted,
-  type Totals,
   totalsOf,
 } from "./listed-clients.ts";
 
@@ -85,14 +77,13 @@ const show = async (
       total,
     }),
     quiet: () => shown.map(({ client }) => client.name),
-    text: (view) => {
-      const rows = shown.map((one) => row(view, one));
-      return rows.length === 0 ? "" : renderTable(view, COLUMNS, rows);
-    },
+    text: async (view) => (await import("./client-table.ts")).clientTable(view, shown),
   });
-  if (clients.length === 0) await ctx.out.note("There is no client yet. Add one: aigw client add <name>");
-  else if (found.length === 0) await ctx.out.note(`None of ${counted(clients.length, "client")} matches.`);
-  else if (ctx.io.stdout.isTTY === true) await ctx.out.note(totalsInWords(total, shown.length, clients.length));
+  // What is for people is loaded for them.
+  if (ctx.out.mode !== "text") return;
+  const { sumInWords } = await import("./client-table.ts");
+  const sum = sumInWords(total, shown.length, clients.length);
+  if (found.length === 0 || ctx.io.stdout.isTTY === true) await ctx.out.note(sum);
 };
 
 /** A client may be allowed what has been removed. @throws AigwError `not_found` */
@@ -117,33 +108,3 @@ const lastUsageOf = async (
     return undefined;
   }
 };
-
-const totalsInWords = ({ clients, ...standings }: Totals, shown: number, all: number): string => {
-  const parts = STANDINGS.flatMap((status) =>
-    standings[status] > 0 ? [`${grouped(standings[status])} ${status}`] : [],
-  );
-  const which = clients === all ? counted(all, "client") : `${grouped(clients)} of ${counted(all, "client")}`;
-  return `${which}: ${parts.join(", ")}.${shown < clients ? ` The first ${grouped(shown)} are shown.` : ""}`;
-};
-
-const COLUMNS: readonly Column[] = [
-  { title: "Name" },
-  { title: "Status" },
-  { title: "Last call" },
-  { title: "Limit", align: "right" },
-  { title: "Expires" },
-  { title: "Services" },
-  { title: "Created" },
-  { title: "E-mail" },
-];
-
-const row = (view: View, { client, standing, lastCallAt }: ListedClient): readonly Cell[] => [
-  client.name,
-  standingCell(standing),
-  lastCallAt === null ? "" : lastCallAt === undefined ? "never" : when(view, lastCallAt),
-  String(limitOf(client)),
-  client.expiresAt === undefined ? "never" : when(view, client.expiresAt),
-  client.services?.join(",") ?? "all",
-  when(view, client.createdAt),
-  client.email ?? "",
-];

@@ -2,7 +2,6 @@ import type { Clock } from "@aigw/core";
 import type { Io, OutputStream } from "../io.ts";
 import { escapeText, safeJson } from "./escape.ts";
 import { type View, viewOf } from "./view.ts";
-import { headed, prose } from "./wrap.ts";
 import { writeData, writeMessage } from "./write.ts";
 
 export type OutputMode = "text" | "quiet" | "json";
@@ -63,11 +62,14 @@ export const createOutput = (io: Io, clock: Clock, options: OutputOptions): Outp
     },
     async note(text) {
       if (mode !== "text") return;
+      // Most commands have nothing to say beside what was asked for.
+      const { prose } = await import("./wrap.ts");
       await writeMessage(io.stderr, `${prose(await viewOn(io.stderr), carry(text))}\n`);
     },
     async warn(given) {
       const text = carry(given);
       if (mode === "json") return writeMessage(io.stderr, `${safeJson({ warning: { message: text } })}\n`);
+      const { headed } = await import("./wrap.ts");
       return writeMessage(io.stderr, `${headed(await viewOn(io.stderr), "warning:", "yellow", text)}\n`);
     },
   };
