@@ -26,7 +26,7 @@ export type Verdict =
   /** That is no proof at all. */
   | { readonly kind: "none" };
 
-/** A gateway takes up a setting within a tenth of a second; nobody waits longer for one that never will. */
+/** A gateway takes up a setting within a quarter of a second; nobody waits longer for one that never will. */
 const TRIES = 4;
 const RETRY_MS = 300;
 

@@ -20,8 +20,9 @@ const PART_OF_SILENT = 1 / 4;
 
 /**
  * Takes no more connections than there are file descriptors for. Before they run out, those make room that have asked for
- * nothing for some time, the oldest first: thousands of them keep nobody out who asks at once. Then idle ones. One too many gets its first request answered, with a problem; of a flood of them, the rest is answered and closed
- * at once. To be attached before the guard.
+ * nothing for some time, the oldest first: thousands of them keep nobody out who asks at once. Then idle ones. One too
+ * many gets its first request answered, with a problem; of a flood of them, the rest is answered and closed at once. To
+ * be attached before the guard.
  * @param problem what those are told that are refused
  * @returns whether this request's connection is one too many
  */
