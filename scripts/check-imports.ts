@@ -28,7 +28,7 @@ const KEEPERS: readonly (readonly [name: string, importer: RegExp])[] = [
   ["chalk", /^packages\/cli\/src\/terminal\/output\//],
   ["cli-table3", /^packages\/cli\/src\/terminal\/output\//],
   ["nodemailer", /^packages\/cli\/src\/delivery\/mail\/nodemailer\.ts$/],
-  ["csv-parse", /^packages\/cli\/src\/delivery\/people\.ts$/],
+  ["csv-parse", /^packages\/core\/src\/onboarding\/people\.ts$/],
   ["commander", /^packages\/cli\/src\//],
   ["pino", /^packages\/runtime\/src\/log\.ts$/],
   ["prom-client", /^packages\/runtime\/src\/metrics\//],

@@ -8,6 +8,7 @@ export { renderGuideMarkdown } from "./guide-markdown.ts";
 export type { Block, CodeLanguage, Guide, Inline, Section, Text } from "./guide-text.ts";
 export { htmlOf } from "./html.ts";
 export { type Forbidden, leakIn, namesStandingIn } from "./leak.ts";
+export { type People, readPeople } from "./people.ts";
 export { powerShellQuickStart } from "./power-shell.ts";
 export { type QuickStart, quickStart } from "./quick-start.ts";
 export {

@@ -1,4 +1,4 @@
-import { MAX_EFFECTS } from "@aigw/core/changes";
+import { MAX_EFFECTS } from "../changes/change.ts";
 import {
   isRelativeExpiry,
   parseClientName,
@@ -7,9 +7,9 @@ import {
   parseLimit,
   parseLine,
   parseServiceList,
-} from "@aigw/core/clients";
-import { AigwError, isAigwError } from "@aigw/core/errors";
-import type { Row } from "@aigw/core/onboarding";
+} from "../clients/index.ts";
+import { AigwError, isAigwError } from "../errors.ts";
+import type { Row } from "./roster.ts";
 
 export interface People {
   readonly people: readonly Row[];
