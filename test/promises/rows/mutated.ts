@@ -9,6 +9,8 @@ import { atMost, never, type Row } from "../row.ts";
 const AT_ONCE = 16;
 /** A connection that the gateway rightly keeps waiting (an unfinished head or body) is given up then. */
 const PATIENCE_MS = 150;
+/** As beside 10,000 connections. */
+const MOST_MIB = 500;
 /**
  * Over the second half. Live heap stays what it was (13.7 MB after 5,000 and after 65,000), but with so many kinds of
  * request V8 goes on enlarging its generations until 60,000 or so; a leak of 350 bytes a request would be seen.
@@ -176,6 +178,7 @@ export const mutated: Row = {
       never("calls that reached it under another name than the client's", seen.spoofed, seen.calls),
       never("answers that are a fault of the gateway or no HTTP", wrong.length, tries),
       atMost("growth of resident memory over the second half", residentMib(pid) - before, MOST_GROWTH_MIB, "MiB"),
+      atMost("resident memory at the end", residentMib(pid), MOST_MIB, "MiB"),
       { what: "a plain call afterwards", seen: String(good), promised: "200", kept: good === 200 },
     ];
   },
