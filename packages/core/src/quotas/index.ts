@@ -1,4 +1,5 @@
 export { amountAsNumber, amountInWords, MAX_AMOUNT, MAX_STEPS, parseAmount, stepsOf } from "./amount.ts";
+export { type CalendarPeriod, periodAt } from "./calendar.ts";
 export {
   isSameSum,
   MAX_QUOTAS,
@@ -13,3 +14,4 @@ export {
   unitInWords,
 } from "./quota.ts";
 export { parseReserves, type Reserve, reservesInWords } from "./reserve.ts";
+export { isTimeZone, type TimeZone, timeZone } from "./time-zone.ts";
