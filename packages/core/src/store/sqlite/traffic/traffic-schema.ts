@@ -62,5 +62,11 @@ export const TRAFFIC_SCHEMA: Schema = {
     `ALTER TABLE usage ADD COLUMN reason TEXT;
      ALTER TABLE usage ADD COLUMN count INTEGER NOT NULL DEFAULT 1;`,
     "-- Instances report beside the database from here on: an older command, which would see none, is to refuse.",
+    `CREATE TABLE quotas (
+       key TEXT PRIMARY KEY,
+       version INTEGER NOT NULL,
+       ends_at REAL NOT NULL,
+       record TEXT NOT NULL
+     ) STRICT;`,
   ],
 };
