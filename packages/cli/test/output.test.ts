@@ -79,6 +79,10 @@ test("JSON has every documented field, in every state", async (t) => {
     description: null,
     example: null,
     docsUrl: null,
+    meter: null,
+    askUsage: false,
+    reserve: null,
+    prices: [],
   });
   for (const argv of [
     ["status"],

@@ -38,5 +38,6 @@ export { revokeClient, revokeClients } from "./revoke-client.ts";
 export { type RotationResult, rotateSecret, rotateSecretWithGrace } from "./rotate-secret.ts";
 export { type ClientPatch, setClient, setClients } from "./set-client.ts";
 export { setPassword } from "./set-password.ts";
+export { removePrices, setPrices } from "./set-prices.ts";
 export { type ServicePatch, setService } from "./set-service.ts";
 export { setSetting, unsetSetting, unsetSettings } from "./set-setting.ts";

@@ -25,7 +25,7 @@ export interface Service {
   readonly askUsage?: true;
   /** What a call sets aside of its client's quotas before it is known, in its canonical text; see parseReserve. */
   readonly reserve?: string;
-  /** What calls cost; at most one list for a model pattern, the most specific last to be shown. */
+  /** What calls cost: one list for a model pattern at most, that for every model first, the most specific last. */
   readonly prices?: readonly StoredPriceList[];
   readonly createdAt: number;
 }

@@ -5,6 +5,7 @@ import { describe } from "../../app/command.ts";
 import type { Context } from "../../app/context.ts";
 import { serviceJson } from "../../json/service.ts";
 import { renderFields } from "../../terminal/output/fields.ts";
+import { pricesInWords } from "../../terminal/output/prices.ts";
 import { formatDuration, when } from "../../terminal/output/time.ts";
 import { existingName } from "./service-name.ts";
 
@@ -36,6 +37,10 @@ export const run = ({ name }: { readonly name: string }, ctx: Context): Promise<
           ["Idle timeout", formatDuration(service.idleTimeoutMs)],
           ["Headers", service.headers.map((header) => `${header.name} (sealed)`).join(", ")],
           ["CORS origins", service.corsOrigins ?? "as the setting cors-origins says"],
+          ["Meter", service.meter ?? ""],
+          ["Totals of streams", service.askUsage === true ? "asked for" : ""],
+          ["Reserve", service.reserve ?? ""],
+          ["Prices", pricesInWords(service)],
           ["Description", service.description ?? ""],
           ["Example", service.example === undefined ? "" : (service.example.split("\n", 1)[0] ?? "")],
           ["Documentation", service.docsUrl ?? ""],
