@@ -6,7 +6,7 @@ import type { ChangeDraft } from "../src/changes/change.ts";
 import { emptyControlState, fold } from "../src/changes/control-state.ts";
 import { traceOf } from "../src/changes/secrets.ts";
 import { isAigwError } from "../src/errors.ts";
-import { SqliteControl } from "../src/store/sqlite/control/control.ts";
+import { appendChange, SqliteControl } from "../src/store/sqlite/control/control.ts";
 import { CONTROL_SCHEMA } from "../src/store/sqlite/control/control-schema.ts";
 import { createDatabaseFile } from "../src/store/sqlite/files/create-database-file.ts";
 import { Database } from "../src/store/sqlite/files/database.ts";
@@ -121,6 +121,30 @@ describe("a log of before changes had several effects", () => {
       }
       control.close();
     }
+  });
+});
+
+describe("a database of before there were plans", () => {
+  it("is brought forward once, as it is, and refused by an earlier version from then on", () => {
+    const path = join(temporaryFolder(), "aigw.db");
+    const earlier = { ...CONTROL_SCHEMA, steps: CONTROL_SCHEMA.steps.slice(0, 3) };
+    const john = aClient({ name: "john", limit: 7 });
+    createDatabaseFile(path, earlier, (db) => {
+      db.run("INSERT INTO meta VALUES ('store_id', 'id'), ('key_check', 'check')");
+      appendChange(db, 0, [{ action: "client.add", subject: "john", after: john }], ACT);
+    });
+    const control = SqliteControl.open(path, 0);
+    assert.deepEqual([control.head(), control.client("john"), control.plans()], [1, john, []]);
+    const basic = { name: "basic", limit: 5, createdAt: ACT.at };
+    control.append(1, [{ action: "plan.add", subject: "basic", after: basic }], ACT);
+    control.close();
+    assert.throws(
+      () => Database.open(path, earlier, 0),
+      (error) => isAigwError(error, "store_schema_newer"),
+    );
+    const again = SqliteControl.open(path, 0);
+    assert.deepEqual([again.plan("basic"), again.snapshot().plans.get("basic")], [basic, basic]);
+    again.close();
   });
 });
 

@@ -8,4 +8,4 @@ export {
   parseDocsUrl,
   parseExample,
 } from "./public-facts.ts";
-export type { Service } from "./service.ts";
+export type { Service, StoredPriceList } from "./service.ts";

@@ -4,6 +4,7 @@ import type { Client } from "../clients/client.ts";
 import type { SettingKey } from "../config/settings.ts";
 import type { Keyring } from "../keys/signing-key.ts";
 import type { PermitWindow } from "../limits/permit-window.ts";
+import type { Plan } from "../plans/plan.ts";
 import type { QuotaRecord } from "../quotas/quota-record.ts";
 import type { Service } from "../services/service.ts";
 import type { UsageEvent, UsageFilter } from "../usage/usage-event.ts";
@@ -60,6 +61,8 @@ export interface ControlStore {
   clients(): MaybePromise<readonly Client[]>;
   service(name: string): MaybePromise<Service | undefined>;
   services(): MaybePromise<readonly Service[]>;
+  plan(name: string): MaybePromise<Plan | undefined>;
+  plans(): MaybePromise<readonly Plan[]>;
   keyring(): MaybePromise<Keyring>;
   settings(): MaybePromise<ReadonlyMap<SettingKey, string>>;
 }

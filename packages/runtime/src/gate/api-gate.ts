@@ -1,5 +1,5 @@
 import type { Limiter, MaybePromise, Outcome, Permit } from "@aigw/core";
-import { limitOf, mayCall } from "@aigw/core/clients";
+import { mayCall } from "@aigw/core/plans";
 import type { ControlFollower } from "../follow/control-follower.ts";
 import type { GatewayRequest } from "../gateway-env.ts";
 import { PROBLEMS, type ProblemCode, problemBody } from "../http-errors.ts";
@@ -67,7 +67,7 @@ export class ApiGate {
     if (who.kind !== "ok") this.#refuseStranger(call, who);
     else if (upstream === undefined) {
       this.#refuseAuthenticated(call, who, "unknown_service", "There is no service of this name.", []);
-    } else if (!mayCall(who.client, call.service)) {
+    } else if (!mayCall(this.#deps.follower.termsOf(who.client), call.service)) {
       this.#refuseAuthenticated(call, who, "insufficient_scope", `You may not call '${call.service}'.`, [
         "WWW-Authenticate",
         `${BEARER}, error="insufficient_scope"`,
@@ -79,7 +79,7 @@ export class ApiGate {
   }
 
   #limit(call: ApiCall, who: Admitted): void {
-    const permit = this.#deps.limiter.acquire(who.client.id, limitOf(who.client));
+    const permit = this.#deps.limiter.acquire(who.client.id, this.#deps.follower.termsOf(who.client).limit);
     if (permit instanceof Promise) this.#later(call, permit, (granted) => this.#forwardLate(call, who, granted));
     else this.#forward(call, who, permit);
   }
@@ -111,8 +111,9 @@ export class ApiGate {
   /** While it waited for its permit, it may have been revoked, or the service removed or taken from it. */
   #forwardLate(call: ApiCall, { claims }: Admitted, permit: Permit): void {
     const now = this.#deps.authenticator.judge(claims);
-    const upstream = this.#deps.follower.upstream(call.service);
-    if (now.kind === "ok" && upstream !== undefined && mayCall(now.client, call.service)) {
+    const { follower } = this.#deps;
+    const upstream = follower.upstream(call.service);
+    if (now.kind === "ok" && upstream !== undefined && mayCall(follower.termsOf(now.client), call.service)) {
       call.upstream = upstream;
       this.#forward(call, now, permit);
     } else this.#permit(call, now);
@@ -174,7 +175,8 @@ export class ApiGate {
     this.#record(call, who, "denied", code, detail);
     const answer = (permit: Permit): void =>
       this.#refuse(call, code, detail, [...fields, ...answerFields(client.name, permit)]);
-    const permit: MaybePromise<Permit> = this.#deps.limiter.peek(client.id, limitOf(client));
+    const { limit } = this.#deps.follower.termsOf(client);
+    const permit: MaybePromise<Permit> = this.#deps.limiter.peek(client.id, limit);
     if (permit instanceof Promise) this.#later(call, permit, answer);
     else answer(permit);
   }

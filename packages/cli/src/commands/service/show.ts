@@ -1,5 +1,5 @@
 import { findService } from "@aigw/core/acts";
-import { mayCall } from "@aigw/core/clients";
+import { mayCall, readPlans, termsAmong } from "@aigw/core/plans";
 import type { Command } from "commander";
 import { describe } from "../../app/command.ts";
 import type { Context } from "../../app/context.ts";
@@ -21,7 +21,8 @@ export const run = ({ name }: { readonly name: string }, ctx: Context): Promise<
   ctx.withControl(async (control) => {
     const service = await findService(control, name);
     const clients = await control.clients();
-    const callers = clients.filter((client) => mayCall(client, name)).length;
+    const plans = await readPlans(control, clients);
+    const callers = clients.filter((client) => mayCall(termsAmong(client, plans), name)).length;
     await ctx.out.answer({
       json: () => ({ service: serviceJson(service) }),
       quiet: () => service.name,
