@@ -50,7 +50,7 @@ const READ = "traffic.quotaRecord";
 
 const termsOf = (quota: string, more: Partial<QuotaTerms> = {}): QuotaTerms => {
   clients += 1;
-  const terms = quotaTerms({ id: `c_${clients}`, quota });
+  const terms = quotaTerms({ id: `c_${clients}` }, quota, "UTC");
   assert.ok(terms);
   return { ...terms, ...more };
 };
@@ -208,7 +208,7 @@ describe("a quota of requests", () => {
 
   it("is raised by a grant until its end, and starts anew when it is reset", async () => {
     const now = real.traffic.steadyNow();
-    const grants = [{ unit: "requests", value: 3, until: now + 1_000_000, at: now }];
+    const grants = [{ unit: "requests", value: 3 * MILLION, until: now + 1_000_000, at: now }];
     const terms = termsOf("requests=2/day", { grants });
     const one = ledger("one");
     assert.equal(await admitted(one, terms, 9), 5);

@@ -17,12 +17,5 @@ export {
 export { EMPTY_RECORD, type QuotaRecord } from "./quota-record.ts";
 export { parseReserves, type Reserve, reservesInWords } from "./reserve.ts";
 export { type QuotaStanding, standingsOf } from "./standing.ts";
-export {
-  type CurrentQuota,
-  currentQuotas,
-  type Grant,
-  type QuotaSource,
-  type QuotaTerms,
-  quotaTerms,
-} from "./terms.ts";
-export { isTimeZone, type TimeZone, timeZone } from "./time-zone.ts";
+export { type CurrentQuota, currentQuotas, grantedSteps, type QuotaTerms, quotaTerms } from "./terms.ts";
+export { type TimeZone, timeZone } from "./time-zone.ts";

@@ -118,6 +118,11 @@ export class QuotaLedger {
     return isKnown ? answer() : this.#read(account, answer);
   }
 
+  /** Where the client of a call that was let in stands. */
+  standingOf({ account }: QuotaClaim): readonly QuotaStanding[] {
+    return account.lines.map(lineStanding);
+  }
+
   /**
    * Writes what was used, gives back what nobody needs, and says of the rest that it is still needed. To be called
    * several times a second; costs one store call for each client with a quota that has called since. Never throws a

@@ -72,6 +72,7 @@ export const lineStanding = (line: Line): QuotaStanding => {
     used: used + pending,
     reserved: others + reserved,
     left: Math.max(0, leftOf(line)),
+    startedAt: period.start,
     resetsAt: period.end,
   };
 };

@@ -14,7 +14,8 @@ export interface QuotaStanding {
   readonly reserved: number;
   /** Neither used nor set aside; at least 0. */
   readonly left: number;
-  /** Milliseconds since the epoch. */
+  /** When the period began, and when it starts anew; milliseconds since the epoch. */
+  readonly startedAt: number;
   readonly resetsAt: number;
 }
 
@@ -24,5 +25,14 @@ export const standingsOf = (terms: QuotaTerms, record: QuotaRecord, now: number)
     const used = usedOf(record, countKeys);
     const reserved = heldOf(record, sumKey);
     const left = Math.max(0, limit - used - reserved);
-    return { units: quota.units, per: quota.per, limit, used, reserved, left, resetsAt: period.end };
+    return {
+      units: quota.units,
+      per: quota.per,
+      limit,
+      used,
+      reserved,
+      left,
+      startedAt: period.start,
+      resetsAt: period.end,
+    };
   });

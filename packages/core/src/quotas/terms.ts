@@ -1,20 +1,10 @@
+import type { Client, Grant } from "../clients/client.ts";
+import { MILLION } from "../meters/unit.ts";
+import { stepsOf } from "./amount.ts";
 import { type CalendarPeriod, periodAt } from "./calendar.ts";
 import { isSameSum, parseQuotas, parseUnits, type Quota } from "./quota.ts";
 import { countKey, sumKey } from "./quota-record.ts";
 import { type TimeZone, timeZone } from "./time-zone.ts";
-
-/** A temporary raise of a client's quotas for the same units, whatever their period. */
-export interface Grant {
-  /** As it was given: `pages`, `input_tokens+output_tokens`. */
-  readonly unit: string;
-  /** In steps of the unit's counter, see stepsOf; 1 to MAX_AMOUNT. */
-  readonly value: number;
-  /** Milliseconds since the epoch; from then on it counts no more. */
-  readonly until: number;
-  readonly note?: string;
-  /** When it was given. */
-  readonly at: number;
-}
 
 /** What decides how much a client may use. Make one when something of it changes, and hand the same one to every call. */
 export interface QuotaTerms {
@@ -41,24 +31,24 @@ export interface CurrentQuota {
   readonly countKeys: readonly string[];
 }
 
-/** What a client's record and the settings say of its quotas. */
-export interface QuotaSource {
-  readonly id: string;
-  /** Canonical text; absent: none. */
-  readonly quota?: string | undefined;
-  readonly grants?: readonly Grant[] | undefined;
-  readonly quotaResets?: number | undefined;
-}
-
-/** @returns undefined for a client without a quota. @throws AigwError `invalid_value` for a text that no build has written */
+/**
+ * @param quota canonical, what counts in the end: see termsOf of plans; undefined: none
+ * @param zone a name that parseTimezone takes
+ * @returns undefined for a client without a quota. @throws AigwError `invalid_value` for a text that this build does not know
+ */
 export const quotaTerms = (
-  { id, quota, grants = [], quotaResets = 0 }: QuotaSource,
-  zone = "UTC",
+  { id, grants = [], quotaResets = 0 }: Pick<Client, "id" | "grants" | "quotaResets">,
+  quota: string | undefined,
+  zone: string,
 ): QuotaTerms | undefined => {
   const quotas = quota === undefined ? [] : parseQuotas(quota);
   if (quotas.length === 0) return undefined;
   return { client: id, quotas, grants, resets: quotaResets, zone: timeZone(zone) };
 };
+
+/** What a grant adds, in steps of the unit's counter. */
+export const grantedSteps = ({ unit, value }: Pick<Grant, "unit" | "value">): number =>
+  Math.round(value / (MILLION / stepsOf(unit.split("+")[0] ?? "")));
 
 /** @param now the store's steady milliseconds */
 export const currentQuotas = ({ quotas, grants, resets, zone }: QuotaTerms, now: number): readonly CurrentQuota[] =>
@@ -69,7 +59,7 @@ export const currentQuotas = ({ quotas, grants, resets, zone }: QuotaTerms, now:
     return {
       quota,
       period,
-      limit: inForce.reduce((sum, { value }) => sum + value, quota.limit),
+      limit: inForce.reduce((sum, grant) => sum + grantedSteps(grant), quota.limit),
       until: Math.min(period.end, ...inForce.map(({ until }) => until)),
       sumKey: sumKey(quota.units, label),
       countKeys: quota.units.map((unit) => countKey(unit, label)),
