@@ -51,8 +51,10 @@ test("JSON has every documented field, in every state", async (t) => {
     email: "j@example.com",
     displayName: null,
     note: null,
+    plan: null,
     services: null,
     limit: 60,
+    weight: 1,
     expiresAt: "2999-02-01T00:00:00.000Z",
     status: "active",
     revokedAt: null,
@@ -77,6 +79,10 @@ test("JSON has every documented field, in every state", async (t) => {
     description: null,
     example: null,
     docsUrl: null,
+    meter: null,
+    askUsage: false,
+    reserve: null,
+    prices: [],
   });
   for (const argv of [
     ["status"],

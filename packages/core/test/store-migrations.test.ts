@@ -6,7 +6,7 @@ import type { ChangeDraft } from "../src/changes/change.ts";
 import { emptyControlState, fold } from "../src/changes/control-state.ts";
 import { traceOf } from "../src/changes/secrets.ts";
 import { isAigwError } from "../src/errors.ts";
-import { SqliteControl } from "../src/store/sqlite/control/control.ts";
+import { appendChange, SqliteControl } from "../src/store/sqlite/control/control.ts";
 import { CONTROL_SCHEMA } from "../src/store/sqlite/control/control-schema.ts";
 import { createDatabaseFile } from "../src/store/sqlite/files/create-database-file.ts";
 import { Database } from "../src/store/sqlite/files/database.ts";
@@ -127,6 +127,30 @@ describe("a log of before changes had several effects", () => {
   });
 });
 
+describe("a database of before there were plans", () => {
+  it("is brought forward once, as it is, and refused by an earlier version from then on", () => {
+    const path = join(temporaryFolder(), "aigw.db");
+    const earlier = { ...CONTROL_SCHEMA, steps: CONTROL_SCHEMA.steps.slice(0, 3) };
+    const john = aClient({ name: "john", limit: 7 });
+    createDatabaseFile(path, earlier, (db) => {
+      db.run("INSERT INTO meta VALUES ('store_id', 'id'), ('key_check', 'check')");
+      appendChange(db, 0, [{ action: "client.add", subject: "john", after: john }], ACT);
+    });
+    const control = SqliteControl.open(path, 0);
+    assert.deepEqual([control.head(), control.client("john"), control.plans()], [1, john, []]);
+    const basic = { name: "basic", limit: 5, createdAt: ACT.at };
+    control.append(1, [{ action: "plan.add", subject: "basic", after: basic }], ACT);
+    control.close();
+    assert.throws(
+      () => Database.open(path, earlier, 0),
+      (error) => isAigwError(error, "store_schema_newer"),
+    );
+    const again = SqliteControl.open(path, 0);
+    assert.deepEqual([again.plan("basic"), again.snapshot().plans.get("basic")], [basic, basic]);
+    again.close();
+  });
+});
+
 describe("usage of before calls were worth anything", () => {
   it("keeps every event and every sum, once migrated, goes on, and is refused by the version before", async () => {
     const { folder, open } = await lived();
@@ -134,14 +158,14 @@ describe("usage of before calls were worth anything", () => {
     const store = open();
     const before = await everythingOf(store);
     await store.close();
-    downgradeUsage(path, 4);
+    downgradeUsage(path, 5);
     for (let turn = 0; turn < 2; turn += 1) {
       const again = open();
       assert.deepEqual(await everythingOf(again), before);
       await again.close();
     }
     assert.throws(
-      () => Database.open(path, olderSchema(4), 0),
+      () => Database.open(path, olderSchema(5), 0),
       (error) => isAigwError(error, "store_schema_newer") && error.message.includes("Use the newer aigw"),
     );
 

@@ -120,6 +120,8 @@ const argumentValue = (command: Command, before: readonly string[], prefix: stri
         prefix,
         before.length === 0 ? [...verbsOf(command.parent ?? command), ...TOPIC_CANDIDATES] : [],
       );
+    case "service":
+      return { kind: "services", before: "", prefix };
     case "name":
       // A new name is nobody's yet.
       if (command.name() === "add") return NOTHING;

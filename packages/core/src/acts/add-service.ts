@@ -27,6 +27,8 @@ export interface AddServiceInput {
   readonly docsUrl?: string;
   /** See {@link parseMeters}. */
   readonly meter?: string;
+  /** See askForUsage of the runtime. */
+  readonly askUsage?: boolean;
 }
 
 /** @throws AigwError `already_exists`, `invalid_value` */
@@ -45,6 +47,7 @@ export const addService = (deps: ActDeps, input: AddServiceInput): Promise<Commi
     ...(input.example !== undefined && { example: parseExample(input.example) }),
     ...(input.docsUrl !== undefined && { docsUrl: parseDocsUrl(input.docsUrl) }),
     ...meterField(input.meter ?? "none"),
+    ...(input.askUsage === true && { askUsage: true }),
   };
   assertTellsNothing(deps.sealer, service);
   return commit(deps, async () => {

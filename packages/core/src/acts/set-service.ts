@@ -29,6 +29,7 @@ export interface ServicePatch {
   readonly docsUrl?: string | null;
   /** See {@link parseMeters}; `none` switches it off. */
   readonly meter?: string;
+  readonly askUsage?: boolean;
 }
 
 /** @throws AigwError `not_found`, `invalid_value` */
@@ -40,7 +41,7 @@ export const setService = (deps: ActDeps, name: string, patch: ServicePatch): Pr
   const gone = [...fresh.map((header) => header.name), ...(patch.removeHeaders ?? [])];
   return commit(deps, async () => {
     const before = await findService(deps.store.control, name);
-    const { corsOrigins: corsBefore, description, example, docsUrl, meter, ...rest } = before;
+    const { corsOrigins: corsBefore, description, example, docsUrl, meter, askUsage, prices, ...rest } = before;
     const corsOrigins = givenCors === undefined ? corsBefore : givenCors;
     const after: Service = {
       ...rest,
@@ -53,6 +54,8 @@ export const setService = (deps: ActDeps, name: string, patch: ServicePatch): Pr
       ...patched("example", example, patch.example, parseExample),
       ...patched("docsUrl", docsUrl, patch.docsUrl, parseDocsUrl),
       ...(givenMeter ?? (meter !== undefined && { meter })),
+      ...((patch.askUsage ?? askUsage === true) && { askUsage: true }),
+      ...(prices !== undefined && { prices }),
     };
     assertTellsNothing(deps.sealer, after);
     if (JSON.stringify(after) === JSON.stringify(before)) return { result: before };

@@ -66,6 +66,11 @@ export const lived = async (): Promise<SqliteFixture> => {
     spent: [[now, 7]],
     leases: [{ holder: "gw", count: 3, until: now + 9 }],
   });
+  store.traffic.setQuotaRecord("c_over", 0, { used: { "pages 2026-01": [1, now - 2 * DAY_MS] }, holders: {} });
+  store.traffic.setQuotaRecord("c_john", 0, {
+    used: { "requests 2027-01-01": [12, now + DAY_MS], "pages 2027-W01": [1_500_000, now + 7 * DAY_MS] },
+    holders: { gw: { seq: 3, at: now, held: { "requests 2027-01-01": [5, now + DAY_MS] } } },
+  });
   store.traffic.recordTokens([
     { clientId: "c_john", kid: key.kid, epoch: 2, issuedAt: now, expiresAt: now + 3_600_000 },
     { clientId: "c_old", kid: key.kid, epoch: 1, issuedAt: now - 10, expiresAt: now + 1_000 },
@@ -94,5 +99,6 @@ export const everythingOf = async ({ control, traffic }: OpenedStore): Promise<u
   lastLetIn: await traffic.lastUsage(["john", "ann", "zoe"], { letIn: true }),
   tokens: await traffic.liveTokens(traffic.steadyNow()),
   permits: (await traffic.permitWindow("c_john"))?.window,
+  quotas: (await traffic.quotaRecord("c_john"))?.record,
   steady: traffic.steadyNow(),
 });

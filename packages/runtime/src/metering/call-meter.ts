@@ -29,8 +29,8 @@ export interface Ended {
   /** What it was worth, and how long after its end this is told, milliseconds. */
   readonly reading?: Reading;
   readonly lateMs?: number;
-  /** Why the token was refused. */
-  readonly tokenEnd?: TokenEnd;
+  /** Why the token was refused, or the call. */
+  readonly refusal?: TokenEnd | "quota_exceeded";
 }
 
 /** A path longer than this is cut in the record: it is a client's to choose, and the log's to hold. */
@@ -82,7 +82,8 @@ export class CallMeter {
     metered.start = this.#clock.monotonic();
   }
 
-  end(metered: Metered, client: string, ended: Ended): void {
+  /** @returns what was recorded of a call that was let in */
+  end(metered: Metered, client: string, ended: Ended): UsageEvent {
     this.#count += 1;
     if (ended.fault !== undefined) this.#onFault(metered, ended.fault, ended.error);
     const { at, start, method, path, service, requestId } = metered;
@@ -108,8 +109,9 @@ export class CallMeter {
       ...(ended.fault && { reason: ended.fault }),
       ...(ended.reading && worthOf(ended.reading)),
     };
-    if (refused) this.#refusals.take(ended.tokenEnd === undefined ? event : { ...event, reason: ended.tokenEnd }, now);
+    if (refused) this.#refusals.take(ended.refusal === undefined ? event : { ...event, reason: ended.refusal }, now);
     else this.#record(ended.upstreamMs === undefined ? event : { ...event, upstreamMs: round(ended.upstreamMs) });
+    return event;
   }
 
   /** Hands over what is gathered: at the end, before the recorder is closed. */

@@ -339,6 +339,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
       status: outgoing.headersSent ? outgoing.statusCode : 0,
       bytesIn: this.#upload?.bytes ?? 0,
       bytesOut: this.#bytesOut,
+      serviceMs: this.#dispatchedAt === 0 ? 0 : this.#owner.clock() - this.#dispatchedAt,
       ...(this.#upstreamMs >= 0 && { upstreamMs: this.#upstreamMs }),
       ...(this.#fault && { fault: this.#fault }),
       ...(this.#error && { error: this.#error }),

@@ -1,5 +1,6 @@
 import { type AddClientInput, addClient } from "@aigw/core/acts";
 import { parseClientName } from "@aigw/core/clients";
+import { readPlans } from "@aigw/core/plans";
 import type { Command } from "commander";
 import { addFactOptions, type ClientFactOptions } from "../../app/client-options.ts";
 import { describe } from "../../app/command.ts";
@@ -49,7 +50,8 @@ const factsOf = (flags: ClientFactOptions): Omit<AddClientInput, "name" | "passw
 export const run = async ({ input, passwordStdin }: AddOptions, ctx: Context): Promise<void> => {
   const chosen = passwordStdin ? await readPassword(ctx) : undefined;
   await ctx.withHome("initialise", async (home) => {
+    const plans = await readPlans(home.store.control, [input]);
     const { result } = await addClient(home, { ...input, ...(chosen === undefined ? {} : { password: chosen }) });
-    await deliverPassword(ctx, { ...result, generated: chosen === undefined, done: `${input.name} added.` });
+    await deliverPassword(ctx, { ...result, plans, generated: chosen === undefined, done: `${input.name} added.` });
   });
 };

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Client } from "@aigw/core";
 import { type ClientPatch, editClient, findClient } from "@aigw/core/acts";
 import { AigwError, isAigwError } from "@aigw/core/errors";
+import { readPlans } from "@aigw/core/plans";
 import type { Command } from "commander";
 import { UsageError } from "../../app/cli-error.ts";
 import { describe } from "../../app/command.ts";
@@ -48,7 +49,8 @@ export const run = async ({ name, wait }: EditOptions, ctx: Context): Promise<vo
       const committed = isChange
         ? await editClient(home, client, patch)
         : { result: client, rev: await home.store.control.head(), changed: false };
-      const json = { client: clientJson(committed.result, ctx.clock.now()), changed: committed.changed };
+      const plans = await readPlans(home.store.control, [committed.result]);
+      const json = { client: clientJson(committed.result, ctx.clock.now(), plans), changed: committed.changed };
       if (!isChange) {
         await ctx.out.answer({ json: () => json, quiet: () => name, text: () => `${name} is left as it was.` });
         return;

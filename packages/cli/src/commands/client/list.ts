@@ -1,5 +1,6 @@
 import type { Client, ControlStore, TrafficStore } from "@aigw/core";
 import { isStoreFault } from "@aigw/core/errors";
+import { readPlans } from "@aigw/core/plans";
 import type { Command } from "commander";
 import { choiceOption, choicesOption } from "../../app/choice-option.ts";
 import { describe } from "../../app/command.ts";
@@ -63,15 +64,16 @@ const show = async (
   const now = ctx.clock.now();
   const clients = await control.clients();
   if (service !== undefined) await assertService(control, clients, service);
+  const plans = await readPlans(control, clients);
   const lastUsage = traffic && (await lastUsageOf(options, ctx, traffic, clients));
-  const found = sorted(matching(listedClients(clients, lastUsage, now), options, now), sort);
+  const found = sorted(matching(listedClients(clients, plans, lastUsage, now), options, now), sort);
   const shown = found.slice(0, limit);
   const total = totalsOf(found);
   await ctx.out.answer({
     isLong: true,
     json: () => ({
       clients: shown.map(({ client, lastCallAt }) => ({
-        ...clientJson(client, now),
+        ...clientJson(client, now, plans),
         lastCallAt: lastCallAt == null ? null : rfc3339(lastCallAt),
       })),
       total,

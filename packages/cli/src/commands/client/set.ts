@@ -1,4 +1,5 @@
 import { type ClientPatch, setClients } from "@aigw/core/acts";
+import { readPlans } from "@aigw/core/plans";
 import { parseServiceName } from "@aigw/core/services";
 import type { Command } from "commander";
 import { UsageError } from "../../app/cli-error.ts";
@@ -90,10 +91,14 @@ const patchOf = (flags: Flags): ClientPatch => {
 export const run = ({ names, patch, wait }: SetOptions, ctx: Context): Promise<void> =>
   ctx.withHome("existing", async (home) => {
     const { result, rev } = await setClients(home, names, patch);
+    const plans = await readPlans(
+      home.store.control,
+      result.map(({ subject }) => subject),
+    );
     const reports = result.map(({ subject, changed }) => ({
       sentence: changed ? `${subject.name} changed.` : `${subject.name} is like that already.`,
       quiet: subject.name,
-      json: { client: clientJson(subject, ctx.clock.now()), changed },
+      json: { client: clientJson(subject, ctx.clock.now(), plans), changed },
     }));
     await reportChanges(ctx, "clients", reports, await awaitApplied(home, rev, `${subjects(names)} changed`, wait));
   });

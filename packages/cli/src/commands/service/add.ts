@@ -27,6 +27,7 @@ export const command = (ctx: Context): Command =>
         "with the upstream's own key, which clients never see",
       ],
       ["aigw service add tts http://10.0.0.7:9000 --no-check", "its machine is not there yet, and that is known"],
+      ["aigw service add ocr http://127.0.0.1:9000 --meter json:pages=/pages", "count the pages that its answers name"],
       [
         "aigw service add ocr http://127.0.0.1:9000 --description 'Reads the text in a picture' --example ocr.sh",
         "with what the clients' guide says of it",

@@ -36,6 +36,7 @@ const COLUMNS: readonly Column[] = [
   { title: "URL", key: true },
   { title: "Timeout", align: "right" },
   { title: "Idle", align: "right" },
+  { title: "Meter" },
   { title: "Headers" },
   { title: "Created" },
 ];
@@ -45,6 +46,7 @@ const row = (view: View, service: Service): readonly Cell[] => [
   service.url,
   formatDuration(service.timeoutMs),
   formatDuration(service.idleTimeoutMs),
+  service.meter ?? "",
   service.headers.map((header) => header.name).join(","),
   when(view, service.createdAt),
 ];

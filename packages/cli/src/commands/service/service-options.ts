@@ -1,5 +1,6 @@
 import type { HeaderInput } from "@aigw/core";
 import { parseServiceCors } from "@aigw/core/config";
+import { metersInWords, parseMeters } from "@aigw/core/meters";
 import { parseDescription, parseDocsUrl, parseDuration, parseExample } from "@aigw/core/services";
 import type { Command } from "commander";
 import { collect } from "../../app/command.ts";
@@ -18,6 +19,8 @@ export interface ServiceFactOptions {
   readonly description?: string | false;
   readonly example?: string | false;
   readonly docs?: string | false;
+  readonly meter?: string;
+  readonly askUsage?: boolean;
 }
 
 /** The facts of a service, for `add` and `set`. */
@@ -39,6 +42,13 @@ export const addFactOptions = (command: Command, ctx: Context): Command =>
       "how long a transfer may stand still (5m)",
       flag("--idle-timeout", (value) => parseDuration("idle timeout", value)),
     )
+    .optionsGroup("What its calls are worth:")
+    .option(
+      "--meter <meter>",
+      "what reads it: openai, anthropic, ollama, json:pages=/pages, header:pages=X-Pages, request:seconds=audio; several with commas, or none",
+      flag("--meter", (value) => metersInWords(parseMeters(value))),
+    )
+    .option("--ask-usage", "ask OpenAI-style streams for their totals where the client did not")
     .optionsGroup("What clients see of it:")
     .option(
       "--cors-origins <origins>",
@@ -64,6 +74,8 @@ export const factsOf = (
   readonly description?: string;
   readonly example?: string;
   readonly docsUrl?: string;
+  readonly meter?: string;
+  readonly askUsage?: boolean;
 } => ({
   ...(flags.headerEnv === undefined ? {} : { headers: flags.headerEnv }),
   ...(flags.timeout === undefined ? {} : { timeoutMs: flags.timeout }),
@@ -72,4 +84,6 @@ export const factsOf = (
   ...(typeof flags.description !== "string" ? {} : { description: flags.description }),
   ...(typeof flags.example !== "string" ? {} : { example: flags.example }),
   ...(typeof flags.docs !== "string" ? {} : { docsUrl: flags.docs }),
+  ...(flags.meter === undefined ? {} : { meter: flags.meter }),
+  ...(flags.askUsage === undefined ? {} : { askUsage: flags.askUsage }),
 });

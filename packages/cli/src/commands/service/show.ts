@@ -1,10 +1,11 @@
 import { findService } from "@aigw/core/acts";
-import { mayCall } from "@aigw/core/clients";
+import { mayCall, readPlans, termsAmong } from "@aigw/core/plans";
 import type { Command } from "commander";
 import { describe } from "../../app/command.ts";
 import type { Context } from "../../app/context.ts";
 import { serviceJson } from "../../json/service.ts";
 import { renderFields } from "../../terminal/output/fields.ts";
+import { pricesInWords } from "../../terminal/output/prices.ts";
 import { formatDuration, when } from "../../terminal/output/time.ts";
 import { existingName } from "./service-name.ts";
 
@@ -21,7 +22,8 @@ export const run = ({ name }: { readonly name: string }, ctx: Context): Promise<
   ctx.withControl(async (control) => {
     const service = await findService(control, name);
     const clients = await control.clients();
-    const callers = clients.filter((client) => mayCall(client, name)).length;
+    const plans = await readPlans(control, clients);
+    const callers = clients.filter((client) => mayCall(termsAmong(client, plans), name)).length;
     await ctx.out.answer({
       json: () => ({ service: serviceJson(service) }),
       quiet: () => service.name,
@@ -35,6 +37,10 @@ export const run = ({ name }: { readonly name: string }, ctx: Context): Promise<
           ["Idle timeout", formatDuration(service.idleTimeoutMs)],
           ["Headers", service.headers.map((header) => `${header.name} (sealed)`).join(", ")],
           ["CORS origins", service.corsOrigins ?? "as the setting cors-origins says"],
+          ["Meter", service.meter ?? ""],
+          ["Totals of streams", service.askUsage === true ? "asked for" : ""],
+          ["Reserve", service.reserve ?? ""],
+          ["Prices", pricesInWords(service)],
           ["Description", service.description ?? ""],
           ["Example", service.example === undefined ? "" : (service.example.split("\n", 1)[0] ?? "")],
           ["Documentation", service.docsUrl ?? ""],

@@ -1,6 +1,7 @@
 import { lookup } from "node:dns/promises";
 import { connect, isIP, type Socket } from "node:net";
-import { connect as connectTls, type TLSSocket } from "node:tls";
+import type { TLSSocket } from "node:tls";
+import { nodeTls } from "../../node-http.ts";
 import type { OpenFiles } from "../../open-files.ts";
 import { type Address, Opening } from "./opening.ts";
 import { UpstreamError } from "./upstream-error.ts";
@@ -92,7 +93,7 @@ export class Connector {
   }
 
   #startTls(connected: Socket, onRead: OnRead): TLSSocket {
-    const socket = connectTls({
+    const socket = nodeTls().connect({
       socket: connected,
       // For the certificate's name; RFC 6066 §3: an address is not a name to be sent.
       host: this.#host,

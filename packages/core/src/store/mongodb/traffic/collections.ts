@@ -1,5 +1,6 @@
 import type { Collection, CreateIndexesOptions, Db, IndexSpecification } from "mongodb";
 import type { PermitWindow } from "../../../limits/permit-window.ts";
+import type { QuotaRecord } from "../../../quotas/quota-record.ts";
 import type { Outcome, UsageEvent } from "../../../usage/usage-event.ts";
 import type { WorthCounts } from "../../../usage/worth.ts";
 import type { Instance } from "../../store.ts";
@@ -74,6 +75,16 @@ export interface PermitRecord {
   readonly endsAt: number;
 }
 
+/** What a client has used of its quotas. */
+export interface QuotaDocument {
+  /** The client's id. */
+  readonly _id: string;
+  readonly v: number;
+  readonly r: QuotaRecord;
+  /** Steady milliseconds: nothing in it matters from then on. */
+  readonly endsAt: number;
+}
+
 export interface IssueRecord {
   readonly _id: { readonly c: string; readonly k: string };
   readonly epoch: number;
@@ -96,6 +107,7 @@ export interface TrafficCollections {
   readonly last: Collection<LastSeen>;
   readonly state: Collection<FoldState>;
   readonly permits: Collection<PermitRecord>;
+  readonly quotas: Collection<QuotaDocument>;
   readonly issues: Collection<IssueRecord>;
   readonly instances: Collection<InstanceRecord>;
 }
@@ -108,6 +120,7 @@ const NAMES: Readonly<Record<keyof TrafficCollections, string>> = {
   last: "usage_last",
   state: "usage_state",
   permits: "permits",
+  quotas: "quotas",
   issues: "token_issues",
   instances: "instances",
 };
@@ -129,6 +142,7 @@ export const trafficCollections = (db: Db): TrafficCollections => {
     last: open(NAMES.last),
     state: open(NAMES.state),
     permits: open(NAMES.permits),
+    quotas: open(NAMES.quotas),
     issues: open(NAMES.issues),
     instances: open(NAMES.instances),
   };
@@ -162,6 +176,7 @@ export const TRAFFIC_INDEXES: readonly CollectionIndexes[] = [
   { collection: NAMES.last, indexes: [] },
   { collection: NAMES.state, indexes: [] },
   { collection: NAMES.permits, indexes: [] },
+  { collection: NAMES.quotas, indexes: [] },
   { collection: NAMES.issues, indexes: [{ name: "token_issues_by_end", key: { expiresAt: 1 } }] },
   { collection: NAMES.instances, indexes: [] },
 ];

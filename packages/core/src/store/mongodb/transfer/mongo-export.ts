@@ -1,6 +1,7 @@
 import type { Collection, Db, Filter, Sort } from "mongodb";
 import { AigwError } from "../../../errors.ts";
 import type {
+  ClientQuotas,
   HeldWindow,
   LastCall,
   PartName,
@@ -79,6 +80,7 @@ export class MongoExport implements StoreExport {
     days: () => this.#sums(this.#traffic.days),
     lastCalls: () => this.#lastCalls(),
     permits: () => this.#permits(),
+    quotas: () => this.#quotas(),
     tokens: () => this.#tokens(),
   };
 
@@ -113,6 +115,12 @@ export class MongoExport implements StoreExport {
     const inForce = { endsAt: { $gt: this.#steady } };
     for await (const page of pages(this.#traffic.permits, inForce, RECORDS))
       yield page.map(({ _id: key, w: window }) => ({ key, window }));
+  }
+
+  async *#quotas(): AsyncGenerator<readonly ClientQuotas[]> {
+    const inForce = { endsAt: { $gt: this.#steady } };
+    for await (const page of pages(this.#traffic.quotas, inForce, RECORDS))
+      yield page.map(({ _id: client, r: record }) => ({ client, record }));
   }
 
   async *#tokens(): AsyncGenerator<readonly TokenIssue[]> {

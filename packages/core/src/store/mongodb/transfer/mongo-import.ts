@@ -14,6 +14,7 @@ import { insertOnce } from "../insert-once.ts";
 import { parseMongoUrl } from "../location.ts";
 import { type UsageSums as SumsDocument, trafficCollections, type UsageBatch } from "../traffic/collections.ts";
 import { writeWindow } from "../traffic/permits.ts";
+import { writeQuotas } from "../traffic/quota-records.ts";
 import { BATCH, placeOf } from "../traffic/usage-place.ts";
 import { incrementsOf, sumsId } from "../traffic/usage-sums.ts";
 import { translated } from "../translate-error.ts";
@@ -137,6 +138,9 @@ const fill = async (db: Db, source: StoreExport, { signal, steadyNow }: ImportOp
   for await (const page of source.read("permits"))
     for (const { key, window } of page)
       await translated(() => writeWindow(traffic.permits, key, 0, window, steadyNow()));
+  for await (const page of source.read("quotas"))
+    for (const { client, record } of page)
+      await translated(() => writeQuotas(traffic.quotas, client, 0, record, steadyNow()));
   for await (const page of source.read("tokens")) {
     const issues = page.map(({ clientId: c, kid: k, ...issue }) => ({ _id: { c, k }, ...issue }));
     await translated(() => traffic.issues.insertMany(issues), PATIENCE_MS);

@@ -62,6 +62,12 @@ export const TRAFFIC_SCHEMA: Schema = {
     `ALTER TABLE usage ADD COLUMN reason TEXT;
      ALTER TABLE usage ADD COLUMN count INTEGER NOT NULL DEFAULT 1;`,
     "-- Instances report beside the database from here on: an older command, which would see none, is to refuse.",
+    `CREATE TABLE quotas (
+       key TEXT PRIMARY KEY,
+       version INTEGER NOT NULL,
+       ends_at REAL NOT NULL,
+       record TEXT NOT NULL
+     ) STRICT;`,
     // Without a value each is a byte of a row. An older version would count calls without what they were worth.
     `${["units TEXT", "metered TEXT", "read_from TEXT", "model TEXT", "unread TEXT", "cost INTEGER", "plan TEXT"]
       .map((column) => `ALTER TABLE usage ADD COLUMN ${column};`)

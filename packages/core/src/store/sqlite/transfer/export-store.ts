@@ -1,4 +1,5 @@
 import type {
+  ClientQuotas,
   HeldWindow,
   LastCall,
   PartName,
@@ -73,6 +74,7 @@ export class SqliteExport implements StoreExport {
     days: () => this.#sums(ROLLUPS.days),
     lastCalls: () => this.#lastCalls(),
     permits: () => this.#permits(),
+    quotas: () => this.#quotas(),
     tokens: () => this.#tokens(),
   };
 
@@ -161,6 +163,20 @@ export class SqliteExport implements StoreExport {
       const last = rows.at(-1);
       if (last === undefined) return;
       yield rows.map(({ key, window }) => ({ key, window: JSON.parse(window) as HeldWindow["window"] }));
+      after = last.key;
+    }
+  }
+
+  async *#quotas(): AsyncGenerator<readonly ClientQuotas[]> {
+    for (let after = ""; ; ) {
+      const rows = this.#sources.usage.all<{ key: string; record: string }>(
+        `SELECT key, record FROM quotas WHERE key > ? AND ends_at > ? ORDER BY key LIMIT ${RECORDS}`,
+        after,
+        this.#steady,
+      );
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      yield rows.map(({ key, record }) => ({ client: key, record: JSON.parse(record) as ClientQuotas["record"] }));
       after = last.key;
     }
   }
