@@ -199,7 +199,10 @@ test("report sums up units, cost and what had no price, by model and plan, in ev
 
   const typo = await usage(home, ["report", "--unit", "input_token"]);
   assert.equal(typo.code, 3);
-  assert.match(typo.stderr, /No call on record has the unit 'input_token'.*Did you mean 'input_tokens'\?/s);
+  assert.match(
+    typo.stderr,
+    /No call on record has the unit 'input_token'.*Did you mean input_tokens or output_tokens\?/s,
+  );
   const invalid = await usage(home, ["report", "--unit", "Pages"]);
   assert.equal(invalid.code, 2);
   assert.match(invalid.stderr, /--unit: unit 'Pages' is not valid/);
