@@ -8,7 +8,7 @@ import {
   parseExample,
 } from "../services/public-facts.ts";
 import type { SealedHeader, Service } from "../services/service.ts";
-import { type HeaderInput, meterField, sealedHeader } from "./add-service.ts";
+import { type HeaderInput, meterField, reserveField, sealedHeader } from "./add-service.ts";
 import { type ActDeps, type Committed, commit } from "./commit.ts";
 import { findService } from "./find.ts";
 
@@ -30,6 +30,8 @@ export interface ServicePatch {
   /** See {@link parseMeters}; `none` switches it off. */
   readonly meter?: string;
   readonly askUsage?: boolean;
+  /** See {@link parseReserves}; `none` sets nothing aside any more. */
+  readonly reserve?: string;
 }
 
 /** @throws AigwError `not_found`, `invalid_value` */
@@ -37,11 +39,22 @@ export const setService = (deps: ActDeps, name: string, patch: ServicePatch): Pr
   const url = patch.url === undefined ? undefined : parseUpstreamUrl(patch.url);
   const givenCors = typeof patch.corsOrigins === "string" ? parseServiceCors(patch.corsOrigins) : patch.corsOrigins;
   const givenMeter = patch.meter === undefined ? undefined : meterField(patch.meter);
+  const givenReserve = patch.reserve === undefined ? undefined : reserveField(patch.reserve);
   const fresh = (patch.headers ?? []).map((header) => sealedHeader(deps, header));
   const gone = [...fresh.map((header) => header.name), ...(patch.removeHeaders ?? [])];
   return commit(deps, async () => {
     const before = await findService(deps.store.control, name);
-    const { corsOrigins: corsBefore, description, example, docsUrl, meter, askUsage, prices, ...rest } = before;
+    const {
+      corsOrigins: corsBefore,
+      description,
+      example,
+      docsUrl,
+      meter,
+      askUsage,
+      reserve,
+      prices,
+      ...rest
+    } = before;
     const corsOrigins = givenCors === undefined ? corsBefore : givenCors;
     const after: Service = {
       ...rest,
@@ -55,6 +68,7 @@ export const setService = (deps: ActDeps, name: string, patch: ServicePatch): Pr
       ...patched("docsUrl", docsUrl, patch.docsUrl, parseDocsUrl),
       ...(givenMeter ?? (meter !== undefined && { meter })),
       ...((patch.askUsage ?? askUsage === true) && { askUsage: true }),
+      ...(givenReserve ?? (reserve !== undefined && { reserve })),
       ...(prices !== undefined && { prices }),
     };
     assertTellsNothing(deps.sealer, after);
