@@ -72,6 +72,9 @@ export class ApiGate {
         "WWW-Authenticate",
         `${BEARER}, error="insufficient_scope"`,
       ]);
+    } else if (upstream.disabled !== undefined) {
+      const detail = `The service is out of use.${upstream.disabled === "" ? "" : ` ${upstream.disabled}`}`;
+      this.#refuseAuthenticated(call, who, "service_disabled", detail, ["Retry-After", "60"]);
     } else {
       call.upstream = upstream;
       this.#limit(call, who);
@@ -112,7 +115,8 @@ export class ApiGate {
   #forwardLate(call: ApiCall, { claims }: Admitted, permit: Permit): void {
     const now = this.#deps.authenticator.judge(claims);
     const upstream = this.#deps.follower.upstream(call.service);
-    if (now.kind === "ok" && upstream !== undefined && mayCall(now.client, call.service)) {
+    const isServed = upstream !== undefined && upstream.disabled === undefined;
+    if (now.kind === "ok" && isServed && mayCall(now.client, call.service)) {
       call.upstream = upstream;
       this.#forward(call, now, permit);
     } else this.#permit(call, now);
