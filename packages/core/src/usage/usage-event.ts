@@ -39,6 +39,8 @@ export interface UsageEvent {
   readonly bytesOut: number;
   readonly requestId: string;
   readonly outcome: Outcome;
+  /** The service that took the call, because all targets of {@link service} were down. */
+  readonly fallback?: string;
   /** Why the upstream failed (`FAULTS`), or why the token was refused (`TOKEN_ENDS`). Absent when neither was so. */
   readonly reason?: string;
   /**
@@ -53,8 +55,6 @@ export interface UsageEvent {
   readonly from?: "answer" | "request";
   /** What the service calls the model that answered. */
   readonly model?: string;
-  /** Integer millionths of the currency; null: no price; absent: its service has neither meter nor price. */
-  readonly cost?: number | null;
   /** Why nothing was read; absent when something was. */
   readonly unread?: MeterProblem;
   /**
