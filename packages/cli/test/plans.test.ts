@@ -70,7 +70,7 @@ test("a plan says what its clients' own records do not, and every command shows 
   assert.match((await on("audit", "list", "--subject", "basic")).stdout, /plan\.set +basic .*limit 70 → none/);
   assert.match(
     (await on("plan", "show", "basic")).stdout,
-    /Limit +the default, 60 in any 60 s[\s\S]*Clients +ann, john/,
+    /Limit +the default, 60 in any 60 s[\s\S]*Clients +ann and john/,
   );
   const [listed] = json<{ plans: readonly unknown[] }>(await on("plan", "list", "--json")).plans;
   const { createdAt, ...facts } = listed as Record<string, unknown>;

@@ -8,6 +8,7 @@ import { keepUsage, pruneTime } from "../src/usage/keep-usage.ts";
 import { bucketOf, LATENCY_BOUNDS, LATENCY_BUCKETS, quantile } from "../src/usage/latency-buckets.ts";
 import { DAY_MS, HOUR_MS, planReport, type Range } from "../src/usage/report-plan.ts";
 import { sumTallies, type UsageKey } from "../src/usage/usage-report.ts";
+import { downgradeUsage } from "./store-support/older-usage.ts";
 import { sqliteFixture } from "./store-support/sqlite-fixture.ts";
 
 const DAY = Date.UTC(2027, 0, 10);
@@ -148,9 +149,8 @@ describe("the sums of all clients together", () => {
   it("are made for a store that had none", async () => {
     const { store, open, db } = filled();
     const { events } = store.traffic.latestUsage({}, 1_000);
-    db.exec(`DROP TABLE usage_totals; DELETE FROM meta WHERE key = 'usage_totals';
-      ALTER TABLE usage DROP COLUMN reason; ALTER TABLE usage DROP COLUMN count; PRAGMA user_version = 1`);
     await store.close();
+    downgradeUsage(db.path, 1);
     const again = open();
     assert.deepEqual(again.traffic.latestUsage({}, 1_000).events, events, "nothing is lost");
     assert.equal(inTotals(again.traffic.database()), 500);

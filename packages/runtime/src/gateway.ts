@@ -5,6 +5,7 @@ import { type Clock, systemClock } from "@aigw/core/clock";
 import { effectiveSetting } from "@aigw/core/config";
 import { isStoreFault } from "@aigw/core/errors";
 import { Limiter, type Share } from "@aigw/core/limits";
+import { QuotaLedger } from "@aigw/core/quotas";
 import { randomId } from "@aigw/core/random-id";
 import { isTrialMark } from "@aigw/core/sealing";
 import { UsageSpool } from "@aigw/core/spool";
@@ -24,6 +25,7 @@ import { ApiGate } from "./gate/api-gate.ts";
 import { Authenticator } from "./gate/authenticator.ts";
 import { OpenCalls } from "./gate/open-calls.ts";
 import { PreflightGate } from "./gate/preflight-gate.ts";
+import { QuotaGate } from "./gate/quota-gate.ts";
 import { type GatewayWorker, HAND_OUT_MS } from "./gateway-worker.ts";
 import type { ClientDocs } from "./guide/client-docs.ts";
 import type { ProblemCode } from "./http-errors.ts";
@@ -38,12 +40,14 @@ import { faultLog } from "./metering/fault-log.ts";
 import { GatewayStats, type StoreOperation } from "./metering/gateway-stats.ts";
 import { spoolLog } from "./metering/spool-log.ts";
 import { StrangerLog } from "./metering/stranger-log.ts";
+import { targetLog } from "./metering/target-log.ts";
 import { UsageKeeper } from "./metering/usage-keeper.ts";
 import { UsageRecorder } from "./metering/usage-recorder.ts";
 import type { MetricFamily } from "./metrics/metric-family.ts";
 import { OpenFiles, openFilesLimit } from "./open-files.ts";
 import { Callers } from "./peer/callers.ts";
 import { ReverseProxy } from "./proxy/reverse-proxy.ts";
+import { targetReports } from "./proxy/target-report.ts";
 import { GatewayProver } from "./routes/proof-route.ts";
 import type { CertificateFiles } from "./tls/certificate.ts";
 
@@ -126,8 +130,10 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     maxStaleMs: options.maxStaleMs,
     onApplied: () => {
       callers.trust(follower.settings);
+      quotas.refresh();
       if (!ready) return;
       cors.refresh();
+      proxy.follow(follower.upstreams);
       authenticator.forgetDead();
       openCalls.cutRevoked();
       void reporter.report();
@@ -143,7 +149,13 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   const realm = realmOf(store.control.storeId);
   const authenticator = new Authenticator({ follower, realm, tokenNow, wallNow: () => clock.now() });
   const openFiles = new OpenFiles(openFilesLimit(), log);
-  const proxy = new ReverseProxy<ForwardedCall>({ clock: () => clock.monotonic(), openFiles });
+  const proxy = new ReverseProxy<ForwardedCall>({
+    clock: () => clock.monotonic(),
+    wallNow: () => clock.now(),
+    openFiles,
+    onTargetChange: targetLog(log, clock),
+    onElsewhere: (service) => stats.elsewhere.add(service),
+  });
   const openCalls = new OpenCalls(proxy, follower, authenticator);
   const { spoolFolder: folder } = options;
   const recorder = new UsageRecorder({
@@ -173,6 +185,8 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     bundles: true,
     share,
   });
+  const ledger = new QuotaLedger({ store: store.traffic, holder: instanceId, share });
+  const quotas = new QuotaGate({ follower, ledger, env });
   const guessLimit = new GuessLimit(store.traffic, instanceId, share);
   const strangers = new StrangerLog(log);
   const onStranger = (code: ProblemCode): void => {
@@ -216,6 +230,8 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     follower,
     authenticator,
     limiter,
+    quotas,
+    steadyNow: tokenNow,
     proxy,
     meter,
     callers,
@@ -250,8 +266,10 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     onError,
   });
 
+  const startedAt = clock.now();
   await follower.start();
   cors.refresh();
+  proxy.follow(follower.upstreams);
   releaseAfterLoading(follower.clientCount);
   const listeners = await openListeners({
     address: { host: options.host, port: options.port },
@@ -265,6 +283,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       instanceId,
       isReady: () => state === "ready" && follower.staleMs <= options.maxStaleMs,
       openCalls: () => openCalls.size,
+      routes: () => proxy.routes,
       staleMs: () => follower.staleMs,
       appliedRev: () => follower.rev,
       usage: () => recorder,
@@ -300,6 +319,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       droppedUsage: recorder.dropped,
       ...openFiles.report(),
       untrustedForwarders: callers.untrustedForwarders(),
+      targets: targetReports(proxy.routes, startedAt),
     }),
     onFault: storeFault("report"),
   });
@@ -311,6 +331,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   const sweep = setInterval(() => {
     openCalls.cutRevoked();
     if (isFirst) endedKeys.look();
+    void ledger.sweep().catch(storeFault("permits", "write what quotas count"));
     for (const one of [limiter, guessLimit]) void one.settle().catch(storeFault("permits", "write permits"));
   }, EXPIRY_SWEEP_MS);
   const prune = setInterval(() => {
@@ -334,6 +355,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     follower.stop();
     proxy.close();
     await limiter.close();
+    await ledger.close();
     await guessLimit.close();
     await keeper?.close();
     meter.flush();
@@ -358,5 +380,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   return { url, adminUrl, instanceId, reloadCertificate, metricFamilies, close };
 };
 
-const pruneStore = async ({ traffic }: Store): Promise<void> =>
-  inTime(traffic.prunePermitWindows(traffic.steadyNow()), WORK_PATIENCE_MS);
+const pruneStore = async ({ traffic }: Store): Promise<void> => {
+  await inTime(traffic.prunePermitWindows(traffic.steadyNow()), WORK_PATIENCE_MS);
+  await inTime(traffic.pruneQuotaRecords(traffic.steadyNow()), WORK_PATIENCE_MS);
+};

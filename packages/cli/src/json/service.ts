@@ -1,11 +1,14 @@
-import type { Service } from "@aigw/core";
+import type { SeenInstance, Service } from "@aigw/core";
+import { seenTargets, type TargetHealth } from "@aigw/core/services";
 import { rfc3339 } from "../terminal/output/time.ts";
 
 /** A service as scripts see it: the names of its headers, never their values. */
 export interface ServiceJson {
   readonly id: string;
   readonly name: string;
+  /** Of its first target. */
   readonly url: string;
+  readonly targets: readonly TargetJson[];
   readonly timeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly headers: readonly string[];
@@ -32,10 +35,29 @@ export interface PriceListJson {
   readonly prices: readonly string[];
 }
 
-export const serviceJson = (service: Service): ServiceJson => ({
+export interface TargetJson {
+  readonly url: string;
+  readonly weight: number;
+  /** `unknown` where no gateway was asked or none runs, `partly_down` when gateways differ. */
+  readonly state: TargetHealth;
+  /** RFC 3339; null when nobody knows. */
+  readonly since: string | null;
+  /** Of all gateways. */
+  readonly openCalls: number;
+  /** Why it is down; else null. */
+  readonly reason: string | null;
+}
+
+/** @param gateways those that run, when they were looked for */
+export const serviceJson = (service: Service, gateways: readonly SeenInstance[] = []): ServiceJson => ({
   id: service.id,
   name: service.name,
   url: service.url,
+  targets: seenTargets(service, gateways).map(({ since, reason, ...target }) => ({
+    ...target,
+    since: since === undefined ? null : rfc3339(since),
+    reason: reason ?? null,
+  })),
   timeoutMs: service.timeoutMs,
   idleTimeoutMs: service.idleTimeoutMs,
   headers: service.headers.map((header) => header.name),

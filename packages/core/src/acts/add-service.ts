@@ -8,6 +8,8 @@ import { parseHeaderName, parseHeaderValue, parseServiceName, parseUpstreamUrl }
 import { assertTellsNothing, parseDescription, parseDocsUrl, parseExample } from "../services/public-facts.ts";
 import { DEFAULT_IDLE_TIMEOUT_MS, DEFAULT_TIMEOUT_MS, type Service } from "../services/service.ts";
 import { type ActDeps, type Committed, commit } from "./commit.ts";
+import { assertServicesExist } from "./find.ts";
+import { patchReach, type ReachPatch } from "./patch-reach.ts";
 
 export interface HeaderInput {
   readonly name: string;
@@ -15,8 +17,9 @@ export interface HeaderInput {
   readonly value: string;
 }
 
-export interface AddServiceInput {
+export interface AddServiceInput extends Omit<ReachPatch, "removeTargets" | "drain" | "undrain"> {
   readonly name: string;
+  /** Its first target; `addTargets` are those behind it. */
   readonly url: string;
   readonly headers?: readonly HeaderInput[];
   readonly timeoutMs?: number;
@@ -37,10 +40,11 @@ export interface AddServiceInput {
 /** @throws AigwError `already_exists`, `invalid_value` */
 export const addService = (deps: ActDeps, input: AddServiceInput): Promise<Committed<Service>> => {
   const name = parseServiceName(input.name);
+  const { url, ...reach } = patchReach(deps, name, { url: parseUpstreamUrl(input.url) }, input);
   const service: Service = {
     id: randomId("s_", 16),
     name,
-    url: parseUpstreamUrl(input.url),
+    url,
     timeoutMs: input.timeoutMs ?? DEFAULT_TIMEOUT_MS,
     idleTimeoutMs: input.idleTimeoutMs ?? DEFAULT_IDLE_TIMEOUT_MS,
     headers: (input.headers ?? []).map((header) => sealedHeader(deps, header)),
@@ -52,6 +56,7 @@ export const addService = (deps: ActDeps, input: AddServiceInput): Promise<Commi
     ...meterField(input.meter ?? "none"),
     ...(input.askUsage === true && { askUsage: true }),
     ...reserveField(input.reserve ?? "none"),
+    ...reach,
   };
   assertTellsNothing(deps.sealer, service);
   return commit(deps, async () => {
@@ -62,8 +67,20 @@ export const addService = (deps: ActDeps, input: AddServiceInput): Promise<Commi
         { details: { name } },
       );
     }
+    await assertFallback(deps, name, input.fallback);
     return { draft: { action: "service.add", subject: name, after: service }, result: service };
   });
+};
+
+/** @throws AigwError `invalid_value` when there is no such service, or it is the service itself */
+export const assertFallback = async (
+  { store }: ActDeps,
+  name: string,
+  fallback: string | null | undefined,
+): Promise<void> => {
+  if (typeof fallback !== "string") return;
+  if (fallback === name) throw new AigwError("invalid_value", `${name} cannot be its own fallback.`);
+  await assertServicesExist(store.control, [fallback]);
 };
 
 export const sealedHeader = (deps: ActDeps, { name, value }: HeaderInput): Service["headers"][number] =>

@@ -1,5 +1,4 @@
 import { parseServiceCors } from "../config/cors-origins.ts";
-import { parseUpstreamUrl } from "../services/parse-service.ts";
 import {
   assertTellsNothing,
   type PublicFacts,
@@ -8,13 +7,13 @@ import {
   parseExample,
 } from "../services/public-facts.ts";
 import type { SealedHeader, Service } from "../services/service.ts";
-import { type HeaderInput, meterField, reserveField, sealedHeader } from "./add-service.ts";
+import { assertFallback, type HeaderInput, meterField, reserveField, sealedHeader } from "./add-service.ts";
 import { type ActDeps, type Committed, commit } from "./commit.ts";
 import { findService } from "./find.ts";
+import { patchReach, type ReachPatch, withoutReach } from "./patch-reach.ts";
 
 /** Absent leaves a field as it is. */
-export interface ServicePatch {
-  readonly url?: string;
+export interface ServicePatch extends ReachPatch {
   readonly timeoutMs?: number;
   readonly idleTimeoutMs?: number;
   /** Added to the service's own headers, or put in the place of the one of that name (in any case). */
@@ -36,7 +35,6 @@ export interface ServicePatch {
 
 /** @throws AigwError `not_found`, `invalid_value` */
 export const setService = (deps: ActDeps, name: string, patch: ServicePatch): Promise<Committed<Service>> => {
-  const url = patch.url === undefined ? undefined : parseUpstreamUrl(patch.url);
   const givenCors = typeof patch.corsOrigins === "string" ? parseServiceCors(patch.corsOrigins) : patch.corsOrigins;
   const givenMeter = patch.meter === undefined ? undefined : meterField(patch.meter);
   const givenReserve = patch.reserve === undefined ? undefined : reserveField(patch.reserve);
@@ -54,11 +52,12 @@ export const setService = (deps: ActDeps, name: string, patch: ServicePatch): Pr
       reserve,
       prices,
       ...rest
-    } = before;
+    } = withoutReach(before);
     const corsOrigins = givenCors === undefined ? corsBefore : givenCors;
+    const { url, ...reach } = patchReach(deps, name, before, patch);
     const after: Service = {
       ...rest,
-      url: url ?? before.url,
+      url,
       timeoutMs: patch.timeoutMs ?? before.timeoutMs,
       idleTimeoutMs: patch.idleTimeoutMs ?? before.idleTimeoutMs,
       headers: [...without(before.headers, gone), ...fresh],
@@ -70,7 +69,9 @@ export const setService = (deps: ActDeps, name: string, patch: ServicePatch): Pr
       ...((patch.askUsage ?? askUsage === true) && { askUsage: true }),
       ...(givenReserve ?? (reserve !== undefined && { reserve })),
       ...(prices !== undefined && { prices }),
+      ...reach,
     };
+    await assertFallback(deps, name, patch.fallback);
     assertTellsNothing(deps.sealer, after);
     if (JSON.stringify(after) === JSON.stringify(before)) return { result: before };
     return { draft: { action: "service.set", subject: name, after }, result: after };

@@ -21,6 +21,8 @@ export interface Client {
   readonly weight?: number;
   /** Temporary raises of what its quotas allow. */
   readonly grants?: readonly Grant[];
+  /** How often its quotas were made to start anew within a period; absent: never. */
+  readonly quotaResets?: number;
   /** Milliseconds since the epoch; from then on the client is refused. */
   readonly expiresAt?: number;
   readonly status: "active" | "revoked";

@@ -1,5 +1,6 @@
 export { amountAsNumber, amountInWords, MAX_AMOUNT, MAX_STEPS, parseAmount, stepsOf } from "./amount.ts";
 export { type CalendarPeriod, periodAt } from "./calendar.ts";
+export { type QuotaCall, type QuotaClaim, QuotaLedger, type QuotaLedgerOptions, type QuotaVerdict } from "./ledger.ts";
 export {
   isSameSum,
   MAX_QUOTAS,
@@ -13,5 +14,8 @@ export {
   quotasInWords,
   unitInWords,
 } from "./quota.ts";
+export { EMPTY_RECORD, type QuotaRecord } from "./quota-record.ts";
 export { parseReserves, type Reserve, reservesInWords } from "./reserve.ts";
-export { isTimeZone, type TimeZone, timeZone } from "./time-zone.ts";
+export { type QuotaStanding, standingsOf } from "./standing.ts";
+export { type CurrentQuota, currentQuotas, grantedSteps, type QuotaTerms, quotaTerms } from "./terms.ts";
+export { type TimeZone, timeZone } from "./time-zone.ts";

@@ -53,14 +53,14 @@ export const counting = (used: Counts, more: Iterable<readonly [key: string, cou
   return next;
 };
 
-/** The record at `now`: what the dead had set aside is used, whatever matters no more left out. */
-export const settled = (record: QuotaRecord, now: number, most: number): QuotaRecord => {
+/** The record at `now`: what the dead had set aside is used, whatever matters no more left out. @param but is alive */
+export const settled = (record: QuotaRecord, now: number, most: number, but: string): QuotaRecord => {
   let { used } = record;
   const holders: Record<string, Holder> = {};
   for (const [id, holder] of Object.entries(record.holders)) {
     if (now - holder.at >= FORGOTTEN_MS) continue;
     const held = Object.entries(holder.held);
-    if (now - holder.at < DEAD_MS || held.length === 0) {
+    if (now - holder.at < DEAD_MS || held.length === 0 || id === but) {
       holders[id] = holder;
       continue;
     }

@@ -1,10 +1,15 @@
+import type { Reach } from "./reach.ts";
+
 /** A service: a name under `/api/` and the upstream behind it. */
-export interface Service {
+export interface Service extends Reach {
   /** `s_` + 16 characters. */
   readonly id: string;
   /** Unique; see {@link parseServiceName}. */
   readonly name: string;
-  /** Absolute http(s) URL without user info, query or fragment; its path is the base path. */
+  /**
+   * Of its first target: an absolute http(s) URL without user info, query or fragment, whose path is the base path; or
+   * `unix:/path/of/socket`, with `:/base` behind it where there is a base path.
+   */
   readonly url: string;
   /** How long the upstream may take to send response headers, milliseconds. */
   readonly timeoutMs: number;

@@ -28,7 +28,11 @@ export interface StoreParts {
   readonly tokens: TokenIssue;
 }
 
-export type UsageSums = Pick<UsageGroup, "key" | "sums">;
+export interface UsageSums extends Pick<UsageGroup, "key"> {
+  readonly sums: readonly number[];
+  /** By unit, ascending; millionths in decimal digits: they may be more than a number holds. */
+  readonly worth: readonly (readonly [unit: string, sum: string])[];
+}
 
 /** When a client was last recorded, among the events that are in the sums; milliseconds since the epoch. */
 export interface LastCall {

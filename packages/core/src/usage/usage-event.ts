@@ -39,6 +39,8 @@ export interface UsageEvent {
   readonly bytesOut: number;
   readonly requestId: string;
   readonly outcome: Outcome;
+  /** The service that took the call, because all targets of {@link service} were down. */
+  readonly fallback?: string;
   /** Why the upstream failed (`FAULTS`), or why the token was refused (`TOKEN_ENDS`). Absent when neither was so. */
   readonly reason?: string;
   /**
@@ -55,6 +57,13 @@ export interface UsageEvent {
   readonly model?: string;
   /** Why nothing was read; absent when something was. */
   readonly unread?: MeterProblem;
+  /**
+   * By the prices then in force, in integer millionths of the currency; null: none of them fits. Absent: its service has
+   * neither meter nor price.
+   */
+  readonly cost?: number | null;
+  /** The client's plan then. */
+  readonly plan?: string;
 }
 
 /** Which events; every given field must match. */

@@ -26,11 +26,13 @@ export interface Ended {
   /** Why there was no whole answer, and for the log only what the system said. */
   readonly fault?: Fault;
   readonly error?: Error;
+  /** The service that took the call in place of the one that was called. */
+  readonly fallback?: string;
   /** What it was worth, and how long after its end this is told, milliseconds. */
   readonly reading?: Reading;
   readonly lateMs?: number;
-  /** Why the token was refused. */
-  readonly tokenEnd?: TokenEnd;
+  /** Why the token was refused, or the call. */
+  readonly refusal?: TokenEnd | "quota_exceeded";
 }
 
 /** A path longer than this is cut in the record: it is a client's to choose, and the log's to hold. */
@@ -82,7 +84,8 @@ export class CallMeter {
     metered.start = this.#clock.monotonic();
   }
 
-  end(metered: Metered, client: string, ended: Ended): void {
+  /** @returns what was recorded of a call that was let in */
+  end(metered: Metered, client: string, ended: Ended): UsageEvent {
     this.#count += 1;
     if (ended.fault !== undefined) this.#onFault(metered, ended.fault, ended.error);
     const { at, start, method, path, service, requestId } = metered;
@@ -105,11 +108,13 @@ export class CallMeter {
       bytesOut: ended.bytesOut,
       requestId,
       outcome,
+      ...(ended.fallback !== undefined && { fallback: ended.fallback }),
       ...(ended.fault && { reason: ended.fault }),
       ...(ended.reading && worthOf(ended.reading)),
     };
-    if (refused) this.#refusals.take(ended.tokenEnd === undefined ? event : { ...event, reason: ended.tokenEnd }, now);
+    if (refused) this.#refusals.take(ended.refusal === undefined ? event : { ...event, reason: ended.refusal }, now);
     else this.#record(ended.upstreamMs === undefined ? event : { ...event, upstreamMs: round(ended.upstreamMs) });
+    return event;
   }
 
   /** Hands over what is gathered: at the end, before the recorder is closed. */

@@ -1,5 +1,5 @@
-import type { Clock, HomeExamination, Service } from "@aigw/core";
-import { FAULTS, type FaultKind } from "@aigw/core/services";
+import type { Clock, HomeExamination, Sealer, Service } from "@aigw/core";
+import { FAULTS, type FaultKind, targetsOf } from "@aigw/core/services";
 import type { ProbeResult } from "@aigw/runtime/probe";
 import type { FindingCode, Found } from "../finding.ts";
 import { serviceUse, withUse } from "./calls.ts";
@@ -7,7 +7,7 @@ import { serviceUse, withUse } from "./calls.ts";
 const TIMEOUT_MS = 3_000;
 
 /** A HEAD request to each upstream, without its API key: any answer will do. And how calls fared lately. */
-export const checkServices = async ({ store }: HomeExamination, clock: Clock): Promise<readonly Found[]> => {
+export const checkServices = async ({ store, sealer }: HomeExamination, clock: Clock): Promise<readonly Found[]> => {
   if (store === undefined) return [];
   const services = await store.control.services();
   if (services.length === 0) {
@@ -15,17 +15,28 @@ export const checkServices = async ({ store }: HomeExamination, clock: Clock): P
     return [{ code: "service_none", about: "service", message: "There is no service to call.", command }];
   }
   const uses = await serviceUse(store.traffic, clock);
-  const found = services.map(async (service) =>
-    withUse(await lookAtService(service), service.name, uses.get(service.name)),
-  );
+  const found = services.map(async (service) => {
+    const [first, ...others] = await lookAtService(service, sealer);
+    return first === undefined ? [] : [...withUse(first, service.name, uses.get(service.name)), ...others];
+  });
   return (await Promise.all(found)).flat();
 };
 
-/** One request to one upstream, of 3 s at most. Never throws. */
-export const lookAtService = async (service: Pick<Service, "name" | "url">): Promise<Found> => {
+/**
+ * One request to each target of one service, of 3 s at most. Never throws.
+ * @param sealer without it the gateway does not show its own certificate
+ */
+export const lookAtService = async (service: Service, sealer?: Sealer): Promise<readonly Found[]> => {
   // The gateway's own reader: another one would find other faults.
-  const { probeService } = await import("@aigw/runtime/probe");
-  return judgeService(service, await probeService(service.url, TIMEOUT_MS));
+  const { connectionFacts, probeService } = await import("@aigw/runtime/probe");
+  const facts = connectionFacts(sealer, service);
+  const { name } = service;
+  const targets = targetsOf(service);
+  return Promise.all(
+    targets.map(async ({ url }) =>
+      judgeService({ name, url }, await probeService(url, TIMEOUT_MS, facts), targets.length > 1),
+    ),
+  );
 };
 
 const CODES: Readonly<Record<FaultKind, FindingCode>> = {
@@ -35,11 +46,19 @@ const CODES: Readonly<Record<FaultKind, FindingCode>> = {
   untrusted: "service_untrusted",
   invalid: "service_invalid",
   late: "service_silent",
+  down: "service_unreachable",
 };
 
-export const judgeService = ({ name, url }: Pick<Service, "name" | "url">, result: ProbeResult): Found => {
+/** @param isOneOfSeveral targets, and `url` is its own */
+export const judgeService = (
+  { name, url }: Pick<Service, "name" | "url">,
+  result: ProbeResult,
+  isOneOfSeveral = false,
+): Found => {
   const about = `service ${name}`;
-  const change = `aigw service set ${name} --url <url>`;
+  const change = isOneOfSeveral
+    ? `aigw service set ${name} --remove-target ${url}`
+    : `aigw service set ${name} --url <url>`;
   if (result.kind === "answer") {
     // The gateway of a service that is down; 501 only says that there is no HEAD.
     if ([502, 503, 504].includes(result.status)) {

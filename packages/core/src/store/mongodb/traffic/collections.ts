@@ -2,6 +2,7 @@ import type { Collection, CreateIndexesOptions, Db, IndexSpecification } from "m
 import type { PermitWindow } from "../../../limits/permit-window.ts";
 import type { QuotaRecord } from "../../../quotas/quota-record.ts";
 import type { Outcome, UsageEvent } from "../../../usage/usage-event.ts";
+import type { WorthCounts } from "../../../usage/worth.ts";
 import type { Instance } from "../../store.ts";
 
 /**
@@ -17,15 +18,23 @@ export interface UsageBatch {
 
 export type StoredEvent = UsageEvent & { readonly k: number };
 
-/** Sums of the events that have a key in common; one collection each for hours, days and the hours of all clients. */
-export interface UsageSums {
-  /** Period (hours or days since the epoch, UTC), client, service, status, outcome; in this order, which ranges rely on. */
+/**
+ * Sums of the events that have a key in common; one collection each for hours, days and the hours of all clients. Counts
+ * of 0 are absent.
+ */
+export interface UsageSums extends Partial<WorthCounts> {
+  /**
+   * Period (hours or days since the epoch, UTC), client, service, status, outcome; in this order, which ranges rely on.
+   * Then model and plan, where there is one: `l` comes before `m`, so that records without a model stand first.
+   */
   readonly _id: {
     readonly p: number;
     readonly c: string;
     readonly s: string;
     readonly u: number;
     readonly o: Outcome;
+    readonly m?: string;
+    readonly l?: string;
   };
   /** The place in the log up to which this record has taken its events in. */
   readonly cur: number;
@@ -35,6 +44,8 @@ export interface UsageSums {
   readonly ms: number;
   /** By latency bucket; empty ones are absent. */
   readonly b: Readonly<Record<string, number>>;
+  /** By unit; absent without any: whole ones, and millionths that may come to more than a whole one. */
+  readonly w?: Readonly<Record<string, { readonly n: number; readonly f: number }>>;
 }
 
 /** When a client was last recorded, milliseconds since the epoch. */

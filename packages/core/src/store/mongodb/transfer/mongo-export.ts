@@ -10,7 +10,6 @@ import type {
   StoreParts,
   UsageSums,
 } from "../../../transfer/parts.ts";
-import { LATENCY_BUCKETS } from "../../../usage/latency-buckets.ts";
 import type { UsageEvent } from "../../../usage/usage-event.ts";
 import type { TokenIssue } from "../../store.ts";
 import { changeOf } from "../change-document.ts";
@@ -18,6 +17,7 @@ import { type ControlCollections, controlCollections } from "../control-schema.t
 import { type UsageSums as SumsDocument, type TrafficCollections, trafficCollections } from "../traffic/collections.ts";
 import { readFoldState } from "../traffic/usage-fold.ts";
 import { BATCH, batchOf } from "../traffic/usage-place.ts";
+import { portableSums } from "../traffic/usage-sums.ts";
 import { translated } from "../translate-error.ts";
 
 /** A change may have thousands of effects, and a batch of usage a thousand events. */
@@ -101,12 +101,7 @@ export class MongoExport implements StoreExport {
   }
 
   async *#sums(collection: Collection<SumsDocument>): AsyncGenerator<readonly UsageSums[]> {
-    for await (const page of pages(collection, {}, RECORDS)) {
-      yield page.map(({ _id: { p, c, s, u, o }, n, in: bytesIn, out, ms, b }): UsageSums => {
-        const buckets = Array.from({ length: LATENCY_BUCKETS }, (_, bucket) => b[bucket] ?? 0);
-        return { key: [p, c, s, u, o], sums: [n, bytesIn, out, ms, ...buckets] };
-      });
-    }
+    for await (const page of pages(collection, {}, RECORDS)) yield page.map(portableSums);
     await this.#assertStill();
   }
 

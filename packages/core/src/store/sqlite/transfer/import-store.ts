@@ -19,7 +19,8 @@ import { recordTokenIssues } from "../traffic/token-issues.ts";
 import { TRAFFIC_SCHEMA } from "../traffic/traffic-schema.ts";
 import { writeLastCall } from "../traffic/usage-last.ts";
 import { UsageLog } from "../traffic/usage-log.ts";
-import { closeSums, insertSums, ROLLUPS } from "../traffic/usage-rollup.ts";
+import { closeSums, insertSums } from "../traffic/usage-rollup.ts";
+import { ROLLUPS } from "../traffic/usage-rollup-shape.ts";
 import { notePruned } from "../traffic/usage-tally.ts";
 import { SqliteExport } from "./export-store.ts";
 
