@@ -12,6 +12,7 @@ import { UsageSpool } from "@aigw/core/spool";
 import { inTime, WORK_PATIENCE_MS } from "@aigw/core/store";
 import { realmOf } from "@aigw/core/tokens";
 import { pruneTime } from "@aigw/core/usage";
+import { API, endOfService } from "./api-target.ts";
 import { createApp } from "./app.ts";
 import { boundMemory, releaseAfterLoading } from "./bound-memory.ts";
 import { mayDumpCore } from "./core-dumps.ts";
@@ -291,6 +292,9 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     },
     openFiles,
     isDraining: () => state === "draining",
+    passesEncodedSlash: (target) =>
+      target.startsWith(API) &&
+      follower.upstream(target.slice(API.length, endOfService(target)))?.passesEncodedSlash === true,
     onMalformed: onStranger,
     onError,
     log,

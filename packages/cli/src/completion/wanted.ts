@@ -81,7 +81,7 @@ const optionValue = ({ flags, long, argChoices }: Option, before: string, prefix
   }
   if (long === "--client") return { kind: "clients", before, prefix };
   if (long === "--subject") return { kind: "subjects", before, prefix };
-  if (long === "--service") return { kind: "services", before, prefix };
+  if (long === "--service" || long === "--fallback") return { kind: "services", before, prefix };
   if (long === "--plan") return { kind: "plans", before, prefix };
   if (long === "--services" || long === "--add-service" || long === "--remove-service") {
     const comma = prefix.lastIndexOf(",") + 1;
