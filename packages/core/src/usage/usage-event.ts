@@ -53,8 +53,6 @@ export interface UsageEvent {
   readonly from?: "answer" | "request";
   /** What the service calls the model that answered. */
   readonly model?: string;
-  /** Integer millionths of the currency; null: no price; absent: its service has neither meter nor price. */
-  readonly cost?: number | null;
   /** Why nothing was read; absent when something was. */
   readonly unread?: MeterProblem;
   /**

@@ -22,6 +22,7 @@ const FIELDS: Partial<Record<ProblemCode, readonly HeaderName[]>> = {
   insufficient_scope: ["WWW-Authenticate"],
   method_not_allowed: ["Allow"],
   rate_limited: ["Retry-After"],
+  quota_exceeded: ["Retry-After"],
   unavailable: ["Retry-After"],
 };
 
@@ -53,6 +54,7 @@ const CALL: JsonObject = {
       "insufficient_scope",
       "unknown_service",
       "rate_limited",
+      "quota_exceeded",
       "upstream_unreachable",
       "upstream_invalid",
       "upstream_timeout",
