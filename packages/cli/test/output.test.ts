@@ -54,6 +54,7 @@ test("JSON has every documented field, in every state", async (t) => {
     plan: null,
     services: null,
     limit: 60,
+    quotas: null,
     weight: 1,
     expiresAt: "2999-02-01T00:00:00.000Z",
     status: "active",

@@ -19,4 +19,4 @@ export {
   type UsageRow,
   type UsageTally,
 } from "./usage-report.ts";
-export { COST, type Worth } from "./worth.ts";
+export { COST, sumInWords, type Worth } from "./worth.ts";

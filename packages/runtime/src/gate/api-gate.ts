@@ -78,6 +78,9 @@ export class ApiGate {
         "WWW-Authenticate",
         `${BEARER}, error="insufficient_scope"`,
       ]);
+    } else if (upstream.disabled !== undefined) {
+      const detail = `The service is out of use.${upstream.disabled === "" ? "" : ` ${upstream.disabled}`}`;
+      this.#refuseAuthenticated(call, who, "service_disabled", detail, ["Retry-After", "60"]);
     } else {
       call.upstream = upstream;
       this.#limit(call, who);
@@ -172,8 +175,8 @@ export class ApiGate {
   #mayStillCall(call: ApiCall, now: Authentication): now is Admitted {
     const { follower } = this.#deps;
     const upstream = follower.upstream(call.service);
-    if (now.kind !== "ok" || upstream === undefined || !mayCall(follower.termsOf(now.client), call.service))
-      return false;
+    if (now.kind !== "ok" || upstream === undefined || upstream.disabled !== undefined) return false;
+    if (!mayCall(follower.termsOf(now.client), call.service)) return false;
     call.upstream = upstream;
     return true;
   }

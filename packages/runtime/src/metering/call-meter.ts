@@ -26,6 +26,8 @@ export interface Ended {
   /** Why there was no whole answer, and for the log only what the system said. */
   readonly fault?: Fault;
   readonly error?: Error;
+  /** The service that took the call in place of the one that was called. */
+  readonly fallback?: string;
   /** What it was worth, and how long after its end this is told, milliseconds. */
   readonly reading?: Reading;
   readonly lateMs?: number;
@@ -106,6 +108,7 @@ export class CallMeter {
       bytesOut: ended.bytesOut,
       requestId,
       outcome,
+      ...(ended.fallback !== undefined && { fallback: ended.fallback }),
       ...(ended.fault && { reason: ended.fault }),
       ...(ended.reading && worthOf(ended.reading)),
     };

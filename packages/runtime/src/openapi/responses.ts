@@ -23,6 +23,8 @@ const FIELDS: Partial<Record<ProblemCode, readonly HeaderName[]>> = {
   method_not_allowed: ["Allow"],
   rate_limited: ["Retry-After"],
   quota_exceeded: ["Retry-After"],
+  service_down: ["Retry-After"],
+  service_disabled: ["Retry-After"],
   unavailable: ["Retry-After"],
 };
 
@@ -48,7 +50,7 @@ const GUARD = problems(GUARD_CODES);
 
 const CALL: JsonObject = {
   ...GUARD,
-  ...problems(["missing_token", "invalid_token", "unavailable"]),
+  ...problems(["missing_token", "invalid_token", "service_down", "service_disabled", "unavailable"]),
   ...problems(
     [
       "insufficient_scope",
