@@ -12,6 +12,7 @@ import { UsageSpool } from "@aigw/core/spool";
 import { inTime, WORK_PATIENCE_MS } from "@aigw/core/store";
 import { realmOf } from "@aigw/core/tokens";
 import { pruneTime } from "@aigw/core/usage";
+import { API, endOfService } from "./api-target.ts";
 import { createApp } from "./app.ts";
 import { boundMemory, releaseAfterLoading } from "./bound-memory.ts";
 import { mayDumpCore } from "./core-dumps.ts";
@@ -35,17 +36,20 @@ import { GuessLimit } from "./login/guess-limit.ts";
 import { HashSlots } from "./login/hash-slots.ts";
 import { Login } from "./login/login.ts";
 import { rehash } from "./login/rehash.ts";
+import { Costs } from "./metering/call-cost.ts";
 import { CallMeter } from "./metering/call-meter.ts";
 import { faultLog } from "./metering/fault-log.ts";
 import { GatewayStats, type StoreOperation } from "./metering/gateway-stats.ts";
 import { spoolLog } from "./metering/spool-log.ts";
 import { StrangerLog } from "./metering/stranger-log.ts";
+import { targetLog } from "./metering/target-log.ts";
 import { UsageKeeper } from "./metering/usage-keeper.ts";
 import { UsageRecorder } from "./metering/usage-recorder.ts";
 import type { MetricFamily } from "./metrics/metric-family.ts";
 import { OpenFiles, openFilesLimit } from "./open-files.ts";
 import { Callers } from "./peer/callers.ts";
 import { ReverseProxy } from "./proxy/reverse-proxy.ts";
+import { targetReports } from "./proxy/target-report.ts";
 import { GatewayProver } from "./routes/proof-route.ts";
 import type { CertificateFiles } from "./tls/certificate.ts";
 
@@ -131,6 +135,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       quotas.refresh();
       if (!ready) return;
       cors.refresh();
+      proxy.follow(follower.upstreams);
       authenticator.forgetDead();
       openCalls.cutRevoked();
       void reporter.report();
@@ -146,7 +151,13 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   const realm = realmOf(store.control.storeId);
   const authenticator = new Authenticator({ follower, realm, tokenNow, wallNow: () => clock.now() });
   const openFiles = new OpenFiles(openFilesLimit(), log);
-  const proxy = new ReverseProxy<ForwardedCall>({ clock: () => clock.monotonic(), openFiles });
+  const proxy = new ReverseProxy<ForwardedCall>({
+    clock: () => clock.monotonic(),
+    wallNow: () => clock.now(),
+    openFiles,
+    onTargetChange: targetLog(log, clock),
+    onElsewhere: (service) => stats.elsewhere.add(service),
+  });
   const openCalls = new OpenCalls(proxy, follower, authenticator);
   const { spoolFolder: folder } = options;
   const recorder = new UsageRecorder({
@@ -213,6 +224,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     stats: stats.calls,
     instanceId,
     isService,
+    costs: new Costs(follower),
     onFault,
     onRequest: () => reporter.countRequest(),
     onEvent: () => keeper?.countCall(),
@@ -257,8 +269,10 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     onError,
   });
 
+  const startedAt = clock.now();
   await follower.start();
   cors.refresh();
+  proxy.follow(follower.upstreams);
   releaseAfterLoading(follower.clientCount);
   const listeners = await openListeners({
     address: { host: options.host, port: options.port },
@@ -272,6 +286,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       instanceId,
       isReady: () => state === "ready" && follower.staleMs <= options.maxStaleMs,
       openCalls: () => openCalls.size,
+      routes: () => proxy.routes,
       staleMs: () => follower.staleMs,
       appliedRev: () => follower.rev,
       usage: () => recorder,
@@ -279,6 +294,9 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     },
     openFiles,
     isDraining: () => state === "draining",
+    passesEncodedSlash: (target) =>
+      target.startsWith(API) &&
+      follower.upstream(target.slice(API.length, endOfService(target)))?.passesEncodedSlash === true,
     onMalformed: onStranger,
     onError,
     log,
@@ -307,6 +325,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       droppedUsage: recorder.dropped,
       ...openFiles.report(),
       untrustedForwarders: callers.untrustedForwarders(),
+      targets: targetReports(proxy.routes, startedAt),
     }),
     onFault: storeFault("report"),
   });

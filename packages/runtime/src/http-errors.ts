@@ -19,6 +19,8 @@ export const PROBLEMS = {
   not_implemented: { status: 501, title: "Not implemented" },
   upstream_unreachable: { status: 502, title: "Service unreachable" },
   upstream_invalid: { status: 502, title: "Invalid answer from the service" },
+  service_down: { status: 503, title: "Service down" },
+  service_disabled: { status: 503, title: "Service out of use" },
   unavailable: { status: 503, title: "Temporarily unavailable" },
   upstream_timeout: { status: 504, title: "Service timed out" },
 } as const;

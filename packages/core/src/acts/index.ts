@@ -16,6 +16,7 @@ export {
   takeBackCredentials,
 } from "./issue-credentials.ts";
 export { keyTime } from "./key-time.ts";
+export type { ReachPatch } from "./patch-reach.ts";
 export {
   type AddPlanInput,
   addPlan,
@@ -28,6 +29,7 @@ export {
   setPlan,
 } from "./plans.ts";
 export { previewRotation, type RotationPreview } from "./preview-rotation.ts";
+export { type GrantsInput, grantClient, resetQuotas } from "./quotas.ts";
 export { recordProofs } from "./record-proof.ts";
 export { rehashPassword } from "./rehash-password.ts";
 export { removeClient, removeClients } from "./remove-client.ts";

@@ -11,7 +11,10 @@ export const secretsOf = (effect: Effect): readonly string[] => {
   switch (effect.action) {
     case "service.add":
     case "service.set":
-      return effect.after.headers.map(({ sealedValue }) => sealedValue);
+      return [
+        ...effect.after.headers.map(({ sealedValue }) => sealedValue),
+        ...(effect.after.sealedClientKey === undefined ? [] : [effect.after.sealedClientKey]),
+      ];
     case "secret.create":
     case "secret.rotate":
     case "secret.publish":
@@ -40,7 +43,9 @@ export const withoutSecrets = (effect: ChangeDraft): Effect => {
         name,
         sealedValue: traceOf(sealedValue),
       }));
-      return { ...effect, after: { ...effect.after, headers }, superseded: true };
+      const { sealedClientKey } = effect.after;
+      const key = sealedClientKey === undefined ? {} : { sealedClientKey: traceOf(sealedClientKey) };
+      return { ...effect, after: { ...effect.after, headers, ...key }, superseded: true };
     }
     case "secret.create":
     case "secret.rotate":

@@ -10,7 +10,7 @@ import {
 import { AigwError } from "../errors.ts";
 
 /** What a sealed value is for. A value sealed for one purpose cannot be opened for another. */
-export type SealPurpose = "signing-key" | "service-header" | "setting" | "key-check";
+export type SealPurpose = "signing-key" | "service-header" | "client-key" | "setting" | "key-check";
 
 /** Seals secrets for the store: AES-256-GCM under a key derived from the master key per purpose. */
 export interface Sealer {

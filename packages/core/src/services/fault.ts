@@ -5,9 +5,10 @@
  * - `invalid`: what came is not valid HTTP/1.1
  * - `late`: the answer did not begin in time
  * - `broken`: the answer had begun, and did not come to its end
+ * - `down`: none of its targets takes calls, so none was asked
  * - `gateway`: the service has nothing to do with it
  */
-export type FaultKind = "unreachable" | "untrusted" | "invalid" | "late" | "broken" | "gateway";
+export type FaultKind = "unreachable" | "untrusted" | "invalid" | "late" | "broken" | "down" | "gateway";
 
 /**
  * Everything that can come between a call and the whole of its answer. Closed, and the codes are stable: they stand in
@@ -58,6 +59,7 @@ export type Fault =
   | "answer_stalled"
   | "too_few_bytes"
   | "no_last_chunk"
+  | "no_target"
   | "out_of_files"
   | "out_of_ports"
   | "out_of_memory";
@@ -293,6 +295,11 @@ export const FAULTS: Readonly<Record<Fault, FaultWords>> = {
     kind: "broken",
     what: "it closed the connection before the last chunk",
     remedy: "Its own log knows why: it crashed, was restarted, or has a bound of its own.",
+  },
+  no_target: {
+    kind: "down",
+    what: "all of its targets are down, so that it was not called",
+    remedy: "See which and since when: aigw service list. The gateway's log has why each went down.",
   },
   out_of_files: {
     kind: "gateway",

@@ -98,6 +98,21 @@ export interface Instance {
   readonly dumpsCore?: boolean;
   /** Who sends forwarded fields without being trusted. Absent in older records. */
   readonly untrustedForwarders?: readonly UntrustedForwarder[];
+  /** Targets of services of which there is something to tell; the others are up. Absent in older records. */
+  readonly targets?: readonly ReportedTarget[];
+}
+
+/** How one target of a service is, as one gateway sees it. */
+export interface ReportedTarget {
+  readonly service: string;
+  readonly url: string;
+  readonly state: "up" | "down";
+  /** Since when, milliseconds since the epoch. */
+  readonly since: number;
+  /** Calls under way to it. */
+  readonly openCalls: number;
+  /** Why it is down: a fault, or `unhealthy` when its check answered with another status. */
+  readonly reason?: string;
 }
 
 /** A peer whose forwarded fields count for nothing: a proxy that the gateway was not told of, or somebody who makes them up. */

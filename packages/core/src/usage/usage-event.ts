@@ -39,6 +39,8 @@ export interface UsageEvent {
   readonly bytesOut: number;
   readonly requestId: string;
   readonly outcome: Outcome;
+  /** The service that took the call, because all targets of {@link service} were down. */
+  readonly fallback?: string;
   /** Why the upstream failed (`FAULTS`), or why the token was refused (`TOKEN_ENDS`). Absent when neither was so. */
   readonly reason?: string;
   /**

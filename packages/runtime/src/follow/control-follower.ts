@@ -10,6 +10,7 @@ import { inTime, isSilence, REQUEST_PATIENCE_MS } from "@aigw/core/store";
 import type { VerifyingKey } from "@aigw/core/tokens";
 import { type ServiceMeter, serviceMeter } from "../meters/service-meter.ts";
 import type { Upstream } from "../proxy/call.ts";
+import { openReach } from "./open-reach.ts";
 
 /** A signing key that may verify, with its record. */
 export interface OpenedKey extends VerifyingKey {
@@ -148,6 +149,11 @@ export class ControlFollower {
   /** For how long the state has not been confirmed, milliseconds. */
   get staleMs(): number {
     return this.#options.clock.monotonic() - this.#freshAt;
+  }
+
+  /** Of all services. */
+  get upstreams(): Iterable<Upstream> {
+    return this.#upstreams.values();
   }
 
   upstream(service: string): Upstream | undefined {
@@ -301,10 +307,8 @@ export class ControlFollower {
       this.#upstreams.delete(name);
       return;
     }
-    const url = new URL(service.url);
     this.#upstreams.set(name, {
-      origin: url.origin,
-      basePath: url.pathname.replace(/\/+$/, ""),
+      ...openReach(this.#options.sealer, service, (other) => this.#upstreams.get(other)),
       prefix: `/api/${name}`,
       headers: openHeaders(this.#options.sealer, service),
       timeoutMs: service.timeoutMs,

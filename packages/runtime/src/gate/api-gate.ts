@@ -70,6 +70,7 @@ export class ApiGate {
 
   #permit(call: ApiCall, who: Authentication): void {
     const upstream = this.#deps.follower.upstream(call.service);
+    if (who.kind === "ok" || who.kind === "ended") call.plan = who.client.plan;
     if (who.kind !== "ok") this.#refuseStranger(call, who);
     else if (upstream === undefined) {
       this.#refuseAuthenticated(call, who, "unknown_service", "There is no service of this name.", []);
@@ -78,6 +79,9 @@ export class ApiGate {
         "WWW-Authenticate",
         `${BEARER}, error="insufficient_scope"`,
       ]);
+    } else if (upstream.disabled !== undefined) {
+      const detail = `The service is out of use.${upstream.disabled === "" ? "" : ` ${upstream.disabled}`}`;
+      this.#refuseAuthenticated(call, who, "service_disabled", detail, ["Retry-After", "60"]);
     } else {
       call.upstream = upstream;
       this.#limit(call, who);
@@ -172,8 +176,8 @@ export class ApiGate {
   #mayStillCall(call: ApiCall, now: Authentication): now is Admitted {
     const { follower } = this.#deps;
     const upstream = follower.upstream(call.service);
-    if (now.kind !== "ok" || upstream === undefined || !mayCall(follower.termsOf(now.client), call.service))
-      return false;
+    if (now.kind !== "ok" || upstream === undefined || upstream.disabled !== undefined) return false;
+    if (!mayCall(follower.termsOf(now.client), call.service)) return false;
     call.upstream = upstream;
     return true;
   }

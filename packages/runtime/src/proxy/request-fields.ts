@@ -36,9 +36,12 @@ const names = new FieldNames((normal) => {
 export class ServiceFields {
   /** Name, value, name, value … */
   readonly flat: readonly string[];
+  /** What the gateway adds to `Via`; nothing when it is not to be named. */
+  readonly via: "" | "1.1 aigw";
   readonly #names: ReadonlySet<string>;
 
-  constructor(headers: Call["upstream"]["headers"]) {
+  constructor(headers: Call["upstream"]["headers"], noVia = false) {
+    this.via = noVia ? "" : "1.1 aigw";
     this.flat = headers.flat();
     this.#names = new Set(headers.map(([name]) => normalFieldName(name)));
   }
@@ -75,16 +78,11 @@ export const requestFields = (call: Call, service: ServiceFields): string[] => {
     if (withoutNamed(["Via", ""], connection).length === 0) via = "";
   }
   if (call.clientName !== "") fields.push("X-Client-ID", call.clientName);
-  fields.push(
-    "X-Request-ID",
-    call.requestId,
-    "Via",
-    `${via}1.1 aigw`,
-    "X-Forwarded-For",
-    call.clientAddress,
-    "X-Forwarded-Proto",
-    call.scheme,
-  );
+  fields.push("X-Request-ID", call.requestId);
+  // Without its own, what the client has sent stays as it is, but for the comma.
+  if (service.via !== "") fields.push("Via", via + service.via);
+  else if (via !== "") fields.push("Via", via.slice(0, -2));
+  fields.push("X-Forwarded-For", call.clientAddress, "X-Forwarded-Proto", call.scheme);
   const { "content-length": length, "transfer-encoding": coding } = call.incoming.headers;
   if (call.host !== undefined) fields.push("X-Forwarded-Host", call.host);
   fields.push("X-Forwarded-Prefix", call.upstream.prefix);

@@ -14,6 +14,9 @@ export interface UploadHandler {
   onUploaded(): void;
 }
 
+/** So much of a body is kept for another try. */
+const MOST_KEPT = 64 * 1024;
+
 /** A body that has arrived whole when the call starts goes out in one write with the head. */
 const WHOLE_BODY = 16 * 1024;
 
@@ -30,10 +33,24 @@ export class Upload implements TurnReader {
   #connection: Connection | undefined;
   /** Others read first. */
   #waits = false;
+  /** What was passed on so far; undefined when nobody wants it again, or it is more than may be kept. */
+  #kept: Buffer[] | undefined;
 
-  constructor(incoming: IncomingMessage, handler: UploadHandler) {
+  /** @param keeps it may be wanted again: see {@link replay} */
+  constructor(incoming: IncomingMessage, handler: UploadHandler, keeps: boolean) {
     this.#incoming = incoming;
     this.#handler = handler;
+    this.#kept = keeps ? [] : undefined;
+  }
+
+  /** All that was passed on, to be sent again; undefined when it is not all there any more. */
+  get kept(): readonly Buffer[] | undefined {
+    return this.#kept;
+  }
+
+  /** It will not be wanted again. */
+  forget(): void {
+    this.#kept = undefined;
   }
 
   /** @param declared its length, −1 when it is chunked */
@@ -49,6 +66,7 @@ export class Upload implements TurnReader {
     const { readableLength } = this.#incoming;
     const whole: Buffer | null = readableLength === declared ? this.#incoming.read(declared) : null;
     if (whole !== null) {
+      this.#kept?.push(whole);
       this.bytes = declared;
       this.isComplete = true;
     }
@@ -67,12 +85,11 @@ export class Upload implements TurnReader {
         incoming.pause();
       }
       if (this.#connection === undefined) return;
+      if (this.#kept !== undefined) this.#keep(this.#kept, chunk);
       this.#handler.onUploadMoved();
       const mayGoOn = this.#connection.write(chunk, chunked);
       this.#handler.onUploadSent(chunk);
-      if (mayGoOn) return;
-      this.isHeld = true;
-      incoming.pause();
+      if (!mayGoOn) this.#hold();
     });
     // When the client breaks off there is no `end`, and so the upstream never sees a complete body.
     incoming.on("end", () => {
@@ -80,6 +97,27 @@ export class Upload implements TurnReader {
       this.#connection?.endContent(chunked);
       this.#handler.onUploaded();
     });
+  }
+
+  #keep(kept: Buffer[], chunk: Buffer): void {
+    if (this.bytes <= MOST_KEPT) kept.push(chunk);
+    else this.#kept = undefined;
+  }
+
+  /** Passes on again what is kept, on a connection that has its head already; what follows comes as it came. */
+  replay(connection: Connection): void {
+    this.#connection = connection;
+    const chunked = this.#incoming.headers["transfer-encoding"] !== undefined;
+    let mayGoOn = true;
+    for (const chunk of this.#kept ?? []) mayGoOn = connection.write(chunk, chunked);
+    if (this.isComplete) connection.endContent(chunked);
+    else if (mayGoOn) this.resume();
+    else this.#hold();
+  }
+
+  #hold(): void {
+    this.isHeld = true;
+    this.#incoming.pause();
   }
 
   /** The upstream takes more of it. */

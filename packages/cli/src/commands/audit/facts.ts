@@ -50,9 +50,39 @@ const planFacts = (plan: Plan): Facts =>
     ["weight", plain(plan.weight?.toString())],
   ]);
 
+const reachFacts = (service: Service): readonly (readonly [string, readonly Fact[]])[] => {
+  const { targets, health, ca, clientCert, sealedClientKey, connectTimeoutMs, idleConnectionMs, maxHeadBytes } =
+    service;
+  const secret = (value: string | undefined, shown: string): readonly Fact[] =>
+    value === undefined ? [] : [{ value, shown, secret: true }];
+  return [
+    ["targets", plain(targets?.map(targetWords).join(", "))],
+    ["out of use", plain(service.disabled)],
+    ["fallback", plain(service.fallback)],
+    ["health", plain(health && `${health.path} every ${formatDuration(health.everyMs)}: ${health.status}`)],
+    ["connect timeout", plain(durationWords(connectTimeoutMs))],
+    ["idle connection", plain(durationWords(idleConnectionMs))],
+    ["largest head", plain(maxHeadBytes?.toString())],
+    ["authority", secret(ca, "given")],
+    ["client certificate", secret(clientCert, "given")],
+    ["client key", secret(sealedClientKey && traceOf(sealedClientKey), "sealed")],
+    ["server name", plain(service.serverName)],
+    ["Host", plain(service.hostHeader)],
+    ["encoded slash", plain(service.encodedSlash)],
+    ["Via", plain(service.noVia && "not named")],
+  ];
+};
+
+const durationWords = (ms: number | undefined): string | undefined =>
+  ms === undefined ? undefined : formatDuration(ms);
+
+const targetWords = ({ url, weight, drained }: NonNullable<Service["targets"]>[number]): string =>
+  url + (weight === undefined ? "" : ` (weight ${weight})`) + (drained ? " (drained)" : "");
+
 const serviceFacts = (service: Service): Facts =>
   named([
     ["url", plain(service.url)],
+    ...reachFacts(service),
     ["timeout", plain(formatDuration(service.timeoutMs))],
     ["idle timeout", plain(formatDuration(service.idleTimeoutMs))],
     ["CORS origins", plain(service.corsOrigins)],

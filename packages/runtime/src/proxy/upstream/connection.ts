@@ -36,10 +36,12 @@ export class Connection implements TurnReader {
   /** Set by the pool while the connection is idle: since and until when, by its clock. */
   idleSince = 0;
   idleUntil = 0;
+  /** That it is connected to, as the name was looked up; empty until it is open. */
+  address = "";
   readonly #owner: ConnectionOwner;
   #socket: UpstreamSocket;
   #opened: Socket | undefined;
-  readonly #parser = new ResponseParser();
+  readonly #parser: ResponseParser;
   readonly #prefix: string;
   #handler: ResponseHandler | undefined;
   #served = 0;
@@ -52,12 +54,14 @@ export class Connection implements TurnReader {
 
   constructor(connector: Connector, owner: ConnectionOwner) {
     this.#owner = owner;
-    this.#prefix = ` HTTP/1.1\r\nHost: ${connector.authority}\r\nConnection: keep-alive\r\n`;
+    this.#parser = new ResponseParser(connector.maxHeadBytes);
+    this.#prefix = prefixFor(connector.authority);
     this.#socket = connector.open(
       (bytes) => this.#read(bytes),
-      (socket) => {
+      (socket, address) => {
         this.#socket = socket;
         this.#opened = socket;
+        this.address = address;
       },
     );
     this.#socket.on("drain", () => this.#handler?.onDrain());
@@ -90,6 +94,7 @@ export class Connection implements TurnReader {
    * Sends a request.
    * @param fields name, value, name, value …, valid; without Host and those of the connection
    * @param content whole; undefined when {@link write} brings it
+   * @param host in place of the upstream's own name
    */
   request(
     method: string,
@@ -97,8 +102,10 @@ export class Connection implements TurnReader {
     fields: readonly string[],
     content: Buffer | undefined | null,
     handler: ResponseHandler,
+    host?: string,
   ): void {
-    let head = `${method} ${target}${this.#prefix}`;
+    const prefix = host === undefined ? this.#prefix : prefixFor(host);
+    let head = `${method} ${target}${prefix}`;
     for (let i = 0; i + 1 < fields.length; i += 2) head += `${fields[i]}: ${fields[i + 1]}\r\n`;
     this.#handler = handler;
     this.sawBytes = false;
@@ -215,3 +222,5 @@ export class Connection implements TurnReader {
     handler?.onError(error);
   }
 }
+
+const prefixFor = (host: string): string => ` HTTP/1.1\r\nHost: ${host}\r\nConnection: keep-alive\r\n`;

@@ -48,10 +48,16 @@ export class ResponseParser {
   /** The beginning of a head whose end has not arrived. */
   #held: Buffer | undefined;
   #left = 0;
+  readonly #maxHead: number;
   #framing: Framing | undefined;
   #chunked: ChunkedContent | undefined;
   #trailers: readonly string[] = [];
   #fault: Fault = "not_http";
+
+  /** @param maxHead the most that a head may have, bytes */
+  constructor(maxHead: number = MAX_HEAD) {
+    this.#maxHead = maxHead;
+  }
 
   /** A request was sent; what comes now is its response. */
   start(method: string, sink: ResponseSink): void {
@@ -121,17 +127,18 @@ export class ResponseParser {
     const start = this.#held === undefined ? at : 0;
     if (!beginsAsHead(all, start)) {
       this.#foreign = !this.#begun;
-      return this.#refuse(headFault(all.subarray(start)));
+      return this.#refuse(headFault(all.subarray(start), this.#maxHead));
     }
     const end = all.indexOf(HEAD_END, start, "latin1");
     if (end < 0) {
       this.#held = Buffer.from(all.subarray(start));
-      const valid = this.#held.length <= MAX_HEAD && mayBecomeHead(this.#held.toString("latin1"));
-      return valid ? bytes.length : this.#refuse(headFault(this.#held));
+      const valid = this.#held.length <= this.#maxHead && mayBecomeHead(this.#held.toString("latin1"));
+      return valid ? bytes.length : this.#refuse(headFault(this.#held, this.#maxHead));
     }
     this.#held = undefined;
-    const head = end - start > MAX_HEAD ? undefined : parseHead(all.toString("latin1", start, end + 2));
-    if (head === undefined || !this.#begin(head)) return this.#refuse(headFault(all.subarray(start, end + 2)));
+    const head = end - start > this.#maxHead ? undefined : parseHead(all.toString("latin1", start, end + 2));
+    if (head === undefined || !this.#begin(head))
+      return this.#refuse(headFault(all.subarray(start, end + 2), this.#maxHead));
     return bytes.length - (all.length - end - HEAD_END.length);
   }
 
