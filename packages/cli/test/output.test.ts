@@ -97,7 +97,6 @@ test("JSON has every documented field, in every state", async (t) => {
     askUsage: false,
     reserve: null,
     prices: [],
-    targets: [{ url: "http://127.0.0.1:1", state: "unknown", reason: null, since: null, openCalls: 0, weight: 1 }],
   });
   for (const argv of [
     ["status"],

@@ -6,6 +6,8 @@ import type { Connection } from "./upstream/connection.ts";
 export interface UploadHandler {
   /** It can go. @param content all of it; undefined: {@link Upload.pump} brings it */
   onUploadReady(content: Buffer | undefined): void;
+  /** As {@link onUploadReady}: of one that was to be had whole, see {@link Upload.startWhole}. */
+  onUploadWhole(content: Buffer): void;
   /** A part of it is passed on. */
   onUploadMoved(): void;
   /** It was. */
@@ -51,6 +53,32 @@ export class Upload implements TurnReader {
   /** It will not be wanted again. */
   forget(): void {
     this.#kept = undefined;
+  }
+
+  /** Something else goes in its place, now and when it is sent again. */
+  replaceBy(content: Buffer): void {
+    if (this.#kept !== undefined) this.#kept = content.length <= MOST_KEPT ? [content] : undefined;
+  }
+
+  /** Waits for all of it, however long that takes; the client's own pace is watched by the handler. */
+  startWhole(): void {
+    const incoming = this.#incoming;
+    const chunks: Buffer[] = [];
+    incoming.on("data", (chunk: Buffer) => {
+      this.bytes += chunk.length;
+      chunks.push(chunk);
+      if (!READING_TURNS.mayReadOn(this, chunk.length)) {
+        this.#waits = true;
+        incoming.pause();
+      }
+      this.#handler.onUploadMoved();
+    });
+    incoming.on("end", () => {
+      this.isComplete = true;
+      const whole = Buffer.concat(chunks);
+      this.replaceBy(whole);
+      this.#handler.onUploadWhole(whole);
+    });
   }
 
   /** @param declared its length, −1 when it is chunked */
