@@ -65,12 +65,8 @@ export class Upload implements TurnReader {
     const incoming = this.#incoming;
     const chunks: Buffer[] = [];
     incoming.on("data", (chunk: Buffer) => {
-      this.bytes += chunk.length;
+      this.#received(chunk);
       chunks.push(chunk);
-      if (!READING_TURNS.mayReadOn(this, chunk.length)) {
-        this.#waits = true;
-        incoming.pause();
-      }
       this.#handler.onUploadMoved();
     });
     incoming.on("end", () => {
@@ -107,11 +103,7 @@ export class Upload implements TurnReader {
     const incoming = this.#incoming;
     const chunked = incoming.headers["transfer-encoding"] !== undefined;
     incoming.on("data", (chunk: Buffer) => {
-      this.bytes += chunk.length;
-      if (!READING_TURNS.mayReadOn(this, chunk.length)) {
-        this.#waits = true;
-        incoming.pause();
-      }
+      this.#received(chunk);
       if (this.#connection === undefined) return;
       if (this.#kept !== undefined) this.#keep(this.#kept, chunk);
       this.#handler.onUploadMoved();
@@ -125,6 +117,14 @@ export class Upload implements TurnReader {
       this.#connection?.endContent(chunked);
       this.#handler.onUploaded();
     });
+  }
+
+  #received(chunk: Buffer): void {
+    this.bytes += chunk.length;
+    if (!READING_TURNS.mayReadOn(this, chunk.length)) {
+      this.#waits = true;
+      this.#incoming.pause();
+    }
   }
 
   #keep(kept: Buffer[], chunk: Buffer): void {
