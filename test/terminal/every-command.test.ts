@@ -71,6 +71,13 @@ const CASES: readonly Case[] = [
   crowded(`client list --plan ${LONG.client}`, { keys: ["john", "eve"] }),
   crowded("plan list", { keys: [LONG.client] }),
   crowded(`plan show ${LONG.client}`, { keys: [LONG.client] }),
+  crowded(
+    `client set ${LONG.client} --quota requests=10000/day,input_tokens+output_tokens=2M/month,pages=500/week,cost=20/month --no-wait`,
+  ),
+  crowded(`client grant ${LONG.client} pages=+500 input_tokens+output_tokens=+1M --until 2999-01-31 --no-wait`),
+  crowded(`client quota ${LONG.client}`, { keys: ["requests=10000/day", "input_tokens+output_tokens=3M/month"] }),
+  crowded(`client quota ${LONG.client} --reset --no-wait`),
+  crowded("client quota eve", { copies: ["aigw client set eve --quota 'requests=10000/day'"] }),
   crowded(`plan remove ${LONG.client} --yes`, { code: 5, copies: ["aigw client set eve john --no-plan"] }),
   crowded("client set john eve --no-plan --no-wait"),
   crowded("secret list", { keys: ["k_"] }),

@@ -60,8 +60,10 @@ export const run = ({ name }: { readonly name: string }, ctx: Context): Promise<
               standings.map((one) => row(view, one)),
             ),
     });
-    if (standings.length === 0)
+    if (standings.length === 0) {
       await ctx.out.note(`${name} has no quota. Give it one: aigw client set ${name} --quota 'requests=10000/day'`);
+      return;
+    }
     for (const grant of client.grants ?? []) {
       if (grant.until <= ctx.clock.now()) continue;
       const why = grant.note === undefined ? "" : ` (${grant.note})`;
