@@ -32,7 +32,7 @@ interface Flags {
 export const command = (ctx: Context): Command =>
   describe("quota", "Show what a client has used of its quotas, and what is left.", [
     ["aigw client quota john", "used, left, and when each starts anew"],
-    ["aigw client quota john --json | jq '.quotas[] | {unit, left}'", "for scripts"],
+    ["aigw client quota john --json | jq '.quotas[].left'", "for scripts"],
     ["aigw client quota john --reset", "its present periods start anew"],
   ])
     .argument("[name]", "the client's name")

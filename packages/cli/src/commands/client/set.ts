@@ -29,7 +29,7 @@ export const command = (ctx: Context): Command =>
       ["aigw client set john --limit 600", "600 requests in any 60 seconds"],
       ["aigw client set john mary --add-service chat", "one more service for both, or for neither"],
       ["aigw client set john mary --plan basic --no-limit", "as the plan says, without limits of their own"],
-      ["aigw client set john --quota 'requests=10000/day, pages=500/week'", "and how much of it in each day and week"],
+      ["aigw client set john --quota 'requests=10000/day'", "and no more than so many in a day"],
       ["aigw client set john --services all --no-expires", "every service, for ever"],
       ["aigw client edit john", "the same in your editor"],
     ]),
