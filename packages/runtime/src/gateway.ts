@@ -36,6 +36,7 @@ import { GuessLimit } from "./login/guess-limit.ts";
 import { HashSlots } from "./login/hash-slots.ts";
 import { Login } from "./login/login.ts";
 import { rehash } from "./login/rehash.ts";
+import { Costs } from "./metering/call-cost.ts";
 import { CallMeter } from "./metering/call-meter.ts";
 import { faultLog } from "./metering/fault-log.ts";
 import { GatewayStats, type StoreOperation } from "./metering/gateway-stats.ts";
@@ -223,6 +224,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     stats: stats.calls,
     instanceId,
     isService,
+    costs: new Costs(follower),
     onFault,
     onRequest: () => reporter.countRequest(),
     onEvent: () => keeper?.countCall(),
