@@ -32,7 +32,10 @@ const KEEPERS: readonly (readonly [name: string, importer: RegExp])[] = [
   ["commander", /^packages\/cli\/src\//],
   ["pino", /^packages\/runtime\/src\/log\.ts$/],
   ["prom-client", /^packages\/runtime\/src\/metrics\//],
-  ["@aigw/runtime", /^packages\/cli\/src\/(commands\/(serve|demo)(\.ts|\/)|workers\/|doctor\/checks\/services\.ts$)/],
+  [
+    "@aigw/runtime",
+    /^packages\/cli\/src\/(commands\/(serve|demo)(\.ts|\/)|workers\/|doctor\/(checks\/services|try-target)\.ts$)/,
+  ],
   ["@aigw/core/tokens", /^packages\/runtime\/src\//],
 ];
 
