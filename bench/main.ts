@@ -10,6 +10,7 @@ import { growth } from "./rows/growth.ts";
 import { latency } from "./rows/latency.ts";
 import { logins } from "./rows/logins.ts";
 import { meters } from "./rows/meters.ts";
+import { mongodb } from "./rows/mongodb.ts";
 import { recording } from "./rows/recording.ts";
 import { report } from "./rows/report.ts";
 import { startup } from "./rows/startup.ts";
@@ -36,6 +37,7 @@ const ROWS: readonly Row[] = [
   clients,
   logins,
   meters,
+  mongodb,
 ];
 
 const say = (line: string): void => {

@@ -31,10 +31,16 @@ const KEEPERS: readonly (readonly [name: string, importer: RegExp])[] = [
   ["csv-parse", /^packages\/core\/src\/onboarding\/people\.ts$/],
   ["commander", /^packages\/cli\/src\//],
   ["pino", /^packages\/runtime\/src\/log\.ts$/],
+  // An import of these loads Node's fetch, or the system's certificates.
+  ["node:http", /^packages\/(cli\/src\/doctor\/|runtime\/src\/node-http\.ts$)/],
+  ["node:https", /^packages\/(cli\/src\/doctor\/|runtime\/src\/node-http\.ts$)/],
+  ["node:tls", /^packages\/(cli\/src\/doctor\/|runtime\/src\/node-http\.ts$)/],
+  ["hono", /^packages\/runtime\/src\/(pages|hono-handler|gateway-env)\.ts$/],
+  ["@hono/node-server", /^packages\/runtime\/src\/(pages|hono-handler|gateway-env)\.ts$/],
   ["prom-client", /^packages\/runtime\/src\/metrics\//],
   [
     "@aigw/runtime",
-    /^packages\/cli\/src\/(commands\/(serve|demo)(\.ts|\/)|workers\/|doctor\/(checks\/services|try-target)\.ts$)/,
+    /^packages\/cli\/src\/(commands\/(serve|demo)(\.ts|\/)|workers\/|commands\/service\/meter\.ts$|doctor\/(checks\/services|try-target)\.ts$)/,
   ],
   ["@aigw/core/tokens", /^packages\/runtime\/src\//],
 ];

@@ -12,7 +12,8 @@ const LEAD_MS = 300;
 
 interface Constant {
   readonly url: string;
-  readonly token: string;
+  /** Several are used in turn. */
+  readonly token: string | readonly string[];
   readonly perSecond: number;
   readonly seconds: number;
   /** Requests are `<prefix>-0`, `<prefix>-1` … */
@@ -34,8 +35,13 @@ export interface Latencies {
 /** An open loop: whatever the answers take, the next request goes out on time, and its latency counts from then. */
 const constant = async ({ url, token, perSecond, seconds, requestIds }: Constant): Promise<Latencies> => {
   const count = Math.round(perSecond * seconds);
-  const requests = Array.from({ length: requestIds === undefined ? 1 : count }, (_, index) =>
-    postRequest(url, token, requestIds === undefined ? {} : { "X-Request-ID": `${requestIds}-${index}` }),
+  const tokens = typeof token === "string" ? [token] : token;
+  const requests = Array.from({ length: requestIds === undefined ? tokens.length : count }, (_, index) =>
+    postRequest(
+      url,
+      tokens[index % tokens.length] ?? "",
+      requestIds === undefined ? {} : { "X-Request-ID": `${requestIds}-${index}` },
+    ),
   );
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const client = new LeanClient(url, MOST, reject);

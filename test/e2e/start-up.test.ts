@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { describe, it } from "node:test";
 import { promisify } from "node:util";
-import { AIGW, cleanEnv, temporaryHome } from "../support/aigw.ts";
+import { AIGW, cleanEnv, startGatewayProcess, temporaryHome } from "../support/aigw.ts";
+import { send } from "../support/http.ts";
 import { prepareHome } from "../support/prepared-home.ts";
 
 /** Names on stderr what was loaded, a URL a line. */
@@ -11,6 +12,11 @@ const WATCH = `data:text/javascript,${encodeURIComponent(`
   const loaded = [];
   registerHooks({ load: (url, context, next) => { loaded.push(url); return next(url, context); } });
   process.on("exit", () => process.stderr.write(loaded.join("\\n")));
+`)}`;
+
+/** The same of Node's own modules, by the names that Node has for them. */
+const WATCH_BUILTIN = `data:text/javascript,${encodeURIComponent(`
+  process.on("exit", () => process.stderr.write("builtin " + process.moduleLoadList.join("\\nbuiltin ")));
 `)}`;
 
 const loadedBy = async (home: string, args: readonly string[]): Promise<readonly string[]> => {
@@ -60,5 +66,26 @@ describe("a command loads what it needs", () => {
       loaded.filter((name) => forbidden.test(name)),
       [],
     );
+  });
+
+  it("aigw serve: no router, no fetch and no TLS before somebody opens a page", async (t) => {
+    const { home } = await prepareHome(t);
+    const loadedAfter = async (paths: readonly string[]): Promise<readonly string[]> => {
+      const { url, child, done } = await startGatewayProcess(t, home, [], {
+        NODE_OPTIONS: `--import=${WATCH_BUILTIN}`,
+      });
+      for (const path of paths) assert.equal((await send(`${url}${path}`)).status, 200, path);
+      child.kill("SIGTERM");
+      const { stderr } = await done;
+      return stderr.split("\n").filter((line) => line.startsWith("builtin "));
+    };
+    const costly = /internal\/deps\/undici|NativeModule _?(tls|http2)/;
+    const idle = await loadedAfter(["/health", "/ready"]);
+    assert.ok(idle.includes("builtin NativeModule http"), idle.join());
+    assert.deepEqual(
+      idle.filter((line) => costly.test(line)),
+      [],
+    );
+    assert.ok((await loadedAfter(["/guide"])).some((line) => costly.test(line)));
   });
 });

@@ -11,6 +11,7 @@ import {
   type ServiceStatus,
   TOKEN_ENDS,
 } from "@aigw/core";
+import { termsOf } from "@aigw/core/plans";
 import { aClient, anEvent, anInstance, aService, aSigningKey } from "@aigw/core/testing";
 import { DAY_MS, emptyTally, type UsageTally } from "@aigw/core/usage";
 import { explainClient, recentCalls } from "../src/findings/explain-client.ts";
@@ -45,6 +46,7 @@ const refused = (code: number, fields: Partial<RefusedCalls> = {}): RefusedCalls
 const facts = (fields: Partial<ClientFacts> = {}): ClientFacts => ({
   now: NOW,
   client: JOHN,
+  terms: termsOf(fields.client ?? JOHN, undefined),
   acts: [],
   limitSince: JOHN.createdAt,
   keyring: [KEY],
@@ -385,7 +387,14 @@ const request = (
   event: RequestFacts["event"],
   fields: Partial<Omit<RequestFacts, "event">> = {},
 ): ReturnType<typeof explainRequest> =>
-  explainRequest({ event, client: JOHN, services: [CHAT, OCR], now: NOW, ...fields });
+  explainRequest({
+    event,
+    client: JOHN,
+    terms: "client" in fields ? fields.client && termsOf(fields.client, undefined) : termsOf(JOHN, undefined),
+    services: [CHAT, OCR],
+    now: NOW,
+    ...fields,
+  });
 
 describe("what became of a request", () => {
   it("is explained for every outcome, without repeating what is not its own", () => {
@@ -504,6 +513,7 @@ describe("the review", () => {
     const reviewed: ReviewFacts = {
       now: NOW,
       clients: [{ ...JOHN, ...fields }],
+      plans: new Map(),
       lastUsedAt: at(lastUsedAt),
       lastLetInAt: at(lastLetInAt),
       lastDay: new Map([["john", { requests: 0, errors: 0, denied: 0, ...more.day, underLimit }]]),

@@ -1,19 +1,15 @@
-import { type ErrorHandler, Hono } from "hono";
 import { API } from "./api-target.ts";
 import { answerPreflight, isPreflight } from "./cors/preflight.ts";
 import type { ApiGate } from "./gate/api-gate.ts";
 import type { PreflightGate } from "./gate/preflight-gate.ts";
-import type { GatewayEnv, GatewayRequest } from "./gateway-env.ts";
-import { honoHandler, onNode, sent } from "./hono-handler.ts";
+import type { GatewayRequest } from "./gateway-env.ts";
 import type { TokenErrorCode } from "./login/credentials.ts";
 import type { Login } from "./login/login.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import type { Callers } from "./peer/callers.ts";
 import { answerJson } from "./routes/answer.ts";
-import { dispatcher, type Handler, type OnError, type Route, refuseFaulty } from "./routes/dispatch.ts";
-import { documentRoute, type PublicDocument } from "./routes/document-route.ts";
-import { frontRoute } from "./routes/front-route.ts";
-import { metricsRoute } from "./routes/metrics-route.ts";
+import { dispatcher, type Handler, onceLoaded, type Route } from "./routes/dispatch.ts";
+import type { PublicDocument } from "./routes/document-route.ts";
 import { type GatewayProver, proofRoute } from "./routes/proof-route.ts";
 import { TokenRoute } from "./routes/token-route.ts";
 
@@ -52,26 +48,23 @@ export const createApp = (deps: AppDeps): Handler => {
   const tokens = new TokenRoute({ login, callers, onResult: onLogin });
   const ready = async (request: GatewayRequest): Promise<void> =>
     (await isReady()) ? answerJson(request, 200, READY) : answerJson(request, 503, NOT_READY, ["Retry-After", "5"]);
-  const pages = new Hono<GatewayEnv>();
-  const page: Route = { methods: "GET, HEAD", handle: honoHandler(pages) };
+  const page: Route = {
+    methods: "GET, HEAD",
+    handle: onceLoaded(async () => (await import("./pages.ts")).createPages({ docs, notFound: NOTHING_HERE, onError })),
+  };
   const others = dispatcher({
     routes: {
       "/auth/token": { methods: "POST", handle: (request) => tokens.handle(request) },
       "/auth/proof": proofRoute(prover),
       "/health": { methods: "GET, HEAD", handle: (request) => answerJson(request, 200, HEALTHY) },
+      "/ready": { methods: "GET, HEAD", handle: ready },
       "/": page,
-      "/ready": page,
       "/guide": page,
       "/openapi.json": page,
     },
     notFound: NOTHING_HERE,
     onError,
   });
-  pages.get("/", onNode(frontRoute(async () => (await docs()).guidePath, NOTHING_HERE).handle));
-  pages.get("/ready", onNode(ready));
-  pages.get("/guide", onNode(documentRoute(async () => (await docs()).guide).handle));
-  pages.get("/openapi.json", onNode(documentRoute(async () => (await docs()).openApi).handle));
-  pages.onError(failed(onError));
 
   return (request) => {
     if (isPreflight(request)) {
@@ -90,19 +83,10 @@ export const createApp = (deps: AppDeps): Handler => {
 
 /** The same for the admin address. */
 export const createAdminApp = ({ metrics, onError }: AdminAppDeps): Handler => {
-  const pages = new Hono<GatewayEnv>();
-  pages.get("/metrics", onNode(metricsRoute(metrics).handle));
-  pages.onError(failed(onError));
+  const page = onceLoaded(async () => (await import("./pages.ts")).createAdminPages({ metrics, onError }));
   return dispatcher({
-    routes: { "/metrics": { methods: "GET, HEAD", handle: honoHandler(pages) } },
+    routes: { "/metrics": { methods: "GET, HEAD", handle: page } },
     notFound: "There is nothing at this address. The metrics are at /metrics.",
     onError,
   });
 };
-
-const failed =
-  (onError: OnError): ErrorHandler<GatewayEnv> =>
-  (error, c) => {
-    refuseFaulty(c.env, error, onError);
-    return sent();
-  };

@@ -5,6 +5,7 @@ import { type Clock, systemClock } from "@aigw/core/clock";
 import { effectiveSetting } from "@aigw/core/config";
 import { isStoreFault } from "@aigw/core/errors";
 import { Limiter, type Share } from "@aigw/core/limits";
+import { QuotaLedger } from "@aigw/core/quotas";
 import { randomId } from "@aigw/core/random-id";
 import { isTrialMark } from "@aigw/core/sealing";
 import { UsageSpool } from "@aigw/core/spool";
@@ -25,6 +26,7 @@ import { ApiGate } from "./gate/api-gate.ts";
 import { Authenticator } from "./gate/authenticator.ts";
 import { OpenCalls } from "./gate/open-calls.ts";
 import { PreflightGate } from "./gate/preflight-gate.ts";
+import { QuotaGate } from "./gate/quota-gate.ts";
 import { type GatewayWorker, HAND_OUT_MS } from "./gateway-worker.ts";
 import type { ClientDocs } from "./guide/client-docs.ts";
 import type { ProblemCode } from "./http-errors.ts";
@@ -34,6 +36,7 @@ import { GuessLimit } from "./login/guess-limit.ts";
 import { HashSlots } from "./login/hash-slots.ts";
 import { Login } from "./login/login.ts";
 import { rehash } from "./login/rehash.ts";
+import { Costs } from "./metering/call-cost.ts";
 import { CallMeter } from "./metering/call-meter.ts";
 import { faultLog } from "./metering/fault-log.ts";
 import { GatewayStats, type StoreOperation } from "./metering/gateway-stats.ts";
@@ -129,6 +132,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     maxStaleMs: options.maxStaleMs,
     onApplied: () => {
       callers.trust(follower.settings);
+      quotas.refresh();
       if (!ready) return;
       cors.refresh();
       proxy.follow(follower.upstreams);
@@ -183,6 +187,8 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     bundles: true,
     share,
   });
+  const ledger = new QuotaLedger({ store: store.traffic, holder: instanceId, share });
+  const quotas = new QuotaGate({ follower, ledger, env });
   const guessLimit = new GuessLimit(store.traffic, instanceId, share);
   const strangers = new StrangerLog(log);
   const onStranger = (code: ProblemCode): void => {
@@ -218,6 +224,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     stats: stats.calls,
     instanceId,
     isService,
+    costs: new Costs(follower),
     onFault,
     onRequest: () => reporter.countRequest(),
     onEvent: () => keeper?.countCall(),
@@ -226,6 +233,8 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     follower,
     authenticator,
     limiter,
+    quotas,
+    steadyNow: tokenNow,
     proxy,
     meter,
     callers,
@@ -328,6 +337,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   const sweep = setInterval(() => {
     openCalls.cutRevoked();
     if (isFirst) endedKeys.look();
+    void ledger.sweep().catch(storeFault("permits", "write what quotas count"));
     for (const one of [limiter, guessLimit]) void one.settle().catch(storeFault("permits", "write permits"));
   }, EXPIRY_SWEEP_MS);
   const prune = setInterval(() => {
@@ -351,6 +361,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     follower.stop();
     proxy.close();
     await limiter.close();
+    await ledger.close();
     await guessLimit.close();
     await keeper?.close();
     meter.flush();
@@ -375,5 +386,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   return { url, adminUrl, instanceId, reloadCertificate, metricFamilies, close };
 };
 
-const pruneStore = async ({ traffic }: Store): Promise<void> =>
-  inTime(traffic.prunePermitWindows(traffic.steadyNow()), WORK_PATIENCE_MS);
+const pruneStore = async ({ traffic }: Store): Promise<void> => {
+  await inTime(traffic.prunePermitWindows(traffic.steadyNow()), WORK_PATIENCE_MS);
+  await inTime(traffic.pruneQuotaRecords(traffic.steadyNow()), WORK_PATIENCE_MS);
+};

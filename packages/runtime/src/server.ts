@@ -1,5 +1,5 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Server as TlsServer } from "node:https";
 import { type AddressInfo, Server as NetServer } from "node:net";
 import { setImmediate as afterPoll, setTimeout as delay } from "node:timers/promises";
 import type { SecureContextOptions, TLSSocket } from "node:tls";
@@ -14,6 +14,7 @@ import { boundConnections } from "./guard/bound-connections.ts";
 import { pathProblem } from "./guard/path-problem.ts";
 import { SERVER_OPTIONS, TLS_OPTIONS } from "./guard/server-options.ts";
 import type { ProblemCode } from "./http-errors.ts";
+import { nodeHttp, nodeHttps } from "./node-http.ts";
 import type { OpenFiles } from "./open-files.ts";
 import { ClientConnection, LINGER } from "./proxy/client-connection.ts";
 import { refuse, refuseAndClose } from "./proxy/lingering-close.ts";
@@ -69,7 +70,7 @@ const LAST_WORDS_MS = 500;
 export const listen = async (options: ListenOptions): Promise<GatewayServer> => {
   const { app, isDraining, onMalformed, tls } = options;
   const tlsServer = tls === undefined ? undefined : secureServer(tls);
-  const server = tlsServer ?? createServer(SERVER_OPTIONS);
+  const server = tlsServer ?? nodeHttp.createServer(SERVER_OPTIONS);
   const filesLimit = options.openFiles?.limit ?? Number.POSITIVE_INFINITY;
   const isTooMany =
     options.openFiles === undefined ? () => false : boundConnections(server, options.openFiles, NO_ROOM);
@@ -141,7 +142,7 @@ export const listen = async (options: ListenOptions): Promise<GatewayServer> => 
 };
 
 const secureServer = ({ context, onFailure }: NonNullable<ListenOptions["tls"]>): TlsServer => {
-  const server = createTlsServer({ ...SERVER_OPTIONS, ...TLS_OPTIONS, ...context });
+  const server = nodeHttps().createServer({ ...SERVER_OPTIONS, ...TLS_OPTIONS, ...context });
   // Node would hand a failed handshake to the guard, which could only answer in plain text.
   server.removeAllListeners("tlsClientError");
   server.on("tlsClientError", (_error: Error, socket: TLSSocket) => {

@@ -1,6 +1,7 @@
 import { didYouMean } from "@aigw/core/acts";
 import { AigwError } from "@aigw/core/errors";
 import { type ClientFacts, RECENT_MS, readClientFacts } from "@aigw/core/insight";
+import { readTerms } from "@aigw/core/plans";
 import { DAY_MS, sumTallies, triedClient, type UsageEvent } from "@aigw/core/usage";
 import type { Command } from "commander";
 import { carried } from "../app/carry-flags.ts";
@@ -118,8 +119,9 @@ const whyRequest = async (events: readonly UsageEvent[], ctx: Context, { store, 
   const [event] = events;
   if (event === undefined) return;
   const client = await store.control.client(triedClient(event.client) ?? event.client);
+  const terms = client && (await readTerms(store.control, client));
   const services = await store.control.services();
-  const explained = explainRequest({ event, client, services, now: clock.now() });
+  const explained = explainRequest({ event, client, terms, services, now: clock.now() });
   const finding = carried(explained, ctx.globals);
   await ctx.out.answer({
     json: () => ({ client: event.client, request: usageEventJson(event), findings: [findingJson(finding)] }),

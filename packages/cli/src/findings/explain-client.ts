@@ -1,6 +1,7 @@
 import type { ClientFacts } from "@aigw/core";
 import { gatewayName, isSilent } from "@aigw/core/acts";
 import { standingOf } from "@aigw/core/clients";
+import { mayCall } from "@aigw/core/plans";
 import { grouped } from "../terminal/output/figures.ts";
 import { counted, listed } from "../terminal/output/words.ts";
 import { explainServices } from "./explain-services.ts";
@@ -182,8 +183,8 @@ const limit = ({ client, permits, recent, refused, limitSince }: ClientFacts, wh
   return [{ code: "limited_lately", severity: "warning", message, ...more }];
 };
 
-const fine = ({ client, permits, services, lastToken, now }: ClientFacts, when: When): ClientFinding => {
-  const names = services.map(({ name }) => name).filter((service) => client.services?.includes(service) ?? true);
+const fine = ({ client, terms, permits, services, lastToken, now }: ClientFacts, when: When): ClientFinding => {
+  const names = services.map(({ name }) => name).filter((service) => mayCall(terms, service));
   const used = `${permits.used} of ${permits.limit} permits are used`;
   const token =
     lastToken === undefined || standingOf(client, now) !== "active"

@@ -1,5 +1,6 @@
 import type { Client, ReviewFacts } from "@aigw/core";
-import { limitOf, standingOf } from "@aigw/core/clients";
+import { standingOf } from "@aigw/core/clients";
+import { termsAmong } from "@aigw/core/plans";
 import { faultWords } from "@aigw/core/services";
 import { DAY_MS } from "@aigw/core/usage";
 import { grouped } from "../terminal/output/figures.ts";
@@ -69,11 +70,11 @@ const longGone = (
   ];
 };
 
-const limits = (client: Client, { lastDay }: ReviewFacts, when: When): readonly ReviewFinding[] => {
+const limits = (client: Client, { lastDay, plans }: ReviewFacts, when: When): readonly ReviewFinding[] => {
   const { name } = client;
   const day = lastDay.get(name)?.underLimit;
   if (day === undefined) return [];
-  const limit = limitOf(client);
+  const { limit } = termsAmong(client, plans);
   const command = moreCalls(name, limit);
   const finding = (code: ReviewCode, message: string): readonly ReviewFinding[] => [
     { client: name, code, severity: "warning", message, ...(command !== undefined && { command }) },

@@ -41,7 +41,21 @@ export interface ServiceJson {
   readonly description: string | null;
   readonly example: string | null;
   readonly docsUrl: string | null;
+  /** As `--meter` takes it. */
+  readonly meter: string | null;
+  /** Streams are asked for their totals. */
+  readonly askUsage: boolean;
+  /** As `--reserve` takes it. */
+  readonly reserve: string | null;
+  /** As `price set` takes them. */
+  readonly prices: readonly PriceListJson[];
   readonly createdAt: string;
+}
+
+export interface PriceListJson {
+  /** Null: every model. */
+  readonly model: string | null;
+  readonly prices: readonly string[];
 }
 
 export interface TargetJson {
@@ -86,6 +100,10 @@ export const serviceJson = (service: Service, gateways: readonly SeenInstance[] 
   description: service.description ?? null,
   example: service.example ?? null,
   docsUrl: service.docsUrl ?? null,
+  meter: service.meter ?? null,
+  askUsage: service.askUsage === true,
+  reserve: service.reserve ?? null,
+  prices: (service.prices ?? []).map(({ model = null, prices }) => ({ model, prices })),
   createdAt: rfc3339(service.createdAt),
 });
 

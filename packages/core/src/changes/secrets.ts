@@ -25,6 +25,9 @@ export const secretsOf = (effect: Effect): readonly string[] => {
       return effect.after.flatMap(({ sealedSecret }) => sealedSecret ?? []);
     case "config.set":
       return SECRET_SETTINGS.has(effect.subject) ? [effect.after] : [];
+    case "plan.add":
+    case "plan.set":
+      return [];
     default:
       return [effect.after.passwordHash];
   }
@@ -54,6 +57,9 @@ export const withoutSecrets = (effect: ChangeDraft): Effect => {
       return { ...effect, after: effect.after.map(({ sealedSecret: _gone, ...key }) => key), superseded: true };
     case "config.set":
       return { ...effect, after: traceOf(effect.after), superseded: true };
+    case "plan.add":
+    case "plan.set":
+      return effect;
     default: {
       const { passwordHash, ...client } = effect.after;
       return { ...effect, after: { ...client, passwordHash: traceOf(passwordHash) }, superseded: true };

@@ -1,14 +1,19 @@
-import { type Client, limitOf } from "../clients/client.ts";
+import type { Client } from "../clients/client.ts";
 import type { Clock } from "../clock.ts";
+import type { Plan } from "../plans/plan.ts";
+import { readPlans } from "../plans/read-terms.ts";
+import { termsAmong } from "../plans/terms.ts";
 import type { Store } from "../store/store.ts";
 import { DAY_MS } from "../usage/report-plan.ts";
 import type { UsageTally } from "../usage/usage-report.ts";
 import { countFaults, type ServiceFault } from "./count-faults.ts";
-import { limitSince } from "./limit-since.ts";
+import { limitChanges, limitSince } from "./limit-since.ts";
 
 export interface ReviewFacts {
   readonly now: number;
   readonly clients: readonly Client[];
+  /** By their names. */
+  readonly plans: ReadonlyMap<string, Plan>;
   /** By client name, milliseconds since the epoch: the latest call on record, let in or not. */
   readonly lastUsedAt: ReadonlyMap<string, number>;
   /** The latest that was let in. */
@@ -49,6 +54,7 @@ export const readReviewFacts = async (store: Store, clock: Clock): Promise<Revie
   const { control, traffic } = store;
   const now = clock.now();
   const clients = await control.clients();
+  const plans = await readPlans(control, clients);
   const names = clients.map((client) => client.name);
   const since = now - DAY_MS;
   const { rows } = await traffic.usageReport({ by: ["client", "hour"], filter: { since } });
@@ -58,7 +64,7 @@ export const readReviewFacts = async (store: Store, clock: Clock): Promise<Revie
     const known = hours.get(client.name)?.map(({ tally }) => tally);
     if (known === undefined) continue;
     const all = client.createdAt <= since ? known : await hoursOf(store, client.name, client.createdAt);
-    lastDay.set(client.name, await dayOf(store, client, all, since));
+    lastDay.set(client.name, await dayOf(store, client, plans, all, since));
   }
   const { events } = await traffic.latestUsage({}, LATEST);
   const createdAt = new Map(clients.map((client) => [client.name, client.createdAt]));
@@ -69,6 +75,7 @@ export const readReviewFacts = async (store: Store, clock: Clock): Promise<Revie
   return {
     now,
     clients,
+    plans,
     lastUsedAt: await traffic.lastUsage(names),
     lastLetInAt: await traffic.lastUsage(names, { letIn: true }),
     lastDay,
@@ -83,13 +90,20 @@ const hoursOf = async ({ traffic }: Store, client: string, since: number): Promi
   return rows.map(({ tally }) => tally);
 };
 
-const dayOf = async (store: Store, client: Client, hours: Hours, dayAgo: number): Promise<DayOfUse> => {
+const dayOf = async (
+  store: Store,
+  client: Client,
+  plans: ReadonlyMap<string, Plan>,
+  hours: Hours,
+  dayAgo: number,
+): Promise<DayOfUse> => {
   const requests = total(hours, "requests");
   const day = { requests, errors: total(hours, "errors"), denied: total(hours, "denied") };
   const whole = { since: undefined, ...limitsIn(hours) };
-  if (whole.limited === 0 && whole.busiestHour < limitOf(client)) return { ...day, underLimit: whole };
+  if (whole.limited === 0 && whole.busiestHour < termsAmong(client, plans).limit) return { ...day, underLimit: whole };
   const changes = await store.control.latestChanges({ subject: client.name, limit: HISTORY });
-  const since = limitSince(changes, client);
+  const plan = client.plan === undefined ? undefined : plans.get(client.plan);
+  const since = limitSince(await limitChanges(store.control, client, changes), client, plan);
   if (since <= Math.max(dayAgo, client.createdAt)) return { ...day, underLimit: whole };
   return { ...day, underLimit: { since, ...limitsIn(await hoursOf(store, client.name, since)) } };
 };

@@ -10,9 +10,10 @@ export {
   parseHostHeader,
   parseMaxHead,
   parseServerName,
-  parseWeight,
+  parseTargetWeight,
 } from "./parse-reach.ts";
 export { parseDuration, parseHeaderName, parseServiceName, parseUpstreamUrl } from "./parse-service.ts";
+export { MAX_PRICE_LISTS, priceListsOf } from "./prices.ts";
 export {
   MAX_EXAMPLE_BYTES,
   type PublicFacts,
@@ -34,4 +35,4 @@ export {
   weightOf,
 } from "./reach.ts";
 export { type DownTarget, downTargets, type SeenTarget, seenTargets, type TargetHealth } from "./seen-targets.ts";
-export type { Service } from "./service.ts";
+export type { Service, StoredPriceList } from "./service.ts";

@@ -7,7 +7,7 @@ const invalid = (what: string, value: string, allowed: string): AigwError =>
   new AigwError("invalid_value", `${what} '${value}' is not valid: ${allowed}.`);
 
 /** `http://gpu2:9000=2` → the URL, and a weight of 1 to 100. */
-export const parseWeight = (value: string): { readonly url: string; readonly weight: number } => {
+export const parseTargetWeight = (value: string): { readonly url: string; readonly weight: number } => {
   const at = value.lastIndexOf("=");
   const weight = Number(value.slice(at + 1));
   if (at > 0 && /^[0-9]{1,3}$/.test(value.slice(at + 1)) && weight >= 1 && weight <= 100) {

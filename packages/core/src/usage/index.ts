@@ -1,5 +1,6 @@
 export { type KeepUsageOptions, type KeptUsage, keepUsage, pruneTime } from "./keep-usage.ts";
 export { LATENCY_BOUNDS } from "./latency-buckets.ts";
+export { isTimeKey, startOf, type TimeKey } from "./report-keys.ts";
 export { DAY_MS, HOUR_MS } from "./report-plan.ts";
 export { TOKEN_ENDS, type TokenEnd, type TokenEndWords, tokenEndWords } from "./token-end.ts";
 export { trialName, triedClient } from "./trial-name.ts";
@@ -18,3 +19,4 @@ export {
   type UsageRow,
   type UsageTally,
 } from "./usage-report.ts";
+export { COST, sumInWords, type Worth } from "./worth.ts";

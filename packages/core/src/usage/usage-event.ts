@@ -57,6 +57,13 @@ export interface UsageEvent {
   readonly model?: string;
   /** Why nothing was read; absent when something was. */
   readonly unread?: MeterProblem;
+  /**
+   * By the prices then in force, in integer millionths of the currency; null: none of them fits. Absent: its service has
+   * neither meter nor price.
+   */
+  readonly cost?: number | null;
+  /** The client's plan then. */
+  readonly plan?: string;
 }
 
 /** Which events; every given field must match. */

@@ -4,6 +4,7 @@ import { type ControlState, type Effect, emptyControlState, fold, isSettled } fr
 import { AigwError, isStoreFault } from "@aigw/core/errors";
 import { endedKey, openSigningKey, type SigningKey } from "@aigw/core/keys";
 import { parseMeters } from "@aigw/core/meters";
+import { type Terms, termsAmong } from "@aigw/core/plans";
 import { openHeaders } from "@aigw/core/services";
 import { inTime, isSilence, REQUEST_PATIENCE_MS } from "@aigw/core/store";
 import type { VerifyingKey } from "@aigw/core/tokens";
@@ -52,6 +53,8 @@ export class ControlFollower {
   #state: ControlState = emptyControlState();
   #keys = new Map<string, OpenedKey>();
   #upstreams = new Map<string, Upstream>();
+  /** Of clients that called; a client that is changed is another record, and a plan that is changed begins anew. */
+  #terms = new WeakMap<Client, Terms>();
   #freshAt = Number.NEGATIVE_INFINITY;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #looking: Promise<void> | undefined;
@@ -105,6 +108,15 @@ export class ControlFollower {
 
   clientByName(name: string): Client | undefined {
     return this.#state.clientsByName.get(name);
+  }
+
+  /** @param client as the state has it */
+  termsOf(client: Client): Terms {
+    const known = this.#terms.get(client);
+    if (known !== undefined) return known;
+    const terms = termsAmong(client, this.#state.plans);
+    this.#terms.set(client, terms);
+    return terms;
   }
 
   key(kid: string): OpenedKey | undefined {
@@ -266,6 +278,7 @@ export class ControlFollower {
       throw error;
     }
     this.#openKeyring();
+    this.#terms = new WeakMap();
     this.#upstreams = new Map();
     for (const name of this.#state.services.keys()) this.#openService(name);
     this.#freshAt = askedAt;
@@ -276,6 +289,7 @@ export class ControlFollower {
   #open({ action, subject }: Effect): void {
     if (action.startsWith("secret.")) this.#openKeyring();
     else if (action.startsWith("service.")) this.#openService(subject);
+    else if (action.startsWith("plan.")) this.#terms = new WeakMap();
   }
 
   #openKeyring(): void {

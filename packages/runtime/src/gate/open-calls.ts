@@ -1,4 +1,4 @@
-import { mayCall } from "@aigw/core/clients";
+import { mayCall } from "@aigw/core/plans";
 import type { ControlFollower } from "../follow/control-follower.ts";
 import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
 import type { ForwardedCall } from "./api-call.ts";
@@ -42,7 +42,7 @@ export class OpenCalls {
       client.epoch === claims.epoch &&
       this.#authenticator.standing(client) === "active" &&
       (this.#follower.key(claims.kid) !== undefined || this.#follower.ranOut(claims.kid)) &&
-      mayCall(client, service)
+      mayCall(this.#follower.termsOf(client), service)
     );
   }
 }

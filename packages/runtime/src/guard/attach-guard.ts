@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { Server as TlsServer } from "node:tls";
 import type { ProblemCode } from "../http-errors.ts";
+import { isTlsServer } from "../node-http.ts";
 import { ClientConnection, ClientConnections, type LingerLimits } from "../proxy/client-connection.ts";
 import { refuseAndClose } from "../proxy/lingering-close.ts";
 import type { Handle } from "../proxy/pipeline.ts";
@@ -34,7 +34,7 @@ export const attachGuard = (
   { handle, requestId, onRefused, fields: fieldsFor = () => [], linger, mostWaiting }: Guarded,
 ): ClientConnections => {
   const connections = new ClientConnections(linger, mostWaiting);
-  const connected = server instanceof TlsServer ? "secureConnection" : "connection";
+  const connected = isTlsServer(server) ? "secureConnection" : "connection";
   closeOnlyIdle(server, connected);
 
   server.on(connected, (socket: Socket) => {

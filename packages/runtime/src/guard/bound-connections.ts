@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { Socket } from "node:net";
-import { Server as TlsServer } from "node:tls";
 import type { Problem } from "../http-errors.ts";
+import { isTlsServer } from "../node-http.ts";
 import type { OpenFiles } from "../open-files.ts";
 import { ClientConnection } from "../proxy/client-connection.ts";
 import { requestIdOf } from "../request-id.ts";
@@ -33,7 +33,7 @@ export const boundConnections = (
 ): ((incoming: IncomingMessage) => boolean) => {
   /** By the peer: with TLS the request's socket is another object than the one that was accepted. */
   const refused = new Set<string>();
-  const isTls = server instanceof TlsServer;
+  const isTls = isTlsServer(server);
   let closedSilentAt = Number.NEGATIVE_INFINITY;
   let closedIdleAt = Number.NEGATIVE_INFINITY;
 

@@ -1,5 +1,6 @@
-import { Server } from "node:http";
+import type { Server } from "node:http";
 import type { Socket } from "node:net";
+import { nodeHttp } from "../node-http.ts";
 import { ClientConnection } from "../proxy/client-connection.ts";
 import { DenseList, type Placed } from "../proxy/dense-list.ts";
 
@@ -27,7 +28,7 @@ export const closeOnlyIdle = (server: Server, connected: "connection" | "secureC
   server.closeIdleConnections = () => {
     const busy = open.items().filter(({ socket }) => isAnswered(socket) === false);
     for (const { socket } of busy) socket.destroy = stay;
-    Server.prototype.closeIdleConnections.call(server);
+    nodeHttp.Server.prototype.closeIdleConnections.call(server);
     for (const { socket } of busy) Reflect.deleteProperty(socket, "destroy");
   };
 };

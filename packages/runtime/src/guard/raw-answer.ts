@@ -1,6 +1,6 @@
-import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import { PROBLEMS, type Problem, problemBody } from "../http-errors.ts";
+import { nodeHttp } from "../node-http.ts";
 
 /** Answers on a connection that has no response object (a broken request, CONNECT) and closes it. */
 export const answerRaw = (socket: Socket, problem: Problem, fields: readonly string[] = []): void => {
@@ -13,7 +13,7 @@ export const rawAnswer = (problem: Problem, fields: readonly string[]): string =
   const { status } = PROBLEMS[problem.code];
   const body = problemBody(problem);
   const lines = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`,
+    `HTTP/1.1 ${status} ${nodeHttp.STATUS_CODES[status] ?? ""}`,
     "Content-Type: application/problem+json",
     `Content-Length: ${Buffer.byteLength(body)}`,
     `X-Request-ID: ${problem.requestId}`,

@@ -98,6 +98,8 @@ export interface CallResult {
   readonly status: number;
   /** From dispatch to the upstream's response headers, milliseconds. */
   readonly upstreamMs?: number;
+  /** From dispatch to the end of the call, milliseconds; 0 when it was not dispatched. */
+  readonly serviceMs: number;
   /** Body bytes received from and handed to the client, the gateway's own error bodies included. */
   readonly bytesIn: number;
   readonly bytesOut: number;

@@ -449,6 +449,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
       status: outgoing.headersSent ? outgoing.statusCode : 0,
       bytesIn: this.#upload?.bytes ?? 0,
       bytesOut: this.#bytesOut,
+      serviceMs: this.#dispatchedAt === 0 ? 0 : this.#owner.clock() - this.#dispatchedAt,
       ...(this.#upstreamMs >= 0 && { upstreamMs: this.#upstreamMs }),
       ...(this.#upstream.standsIn === true && { fallback: this.#upstream.service }),
       ...(this.#fault && { fault: this.#fault }),

@@ -20,6 +20,15 @@ export interface DispatchOptions {
 
 export type OnError = (error: unknown, requestId: string) => void;
 
+/** For routes whose code is loaded with the first request for them. */
+export const onceLoaded = (load: () => Promise<Handler>): ((request: GatewayRequest) => Promise<void>) => {
+  let loaded: Promise<Handler> | undefined;
+  return async (request) => {
+    loaded ??= load();
+    (await loaded)(request);
+  };
+};
+
 /** The fault of a route: a 500, or the end of an answer that was begun. */
 export const refuseFaulty = (request: GatewayRequest, error: unknown, onError: OnError): void => {
   const { incoming, outgoing, requestId, cors } = request;

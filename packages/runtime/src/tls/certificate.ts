@@ -1,7 +1,8 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { createSecureContext, type SecureContextOptions } from "node:tls";
+import type { SecureContextOptions } from "node:tls";
 import { AigwError } from "@aigw/core/errors";
+import { nodeTls } from "../node-http.ts";
 
 /** PEM files. */
 export interface CertificateFiles {
@@ -34,7 +35,7 @@ export const readCertificate = async (files: CertificateFiles): Promise<Certific
   }
   const context: SecureContextOptions = { cert, key, minVersion: "TLSv1.2" };
   try {
-    createSecureContext(context);
+    nodeTls().createSecureContext(context);
   } catch (error) {
     throw unusable("certificate", files.cert, error);
   }

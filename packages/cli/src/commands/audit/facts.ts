@@ -1,6 +1,6 @@
-import type { Effect, Service } from "@aigw/core";
+import type { Effect, Plan, Service } from "@aigw/core";
 import { traceOf } from "@aigw/core/changes";
-import { type Client, limitOf } from "@aigw/core/clients";
+import { type Client, DEFAULT_LIMIT } from "@aigw/core/clients";
 import { formatDuration, rfc3339 } from "../../terminal/output/time.ts";
 
 /** What may be told of a subject, by name. */
@@ -14,12 +14,13 @@ export interface Fact {
   readonly secret?: boolean;
 }
 
-/** The facts of a client or service as they are from then on; none for other subjects. */
+/** The facts of a client, service or plan as they are from then on; none for other subjects. */
 export const factsOf = ({ after }: Effect): Facts | "purged" => {
   if (typeof after !== "object" || after === null) return new Map();
   if ("purged" in after) return "purged";
   if ("passwordHash" in after) return clientFacts(after);
-  return "timeoutMs" in after ? serviceFacts(after) : new Map();
+  if ("timeoutMs" in after) return serviceFacts(after);
+  return "name" in after ? planFacts(after) : new Map();
 };
 
 const plain = (value: string | undefined): readonly Fact[] => (value === undefined ? [] : [{ value, shown: value }]);
@@ -29,12 +30,24 @@ const named = (entries: readonly (readonly [string, readonly Fact[]])[]): Facts 
 
 const clientFacts = (client: Client): Facts =>
   named([
-    ["services", plain(client.services?.join(",") ?? "all")],
-    ["limit", plain(String(limitOf(client)))],
+    ["plan", plain(client.plan)],
+    // What is not its own is the plan's, which has a record of its own.
+    ["services", plain(client.services?.join(",") ?? (client.plan === undefined ? "all" : undefined))],
+    ["limit", plain((client.limit ?? (client.plan === undefined ? DEFAULT_LIMIT : undefined))?.toString())],
+    ["quota", plain(client.quota)],
+    ["weight", plain(client.weight?.toString())],
     ["expires", plain(client.expiresAt === undefined ? undefined : rfc3339(client.expiresAt))],
     ["e-mail", plain(client.email)],
     ["display name", plain(client.displayName)],
     ["note", plain(client.note)],
+  ]);
+
+const planFacts = (plan: Plan): Facts =>
+  named([
+    ["services", plain(plan.services?.join(","))],
+    ["limit", plain(plan.limit?.toString())],
+    ["quota", plain(plan.quota)],
+    ["weight", plain(plan.weight?.toString())],
   ]);
 
 const reachFacts = (service: Service): readonly (readonly [string, readonly Fact[]])[] => {
@@ -76,6 +89,12 @@ const serviceFacts = (service: Service): Facts =>
     ["description", plain(service.description)],
     ["example", service.example === undefined ? [] : [{ value: service.example, shown: "given", secret: true }]],
     ["documentation", plain(service.docsUrl)],
+    ["meter", plain(service.meter)],
+    ["asks for totals", plain(service.askUsage === true ? "yes" : undefined)],
+    ["reserve", plain(service.reserve)],
+    ...(service.prices ?? []).map(
+      ({ model, prices }) => [model === undefined ? "prices" : `prices of ${model}`, plain(prices.join(" "))] as const,
+    ),
     ...service.headers.map(
       ({ name, sealedValue }) =>
         [`header ${name}`, [{ value: traceOf(sealedValue), shown: "sealed", secret: true }]] as const,

@@ -62,6 +62,7 @@ const declared = (ctx: Context): Command =>
       ["aigw service add ocr http://gpu1:9000 http://gpu2:9000", "on two machines: calls go to the one that is freer"],
       ["aigw service add ocr unix:/run/ocr.sock", "behind a socket of this machine"],
       ["aigw service add tts http://10.0.0.7:9000 --no-check", "its machine is not there yet, and that is known"],
+      ["aigw service add ocr http://127.0.0.1:9000 --meter json:pages=/pages", "count the pages that its answers name"],
       [
         "aigw service add ocr http://127.0.0.1:9000 --description 'Reads the text in a picture' --example ocr.sh",
         "with what the clients' guide says of it",

@@ -41,6 +41,7 @@ const COLUMNS: readonly Column[] = [
   { title: "State" },
   { title: "Timeout", align: "right" },
   { title: "Idle", align: "right" },
+  { title: "Meter" },
   { title: "Headers" },
   { title: "Created" },
 ];
@@ -55,8 +56,9 @@ const rows = (view: View, service: Service, gateways: readonly SeenInstance[]): 
       ? [
           formatDuration(service.timeoutMs),
           formatDuration(service.idleTimeoutMs),
+          service.meter ?? "",
           service.headers.map((header) => header.name).join(","),
           when(view, service.createdAt),
         ]
-      : ["", "", "", ""]),
+      : ["", "", "", "", ""]),
   ]);

@@ -9,8 +9,8 @@ import {
   parseHostHeader,
   parseMaxHead,
   parseServerName,
+  parseTargetWeight,
   parseUpstreamUrl,
-  parseWeight,
 } from "@aigw/core/services";
 import { type Command, Option } from "commander";
 import { UsageError } from "../../app/cli-error.ts";
@@ -61,7 +61,7 @@ export const addReachOptions = (command: Command, ctx: Context): Command =>
     .option(
       "--weight <url=number>",
       "a target's part of the calls beside the others' (1), 1 to 100; repeatable",
-      collect(flag("--weight", parseWeight)),
+      collect(flag("--weight", parseTargetWeight)),
     )
     .option("--fallback <service>", "the service that takes the calls while all targets are down")
     .optionsGroup(GROUPS.health)

@@ -44,6 +44,8 @@ export const command = (ctx: Context): Command =>
       "take a header away; repeatable",
       collect((value) => value),
     )
+    .optionsGroup("What its calls are worth:")
+    .option("--no-ask-usage", "leave streams as the client asks for them")
     .optionsGroup("What clients see of it:")
     .option("--no-cors-origins", "back to the setting cors-origins")
     .option("--no-description", "tell clients nothing of the kind")
@@ -71,6 +73,7 @@ const declared = (ctx: Context): Command =>
       ],
       ["aigw service set chat --header-env 'Authorization=LLM_AUTH'", "a new key for the upstream"],
       ["aigw service set chat --remove-header X-Api-Key --timeout 2m", "without that header"],
+      ["aigw service set chat --meter openai --ask-usage", "count tokens, also of streams"],
       ["aigw service set chat --cors-origins https://app.example.com", "web pages there may call it from a browser"],
     ])
 

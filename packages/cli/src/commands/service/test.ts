@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { findClient, findService } from "@aigw/core/acts";
-import { type Client, mayCall, standingOf } from "@aigw/core/clients";
+import { type Client, standingOf } from "@aigw/core/clients";
 import { AigwError } from "@aigw/core/errors";
+import { mayCall, readPlans, type Terms, termsAmong } from "@aigw/core/plans";
 import { FAULTS, parseUpstreamUrl, type Service, targetsOf } from "@aigw/core/services";
 import type { Command } from "commander";
 import { UsageError } from "../../app/cli-error.ts";
@@ -74,6 +75,7 @@ export const run = (options: TestOptions, ctx: Context): Promise<void> =>
     const { name, as, data, path: rest } = options;
     const service = await findService(control, name);
     const client = as === undefined ? undefined : await findClient(control, as);
+    const terms = client && termsAmong(client, await readPlans(control, [client]));
     const content = data === undefined ? undefined : contentOf(data, ctx);
     const method = content === undefined ? "GET" : "POST";
     const contentType =
@@ -82,7 +84,7 @@ export const run = (options: TestOptions, ctx: Context): Promise<void> =>
     const tried: Tried[] = [];
     for (const url of urlsOf(service, options))
       tried.push({ url, result: await tryTarget(sealer, service, url, trial) });
-    const refused = refusalOf(service, client, clock.now());
+    const refused = refusalOf(service, client, terms, clock.now());
     await ctx.out.answer({
       json: () => ({
         service: name,
@@ -138,12 +140,13 @@ const contentOf = (file: string, ctx: Context): Buffer => {
 const refusalOf = (
   { name, disabled }: Service,
   client: Client | undefined,
+  terms: Terms | undefined,
   now: number,
 ): { readonly status: number; readonly code: string; readonly why: string } | undefined => {
   if (client !== undefined && standingOf(client, now) !== "active") {
     return { status: 401, code: "invalid_token", why: `because ${client.name} is ${standingOf(client, now)}.` };
   }
-  if (client !== undefined && !mayCall(client, name)) {
+  if (client !== undefined && terms !== undefined && !mayCall(terms, name)) {
     return { status: 403, code: "insufficient_scope", why: `because ${client.name} may not call ${name}.` };
   }
   if (disabled === undefined) return undefined;

@@ -1,7 +1,8 @@
 import { lookup } from "node:dns/promises";
 import { connect, isIP, type Socket } from "node:net";
-import { connect as connectTls, createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
+import type { SecureContext, TLSSocket } from "node:tls";
 import { socketOf } from "@aigw/core/services";
+import { nodeTls } from "../../node-http.ts";
 import type { OpenFiles } from "../../open-files.ts";
 import { AddressBook, type Lookup } from "./address-book.ts";
 import { type Address, Opening, type OpeningSteps } from "./opening.ts";
@@ -137,9 +138,9 @@ export class Connector {
   #startTls(connected: Socket, onRead: OnRead): TLSSocket {
     const { serverName = isIP(this.#host) === 0 ? this.#host : "", ca, clientCert, clientKey } = this.#options;
     if (ca !== undefined || clientCert !== undefined) {
-      this.#context ??= createSecureContext({ ca, cert: clientCert, key: clientKey });
+      this.#context ??= nodeTls().createSecureContext({ ca, cert: clientCert, key: clientKey });
     }
-    const socket = connectTls({
+    const socket = nodeTls().connect({
       socket: connected,
       // For the certificate's name; RFC 6066 §3: an address is not a name to be sent.
       host: this.#host,
