@@ -12,7 +12,6 @@ import { inTime, WORK_PATIENCE_MS } from "@aigw/core/store";
 import { realmOf } from "@aigw/core/tokens";
 import { pruneTime } from "@aigw/core/usage";
 import { createApp } from "./app.ts";
-import { boundMemory, releaseAfterLoading } from "./bound-memory.ts";
 import { mayDumpCore } from "./core-dumps.ts";
 import { CorsRules } from "./cors/cors-rules.ts";
 import { errorNameOf, reasonOf } from "./fault-reason.ts";
@@ -44,6 +43,7 @@ import type { MetricFamily } from "./metrics/metric-family.ts";
 import { OpenFiles, openFilesLimit } from "./open-files.ts";
 import { Callers } from "./peer/callers.ts";
 import { ReverseProxy } from "./proxy/reverse-proxy.ts";
+import { releaseAfterLoading, releaseWhenQuiet } from "./release-memory.ts";
 import { GatewayProver } from "./routes/proof-route.ts";
 import type { CertificateFiles } from "./tls/certificate.ts";
 
@@ -104,7 +104,6 @@ const LAME_DUCK_MS = 500;
 
 /** @throws AigwError when the store cannot be read, or the address cannot be bound */
 export const startGateway = async (options: GatewayOptions): Promise<Gateway> => {
-  boundMemory();
   const { store, sealer, clock = systemClock } = options;
   const instanceId = randomId("gw-", 8);
   const { worker } = options;
@@ -319,6 +318,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     meter.prune();
     if (isFirst) void pruneStore(store).catch(storeFault("prune"));
   }, PRUNE_MS);
+  const stayLarge = releaseWhenQuiet(() => openCalls.size === 0);
   const end = async (atOnce: boolean): Promise<void> => {
     state = "draining";
     log.info({ openCalls: openCalls.size }, "draining");
@@ -331,6 +331,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     });
     clearInterval(sweep);
     clearInterval(prune);
+    stayLarge();
     follower.stop();
     proxy.close();
     await limiter.close();
