@@ -514,6 +514,8 @@ describe("the review", () => {
       now: NOW,
       clients: [{ ...JOHN, ...fields }],
       plans: new Map(),
+      services: [],
+      metered: [],
       lastUsedAt: at(lastUsedAt),
       lastLetInAt: at(lastLetInAt),
       lastDay: new Map([["john", { requests: 0, errors: 0, denied: 0, ...more.day, underLimit }]]),

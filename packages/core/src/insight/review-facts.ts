@@ -3,17 +3,23 @@ import type { Clock } from "../clock.ts";
 import type { Plan } from "../plans/plan.ts";
 import { readPlans } from "../plans/read-terms.ts";
 import { termsAmong } from "../plans/terms.ts";
+import type { Service } from "../services/service.ts";
 import type { Store } from "../store/store.ts";
 import { DAY_MS } from "../usage/report-plan.ts";
 import type { UsageTally } from "../usage/usage-report.ts";
 import { countFaults, type ServiceFault } from "./count-faults.ts";
 import { limitChanges, limitSince } from "./limit-since.ts";
+import { type MeteredCalls, readMeteredCalls } from "./unread-calls.ts";
 
 export interface ReviewFacts {
   readonly now: number;
   readonly clients: readonly Client[];
   /** By their names. */
   readonly plans: ReadonlyMap<string, Plan>;
+  /** By name, ascending. */
+  readonly services: readonly Service[];
+  /** What the services' meters made of the last 24 hours. */
+  readonly metered: readonly MeteredCalls[];
   /** By client name, milliseconds since the epoch: the latest call on record, let in or not. */
   readonly lastUsedAt: ReadonlyMap<string, number>;
   /** The latest that was let in. */
@@ -76,6 +82,8 @@ export const readReviewFacts = async (store: Store, clock: Clock): Promise<Revie
     now,
     clients,
     plans,
+    services: await control.services(),
+    metered: await readMeteredCalls(traffic, since),
     lastUsedAt: await traffic.lastUsage(names),
     lastLetInAt: await traffic.lastUsage(names, { letIn: true }),
     lastDay,
