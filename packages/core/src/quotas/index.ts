@@ -16,6 +16,7 @@ export {
   unitInWords,
 } from "./quota.ts";
 export { EMPTY_RECORD, type QuotaRecord } from "./quota-record.ts";
+export { readStandings } from "./read-standings.ts";
 export { parseReserves, type Reserve, reservesInWords } from "./reserve.ts";
 export { type QuotaStanding, standingsOf } from "./standing.ts";
 export { type CurrentQuota, currentQuotas, type QuotaTerms, quotaTerms } from "./terms.ts";
