@@ -150,7 +150,7 @@ describe("a fallback", () => {
     const event = await until("the event", async () =>
       (await allUsage(store)).find(({ path }) => path === "/api/ocr/x"),
     );
-    assert.equal(event.service, "ocr");
+    assert.deepEqual([event.service, event.fallback], ["ocr", "cloud"]);
   });
 
   it("must be another service that there is", async (t) => {
