@@ -11,6 +11,8 @@ export interface AccountWriterOptions {
   readonly store: Pick<TrafficStore, "steadyNow" | "quotaRecord" | "setQuotaRecord">;
   /** The instance's id: whose amounts set aside these are. */
   readonly holder: string;
+  /** What no call waits for went wrong, and it was no fault of the store: a record that cannot be read. */
+  readonly onError: (error: unknown) => void;
 }
 
 /** What a client has set aside for calls to come is given back when it has not called for so long. */
@@ -76,11 +78,20 @@ export class AccountWriter {
     return this.write(account, held, (ok) => (ok ? undefined : this.read(account, again)));
   }
 
+  /** {@link flush}, for whom nobody waits. */
+  async flushSafely(account: Account): Promise<void> {
+    try {
+      await this.flush(account);
+    } catch (error) {
+      this.#options.onError(error);
+    }
+  }
+
   /** Writes what is left to write, gives everything back and takes its leave. Best effort: a store that is away is left. */
   async leave(account: Account): Promise<void> {
     account.lastUse = Number.NEGATIVE_INFINITY;
     await account.turn;
-    if (!isClean(account) || this.#holds(account)) await this.flush(account);
+    if (!isClean(account) || this.#holds(account)) await this.flushSafely(account);
     // Only what is known to be written may lose the number that tells so.
     if (!isClean(account) || account.record.holders[this.#options.holder] === undefined) return;
     await this.write(account, undefined, () => undefined);
@@ -174,7 +185,7 @@ export class AccountWriter {
   #afterTurn<T>(account: Account, answer: MaybePromise<T>): MaybePromise<T> {
     if (account.flushDue && account.turn === undefined) {
       account.flushDue = false;
-      void this.flush(account);
+      void this.flushSafely(account);
     }
     return answer;
   }

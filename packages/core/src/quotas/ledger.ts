@@ -83,7 +83,7 @@ export class QuotaLedger {
       line.refusedUntil = 0;
       line.largest = Math.max(line.largest, line.pending - (before[index] ?? 0));
     }
-    if (account.lines.some((line) => available(line) < 0)) void this.#writer.flush(account);
+    if (account.lines.some((line) => available(line) < 0)) void this.#writer.flushSafely(account);
   }
 
   /** A call that was let in does not begin: it counts for nothing. */
@@ -125,7 +125,7 @@ export class QuotaLedger {
       const now = this.#writer.now();
       if (this.#writer.isAway(now)) return;
       if (this.#writer.isDue(account, now)) {
-        await this.#writer.flush(account);
+        await this.#writer.flushSafely(account);
         // An engine that answers at once would keep everybody else waiting until the last of them is written.
         await afterPoll();
       } else if (this.#writer.isOver(account, now)) this.#accounts.delete(client);
