@@ -187,7 +187,12 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     bundles: true,
     share,
   });
-  const ledger = new QuotaLedger({ store: store.traffic, holder: instanceId, share });
+  const ledger = new QuotaLedger({
+    store: store.traffic,
+    holder: instanceId,
+    share,
+    onError: storeFault("permits", "write what quotas count"),
+  });
   const quotas = new QuotaGate({ follower, ledger, env });
   const guessLimit = new GuessLimit(store.traffic, instanceId, share);
   const strangers = new StrangerLog(log);
@@ -337,7 +342,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   const sweep = setInterval(() => {
     openCalls.cutRevoked();
     if (isFirst) endedKeys.look();
-    void ledger.sweep().catch(storeFault("permits", "write what quotas count"));
+    void ledger.sweep();
     for (const one of [limiter, guessLimit]) void one.settle().catch(storeFault("permits", "write permits"));
   }, EXPIRY_SWEEP_MS);
   const prune = setInterval(() => {
