@@ -6,7 +6,7 @@ const PAGES: Readonly<Record<string, string>> = {
   init: "install.md",
   config: "configuration.md",
   serve: "serving.md",
-  service: "serving.md",
+  service: "services.md",
   store: "backup.md",
   client: "usage.md",
   secret: "security-guide.md",
