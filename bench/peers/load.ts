@@ -13,6 +13,8 @@ const LEAD_MS = 300;
 interface Constant {
   readonly url: string;
   readonly token: string;
+  /** In turn, instead of `token`; only with request ids. */
+  readonly tokens?: readonly string[];
   readonly perSecond: number;
   readonly seconds: number;
   /** Requests are `<prefix>-0`, `<prefix>-1` … */
@@ -29,13 +31,26 @@ export interface Latencies {
   readonly lateP99: number;
   /** When each answer ended, as {@link now} tells it; only with request ids. */
   readonly endedAt: readonly number[];
+  /** When the first request was due; the others follow by the schedule. */
+  readonly start: number;
 }
 
 /** An open loop: whatever the answers take, the next request goes out on time, and its latency counts from then. */
-const constant = async ({ url, token, perSecond, seconds, requestIds }: Constant): Promise<Latencies> => {
+const constant = async ({
+  url,
+  token,
+  tokens = [token],
+  perSecond,
+  seconds,
+  requestIds,
+}: Constant): Promise<Latencies> => {
   const count = Math.round(perSecond * seconds);
   const requests = Array.from({ length: requestIds === undefined ? 1 : count }, (_, index) =>
-    postRequest(url, token, requestIds === undefined ? {} : { "X-Request-ID": `${requestIds}-${index}` }),
+    postRequest(
+      url,
+      tokens[index % tokens.length] ?? token,
+      requestIds === undefined ? {} : { "X-Request-ID": `${requestIds}-${index}` },
+    ),
   );
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const client = new LeanClient(url, MOST, reject);
@@ -75,6 +90,7 @@ const constant = async ({ url, token, perSecond, seconds, requestIds }: Constant
     max: Math.max(...latencies),
     lateP99: quantile(late, 0.99),
     endedAt: requestIds === undefined ? [] : endedAt,
+    start,
   };
 };
 
