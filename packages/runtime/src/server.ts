@@ -52,6 +52,8 @@ export interface CloseOptions {
   readonly lameDuckMs: number;
   /** Then waits so long for the requests under way. */
   readonly drainMs: number;
+  /** Ends what would not end by itself, as soon as no more connections are accepted. */
+  readonly goAway?: () => void;
   /** Ends what is still under way then. */
   readonly cutOpenCalls: () => void;
 }
@@ -113,10 +115,11 @@ export const listen = async (options: ListenOptions): Promise<GatewayServer> => 
     server.listen(options.port, options.host, ready);
   });
 
-  const close = async ({ lameDuckMs, drainMs, cutOpenCalls }: CloseOptions): Promise<void> => {
+  const close = async ({ lameDuckMs, drainMs, goAway, cutOpenCalls }: CloseOptions): Promise<void> => {
     await delay(lameDuckMs);
     await allAccepted(server);
     stopListening(server);
+    goAway?.();
     // http.Server.close() destroys connections without a request, also those whose first request is on its way.
     await delay(FIRST_REQUEST_MS);
     const closed = new Promise<void>((done) => server.close(() => done()));
