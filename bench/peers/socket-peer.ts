@@ -77,6 +77,8 @@ const connect = ({ url, token }: Target): Promise<Socket> =>
         socket.setNoDelay(true);
         open.add(socket);
         socket.on("close", () => open.delete(socket));
+        // One that is not read does not show its end.
+        socket.resume();
         done(socket);
       })
       .end();

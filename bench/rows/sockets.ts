@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { SocketActs } from "../peers/socket-peer.ts";
 import { now } from "../support/clock.ts";
+import { cpuSeconds } from "../support/cpu-time.ts";
 import { atLeast, atMost, type Figure, number } from "../support/figure.ts";
 import { addClient, aigw, prepareHome, startGateway, tokenFor } from "../support/home.ts";
 import { startPeer } from "../support/peer.ts";
@@ -31,13 +32,26 @@ export const sockets: Row = {
     const token = await tokenFor(gateway.url, credentials);
     const through = `${gateway.url}/api/echo`;
 
-    const exchange = (url: string) => client.ask("exchange", { url, token, sockets: TALKING, bytes: BYTES, seconds });
+    /** Processor time of the gateway, and of the two ends, for a message, µs: what a busy machine tells as well. */
+    const cost = { gateway: Number.NaN, ends: Number.NaN };
+    const cpuOfEnds = (): number => cpuSeconds(client.pid) + cpuSeconds(service.pid);
+    const exchange = async (url: string): Promise<number> => {
+      const before = { gateway: cpuSeconds(gateway.pid), ends: cpuOfEnds() };
+      const started = now();
+      const rate = await client.ask("exchange", { url, token, sockets: TALKING, bytes: BYTES, seconds });
+      const messages = (rate * (now() - started)) / 1_000;
+      if (url === through) cost.gateway = ((cpuSeconds(gateway.pid) - before.gateway) / messages) * 1e6;
+      else cost.ends = ((cpuOfEnds() - before.ends) / messages) * 1e6;
+      return rate;
+    };
     const rates = await interleave(
       { direct: () => exchange(direct), gateway: () => exchange(through) },
       rounds,
       (name) => exchange(name === "direct" ? direct : through),
     );
-    say(`direct ${number(median(rates.direct))}, through ${number(median(rates.gateway))} messages/s`);
+    say(
+      `direct ${number(median(rates.direct))}, through ${number(median(rates.gateway))} messages/s; processor time of a message: ${number(cost.gateway)} µs in the gateway, ${number(cost.ends)} µs at the two ends`,
+    );
     const talking: Figure = {
       what: `WebSocket messages of ${BYTES} bytes there and back, ${TALKING} sockets, against direct`,
       ...ratioOf(rates.gateway, rates.direct),
@@ -58,9 +72,9 @@ export const sockets: Row = {
     say(`${count} idle: ${number(each)} KiB each`);
     const idle: Figure = {
       what: `resident memory of an idle WebSocket, of ${count}`,
-      value: each / 1_024,
-      unit: "MiB",
-      target: atMost(60 / 1_024, 30 / 1_024),
+      value: each * 1_024,
+      unit: "bytes",
+      target: atMost(60 * 1_024, 30 * 1_024),
       from: `${number(each)} KiB each, above what was resident after the messages`,
     };
     await client.ask("closeAll");
