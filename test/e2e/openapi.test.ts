@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
-import { AigwError, addService } from "@aigw/core";
+import { AigwError, addService, setClient } from "@aigw/core";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { PROBLEM_CODES, PROBLEMS } from "../../packages/runtime/src/http-errors.ts";
 import { TOKEN_ERROR_CODES } from "../../packages/runtime/src/login/credentials.ts";
@@ -247,6 +247,16 @@ describe("GET /openapi.json", () => {
     const flood = await Promise.all(Array.from({ length: 21 }, () => call("echo")));
     assert.ok(flood.some(({ status }) => status === 429));
     for (const answer of flood) check.answer("get", "/api/{service}", answer);
+
+    const mary = bearer(await gateway.tokenFor("mary"));
+    const quota = "requests=1/month, input_tokens+output_tokens=2M/day";
+    await gateway.applied((await setClient(gateway.deps, "mary", { quota })).rev);
+    for (const status of [200, 429]) {
+      const answer = await send(`${url}/api/echo`, { headers: mary });
+      assert.equal(answer.status, status);
+      assert.match(String(answer.headers["ratelimit"]), /, "input_tokens\+output_tokens\/day";r=2000000;t=\d+$/);
+      check.answer("get", "/api/{service}", answer);
+    }
 
     gateway.store.control.head = () => {
       throw new AigwError("store_unavailable", "away");

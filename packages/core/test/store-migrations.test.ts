@@ -153,7 +153,7 @@ describe("a database of before there were plans", () => {
 
 describe("usage of before calls were worth anything", () => {
   it("keeps every event and every sum, once migrated, goes on, and is refused by the version before", async () => {
-    const { folder, open } = await lived();
+    const { folder, open } = await lived({ worth: false });
     const path = join(folder, "aigw.usage.db");
     const store = open();
     const before = await everythingOf(store);

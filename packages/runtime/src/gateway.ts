@@ -12,8 +12,8 @@ import { UsageSpool } from "@aigw/core/spool";
 import { inTime, WORK_PATIENCE_MS } from "@aigw/core/store";
 import { realmOf } from "@aigw/core/tokens";
 import { pruneTime } from "@aigw/core/usage";
+import { API, endOfService } from "./api-target.ts";
 import { createApp } from "./app.ts";
-import { boundMemory, releaseAfterLoading } from "./bound-memory.ts";
 import { mayDumpCore } from "./core-dumps.ts";
 import { CorsRules } from "./cors/cors-rules.ts";
 import { errorNameOf, reasonOf } from "./fault-reason.ts";
@@ -35,6 +35,7 @@ import { GuessLimit } from "./login/guess-limit.ts";
 import { HashSlots } from "./login/hash-slots.ts";
 import { Login } from "./login/login.ts";
 import { rehash } from "./login/rehash.ts";
+import { Costs } from "./metering/call-cost.ts";
 import { CallMeter } from "./metering/call-meter.ts";
 import { faultLog } from "./metering/fault-log.ts";
 import { GatewayStats, type StoreOperation } from "./metering/gateway-stats.ts";
@@ -48,6 +49,7 @@ import { OpenFiles, openFilesLimit } from "./open-files.ts";
 import { Callers } from "./peer/callers.ts";
 import { ReverseProxy } from "./proxy/reverse-proxy.ts";
 import { targetReports } from "./proxy/target-report.ts";
+import { releaseAfterLoading, releaseWhenQuiet } from "./release-memory.ts";
 import { GatewayProver } from "./routes/proof-route.ts";
 import type { CertificateFiles } from "./tls/certificate.ts";
 
@@ -108,7 +110,6 @@ const LAME_DUCK_MS = 500;
 
 /** @throws AigwError when the store cannot be read, or the address cannot be bound */
 export const startGateway = async (options: GatewayOptions): Promise<Gateway> => {
-  boundMemory();
   const { store, sealer, clock = systemClock } = options;
   const instanceId = randomId("gw-", 8);
   const { worker } = options;
@@ -222,6 +223,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     stats: stats.calls,
     instanceId,
     isService,
+    costs: new Costs(follower),
     onFault,
     onRequest: () => reporter.countRequest(),
     onEvent: () => keeper?.countCall(),
@@ -291,6 +293,9 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     },
     openFiles,
     isDraining: () => state === "draining",
+    passesEncodedSlash: (target) =>
+      target.startsWith(API) &&
+      follower.upstream(target.slice(API.length, endOfService(target)))?.passesEncodedSlash === true,
     onMalformed: onStranger,
     onError,
     log,
@@ -340,6 +345,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     meter.prune();
     if (isFirst) void pruneStore(store).catch(storeFault("prune"));
   }, PRUNE_MS);
+  const stayLarge = releaseWhenQuiet(() => openCalls.size === 0);
   const end = async (atOnce: boolean): Promise<void> => {
     state = "draining";
     log.info({ openCalls: openCalls.size }, "draining");
@@ -353,6 +359,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     });
     clearInterval(sweep);
     clearInterval(prune);
+    stayLarge();
     follower.stop();
     proxy.close();
     await limiter.close();

@@ -83,6 +83,8 @@ export const FINDINGS = {
   service_unreachable: "fail",
   service_untrusted: "fail",
   service_invalid: "fail",
+  service_target_down: "warn",
+  service_disabled: "warn",
   calls_counted: "ok",
   calls_refused: "warn",
   check_unfinished: "warn",

@@ -14,6 +14,8 @@ export interface ClientJson {
   /** As its plan or its own record says; null: all. */
   readonly services: readonly string[] | null;
   readonly limit: number;
+  /** As `--quota` takes it; null: none. */
+  readonly quotas: string | null;
   readonly weight: number;
   readonly expiresAt: string | null;
   readonly status: ClientStanding;
@@ -26,7 +28,7 @@ export interface ClientJson {
 
 /** @param plans those that there are, or none where the client is on none */
 export const clientJson = (client: Client, now: number, plans: ReadonlyMap<string, Plan>): ClientJson => {
-  const { limit, services, weight } = termsAmong(client, plans);
+  const { limit, services, quota, weight } = termsAmong(client, plans);
   return {
     id: client.id,
     name: client.name,
@@ -36,6 +38,7 @@ export const clientJson = (client: Client, now: number, plans: ReadonlyMap<strin
     plan: client.plan ?? null,
     services: services ?? null,
     limit,
+    quotas: quota ?? null,
     weight,
     expiresAt: client.expiresAt === undefined ? null : rfc3339(client.expiresAt),
     status: standingOf(client, now),

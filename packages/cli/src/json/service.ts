@@ -1,5 +1,13 @@
 import type { SeenInstance, Service } from "@aigw/core";
-import { seenTargets, type TargetHealth } from "@aigw/core/services";
+import {
+  DEFAULT_CONNECT_TIMEOUT_MS,
+  DEFAULT_IDLE_CONNECTION_MS,
+  DEFAULT_MAX_HEAD_BYTES,
+  type DownTarget,
+  type HealthCheck,
+  seenTargets,
+  type TargetHealth,
+} from "@aigw/core/services";
 import { rfc3339 } from "../terminal/output/time.ts";
 
 /** A service as scripts see it: the names of its headers, never their values. */
@@ -9,6 +17,21 @@ export interface ServiceJson {
   /** Of its first target. */
   readonly url: string;
   readonly targets: readonly TargetJson[];
+  /** What clients are told while it is out of use; null while it is in use. */
+  readonly disabled: string | null;
+  readonly fallback: string | null;
+  readonly health: HealthCheck | null;
+  readonly connectTimeoutMs: number;
+  readonly idleConnectionMs: number;
+  readonly maxHeadBytes: number;
+  /** Certificates in PEM. */
+  readonly ca: string | null;
+  readonly clientCert: string | null;
+  readonly serverName: string | null;
+  /** `target`, `client`, or what is sent. */
+  readonly hostHeader: string;
+  readonly encodedSlash: "pass" | "refuse";
+  readonly via: boolean;
   readonly timeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly headers: readonly string[];
@@ -58,6 +81,18 @@ export const serviceJson = (service: Service, gateways: readonly SeenInstance[] 
     since: since === undefined ? null : rfc3339(since),
     reason: reason ?? null,
   })),
+  disabled: service.disabled ?? null,
+  fallback: service.fallback ?? null,
+  health: service.health ?? null,
+  connectTimeoutMs: service.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
+  idleConnectionMs: service.idleConnectionMs ?? DEFAULT_IDLE_CONNECTION_MS,
+  maxHeadBytes: service.maxHeadBytes ?? DEFAULT_MAX_HEAD_BYTES,
+  ca: service.ca ?? null,
+  clientCert: service.clientCert ?? null,
+  serverName: service.serverName ?? null,
+  hostHeader: service.hostHeader ?? "target",
+  encodedSlash: service.encodedSlash ?? "refuse",
+  via: service.noVia !== true,
   timeoutMs: service.timeoutMs,
   idleTimeoutMs: service.idleTimeoutMs,
   headers: service.headers.map((header) => header.name),
@@ -70,4 +105,19 @@ export const serviceJson = (service: Service, gateways: readonly SeenInstance[] 
   reserve: service.reserve ?? null,
   prices: (service.prices ?? []).map(({ model = null, prices }) => ({ model, prices })),
   createdAt: rfc3339(service.createdAt),
+});
+
+/** A target that is down for one gateway at least. */
+export interface DownTargetJson {
+  readonly service: string;
+  readonly url: string;
+  readonly since: string;
+  readonly reason: string | null;
+  readonly gateways: number;
+}
+
+export const downTargetJson = ({ since, reason, ...target }: DownTarget): DownTargetJson => ({
+  ...target,
+  since: rfc3339(since),
+  reason: reason ?? null,
 });

@@ -1,6 +1,7 @@
 import type { SeenInstance, ServiceFault } from "@aigw/core";
 import { isSilent } from "@aigw/core/acts";
-import { faultWords } from "@aigw/core/services";
+import { downTargets, faultWords } from "@aigw/core/services";
+import { downWords } from "../findings/target-words.ts";
 import { spark } from "../terminal/output/bar.ts";
 import { escapeText } from "../terminal/output/escape.ts";
 import { grouped, humanMs } from "../terminal/output/figures.ts";
@@ -41,6 +42,9 @@ export const renderFrame = (view: View, facts: FrameFacts): readonly string[] =>
     view.style.bold(title(view, facts)),
     ...(dropped === 0 ? [] : alarm(view, grouped(dropped), "calls could not be recorded")),
     ...(refused === 0 ? [] : alarm(view, grouped(refused), `connections and calls refused: ${OUT}`)),
+    ...downTargets(gateways.filter((gateway) => !isSilent(gateway)))
+      .slice(0, MOST_DOWN)
+      .flatMap((target) => alarm(view, escapeText(target.service), downWords(target))),
     head(view, name, "", sort),
     ...row(view, name, snapshot.all),
     "",
@@ -70,6 +74,8 @@ const title = (view: View, { snapshot, gateways }: FrameFacts): string => {
 
 const alarm = (view: View, count: string, what: string): readonly string[] =>
   headed(view, count, "red", what).split("\n");
+
+const MOST_DOWN = 3;
 
 const MOST_FAULTS = 3;
 

@@ -1,5 +1,7 @@
 import type { SeenInstance, ServiceFault } from "@aigw/core";
 import { isSilent } from "@aigw/core/acts";
+import { downTargets } from "@aigw/core/services";
+import { type DownTargetJson, downTargetJson } from "../json/service.ts";
 import { rfc3339 } from "../terminal/output/time.ts";
 import type { Snapshot, Stretch } from "./rolling-minute.ts";
 
@@ -22,6 +24,7 @@ export interface SnapshotJson {
   readonly clients: readonly StretchJson[];
   /** Why services failed, most often first. */
   readonly faults: readonly ServiceFault[];
+  readonly targetsDown: readonly DownTargetJson[];
 }
 
 export const snapshotJson = (
@@ -40,6 +43,7 @@ export const snapshotJson = (
     services: services.map(stretchJson),
     clients: clients.map(stretchJson),
     faults,
+    targetsDown: downTargets(gateways.filter((gateway) => !isSilent(gateway))).map(downTargetJson),
   };
 };
 

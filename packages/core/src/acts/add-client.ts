@@ -14,6 +14,8 @@ export interface AddClientInput {
   readonly services?: readonly string[];
   readonly limit?: number;
   readonly plan?: string;
+  /** Canonical text, see quotasInWords. */
+  readonly quota?: string;
   readonly weight?: number;
   readonly expiresAt?: number;
   /** One the admin chose; absent, one is generated. */

@@ -1,6 +1,7 @@
 import { parseServiceCors } from "../config/cors-origins.ts";
 import { AigwError } from "../errors.ts";
 import { metersInWords, parseMeters } from "../meters/meter-spec.ts";
+import { parseReserves, reservesInWords } from "../quotas/reserve.ts";
 import { randomId } from "../random-id.ts";
 import { sealHeader } from "../services/headers.ts";
 import { parseHeaderName, parseHeaderValue, parseServiceName, parseUpstreamUrl } from "../services/parse-service.ts";
@@ -30,8 +31,10 @@ export interface AddServiceInput extends Omit<ReachPatch, "removeTargets" | "dra
   readonly docsUrl?: string;
   /** See {@link parseMeters}. */
   readonly meter?: string;
-  /** See askForUsage of the runtime. */
+  /** See askUsage of the runtime. */
   readonly askUsage?: boolean;
+  /** See {@link parseReserves}. */
+  readonly reserve?: string;
 }
 
 /** @throws AigwError `already_exists`, `invalid_value` */
@@ -52,6 +55,7 @@ export const addService = (deps: ActDeps, input: AddServiceInput): Promise<Commi
     ...(input.docsUrl !== undefined && { docsUrl: parseDocsUrl(input.docsUrl) }),
     ...meterField(input.meter ?? "none"),
     ...(input.askUsage === true && { askUsage: true }),
+    ...reserveField(input.reserve ?? "none"),
     ...reach,
   };
   assertTellsNothing(deps.sealer, service);
@@ -81,6 +85,12 @@ export const assertFallback = async (
 
 export const sealedHeader = (deps: ActDeps, { name, value }: HeaderInput): Service["headers"][number] =>
   sealHeader(deps.sealer, parseHeaderName(name), parseHeaderValue(name, value));
+
+/** As {@link meterField}. */
+export const reserveField = (reserve: string): Pick<Service, "reserve"> => {
+  const reserves = parseReserves(reserve);
+  return reserves.length === 0 ? {} : { reserve: reservesInWords(reserves) };
+};
 
 /** As it is kept: in its shortest form, and not at all when there is none. */
 export const meterField = (meter: string): Pick<Service, "meter"> => {

@@ -29,6 +29,7 @@ export {
   setPlan,
 } from "./plans.ts";
 export { previewRotation, type RotationPreview } from "./preview-rotation.ts";
+export { type GrantsInput, grantClient, resetQuotas } from "./quotas.ts";
 export { recordProofs } from "./record-proof.ts";
 export { rehashPassword } from "./rehash-password.ts";
 export { removeClient, removeClients } from "./remove-client.ts";

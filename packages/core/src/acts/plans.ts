@@ -2,6 +2,8 @@ import type { Client } from "../clients/client.ts";
 import { AigwError } from "../errors.ts";
 import { parsePlanName } from "../plans/parse-plan.ts";
 import type { Plan } from "../plans/plan.ts";
+import { NO_QUOTA } from "../plans/terms.ts";
+import { parseQuotas, quotasInWords } from "../quotas/quota.ts";
 import { type Changed, changeSeveral, onlyOne } from "./change-several.ts";
 import { type ActDeps, type Committed, commit } from "./commit.ts";
 import { assertServicesExist, findPlan, findPlans } from "./find.ts";
@@ -26,7 +28,8 @@ export interface PlanWithClients {
 /** @throws AigwError `already_exists`, `invalid_value` */
 export const addPlan = (deps: ActDeps, input: AddPlanInput): Promise<Committed<Plan>> => {
   const name = parsePlanName(input.name);
-  const after: Plan = { ...input, name, createdAt: deps.clock.now() };
+  const { quota = NO_QUOTA, ...facts } = input;
+  const after: Plan = { ...facts, ...quotaField(quota), name, createdAt: deps.clock.now() };
   return commit(deps, async () => {
     if ((await deps.store.control.plan(name)) !== undefined) {
       throw new AigwError(
@@ -41,8 +44,10 @@ export const addPlan = (deps: ActDeps, input: AddPlanInput): Promise<Committed<P
 };
 
 /** Counts for every client of the plan that has none of its own. @throws AigwError `not_found`, `invalid_value` */
-export const setPlan = (deps: ActDeps, name: string, patch: PlanPatch): Promise<Committed<PlanWithClients>> =>
-  commit(deps, async () => {
+export const setPlan = (deps: ActDeps, name: string, given: PlanPatch): Promise<Committed<PlanWithClients>> => {
+  const { quota } = given;
+  const patch: PlanPatch = typeof quota === "string" ? { ...given, quota: quotaField(quota).quota ?? null } : given;
+  return commit(deps, async () => {
     const before = await findPlan(deps.store.control, name);
     await assertServicesExist(deps.store.control, patch.services);
     const clients = namesOn(await deps.store.control.clients(), name);
@@ -51,6 +56,13 @@ export const setPlan = (deps: ActDeps, name: string, patch: PlanPatch): Promise<
     if (JSON.stringify(after) === JSON.stringify(before)) return { result: { plan: before, clients } };
     return { draft: { action: "plan.set", subject: name, after }, result: { plan: after, clients } };
   });
+};
+
+/** As it is kept: in its canonical text, and not at all when there is none. */
+const quotaField = (quota: string): Pick<Plan, "quota"> => {
+  const quotas = parseQuotas(quota);
+  return quotas.length === 0 ? {} : { quota: quotasInWords(quotas) };
+};
 
 /** @throws AigwError `not_found`; `in_use` while a client is on it */
 export const removePlan = (deps: ActDeps, name: string): Promise<Committed<Plan>> => onlyOne(removePlans(deps, [name]));

@@ -19,6 +19,8 @@ export interface ClientPatch {
   readonly services?: readonly string[] | null;
   readonly limit?: number | null;
   readonly plan?: string | null;
+  /** Canonical text, see quotasInWords; `none`: none, whatever its plan says. */
+  readonly quota?: string | null;
   readonly weight?: number | null;
   readonly expiresAt?: number | null;
   /** To those that it may call; not beside `services`. */

@@ -7,7 +7,7 @@ import {
   parseExample,
 } from "../services/public-facts.ts";
 import type { SealedHeader, Service } from "../services/service.ts";
-import { assertFallback, type HeaderInput, meterField, sealedHeader } from "./add-service.ts";
+import { assertFallback, type HeaderInput, meterField, reserveField, sealedHeader } from "./add-service.ts";
 import { type ActDeps, type Committed, commit } from "./commit.ts";
 import { findService } from "./find.ts";
 import { patchReach, type ReachPatch, withoutReach } from "./patch-reach.ts";
@@ -29,12 +29,15 @@ export interface ServicePatch extends ReachPatch {
   /** See {@link parseMeters}; `none` switches it off. */
   readonly meter?: string;
   readonly askUsage?: boolean;
+  /** See {@link parseReserves}; `none` sets nothing aside any more. */
+  readonly reserve?: string;
 }
 
 /** @throws AigwError `not_found`, `invalid_value` */
 export const setService = (deps: ActDeps, name: string, patch: ServicePatch): Promise<Committed<Service>> => {
   const givenCors = typeof patch.corsOrigins === "string" ? parseServiceCors(patch.corsOrigins) : patch.corsOrigins;
   const givenMeter = patch.meter === undefined ? undefined : meterField(patch.meter);
+  const givenReserve = patch.reserve === undefined ? undefined : reserveField(patch.reserve);
   const fresh = (patch.headers ?? []).map((header) => sealedHeader(deps, header));
   const gone = [...fresh.map((header) => header.name), ...(patch.removeHeaders ?? [])];
   return commit(deps, async () => {
@@ -46,6 +49,7 @@ export const setService = (deps: ActDeps, name: string, patch: ServicePatch): Pr
       docsUrl,
       meter,
       askUsage,
+      reserve,
       prices,
       ...rest
     } = withoutReach(before);
@@ -63,6 +67,7 @@ export const setService = (deps: ActDeps, name: string, patch: ServicePatch): Pr
       ...patched("docsUrl", docsUrl, patch.docsUrl, parseDocsUrl),
       ...(givenMeter ?? (meter !== undefined && { meter })),
       ...((patch.askUsage ?? askUsage === true) && { askUsage: true }),
+      ...(givenReserve ?? (reserve !== undefined && { reserve })),
       ...(prices !== undefined && { prices }),
       ...reach,
     };

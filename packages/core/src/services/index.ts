@@ -34,5 +34,5 @@ export {
   targetsOf,
   weightOf,
 } from "./reach.ts";
-export { type SeenTarget, seenTargets, type TargetHealth } from "./seen-targets.ts";
+export { type DownTarget, downTargets, type SeenTarget, seenTargets, type TargetHealth } from "./seen-targets.ts";
 export type { Service, StoredPriceList } from "./service.ts";

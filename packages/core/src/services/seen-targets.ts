@@ -44,3 +44,28 @@ const healthOf = (down: number, all: number): TargetHealth => {
   if (down === 0) return "up";
   return down === all ? "down" : "partly_down";
 };
+
+/** A target that is down for one gateway at least. */
+export interface DownTarget {
+  readonly service: string;
+  readonly url: string;
+  /** Milliseconds since the epoch: the longest that any of them says. */
+  readonly since: number;
+  readonly reason: string | undefined;
+  /** How many gateways say so. */
+  readonly gateways: number;
+}
+
+/** Longest first. @param gateways those that run */
+export const downTargets = (gateways: readonly Pick<SeenInstance, "targets">[]): readonly DownTarget[] => {
+  const down = gateways.flatMap(({ targets = [] }) => targets.filter(({ state }) => state === "down"));
+  const byTarget = Map.groupBy(down, ({ service, url }) => `${service} ${url}`);
+  return [...byTarget.values()]
+    .flatMap((said): readonly DownTarget[] => {
+      const [first] = said.toSorted((one, other) => one.since - other.since);
+      if (first === undefined) return [];
+      const { service, url, since, reason } = first;
+      return [{ service, url, since, reason, gateways: said.length }];
+    })
+    .sort((one, other) => one.since - other.since);
+};

@@ -26,9 +26,9 @@ export interface Service extends Reach {
   readonly docsUrl?: string;
   /** What its calls are worth is read so; see parseMeters. Absent: not at all. */
   readonly meter?: string;
-  /** Streams are asked for their totals where the client did not: see askForUsage of the runtime. */
+  /** Streams are asked for their totals where the client did not: see askUsage of the runtime. */
   readonly askUsage?: true;
-  /** What a call sets aside of its client's quotas before it is known, in its canonical text; see parseReserve. */
+  /** What a call sets aside of its client's quotas before it is known, in its canonical text; see parseReserves. */
   readonly reserve?: string;
   /** What calls cost: one list for a model pattern at most, that for every model first, the most specific last. */
   readonly prices?: readonly StoredPriceList[];

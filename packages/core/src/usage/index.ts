@@ -1,3 +1,4 @@
+export { BILL_KEYS, type Bill, type BillLine, billsOf } from "./bill.ts";
 export { type KeepUsageOptions, type KeptUsage, keepUsage, pruneTime } from "./keep-usage.ts";
 export { LATENCY_BOUNDS } from "./latency-buckets.ts";
 export { isTimeKey, startOf, type TimeKey } from "./report-keys.ts";
@@ -19,4 +20,4 @@ export {
   type UsageRow,
   type UsageTally,
 } from "./usage-report.ts";
-export { COST, type Worth } from "./worth.ts";
+export { COST, sumInWords, type Worth } from "./worth.ts";

@@ -3,18 +3,18 @@ import type { Outcome, UsageFilter } from "./usage-event.ts";
 import { addWorth, COST, WORTH_COUNTS, type Worth, type WorthCounts } from "./worth.ts";
 
 /** What a report can have a row for each of. Hours, days, weeks (from Monday) and months are those of UTC. */
-export type UsageKey = "client" | "service" | "model" | "plan" | "status" | "hour" | "day" | "week" | "month";
+export type UsageKey = "client" | "service" | "status" | "hour" | "day" | "week" | "month" | "model" | "plan";
 
 export const USAGE_KEYS: readonly UsageKey[] = [
   "client",
   "service",
-  "model",
-  "plan",
   "status",
   "hour",
   "day",
   "week",
   "month",
+  "model",
+  "plan",
 ];
 
 export interface UsageReportQuery {

@@ -42,6 +42,12 @@ export const toStoredSum = (sum: bigint): StoredSum => ({
 /** Also of sums whose millionths are more than a whole one. */
 export const fromStoredSum = ({ whole, millionths }: StoredSum): bigint => BigInt(whole) * PART + BigInt(millionths);
 
+/** `1500000n` → `1.5`: a decimal number without an exponent, exact. */
+export const sumInWords = (sum: bigint): string => {
+  const rest = sum % PART;
+  return rest === 0n ? String(sum / PART) : `${sum / PART}.${String(rest).padStart(6, "0").replace(/0+$/, "")}`;
+};
+
 /** How many requests had a price and how many none, how many a meter looked at, read nothing from, and estimated. */
 export const WORTH_COUNTS = ["priced", "unpriced", "metered", "unread", "estimated"] as const;
 

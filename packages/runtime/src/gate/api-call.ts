@@ -37,6 +37,8 @@ export class ApiCall implements Call, Metered, Identified {
   start = 0;
   /** The gate sets these before it forwards the call. */
   claims!: TokenClaims;
+  /** The client's, as soon as it is known. */
+  plan: string | undefined = undefined;
   clientName!: string;
   clientAddress!: string;
   scheme!: "http" | "https";

@@ -70,6 +70,7 @@ export class ApiGate {
 
   #permit(call: ApiCall, who: Authentication): void {
     const upstream = this.#deps.follower.upstream(call.service);
+    if (who.kind === "ok" || who.kind === "ended") call.plan = who.client.plan;
     if (who.kind !== "ok") this.#refuseStranger(call, who);
     else if (upstream === undefined) {
       this.#refuseAuthenticated(call, who, "unknown_service", "There is no service of this name.", []);

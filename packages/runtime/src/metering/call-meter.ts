@@ -1,6 +1,7 @@
 import type { Clock, Outcome, TokenEnd, UsageEvent } from "@aigw/core";
 import type { Fault } from "@aigw/core/services";
 import type { Reading } from "../meters/reading.ts";
+import type { Costs } from "./call-cost.ts";
 import type { CallStats } from "./call-stats.ts";
 import { Refusals } from "./refusals.ts";
 import type { UsageRecorder } from "./usage-recorder.ts";
@@ -14,6 +15,8 @@ export interface Metered {
   readonly path: string;
   readonly service: string;
   readonly requestId: string;
+  /** The client's, where it is on one. */
+  readonly plan?: string | undefined;
 }
 
 /** How it ended. */
@@ -28,6 +31,8 @@ export interface Ended {
   readonly error?: Error;
   /** The service that took the call in place of the one that was called. */
   readonly fallback?: string;
+  /** From dispatch to the end, milliseconds. */
+  readonly serviceMs?: number;
   /** What it was worth, and how long after its end this is told, milliseconds. */
   readonly reading?: Reading;
   readonly lateMs?: number;
@@ -45,6 +50,7 @@ export interface CallMeterOptions {
   readonly instanceId: string;
   /** A name that a client made up must not be kept for good. */
   readonly isService: (name: string) => boolean;
+  readonly costs: Pick<Costs, "of">;
   readonly onRequest: () => void;
   /** An event was handed to the recorder: fewer than requests. */
   readonly onEvent: () => void;
@@ -62,6 +68,7 @@ export class CallMeter {
   readonly #onRequest: () => void;
   readonly #onFault: CallMeterOptions["onFault"];
   readonly #stats: CallStats;
+  readonly #costs: CallMeterOptions["costs"];
   #count = 0;
 
   constructor(options: CallMeterOptions) {
@@ -76,6 +83,7 @@ export class CallMeter {
     this.#onRequest = options.onRequest;
     this.#onFault = options.onFault;
     this.#stats = options.stats;
+    this.#costs = options.costs;
   }
 
   begin(metered: Metered): void {
@@ -95,6 +103,7 @@ export class CallMeter {
     // What was forwarded went to a service, which may have been removed since.
     const refused = outcome === "denied" || outcome === "limited";
     this.#stats.of(service).record(outcome, ended.status, latencyMs, ended.upstreamMs);
+    const cost = refused ? undefined : this.#costs.of(ended.fallback ?? service, ended);
     const event: UsageEvent = {
       id: `${this.#instanceId}.${this.#count.toString(36)}`,
       at,
@@ -111,6 +120,8 @@ export class CallMeter {
       ...(ended.fallback !== undefined && { fallback: ended.fallback }),
       ...(ended.fault && { reason: ended.fault }),
       ...(ended.reading && worthOf(ended.reading)),
+      ...(cost !== undefined && { cost }),
+      ...(metered.plan !== undefined && { plan: metered.plan }),
     };
     if (refused) this.#refusals.take(ended.refusal === undefined ? event : { ...event, reason: ended.refusal }, now);
     else this.#record(ended.upstreamMs === undefined ? event : { ...event, upstreamMs: round(ended.upstreamMs) });

@@ -20,6 +20,7 @@ export const command = (ctx: Context): Command =>
     describe("add", "Add a client. Its password is generated and shown once.", [
       ["aigw client add john", "john, who may call every service, 60 times a minute"],
       ["aigw client add mary --services ocr,chat --limit 600 --expires 2027-01-31", "mary, with bounds"],
+      ["aigw client add ann --plan basic", "ann, as the plan basic says"],
       ["PASSWORD=$(aigw client add batch -q)", "for a script: the password alone"],
       ["pass show mary | aigw client add mary --password-stdin", "a password of your own"],
     ]),
@@ -44,6 +45,9 @@ const factsOf = (flags: ClientFactOptions): Omit<AddClientInput, "name" | "passw
   ...(flags.note ? { note: flags.note } : {}),
   ...(flags.services?.names ? { services: flags.services.names } : {}),
   ...(flags.limit ? { limit: flags.limit } : {}),
+  ...(flags.plan ? { plan: flags.plan } : {}),
+  ...(flags.quota ? { quota: flags.quota } : {}),
+  ...(flags.weight ? { weight: flags.weight } : {}),
   ...(flags.expires ? { expiresAt: flags.expires.at } : {}),
 });
 

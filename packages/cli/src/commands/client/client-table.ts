@@ -23,6 +23,7 @@ const COLUMNS: readonly Column[] = [
   { title: "Limit", align: "right" },
   { title: "Expires" },
   { title: "Services" },
+  { title: "Plan" },
   { title: "Created" },
   { title: "E-mail" },
 ];
@@ -34,6 +35,7 @@ const row = (view: View, { client, terms, standing, lastCallAt }: ListedClient):
   String(terms.limit),
   client.expiresAt === undefined ? "never" : when(view, client.expiresAt),
   terms.services?.join(",") ?? "all",
+  client.plan ?? "",
   when(view, client.createdAt),
   client.email ?? "",
 ];

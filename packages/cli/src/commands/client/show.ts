@@ -47,6 +47,7 @@ const fieldsOf = (
     ["Plan", client.plan ?? ""],
     ["Services", `${terms.services?.join(", ") ?? "all"}${ofPlan(client.services, plan?.services)}`],
     ["Limit", `${terms.limit} in any 60 s${ofPlan(client.limit, plan?.limit)}`],
+    ["Quota", terms.quota === undefined ? "" : `${terms.quota}${ofPlan(client.quota, plan?.quota)}`],
     ["Weight", terms.weight === DEFAULT_WEIGHT ? "" : `${terms.weight}${ofPlan(client.weight, plan?.weight)}`],
     ["Expires", client.expiresAt === undefined ? "never" : when(view, client.expiresAt)],
     ["Created", when(view, client.createdAt)],

@@ -55,7 +55,15 @@ export const run = (options: OnboardManyOptions, ctx: Context): Promise<void> =>
     const batch = createHash("sha256").update(bytes).digest("hex").slice(0, 32);
     const waiting = asMail ? waitingOf(home, batch, clients) : new Map<string, Waiting>();
     const read = await readPeople(bytes, ctx.clock.now());
-    const rules = { clients, services, needsEmail: asMail, waiting: new Set(waiting.keys()), now: ctx.clock.now() };
+    const plans = (await control.plans()).map(({ name }) => name);
+    const rules = {
+      clients,
+      services,
+      plans,
+      needsEmail: asMail,
+      waiting: new Set(waiting.keys()),
+      now: ctx.clock.now(),
+    };
     const roster = rosterOf(read.people, rules);
     assertFits(ctx, options, read.problems, roster);
     const names = read.people.map(({ name }) => name);

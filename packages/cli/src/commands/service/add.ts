@@ -7,7 +7,7 @@ import { awaitApplied, reportChange } from "../../app/gateways.ts";
 import { serviceJson } from "../../json/service.ts";
 import { need } from "../../terminal/ask.ts";
 import { listed } from "../../terminal/output/words.ts";
-import { addReachOptions, type ReachFlags, reachOf } from "./reach-options.ts";
+import { addNoVia, addReachOptions, type ReachFlags, reachOf } from "./reach-options.ts";
 import { addFactOptions, factsOf, type ServiceFactOptions } from "./service-options.ts";
 import { warnIfDown } from "./warn-if-down.ts";
 
@@ -21,32 +21,7 @@ export interface AddOptions {
 const USAGE = "aigw service add <name> <url>";
 
 export const command = (ctx: Context): Command =>
-  addReachOptions(
-    addFactOptions(
-      describe("add", "Put a service behind the gateway. Clients reach it under /api/<name>.", [
-        ["aigw service add ocr http://127.0.0.1:9000", "/api/ocr/scan goes to http://127.0.0.1:9000/scan"],
-        [
-          "aigw service add chat https://llm.internal/v1 --header-env 'Authorization=LLM_AUTH' --timeout 5m",
-          "with the upstream's own key, which clients never see",
-        ],
-        [
-          "aigw service add ocr http://gpu1:9000 http://gpu2:9000",
-          "on two machines: calls go to the one that is freer",
-        ],
-        ["aigw service add ocr unix:/run/ocr.sock", "behind a socket of this machine"],
-        ["aigw service add tts http://10.0.0.7:9000 --no-check", "its machine is not there yet, and that is known"],
-        [
-          "aigw service add ocr http://127.0.0.1:9000 --meter json:pages=/pages",
-          "count the pages that its answers name",
-        ],
-        [
-          "aigw service add ocr http://127.0.0.1:9000 --description 'Reads the text in a picture' --example ocr.sh",
-          "with what the clients' guide says of it",
-        ],
-      ]),
-      ctx,
-    ),
-  )
+  addNoVia(addReachOptions(declared(ctx), ctx))
     .argument("[name]", "the service's name: a-z 0-9 -")
     .argument("[url...]", "where it runs: http://, https:// or unix:/; one or several")
     .usage("<name> <url>… [options]")
@@ -75,6 +50,26 @@ export const command = (ctx: Context): Command =>
         await run({ input, wait: flags.wait, check: flags.check }, ctx);
       },
     );
+
+const declared = (ctx: Context): Command =>
+  addFactOptions(
+    describe("add", "Put a service behind the gateway. Clients reach it under /api/<name>.", [
+      ["aigw service add ocr http://127.0.0.1:9000", "/api/ocr/scan goes to http://127.0.0.1:9000/scan"],
+      [
+        "aigw service add chat https://llm.internal/v1 --header-env 'Authorization=LLM_AUTH' --timeout 5m",
+        "with the upstream's own key, which clients never see",
+      ],
+      ["aigw service add ocr http://gpu1:9000 http://gpu2:9000", "on two machines: calls go to the one that is freer"],
+      ["aigw service add ocr unix:/run/ocr.sock", "behind a socket of this machine"],
+      ["aigw service add tts http://10.0.0.7:9000 --no-check", "its machine is not there yet, and that is known"],
+      ["aigw service add ocr http://127.0.0.1:9000 --meter json:pages=/pages", "count the pages that its answers name"],
+      [
+        "aigw service add ocr http://127.0.0.1:9000 --description 'Reads the text in a picture' --example ocr.sh",
+        "with what the clients' guide says of it",
+      ],
+    ]),
+    ctx,
+  );
 
 export const run = async ({ input, wait, check }: AddOptions, ctx: Context): Promise<void> => {
   const added = await ctx.withHome("initialise", async (home) => {

@@ -13,7 +13,7 @@ import {
   type ReachFlags,
   reachOf,
   type TargetFlags,
-  targetsOf,
+  targetPatchOf,
 } from "./reach-options.ts";
 import { existingName } from "./service-name.ts";
 import { addFactOptions, factsOf, type ServiceFactOptions } from "./service-options.ts";
@@ -35,29 +35,7 @@ interface Flags extends ServiceFactOptions, ReachFlags, TargetFlags {
 }
 
 export const command = (ctx: Context): Command =>
-  addReachOptions(
-    addTargetOptions(
-      addFactOptions(
-        describe("set", "Change a service. Calls under way end as they began.", [
-          ["aigw service set ocr --url http://127.0.0.1:9001", "another upstream"],
-          [
-            "aigw service set ocr --add-target http://gpu2:9000 --weight http://gpu2:9000=2",
-            "a second place for two thirds of the calls",
-          ],
-          ["aigw service set chat --header-env 'Authorization=LLM_AUTH'", "a new key for the upstream"],
-          ["aigw service set chat --remove-header X-Api-Key --timeout 2m", "without that header"],
-          ["aigw service set chat --meter openai --ask-usage", "count tokens, also of streams"],
-          [
-            "aigw service set chat --cors-origins https://app.example.com",
-            "web pages there may call it from a browser",
-          ],
-        ])
-          .optionsGroup("The upstream:")
-          .option("--url <url>", "the upstream: http://, https:// or unix:/", flag("--url", parseUpstreamUrl)),
-        ctx,
-      ),
-    ),
-  )
+  addTargetOptions(addReachOptions(declared(ctx), ctx))
     .argument("[name]", "the service's name")
     .usage("<name> [options]")
     .optionsGroup("The upstream:")
@@ -85,10 +63,29 @@ export const command = (ctx: Context): Command =>
       await run({ name, patch, wait: flags.wait, check: flags.check }, ctx);
     });
 
+const declared = (ctx: Context): Command =>
+  addFactOptions(
+    describe("set", "Change a service. Calls under way end as they began.", [
+      ["aigw service set ocr --url http://127.0.0.1:9001", "another upstream"],
+      [
+        "aigw service set ocr --add-target http://gpu2:9000 --weight http://gpu2:9000=2",
+        "a second place for two thirds of the calls",
+      ],
+      ["aigw service set chat --header-env 'Authorization=LLM_AUTH'", "a new key for the upstream"],
+      ["aigw service set chat --remove-header X-Api-Key --timeout 2m", "without that header"],
+      ["aigw service set chat --meter openai --ask-usage", "count tokens, also of streams"],
+      ["aigw service set chat --cors-origins https://app.example.com", "web pages there may call it from a browser"],
+    ])
+
+      .optionsGroup("The upstream:")
+      .option("--url <url>", "the upstream: http://, https:// or unix:/", flag("--url", parseUpstreamUrl)),
+    ctx,
+  );
+
 const patchOf = (flags: Flags): ServicePatch => ({
   ...factsOf(flags),
   ...reachOf(flags),
-  ...targetsOf(flags),
+  ...targetPatchOf(flags),
   ...(flags.url === undefined ? {} : { url: flags.url }),
   ...(flags.removeHeader === undefined ? {} : { removeHeaders: flags.removeHeader }),
   ...(flags.corsOrigins === false ? { corsOrigins: null } : {}),

@@ -1,6 +1,9 @@
 import type { Clock, HomeExamination, Sealer, Service } from "@aigw/core";
-import { FAULTS, type FaultKind, targetsOf } from "@aigw/core/services";
+import { type DownTarget, downTargets, FAULTS, type FaultKind, targetsOf } from "@aigw/core/services";
 import type { ProbeResult } from "@aigw/runtime/probe";
+import { runningGateways } from "../../app/who-runs.ts";
+import { downWords } from "../../findings/target-words.ts";
+import { counted } from "../../terminal/output/words.ts";
 import type { FindingCode, Found } from "../finding.ts";
 import { serviceUse, withUse } from "./calls.ts";
 
@@ -15,12 +18,35 @@ export const checkServices = async ({ store, sealer }: HomeExamination, clock: C
     return [{ code: "service_none", about: "service", message: "There is no service to call.", command }];
   }
   const uses = await serviceUse(store.traffic, clock);
+  const down = downTargets(await runningGateways(store.traffic));
   const found = services.map(async (service) => {
     const [first, ...others] = await lookAtService(service, sealer);
-    return first === undefined ? [] : [...withUse(first, service.name, uses.get(service.name)), ...others];
+    if (first === undefined) return [];
+    const seen = down.filter((target) => target.service === service.name).map(asSeen);
+    return [...withUse(first, service.name, uses.get(service.name)), ...others, ...seen, ...outOfUse(service)];
   });
   return (await Promise.all(found)).flat();
 };
+
+/** What the gateways say, which is not what a look from here has to find. */
+const asSeen = (target: DownTarget): Found => ({
+  code: "service_target_down",
+  about: `service ${target.service}`,
+  message: `${downWords(target)}, as ${counted(target.gateways, "gateway")} ${target.gateways === 1 ? "sees" : "see"} it.`,
+  command: `aigw service show ${target.service}`,
+});
+
+const outOfUse = ({ name, disabled }: Service): readonly Found[] =>
+  disabled === undefined
+    ? []
+    : [
+        {
+          code: "service_disabled",
+          about: `service ${name}`,
+          message: `It is out of use: clients get 503${disabled === "" ? "" : `, "${disabled}"`}.`,
+          command: `aigw service enable ${name}`,
+        },
+      ];
 
 /**
  * One request to each target of one service, of 3 s at most. Never throws.

@@ -4,7 +4,8 @@ import type { CollectionIndexes } from "./traffic/collections.ts";
 
 /**
  * The layout that this build writes. Raise it with a step that brings older stores there.
- * 2: plans. An earlier version would let a client call what its plan does not allow.
+ * 2: plans and what calls are worth. An earlier version would let a client call what its plan does not allow, and sum up
+ * calls without their units.
  */
 export const SCHEMA_VERSION = 2;
 

@@ -62,7 +62,7 @@ export class UsageLog {
 
 const COLUMNS =
   "id, at, client, service, method, path, status, latency_ms, upstream_ms, bytes_in, bytes_out, request_id, outcome, reason, count";
-const WORTH_COLUMNS = "units, metered, read_from, model, unread, cost, plan";
+const WORTH_COLUMNS = "units, metered, read_from, model, unread, cost, plan, fallback";
 /** Rows of one statement: a quarter cheaper than one by one. */
 const TOGETHER = 20;
 
@@ -94,8 +94,8 @@ const insert = (db: Database, events: readonly UsageEvent[]): void => {
   }
 };
 
-const hasWorth = ({ metered, cost, plan }: UsageEvent): boolean =>
-  metered !== undefined || cost !== undefined || plan !== undefined;
+const hasWorth = ({ metered, cost, plan, fallback }: UsageEvent): boolean =>
+  metered !== undefined || cost !== undefined || plan !== undefined || fallback !== undefined;
 
 const valuesOf = (event: UsageEvent): (string | number | null)[] => [
   event.id,
@@ -124,6 +124,7 @@ const allValuesOf = (event: UsageEvent): (string | number | null)[] => [
   event.unread ?? null,
   event.cost === undefined ? null : (event.cost ?? UNPRICED),
   event.plan ?? null,
+  event.fallback ?? null,
 ];
 
 const parseCursor = (cursor: string): number => {
