@@ -89,53 +89,6 @@ const dial = (t: TestContext, url: string): { socket: Socket; received: () => st
 };
 
 describe("a WebSocket through the gateway", { concurrency: true }, () => {
-  it("carries text, binary, 16 MiB, ping and pong, and is one call in the records", async (t) => {
-    const here = await scene(t);
-    const { service, headers, url, gateway } = here;
-    const { socket, answer, closed, next } = await openSocket(`${url}/room?x=1`, { headers, protocols: ["chat"] });
-    const [seen] = service.seen;
-    assert.equal(seen?.url, "/room?x=1");
-    assert.equal(seen?.headers["x-client-id"], "john");
-    assert.equal(seen?.headers["x-api-key"], "sesame");
-    assert.equal(seen?.headers["x-request-id"], answer.headers["x-request-id"]);
-    assert.equal(seen?.headers["x-forwarded-prefix"], "/api/live");
-    assert.equal(seen?.headers.authorization, undefined);
-    assert.equal(answer.headers["x-client-id"], "john");
-    assert.ok(Number(answer.headers["x-ratelimit-remaining"]) > 0);
-    assert.equal(socket.protocol, "chat");
-    assert.match(socket.extensions, /permessage-deflate/, "compression is agreed on by the two ends");
-    const [instance] = await until("the open call", async () => {
-      const found = (await gateway.store.traffic.instances(60_000)).filter(({ targets = [] }) =>
-        targets.some(({ openCalls }) => openCalls === 1),
-      );
-      return found.length > 0 && found;
-    });
-    assert.ok(instance);
-
-    socket.send("grüße");
-    assert.equal(await next(), "grüße");
-    const large = randomBytes(16 * MIB);
-    socket.send(large);
-    assert.ok(large.equals((await next()) as Buffer));
-    socket.send("a".repeat(16 * MIB));
-    assert.equal(((await next()) as string).length, 16 * MIB);
-    const pong = new Promise<string>((settle) => socket.once("pong", (data) => settle(data.toString())));
-    socket.ping("are you there");
-    assert.equal(await within("the pong", pong), "are you there");
-    socket.close(4001, "enough");
-    const end = await within("the end", closed);
-    assert.deepEqual([end.code, end.reason], [4001, "enough"]);
-    await until("the service to know", () => service.closed.length === 1);
-    assert.deepEqual(service.closed, [{ code: 4001, reason: "enough" }]);
-    const [event] = await usage(here, 1);
-    assert.equal(event?.outcome, "ok");
-    assert.equal(event?.client, "john");
-    assert.equal(event?.path, "/api/live/room");
-    assert.ok((event?.bytesIn ?? 0) > 16 * MIB && (event?.bytesOut ?? 0) > 16 * MIB, JSON.stringify(event));
-    assert.ok((event?.latencyMs ?? 0) > (event?.upstreamMs ?? 0));
-    assert.equal((await allUsage(gateway.store)).length, 1);
-  });
-
   it("refuses before any upgrade, with the ordinary problem and status", async (t) => {
     const { gateway, service, headers, url } = await scene(t);
     const poor = bearer(await gateway.tokenFor("poor", { limit: 1, services: ["live"] }));
@@ -463,6 +416,55 @@ const heldBytes = (): number => {
     .filter((handle) => handle instanceof Socket)
     .reduce((sum, { readableLength, writableLength }) => sum + readableLength + writableLength, 0);
 };
+
+describe("large messages", () => {
+  it("carries text, binary, 16 MiB, ping and pong, and is one call in the records", async (t) => {
+    const here = await scene(t);
+    const { service, headers, url, gateway } = here;
+    const { socket, answer, closed, next } = await openSocket(`${url}/room?x=1`, { headers, protocols: ["chat"] });
+    const [seen] = service.seen;
+    assert.equal(seen?.url, "/room?x=1");
+    assert.equal(seen?.headers["x-client-id"], "john");
+    assert.equal(seen?.headers["x-api-key"], "sesame");
+    assert.equal(seen?.headers["x-request-id"], answer.headers["x-request-id"]);
+    assert.equal(seen?.headers["x-forwarded-prefix"], "/api/live");
+    assert.equal(seen?.headers.authorization, undefined);
+    assert.equal(answer.headers["x-client-id"], "john");
+    assert.ok(Number(answer.headers["x-ratelimit-remaining"]) > 0);
+    assert.equal(socket.protocol, "chat");
+    assert.match(socket.extensions, /permessage-deflate/, "compression is agreed on by the two ends");
+    const [instance] = await until("the open call", async () => {
+      const found = (await gateway.store.traffic.instances(60_000)).filter(({ targets = [] }) =>
+        targets.some(({ openCalls }) => openCalls === 1),
+      );
+      return found.length > 0 && found;
+    });
+    assert.ok(instance);
+
+    socket.send("grüße");
+    assert.equal(await next(), "grüße");
+    const large = randomBytes(16 * MIB);
+    socket.send(large);
+    assert.ok(large.equals((await next()) as Buffer));
+    socket.send("a".repeat(16 * MIB));
+    assert.equal(((await next()) as string).length, 16 * MIB);
+    const pong = new Promise<string>((settle) => socket.once("pong", (data) => settle(data.toString())));
+    socket.ping("are you there");
+    assert.equal(await within("the pong", pong), "are you there");
+    socket.close(4001, "enough");
+    const end = await within("the end", closed);
+    assert.deepEqual([end.code, end.reason], [4001, "enough"]);
+    await until("the service to know", () => service.closed.length === 1);
+    assert.deepEqual(service.closed, [{ code: 4001, reason: "enough" }]);
+    const [event] = await usage(here, 1);
+    assert.equal(event?.outcome, "ok");
+    assert.equal(event?.client, "john");
+    assert.equal(event?.path, "/api/live/room");
+    assert.ok((event?.bytesIn ?? 0) > 16 * MIB && (event?.bytesOut ?? 0) > 16 * MIB, JSON.stringify(event));
+    assert.ok((event?.latencyMs ?? 0) > (event?.upstreamMs ?? 0));
+    assert.equal((await allUsage(gateway.store)).length, 1);
+  });
+});
 
 describe("a side that does not read", () => {
   /** Sends until all was taken. */

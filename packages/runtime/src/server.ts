@@ -54,7 +54,7 @@ export interface CloseOptions {
   readonly lameDuckMs: number;
   /** Then waits so long for the requests under way. */
   readonly drainMs: number;
-  /** Ends what would not end by itself, as soon as no more connections are accepted. */
+  /** Ends what would not end by itself, as soon as no more connections are to be accepted. */
   readonly goAway?: () => void;
   /** Ends what is still under way then. */
   readonly cutOpenCalls: () => void;
@@ -121,9 +121,9 @@ export const listen = async (options: ListenOptions): Promise<GatewayServer> => 
 
   const close = async ({ lameDuckMs, drainMs, goAway, cutOpenCalls }: CloseOptions): Promise<void> => {
     await delay(lameDuckMs);
+    goAway?.();
     await allAccepted(server);
     stopListening(server);
-    goAway?.();
     // http.Server.close() destroys connections without a request, also those whose first request is on its way.
     await delay(FIRST_REQUEST_MS);
     const closed = new Promise<void>((done) => server.close(() => done()));
