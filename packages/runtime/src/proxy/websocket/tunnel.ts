@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { Fault } from "@aigw/core/services";
+import { onPassedOn, ownCopy } from "../passed-on.ts";
 import { READING_TURNS, type TurnReader } from "../reading-turns.ts";
 import { type SendQueues, STEP_MS } from "../send-queues.ts";
 import type { Connection, ResponseHandler } from "../upstream/connection.ts";
@@ -173,7 +174,8 @@ export class Tunnel implements ResponseHandler, TurnReader {
     this.#movedAt = this.#owner.clock();
     this.bytesOut += bytes.length;
     this.#fromService.read(bytes);
-    if (!this.#client.write(Buffer.from(bytes))) this.#connection.pause();
+    const copy = ownCopy(bytes);
+    if (!this.#client.write(copy, onPassedOn(copy))) this.#connection.pause();
   }
 
   onDrain(): void {
