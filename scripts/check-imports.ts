@@ -40,7 +40,7 @@ const KEEPERS: readonly (readonly [name: string, importer: RegExp])[] = [
   ["prom-client", /^packages\/runtime\/src\/metrics\//],
   [
     "@aigw/runtime",
-    /^packages\/cli\/src\/(commands\/(serve|demo)(\.ts|\/)|workers\/|commands\/service\/meter\.ts$|doctor\/checks\/services\.ts$)/,
+    /^packages\/cli\/src\/(commands\/(serve|demo)(\.ts|\/)|workers\/|commands\/service\/meter\.ts$|doctor\/(checks\/services|try-target)\.ts$)/,
   ],
   ["@aigw/core/tokens", /^packages\/runtime\/src\//],
 ];

@@ -14,7 +14,6 @@ import { realmOf } from "@aigw/core/tokens";
 import { pruneTime, UsageSealer, usageMac } from "@aigw/core/usage";
 import { API, endOfService } from "./api-target.ts";
 import { createApp } from "./app.ts";
-import { boundMemory, releaseAfterLoading } from "./bound-memory.ts";
 import { mayDumpCore } from "./core-dumps.ts";
 import { CorsRules } from "./cors/cors-rules.ts";
 import { errorNameOf, reasonOf } from "./fault-reason.ts";
@@ -50,6 +49,7 @@ import { OpenFiles, openFilesLimit } from "./open-files.ts";
 import { Callers } from "./peer/callers.ts";
 import { ReverseProxy } from "./proxy/reverse-proxy.ts";
 import { targetReports } from "./proxy/target-report.ts";
+import { releaseAfterLoading, releaseWhenQuiet } from "./release-memory.ts";
 import { GatewayProver } from "./routes/proof-route.ts";
 import type { CertificateFiles } from "./tls/certificate.ts";
 
@@ -110,7 +110,6 @@ const LAME_DUCK_MS = 500;
 
 /** @throws AigwError when the store cannot be read, or the address cannot be bound */
 export const startGateway = async (options: GatewayOptions): Promise<Gateway> => {
-  boundMemory();
   const { store, sealer, clock = systemClock } = options;
   const instanceId = randomId("gw-", 8);
   const { worker } = options;
@@ -188,7 +187,12 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     bundles: true,
     share,
   });
-  const ledger = new QuotaLedger({ store: store.traffic, holder: instanceId, share });
+  const ledger = new QuotaLedger({
+    store: store.traffic,
+    holder: instanceId,
+    share,
+    onError: storeFault("permits", "write what quotas count"),
+  });
   const quotas = new QuotaGate({ follower, ledger, env });
   const guessLimit = new GuessLimit(store.traffic, instanceId, share);
   const strangers = new StrangerLog(log);
@@ -338,7 +342,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   const sweep = setInterval(() => {
     openCalls.cutRevoked();
     if (isFirst) endedKeys.look();
-    void ledger.sweep().catch(storeFault("permits", "write what quotas count"));
+    void ledger.sweep();
     for (const one of [limiter, guessLimit]) void one.settle().catch(storeFault("permits", "write permits"));
   }, EXPIRY_SWEEP_MS);
   const prune = setInterval(() => {
@@ -347,6 +351,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     meter.prune();
     if (isFirst) void pruneStore(store).catch(storeFault("prune"));
   }, PRUNE_MS);
+  const stayLarge = releaseWhenQuiet(() => openCalls.size === 0);
   const end = async (atOnce: boolean): Promise<void> => {
     state = "draining";
     log.info({ openCalls: openCalls.size }, "draining");
@@ -355,10 +360,12 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     await listeners.close({
       lameDuckMs: atOnce ? 0 : LAME_DUCK_MS + (worker ? HAND_OUT_MS : 0),
       drainMs: atOnce ? 0 : options.drainMs,
+      goAway: () => openCalls.goAway(),
       cutOpenCalls,
     });
     clearInterval(sweep);
     clearInterval(prune);
+    stayLarge();
     follower.stop();
     proxy.close();
     await limiter.close();

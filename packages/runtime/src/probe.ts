@@ -4,6 +4,7 @@ import { type ConnectionFacts, Connector } from "./proxy/upstream/connector.ts";
 import { faultOf, systemCodeOf } from "./proxy/upstream-failure.ts";
 
 export { connectionFacts } from "./follow/open-reach.ts";
+export { type TrialRequest, type TrialResult, type TrialStages, trialCall } from "./trial-call.ts";
 
 export type ProbeResult =
   | { readonly kind: "answer"; readonly status: number }

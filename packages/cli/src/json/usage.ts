@@ -17,6 +17,8 @@ export interface UsageEventJson {
   readonly bytesOut: number;
   readonly requestId: string;
   readonly outcome: Outcome;
+  /** The service that took the call, because all targets of `service` were down; absent when it took it itself. */
+  readonly fallback?: string;
   /** Why the upstream failed; absent when it did not. */
   readonly reason?: string;
   /** How many refused requests it stands for; absent: 1. */
@@ -48,6 +50,7 @@ export const usageEventJson = (event: UsageEvent): UsageEventJson => ({
   bytesOut: event.bytesOut,
   requestId: event.requestId,
   outcome: event.outcome,
+  ...(event.fallback !== undefined && { fallback: event.fallback }),
   ...(event.reason !== undefined && { reason: event.reason }),
   ...(event.count !== undefined && { count: event.count }),
   ...(event.units !== undefined && { units: unitsJson(event.units) }),

@@ -41,7 +41,7 @@ export interface UsageEvent {
   readonly outcome: Outcome;
   /** The service that took the call, because all targets of {@link service} were down. */
   readonly fallback?: string;
-  /** Why the upstream failed (`FAULTS`), or why the token was refused (`TOKEN_ENDS`). Absent when neither was so. */
+  /** Why the upstream failed (`FAULTS`), or why the token was refused (`TOKEN_ENDS`), or `quota_exceeded`. Absent when neither was so. */
   readonly reason?: string;
   /**
    * How many requests this event stands for, ≥ 2; absent: 1. Then `at` is the first one's time, `bytesIn` and `bytesOut`

@@ -101,7 +101,9 @@ export class CallMeter {
     const latencyMs = round(now - start - (ended.lateMs ?? 0));
     // What was forwarded went to a service, which may have been removed since.
     const refused = outcome === "denied" || outcome === "limited";
-    this.#stats.of(service).record(outcome, ended.status, latencyMs, ended.upstreamMs);
+    const stats = this.#stats.of(service);
+    stats.record(outcome, ended.status, latencyMs, ended.upstreamMs);
+    if (ended.refusal === "quota_exceeded") stats.overQuota += 1;
     const cost = refused ? undefined : this.#costs.of(ended.fallback ?? service, ended);
     const event: UsageEvent = {
       // Refused calls have one when they are recorded, alone or gathered: numbers are without gaps, see usage-seal.ts.
@@ -123,6 +125,7 @@ export class CallMeter {
       ...(cost !== undefined && { cost }),
       ...(metered.plan !== undefined && { plan: metered.plan }),
     };
+    if (ended.reading !== undefined || cost !== undefined) stats.recordWorth(event);
     if (refused) this.#refusals.take(ended.refusal === undefined ? event : { ...event, reason: ended.refusal }, now);
     else this.#record(ended.upstreamMs === undefined ? event : { ...event, upstreamMs: round(ended.upstreamMs) });
     return event;

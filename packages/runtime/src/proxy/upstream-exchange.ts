@@ -1,10 +1,13 @@
 import { FAULTS, type Fault } from "@aigw/core/services";
 import { PROBLEMS, type Problem, problemBody } from "../http-errors.ts";
+import { askUsage } from "../meters/ask-usage.ts";
 import type { CallReader } from "../meters/call-reader.ts";
 import type { Reading, ReadingSink } from "../meters/reading.ts";
+import type { UsageEventFilter } from "../meters/usage-event-filter.ts";
+import { filterFor, mayAsk } from "./asking.ts";
 import type { Balance } from "./balance.ts";
 import type { Call, CallResult, ExchangeOwner, TimedExchange, Upstream } from "./call.ts";
-import { destroyClient, flushHead, sendContent, sendHead, sendInterim } from "./client-side.ts";
+import { destroyClient, flushHead, sendContent, sendHead, sendInterim, sendSwitch } from "./client-side.ts";
 import { refuse, refuseAndClose, refuseAndCut } from "./lingering-close.ts";
 import { requestFields } from "./request-fields.ts";
 import { responseFields, trailerFields } from "./response-fields.ts";
@@ -16,6 +19,8 @@ import { Upload, type UploadHandler } from "./upload.ts";
 import type { Connection, ResponseHandler } from "./upstream/connection.ts";
 import type { ResponseHead } from "./upstream/response-head.ts";
 import { failureOf, faultOf, TIMED_OUT } from "./upstream-failure.ts";
+import { accepts, isUpgrade, switchFields } from "./websocket/handshake.ts";
+import { Tunnel, type TunnelEnd } from "./websocket/tunnel.ts";
 
 type Outcome = CallResult["outcome"];
 
@@ -42,6 +47,8 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
   #target: TargetState | undefined;
   #state: typeof WAITING | typeof STREAMING | typeof ANSWERED | typeof ENDED = WAITING;
   #connection: Connection | undefined;
+  /** Of a WebSocket, behind its handshake: all that moves is its own. */
+  #tunnel: Tunnel | undefined;
   /** Undefined for a request without content. */
   #upload: Upload | undefined;
   #mayRetry = true;
@@ -61,6 +68,10 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
   #bytesOut = 0;
   /** Sees what was handed on, as long as the call lasts; null without a meter, and behind the call's end. */
   #reader: CallReader | null;
+  /** The content that goes in place of the client's: it asks for a stream's totals. */
+  #asked: Buffer | undefined;
+  /** Takes them out again. */
+  #filter: UsageEventFilter | undefined;
   #trailers: readonly string[] = NO_FIELDS;
   #isWhole = false;
   /** Of a call that has ended, while its reading is waited for: its result but for that, and who reads. */
@@ -97,11 +108,22 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     }
     if (expectsContinue) outgoing.writeContinue();
     this.#upload = new Upload(incoming, this, this.#balance.hasOthers);
-    this.#upload.start(declared);
+    if (route.upstream.asksUsage === true && mayAsk(incoming, this.call.rest)) this.#upload.startWhole();
+    else this.#upload.start(declared);
   }
 
   onUploadReady(content: Buffer | undefined): void {
     if (this.#state === WAITING) this.#dispatch(content);
+  }
+
+  onUploadWhole(content: Buffer): void {
+    if (this.#state !== WAITING) return;
+    const asked = askUsage(content);
+    if (asked !== null) {
+      this.#asked = asked;
+      this.#upload?.replaceBy(asked);
+    }
+    this.#dispatch(asked ?? content);
   }
 
   /** @param content whole; null: none; undefined: it streams */
@@ -115,6 +137,10 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     this.#dispatchedAt = now;
     this.#lastByteAt = now;
     if (content !== undefined) this.#requestSentAt = now;
+    if (isUpgrade(this.call.incoming)) {
+      this.#send(content, pool.open(), route);
+      return;
+    }
     const waitMs = pool.waitMs(now);
     if (waitMs < 0) this.#send(content, pool.take(), route);
     else {
@@ -137,9 +163,10 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     this.#connection = connection;
     const { call } = this;
     const { incoming, rest } = call;
-    const fields = requestFields(call, route.service);
+    const fields = requestFields(call, route.service, this.#asked?.length);
     const host = route.upstream.sendsClientHost === true ? call.host : undefined;
-    connection.request(incoming.method ?? "GET", route.target(rest), fields, content, this, host);
+    const method = incoming.method ?? "GET";
+    connection.request(method, route.target(rest), fields, content, this, host, isUpgrade(incoming));
   }
 
   /** The call is one of this target's open ones from now on. */
@@ -194,7 +221,15 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     this.#upload?.resume();
   }
 
+  goAway(): void {
+    this.#tunnel?.cut("incomplete");
+  }
+
   cut(outcome: "revoked" | "incomplete"): void {
+    if (this.#tunnel !== undefined) {
+      this.#tunnel.cut(outcome);
+      return;
+    }
     if (this.#state === ENDED) {
       // Nobody is left who could wait for what it was worth.
       if (outcome === "incomplete") this.#lateReader?.stop();
@@ -212,6 +247,10 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
 
   checkTime(now: number): void {
     if (this.#state === ENDED) return;
+    if (this.#tunnel !== undefined) {
+      this.#tunnel.checkTime(now);
+      return;
+    }
     const { incoming } = this.call;
     const upstream = this.#upstream;
     if (incoming.socket.destroyed) {
@@ -258,13 +297,49 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     this.#contentLength = contentLength;
     this.#target?.answered();
     this.#upload?.forget();
+    if (head.status === 101) {
+      this.#switch(head);
+      return;
+    }
     this.#head = head;
     this.#state = STREAMING;
+  }
+
+  /** The connection is a WebSocket from now on, if it is the one that was asked for. */
+  #switch(head: ResponseHead): void {
+    const { incoming } = this.call;
+    const connection = this.#connection as Connection;
+    if (!accepts(incoming, head)) {
+      this.#fail("switched_protocols", "upstream_error");
+      return;
+    }
+    this.#target?.completed();
+    this.#reader?.onHead(head.status, head.fields);
+    this.#state = STREAMING;
+    const fields = [...this.#passedOn(head), ...switchFields(incoming, head)];
+    const tunnel = new Tunnel({
+      client: sendSwitch(this.call, head, fields),
+      connection,
+      idleTimeoutMs: this.#upstream.idleTimeoutMs,
+      owner: this.#owner,
+      onEnd: (end) => this.#tunnelEnded(end),
+    });
+    this.#tunnel = tunnel;
+    tunnel.start();
+    if (this.#owner.isGoingAway) tunnel.cut("incomplete");
+  }
+
+  #tunnelEnded({ outcome, fault }: TunnelEnd): void {
+    this.#fault = fault;
+    this.#isWhole = outcome === "ok";
+    this.#leave();
+    this.#end(outcome);
   }
 
   #sendHead(head: ResponseHead): void {
     const { status, reason } = head;
     this.#head = undefined;
+    if (this.#asked !== undefined) this.#filter = filterFor(head.fields);
     if (status >= 500) this.#outcome = "upstream_error";
     sendHead(this.call, status, reason, this.#passedOn(head), this.#upload?.isComplete === false);
     this.#reader?.onHead(status, head.fields);
@@ -278,21 +353,45 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     const { outgoing } = this.call;
     this.#lastByteAt = this.#owner.clock();
     if (this.#head !== undefined) this.#sendHead(this.#head);
+    if (this.#filter !== undefined) {
+      const goesOn = this.#sendFiltered(this.#filter.push(bytes));
+      this.#reader?.onContent(bytes);
+      if (!goesOn) this.#hold();
+      return;
+    }
     const isFirst = this.#bytesOut === 0;
     this.#bytesOut += bytes.length;
     const isLast = this.#bytesOut === this.#contentLength;
     if (isLast) this.#state = ANSWERED;
     const mayGoOn = sendContent(outgoing, bytes, isFirst, isLast);
     this.#reader?.onContent(bytes);
+    if (!mayGoOn) this.#hold();
+  }
+
+  /** The client does not keep pace. */
+  #hold(): void {
     // One read may hold thousands of small chunks: one of them waits for all.
-    if (mayGoOn || this.#held) return;
+    if (this.#held) return;
     this.#held = true;
     this.#connection?.pause();
-    outgoing.once("drain", () => {
+    this.call.outgoing.once("drain", () => {
       this.#held = false;
       this.#lastByteAt = this.#owner.clock();
       this.#connection?.resume();
     });
+  }
+
+  /** @returns false: wait for `drain` */
+  #sendFiltered(pieces: readonly Buffer[]): boolean {
+    const { outgoing } = this.call;
+    let mayGoOn = true;
+    // Of an answer that begins with what is held back, the head need not wait for it.
+    if (pieces.length === 0 && this.#bytesOut === 0) flushHead(outgoing);
+    for (const piece of pieces) {
+      this.#bytesOut += piece.length;
+      mayGoOn = sendContent(outgoing, piece, false, false);
+    }
+    return mayGoOn;
   }
 
   onReadEnd(): void {
@@ -308,6 +407,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     this.#trailers = trailers;
     if (this.#state !== STREAMING) return;
     if (this.#head !== undefined) this.#sendHead(this.#head);
+    if (this.#filter !== undefined) this.#sendFiltered(this.#filter.end());
     const { outgoing } = this.call;
     if (trailers.length > 0 && outgoing.chunkedEncoding) outgoing.addTrailers(trailerFields(trailers));
     this.#state = ANSWERED;
@@ -446,9 +546,9 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     this.#state = ENDED;
     const result: CallResult = {
       outcome,
-      status: outgoing.headersSent ? outgoing.statusCode : 0,
-      bytesIn: this.#upload?.bytes ?? 0,
-      bytesOut: this.#bytesOut,
+      status: this.#tunnel !== undefined ? 101 : outgoing.headersSent ? outgoing.statusCode : 0,
+      bytesIn: this.#tunnel?.bytesIn ?? this.#upload?.bytes ?? 0,
+      bytesOut: this.#tunnel?.bytesOut ?? this.#bytesOut,
       serviceMs: this.#dispatchedAt === 0 ? 0 : this.#owner.clock() - this.#dispatchedAt,
       ...(this.#upstreamMs >= 0 && { upstreamMs: this.#upstreamMs }),
       ...(this.#upstream.standsIn === true && { fallback: this.#upstream.service }),

@@ -92,6 +92,7 @@ const FIELDS: readonly (keyof UsageEventJson)[] = [
   "unread",
   "cost",
   "plan",
+  "fallback",
 ];
 
 const csvOf = (event: UsageEvent): string => {

@@ -83,5 +83,6 @@ export const TRAFFIC_SCHEMA: Schema = {
       .join("\n")}
      ${Object.values(ROLLUPS).map(withWorth).join("\n")}
      CREATE INDEX usage_days_by_client ON usage_days (client);`,
+    "ALTER TABLE usage ADD COLUMN fallback TEXT;",
   ],
 };

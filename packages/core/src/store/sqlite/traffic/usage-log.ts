@@ -62,7 +62,7 @@ export class UsageLog {
 
 const COLUMNS =
   "id, at, client, service, method, path, status, latency_ms, upstream_ms, bytes_in, bytes_out, request_id, outcome, reason, count, seal";
-const WORTH_COLUMNS = "units, metered, read_from, model, unread, cost, plan";
+const WORTH_COLUMNS = "units, metered, read_from, model, unread, cost, plan, fallback";
 /** Rows of one statement: a quarter cheaper than one by one. */
 const TOGETHER = 20;
 
@@ -94,8 +94,13 @@ const insert = (db: Database, events: readonly UsageEvent[]): void => {
   }
 };
 
-const hasWorth = ({ units, metered, model, cost, plan }: UsageEvent): boolean =>
-  metered !== undefined || plan !== undefined || cost !== undefined || model !== undefined || units !== undefined;
+const hasWorth = ({ units, metered, model, cost, plan, fallback }: UsageEvent): boolean =>
+  metered !== undefined ||
+  plan !== undefined ||
+  cost !== undefined ||
+  model !== undefined ||
+  units !== undefined ||
+  fallback !== undefined;
 
 const valuesOf = (event: UsageEvent): (string | number | null)[] => [
   event.id,
@@ -125,6 +130,7 @@ const allValuesOf = (event: UsageEvent): (string | number | null)[] => [
   event.unread ?? null,
   event.cost === undefined ? null : (event.cost ?? UNPRICED),
   event.plan ?? null,
+  event.fallback ?? null,
 ];
 
 const parseCursor = (cursor: string): number => {

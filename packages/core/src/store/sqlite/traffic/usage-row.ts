@@ -24,6 +24,7 @@ export interface UsageRow extends WorthColumns {
   readonly seal: string | null;
   readonly read_from: "answer" | "request" | null;
   readonly unread: MeterProblem | null;
+  readonly fallback: string | null;
 }
 
 /** What a call was worth; all null without a meter, a price and a plan. */
@@ -71,6 +72,7 @@ export const toEvent = (row: UsageRow): UsageEvent => ({
   bytesOut: row.bytes_out,
   requestId: row.request_id,
   outcome: row.outcome,
+  ...(row.fallback === null ? {} : { fallback: row.fallback }),
   ...(row.reason === null ? {} : { reason: row.reason }),
   ...(row.count === 1 ? {} : { count: row.count }),
   ...worthOf(row),
