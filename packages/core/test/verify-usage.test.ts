@@ -158,6 +158,8 @@ const WAYS: readonly (readonly [what: string, sql: string, named: RegExp, alsoSu
     /^sums totals/,
   ],
   ["units less in the sums by hour", "DELETE FROM usage_hours_worth WHERE unit = 'pages'", /^sums hours/],
+  ["a request more in the sums by month", "UPDATE usage_months SET requests = requests + 1", /^sums months/],
+  ["units less in the sums by month", "DELETE FROM usage_months_worth WHERE unit = 'pages'", /^sums months/],
   ["another latency in a sum", "UPDATE usage_totals SET l3 = l3 + 1, l7 = l7 - 1", /^sums totals/],
   ["other calls without a price in a sum", "UPDATE usage_days SET unpriced = unpriced + 1", /^sums days/],
 ];
@@ -254,7 +256,7 @@ describe("usage verify", () => {
     await foldAll(store.traffic);
     const { path } = store.traffic.database();
     const raw = new DatabaseSync(path);
-    const tables = ["usage", "usage_hours", "usage_days", "usage_totals"];
+    const tables = ["usage", "usage_hours", "usage_days", "usage_totals", "usage_months"];
     const all = [...tables, ...tables.slice(1).map((name) => `${name}_worth`)];
     for (const name of all) raw.exec(`CREATE TEMP TABLE kept_${name} AS SELECT * FROM ${name}`);
     for (const [what, sql, named, alsoSums] of WAYS) {
@@ -296,6 +298,7 @@ describe("usage verify on MongoDB", { skip: MONGOD === "" && mongodbMissing }, (
     await usage.updateOne(its, { $set: { "e.$.cost": 8 } });
     assert.deepEqual(wordsOf(await verified(traffic)), []);
     await days.updateOne({}, { $inc: { n: 1 } });
+    // There are no sums by month: those of days stand for them.
     assert.deepEqual(wordsOf(await verified(traffic)), ["sums days"]);
     await days.updateOne({}, { $inc: { n: -1 } });
     await usage.updateOne(its, { $pull: { e: { id: "gw-one.9" } } } as never);

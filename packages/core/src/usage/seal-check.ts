@@ -1,8 +1,8 @@
 import type { UsageEvent } from "./usage-event.ts";
 import { canonical, codeOf, numberOf, parseSeal, type UsageMac, type UsageSeal } from "./usage-seal.ts";
 
-/** Of hours, of days, and of the hours of all clients together. */
-export type SumsTable = "hours" | "days" | "totals";
+/** Of hours, of days, of the hours of all clients together, and of months, which an engine may make of the days. */
+export type SumsTable = "hours" | "days" | "totals" | "months";
 
 /** What is wrong with what a store says. Numbers are a gateway's own. */
 export type UsageProblem =
