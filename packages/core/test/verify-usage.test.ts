@@ -8,7 +8,7 @@ import { anEvent } from "../src/testing/index.ts";
 import { DAY_MS, HOUR_MS } from "../src/usage/report-plan.ts";
 import type { UsageEvent } from "../src/usage/usage-event.ts";
 import { UsageSealer, usageMac } from "../src/usage/usage-seal.ts";
-import { type UsageProof, verifyUsage } from "../src/usage/verify-usage.ts";
+import { type UsageProof, type VerifyUsageOptions, verifyUsage } from "../src/usage/verify-usage.ts";
 import { type MongoTrafficFixture, mongoTrafficFixture } from "./store-support/mongo-traffic-fixture.ts";
 import { sqliteFixture } from "./store-support/sqlite-fixture.ts";
 
@@ -236,16 +236,27 @@ describe("usage verify", () => {
     traffic.recordUsage(recorded());
     const sealer = new UsageSealer(mac);
     let reads = 0;
-    const busy: Pick<TrafficStore, "usageBetween" | "usageReport"> = {
+    const busy: VerifyUsageOptions["traffic"] = {
+      latestUsage: (filter, limit) => traffic.latestUsage(filter, limit),
+      usageAfter: (cursor, filter, limit) => traffic.usageAfter(cursor, filter, limit),
       usageReport: (query) => traffic.usageReport(query),
       usageBetween: (span, cursor, limit) => {
+        const page = traffic.usageBetween(span, cursor, limit);
         reads += 1;
-        traffic.recordUsage([sealer.seal([anEvent({ id: `gw-new.${reads.toString(36)}`, at: DAY + DAY_MS + reads })])]);
+        // Two calls of the day that was just read, recorded with one of now.
+        const batch = [0, 1, 2].map((n) =>
+          anEvent({
+            id: `gw-new.${(3 * reads + n - 2).toString(36)}`,
+            at: n < 2 ? Math.max(DAY, span.filter.since ?? 0) + n : DAY + 4 * DAY_MS,
+          }),
+        );
+        traffic.recordUsage([...batch.slice(0, -1), sealer.seal(batch)]);
         traffic.foldUsage(10);
-        return traffic.usageBetween(span, cursor, limit);
+        return page;
       },
     };
-    assert.deepEqual((await verifyUsage({ traffic: busy, mac, since: 0, until: DAY + 5 * DAY_MS })).problems, []);
+    const proof = await verifyUsage({ traffic: busy, mac, since: 0, until: DAY + 5 * DAY_MS });
+    assert.deepEqual(proof.problems, []);
     assert.ok(reads > 5);
   });
 

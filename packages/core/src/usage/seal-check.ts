@@ -77,7 +77,8 @@ export class SealCheck {
     this.#cut = cut;
   }
 
-  take(event: UsageEvent): void {
+  /** @param isLate it was stored while others were read, and may have been among them */
+  take(event: UsageEvent, isLate = false): void {
     const of = numberOf(event.id);
     if (of === undefined) {
       this.problems.push({ kind: "foreign", id: event.id });
@@ -86,6 +87,7 @@ export class SealCheck {
     const chain = this.#chain(of.gateway, event.at);
     const { number } = of;
     if (chain.open.has(number) || isCompared(chain, number)) {
+      if (isLate) return;
       this.problems.push({ kind: "repeated", gateway: of.gateway, from: number, to: number });
       return;
     }

@@ -10,7 +10,7 @@ import type { UsageMac } from "./usage-seal.ts";
 export type { SumsTable, UsageProblem } from "./seal-check.ts";
 
 export interface VerifyUsageOptions {
-  readonly traffic: Pick<TrafficStore, "usageBetween" | "usageReport">;
+  readonly traffic: Pick<TrafficStore, "latestUsage" | "usageAfter" | "usageBetween" | "usageReport">;
   readonly mac: UsageMac;
   /** Events before it are not looked at, milliseconds since the epoch; the day (UTC) that it is in is looked at whole. */
   readonly since: number;
@@ -49,11 +49,13 @@ export const verifyUsage = async (options: VerifyUsageOptions): Promise<UsagePro
   const { since: pruned } = await traffic.usageReport({ by: ["hour"], filter: {}, until: 1 });
   const asked = Math.max(options.since, pruned);
   const check = new SealCheck(mac, asked);
+  const { cursor: stored } = await traffic.latestUsage({}, 0);
   const sums: UsageProblem[] = [];
   let [events, records] = [0, 0];
   const start = await firstDay(traffic, asked, until);
-  for (let day = start; day < until; day += DAY_MS) {
-    const span = { filter: { since: day }, until: Math.min(day + DAY_MS, until) };
+  // To the end of its day: a gateway's clock may be ahead of this one.
+  for (let day = start; day < until + HOUR_MS; day += DAY_MS) {
+    const span = { filter: { since: day }, until: day + DAY_MS };
     const before = await reportsOf(traffic, span);
     const counted = {
       hours: new ReportRows(KEYS.hours),
@@ -81,6 +83,7 @@ export const verifyUsage = async (options: VerifyUsageOptions): Promise<UsagePro
       for (const key of wrong) sums.push({ kind: "sums", sums: table, day, key });
     }
   }
+  await takeLate(traffic, check, stored);
   for (let month = startOf("month", start); month < until; month = startOf("month", month + 31 * DAY_MS)) {
     signal?.throwIfAborted();
     const { compared, wrong } = await compareMonth(traffic, month);
@@ -93,6 +96,16 @@ export const verifyUsage = async (options: VerifyUsageOptions): Promise<UsagePro
     ...{ since: start, until, events: check.events, batches, sums: records, dropped, unproven },
     problems: [...problems, ...sums],
   };
+};
+
+/** What was stored behind a cursor: a call that began before the place that was being read ended meanwhile. */
+const takeLate = async (traffic: Pick<TrafficStore, "usageAfter">, check: SealCheck, cursor: string): Promise<void> => {
+  for (let at = cursor; ; ) {
+    const page = await traffic.usageAfter(at, {}, PAGE);
+    for (const event of page.events) check.take(event, true);
+    if (page.events.length < PAGE) return;
+    at = page.cursor;
+  }
 };
 
 /** The day of the oldest event: the years before it are not gone through day by day. */
