@@ -3,6 +3,7 @@ import type { Fault } from "@aigw/core/services";
 import type { Reading } from "../meters/reading.ts";
 import type { Costs } from "./call-cost.ts";
 import type { CallStats } from "./call-stats.ts";
+import { ModelNames } from "./model-names.ts";
 import { Refusals } from "./refusals.ts";
 import type { UsageRecorder } from "./usage-recorder.ts";
 
@@ -69,6 +70,7 @@ export class CallMeter {
   readonly #onFault: CallMeterOptions["onFault"];
   readonly #stats: CallStats;
   readonly #costs: CallMeterOptions["costs"];
+  readonly #models = new ModelNames();
   #count = 0;
 
   constructor(options: CallMeterOptions) {
@@ -121,7 +123,7 @@ export class CallMeter {
       outcome,
       ...(ended.fallback !== undefined && { fallback: ended.fallback }),
       ...(ended.fault && { reason: ended.fault }),
-      ...(ended.reading && worthOf(ended.reading)),
+      ...(ended.reading && this.#worthOf(ended.reading, client, service, at)),
       ...(cost !== undefined && { cost }),
       ...(metered.plan !== undefined && { plan: metered.plan }),
     };
@@ -129,6 +131,21 @@ export class CallMeter {
     if (refused) this.#refusals.take(ended.refusal === undefined ? event : { ...event, reason: ended.refusal }, now);
     else this.#record(ended.upstreamMs === undefined ? event : { ...event, upstreamMs: round(ended.upstreamMs) });
     return event;
+  }
+
+  #worthOf(
+    { units, metered, from, model, problem }: Reading,
+    client: string,
+    service: string,
+    at: number,
+  ): Partial<UsageEvent> {
+    return {
+      units,
+      metered,
+      ...(from !== undefined && { from }),
+      ...(model !== undefined && { model: this.#models.nameOf(client, service, model, at) }),
+      ...(problem !== undefined && { unread: problem }),
+    };
   }
 
   #nextId(): string {
@@ -146,13 +163,5 @@ export class CallMeter {
     this.#refusals.prune(this.#clock.monotonic());
   }
 }
-
-const worthOf = ({ units, metered, from, model, problem }: Reading): Partial<UsageEvent> => ({
-  units,
-  metered,
-  ...(from !== undefined && { from }),
-  ...(model !== undefined && { model }),
-  ...(problem !== undefined && { unread: problem }),
-});
 
 const round = (ms: number): number => Math.round(ms * 100) / 100;
