@@ -58,9 +58,10 @@ export const startGateway = async (
   args: readonly string[] = [],
   core = GATEWAY_CORE,
   nodeFlags: readonly string[] = [],
+  env: NodeJS.ProcessEnv = {},
 ): Promise<Gateway> => {
   const all = [...nodeFlags, ...AIGW, "serve", "--port", "0", "-q", ...args];
-  const pinned = startPinned(core, process.execPath, all, cleanEnv(home));
+  const pinned = startPinned(core, process.execPath, all, { ...cleanEnv(home), ...env });
   const url = await until("the gateway's URL", () => /^http\S+(?=\n)/.exec(pinned.stdout())?.[0]);
   return { ...pinned, url };
 };

@@ -17,6 +17,10 @@ export const spreadOf = (values: readonly number[]): readonly [number, number] =
   Math.max(...values),
 ];
 
+/** The interquartile range as a share of the median: how much of a figure is the machine's mood. */
+export const scatterOf = (values: readonly number[]): number =>
+  (quantile(values, 0.75) - quantile(values, 0.25)) / Math.abs(median(values));
+
 /** Each round's own ratio: what the machine does to a round, it does to both. */
 export const ratios = (ours: readonly number[], peers: readonly number[]): number[] =>
   ours.map((value, round) => value / (peers[round] ?? Number.NaN));

@@ -24,6 +24,7 @@ let folder = "";
 let real: Store;
 let store: HostileStore;
 let clients = 0;
+const errors: unknown[] = [];
 
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), "aigw-quotas-"));
@@ -43,7 +44,10 @@ beforeEach(() => {
   const now = real.traffic.steadyNow();
   clock.advance(DAY_MS - (now % DAY_MS) + DAY_MS / 4);
 });
-afterEach(() => mock.timers.reset());
+afterEach(() => {
+  mock.timers.reset();
+  assert.deepEqual(errors.splice(0), []);
+});
 
 const WRITE = "traffic.setQuotaRecord";
 const READ = "traffic.quotaRecord";
@@ -55,7 +59,12 @@ const termsOf = (quota: string, more: Partial<QuotaTerms> = {}): QuotaTerms => {
   return { ...terms, ...more };
 };
 const ledger = (holder: string, share?: { of: number; rank: number }, traffic = store.traffic): QuotaLedger =>
-  new QuotaLedger({ store: traffic, holder, ...(share && { share: () => share }) });
+  new QuotaLedger({
+    store: traffic,
+    holder,
+    ...(share && { share: () => share }),
+    onError: (error) => errors.push(error),
+  });
 
 /** What it comes to; waiting costs no time. */
 const settled = async <T>(value: MaybePromise<T>): Promise<T> => {

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { carried } from "../app/carry-flags.ts";
 import { describe } from "../app/command.ts";
 import type { Context } from "../app/context.ts";
+import { zoneOf } from "../app/settings.ts";
 import type { When } from "../findings/finding.ts";
 import { type ReviewFinding, reviewClients } from "../findings/review-clients.ts";
 import { reviewServices } from "../findings/review-services.ts";
@@ -28,7 +29,7 @@ export const command = (ctx: Context): Command =>
 /** Exit 0 whatever it finds: a finding is no failure of the look. */
 export const run = (ctx: Context): Promise<void> =>
   ctx.withHome("existing", async ({ store, clock }) => {
-    const facts = await readReviewFacts(store, clock);
+    const facts = await readReviewFacts(store, clock, await zoneOf(ctx, store.control));
     const findings = (at: When): readonly ReviewFinding[] =>
       reviewClients(facts, at).map((finding) => carried(finding, ctx.globals));
     const ofServices = reviewServices(facts).map((finding) => carried(finding, ctx.globals));

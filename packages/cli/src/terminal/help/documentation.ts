@@ -6,7 +6,7 @@ const PAGES: Readonly<Record<string, string>> = {
   init: "install.md",
   config: "configuration.md",
   serve: "serving.md",
-  service: "serving.md",
+  service: "services.md",
   price: "metering.md",
   plan: "metering.md",
   store: "backup.md",

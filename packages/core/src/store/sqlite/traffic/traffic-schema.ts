@@ -69,7 +69,16 @@ export const TRAFFIC_SCHEMA: Schema = {
        record TEXT NOT NULL
      ) STRICT;`,
     // Without a value each is a byte of a row. An older version would count calls without what they were worth.
-    `${["units TEXT", "metered TEXT", "read_from TEXT", "model TEXT", "unread TEXT", "cost INTEGER", "plan TEXT"]
+    `${[
+      "units TEXT",
+      "metered TEXT",
+      "read_from TEXT",
+      "model TEXT",
+      "unread TEXT",
+      "cost INTEGER",
+      "plan TEXT",
+      "seal TEXT",
+    ]
       .map((column) => `ALTER TABLE usage ADD COLUMN ${column};`)
       .join("\n")}
      ${Object.values(ROLLUPS).map(withWorth).join("\n")}
