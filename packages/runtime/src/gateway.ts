@@ -360,6 +360,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     await listeners.close({
       lameDuckMs: atOnce ? 0 : LAME_DUCK_MS + (worker ? HAND_OUT_MS : 0),
       drainMs: atOnce ? 0 : options.drainMs,
+      goAway: () => openCalls.goAway(),
       cutOpenCalls,
     });
     clearInterval(sweep);
