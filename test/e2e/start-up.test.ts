@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { promisify } from "node:util";
 import { AIGW, cleanEnv, startGatewayProcess, temporaryHome } from "../support/aigw.ts";
@@ -87,5 +88,18 @@ describe("a command loads what it needs", () => {
       [],
     );
     assert.ok((await loadedAfter(["/guide"])).some((line) => costly.test(line)));
+  });
+
+  it("aigw serve: as the same process with a small young generation, unless its size was chosen", async (t) => {
+    const { home } = await prepareHome(t);
+    const optionsOf = async (...args: Parameters<typeof startGatewayProcess>): Promise<readonly string[]> => {
+      const { pid, child } = await startGatewayProcess(...args);
+      assert.equal(pid, child.pid);
+      const options = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+      child.kill("SIGKILL");
+      return options.filter((option) => /semi|expose/.test(option));
+    };
+    assert.deepEqual(await optionsOf(t, home), ["--max-semi-space-size=8", "--expose-gc"]);
+    assert.deepEqual(await optionsOf(t, home, [], { NODE_OPTIONS: "--max_semi_space_size=32" }), []);
   });
 });

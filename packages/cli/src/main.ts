@@ -12,6 +12,7 @@ if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
   process.stderr.write(`error: aigw needs Node.js ${OLDEST.join(".")} or later; this is ${process.versions.node}.\n`);
   process.exitCode = 1;
 } else {
+  if (process.argv.includes("serve")) (await import("./app/small-heap.ts")).keepHeapSmall();
   const { enableCompileCache } = await import("./app/compile-cache.ts");
   enableCompileCache();
   // What lives long is looked at even if no option asks for it: a signal may have come before the line above.

@@ -14,7 +14,6 @@ import { realmOf } from "@aigw/core/tokens";
 import { pruneTime } from "@aigw/core/usage";
 import { API, endOfService } from "./api-target.ts";
 import { createApp } from "./app.ts";
-import { boundMemory, releaseAfterLoading } from "./bound-memory.ts";
 import { mayDumpCore } from "./core-dumps.ts";
 import { CorsRules } from "./cors/cors-rules.ts";
 import { errorNameOf, reasonOf } from "./fault-reason.ts";
@@ -50,6 +49,7 @@ import { OpenFiles, openFilesLimit } from "./open-files.ts";
 import { Callers } from "./peer/callers.ts";
 import { ReverseProxy } from "./proxy/reverse-proxy.ts";
 import { targetReports } from "./proxy/target-report.ts";
+import { releaseAfterLoading, releaseWhenQuiet } from "./release-memory.ts";
 import { GatewayProver } from "./routes/proof-route.ts";
 import type { CertificateFiles } from "./tls/certificate.ts";
 
@@ -110,7 +110,6 @@ const LAME_DUCK_MS = 500;
 
 /** @throws AigwError when the store cannot be read, or the address cannot be bound */
 export const startGateway = async (options: GatewayOptions): Promise<Gateway> => {
-  boundMemory();
   const { store, sealer, clock = systemClock } = options;
   const instanceId = randomId("gw-", 8);
   const { worker } = options;
@@ -346,6 +345,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     meter.prune();
     if (isFirst) void pruneStore(store).catch(storeFault("prune"));
   }, PRUNE_MS);
+  const stayLarge = releaseWhenQuiet(() => openCalls.size === 0);
   const end = async (atOnce: boolean): Promise<void> => {
     state = "draining";
     log.info({ openCalls: openCalls.size }, "draining");
@@ -358,6 +358,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     });
     clearInterval(sweep);
     clearInterval(prune);
+    stayLarge();
     follower.stop();
     proxy.close();
     await limiter.close();

@@ -1,6 +1,7 @@
 import type { Clock } from "@aigw/core";
 import { isRelativeExpiry, parseEmail, parseExpiry, parseLimit, parseLine, parseServiceList } from "@aigw/core/clients";
 import { parsePlanName, parseWeight } from "@aigw/core/plans";
+import { parseQuotas, quotasInWords } from "@aigw/core/quotas";
 import type { Command } from "commander";
 import { flag } from "./flag.ts";
 
@@ -12,6 +13,7 @@ export interface ClientFactOptions {
   readonly limit?: number | false;
   /** `--plan none`, too, makes it false. */
   readonly plan?: string | false;
+  readonly quota?: string | false;
   readonly weight?: number | false;
   readonly expires?: Expiry | false;
   readonly note?: string | false;
@@ -47,6 +49,11 @@ export const addFactsBesideEmail = (command: Command, clock: Clock): Command =>
     .option("--services <names>", "services it may call, such as ocr,chat, or: all", flag("--services", parseServices))
     .option("--plan <name>", "the plan that says what its own record does not, or: none", flag("--plan", parsePlan))
     .option("--limit <number>", "requests in any 60 seconds", flag("--limit", parseLimit))
+    .option(
+      "--quota <quotas>",
+      "how much in each hour, day, week or month, such as 'requests=10000/day, pages=500/week'; or none",
+      flag("--quota", (value) => quotasInWords(parseQuotas(value))),
+    )
     .option(
       "--expires <when>",
       "last day such as 2027-01-31 (UTC), a date-time, or 30d",

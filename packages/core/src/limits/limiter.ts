@@ -44,6 +44,11 @@ export interface Share {
 
 const WHOLE: Share = { of: 1, rank: 0 };
 const LEASE_MS = 2_000;
+/**
+ * Before its end a bundle is renewed by whoever calls, or given back: from its end on others count all of it as spent,
+ * and a client far below its limit, whose calls fall now on this gateway and now on that, would be refused.
+ */
+const GIVE_BACK_MS = 750;
 /** While somebody else holds a lease, a refusal may be out of date as soon as they give back what they did not use. */
 const REFUSAL_WITH_LEASES_MS = 250;
 /**
@@ -64,6 +69,8 @@ const ALONE_MS = 15_000;
 export class Limiter {
   readonly #options: LimiterOptions;
   readonly #holdings = new Map<string, Holding>();
+  /** Those of which a bundle is lent. */
+  readonly #lent = new Map<string, Holding>();
   readonly #calls: PatientCalls;
   #settling: Promise<void> | undefined;
 
@@ -80,7 +87,7 @@ export class Limiter {
     if (holding.limit !== limit) this.#changeLimit(holding, limit);
     if (now < holding.refusedUntil) return refused(holding, now, this.#options);
     if (holding.outdated) return this.#reload(key, holding, () => this.acquire(key, limit));
-    if (holding.leaseLeft > 0 && now < holding.leaseUntil) {
+    if (holding.leaseLeft > 0 && now < holding.leaseUntil - GIVE_BACK_MS) {
       holding.leaseLeft -= 1;
       holding.leaseUsed += 1;
       holding.leaseLastUse = now;
@@ -134,8 +141,9 @@ export class Limiter {
   }
 
   /**
-   * Writes what was admitted while the store was away, also of clients who do not call any more: until then others take
-   * it for free. To be called several times a second; costs next to nothing when there is none. Never throws a store fault.
+   * Gives back bundles that are about to end, and writes what was admitted while the store was away, also of clients who
+   * do not call any more: until then others take the one for spent and the other for free. To be called several times a
+   * second; costs next to nothing when there is none. Never throws a store fault.
    */
   settle(): Promise<void> {
     this.#settling ??= this.#settle().finally(() => {
@@ -145,12 +153,18 @@ export class Limiter {
   }
 
   async #settle(): Promise<void> {
+    for (const [key, holding] of this.#lent) {
+      if (holding.leaseUntil - this.#options.store.steadyNow() > GIVE_BACK_MS) continue;
+      this.#lent.delete(key);
+      await this.#save(key, holding);
+      // An engine that answers at once would keep everybody else waiting until the last of them is written.
+      await afterPoll();
+    }
     if (!this.#calls.isAway && !this.#calls.isSettling(this.#options.store.steadyNow())) return;
     for (const [key, holding] of this.#holdings) {
       if (this.#calls.awayUntil > this.#options.store.steadyNow()) return;
       if (holding.unsaved.length === 0) continue;
       await this.#save(key, holding);
-      // An engine that answers at once would keep everybody else waiting until the last of them is written.
       await afterPoll();
     }
     // Nobody has asked meanwhile: whether it is back, the first who calls has to know.
@@ -162,7 +176,8 @@ export class Limiter {
 
   #save(key: string, holding: Holding): MaybePromise<void> {
     const now = this.#options.store.steadyNow();
-    if (holding.turn !== undefined || holding.unsaved.length === 0 || this.#calls.awayUntil > now) return;
+    if (holding.turn !== undefined || this.#calls.awayUntil > now) return;
+    if (holding.unsaved.length === 0 && holding.leaseUntil === 0) return;
     return this.#write(
       key,
       holding,
@@ -197,6 +212,7 @@ export class Limiter {
       );
     }
     this.#holdings.clear();
+    this.#lent.clear();
   }
 
   #load(key: string, limit: number, then: () => MaybePromise<Permit>): MaybePromise<Permit> {
@@ -241,6 +257,7 @@ export class Limiter {
           holding.leaseUsed = 1;
           holding.leaseLastUse = now;
           holding.leaseUntil = until;
+          this.#lent.set(key, holding);
         } else this.#grant(holding, now, count - 1);
         return admitted(holding, now, this.#options);
       },

@@ -61,6 +61,9 @@ const LABELS: Readonly<Record<Exclude<QuotaPeriod, "hour">, (first: number) => s
   month: (first) => dateOf(first).slice(0, -3),
 };
 
+/** The end of a day that is given as its first moment in UTC. */
+export const dayAfter = (zone: TimeZone, utc: number): number => startOfDay(zone, Math.floor(utc / DAY_MS) + 1);
+
 /** The first moment that shows this date, or, where the date is skipped, a later one. */
 const startOfDay = (zone: TimeZone, day: number): number => {
   const local = day * DAY_MS;

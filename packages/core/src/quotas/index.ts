@@ -1,5 +1,6 @@
 export { amountAsNumber, amountInWords, MAX_AMOUNT, MAX_STEPS, parseAmount, stepsOf } from "./amount.ts";
-export { type CalendarPeriod, periodAt } from "./calendar.ts";
+export { type CalendarPeriod, dayAfter, periodAt } from "./calendar.ts";
+export { type GrantedAmount, grantInWords, parseGrant } from "./grant.ts";
 export { type QuotaCall, type QuotaClaim, QuotaLedger, type QuotaLedgerOptions, type QuotaVerdict } from "./ledger.ts";
 export {
   isSameSum,
@@ -17,5 +18,5 @@ export {
 export { EMPTY_RECORD, type QuotaRecord } from "./quota-record.ts";
 export { parseReserves, type Reserve, reservesInWords } from "./reserve.ts";
 export { type QuotaStanding, standingsOf } from "./standing.ts";
-export { type CurrentQuota, currentQuotas, grantedSteps, type QuotaTerms, quotaTerms } from "./terms.ts";
+export { type CurrentQuota, currentQuotas, type QuotaTerms, quotaTerms } from "./terms.ts";
 export { type TimeZone, timeZone } from "./time-zone.ts";

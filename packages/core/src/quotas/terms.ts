@@ -1,7 +1,6 @@
 import type { Client, Grant } from "../clients/client.ts";
-import { MILLION } from "../meters/unit.ts";
-import { stepsOf } from "./amount.ts";
 import { type CalendarPeriod, periodAt } from "./calendar.ts";
+import { grantedSteps } from "./grant.ts";
 import { isSameSum, parseQuotas, parseUnits, type Quota } from "./quota.ts";
 import { countKey, sumKey } from "./quota-record.ts";
 import { type TimeZone, timeZone } from "./time-zone.ts";
@@ -45,10 +44,6 @@ export const quotaTerms = (
   if (quotas.length === 0) return undefined;
   return { client: id, quotas, grants, resets: quotaResets, zone: timeZone(zone) };
 };
-
-/** What a grant adds, in steps of the unit's counter. */
-export const grantedSteps = ({ unit, value }: Pick<Grant, "unit" | "value">): number =>
-  Math.round(value / (MILLION / stepsOf(unit.split("+")[0] ?? "")));
 
 /** @param now the store's steady milliseconds */
 export const currentQuotas = ({ quotas, grants, resets, zone }: QuotaTerms, now: number): readonly CurrentQuota[] =>

@@ -1,3 +1,4 @@
+export { BILL_KEYS, type Bill, type BillLine, billsOf } from "./bill.ts";
 export { type KeepUsageOptions, type KeptUsage, keepUsage, pruneTime } from "./keep-usage.ts";
 export { LATENCY_BOUNDS } from "./latency-buckets.ts";
 export { isTimeKey, startOf, type TimeKey } from "./report-keys.ts";

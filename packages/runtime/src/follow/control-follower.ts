@@ -314,6 +314,7 @@ export class ControlFollower {
       timeoutMs: service.timeoutMs,
       idleTimeoutMs: service.idleTimeoutMs,
       meter: meterOf(service),
+      asksUsage: service.askUsage === true,
     });
   }
 }

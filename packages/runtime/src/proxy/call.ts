@@ -45,6 +45,8 @@ export interface Upstream {
   readonly idleTimeoutMs: number;
   /** Reads what its calls are worth; without one they cost nothing more. */
   readonly meter?: ServiceMeter | null;
+  /** Streams are asked for their totals where the client did not, and the client does not see them; see asking.ts. */
+  readonly asksUsage?: boolean;
   readonly connection?: ConnectionFacts;
   /** It gets the Host that the client called, and not its own. */
   readonly sendsClientHost?: boolean;

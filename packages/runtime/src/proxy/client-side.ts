@@ -1,6 +1,7 @@
 import type { ServerResponse } from "node:http";
 import type { Call } from "./call.ts";
 import { lingerOnClose } from "./lingering-close.ts";
+import { onPassedOn, ownCopy } from "./passed-on.ts";
 import type { ResponseHead } from "./upstream/response-head.ts";
 
 /**
@@ -45,7 +46,10 @@ export const sendInterim = ({ incoming, outgoing }: Call, { status, reason }: Re
  * @returns false: wait for `drain`
  */
 export const sendContent = (outgoing: ServerResponse, bytes: Buffer, isFirst: boolean, isLast: boolean): boolean => {
-  if (!isLast) return outgoing.write(Buffer.from(bytes));
+  if (!isLast) {
+    const copy = ownCopy(bytes);
+    return outgoing.write(copy, "latin1", onPassedOn(copy));
+  }
   // The end in the same write: the client need not wait for it.
   if (isFirst && bytes.length <= ONE_WRITE) outgoing.end(bytes.toString("latin1"), "latin1");
   else outgoing.end(Buffer.from(bytes));

@@ -6,6 +6,8 @@ import type { Connection } from "./upstream/connection.ts";
 export interface UploadHandler {
   /** It can go. @param content all of it; undefined: {@link Upload.pump} brings it */
   onUploadReady(content: Buffer | undefined): void;
+  /** As {@link onUploadReady}: of one that was to be had whole, see {@link Upload.startWhole}. */
+  onUploadWhole(content: Buffer): void;
   /** A part of it is passed on. */
   onUploadMoved(): void;
   /** It was. */
@@ -53,6 +55,28 @@ export class Upload implements TurnReader {
     this.#kept = undefined;
   }
 
+  /** Something else goes in its place, now and when it is sent again. */
+  replaceBy(content: Buffer): void {
+    if (this.#kept !== undefined) this.#kept = content.length <= MOST_KEPT ? [content] : undefined;
+  }
+
+  /** Waits for all of it, however long that takes; the client's own pace is watched by the handler. */
+  startWhole(): void {
+    const incoming = this.#incoming;
+    const chunks: Buffer[] = [];
+    incoming.on("data", (chunk: Buffer) => {
+      this.#received(chunk);
+      chunks.push(chunk);
+      this.#handler.onUploadMoved();
+    });
+    incoming.on("end", () => {
+      this.isComplete = true;
+      const whole = Buffer.concat(chunks);
+      this.replaceBy(whole);
+      this.#handler.onUploadWhole(whole);
+    });
+  }
+
   /** @param declared its length, −1 when it is chunked */
   start(declared: number): void {
     if (declared < 0 || declared > WHOLE_BODY) this.#handler.onUploadReady(undefined);
@@ -79,11 +103,7 @@ export class Upload implements TurnReader {
     const incoming = this.#incoming;
     const chunked = incoming.headers["transfer-encoding"] !== undefined;
     incoming.on("data", (chunk: Buffer) => {
-      this.bytes += chunk.length;
-      if (!READING_TURNS.mayReadOn(this, chunk.length)) {
-        this.#waits = true;
-        incoming.pause();
-      }
+      this.#received(chunk);
       if (this.#connection === undefined) return;
       if (this.#kept !== undefined) this.#keep(this.#kept, chunk);
       this.#handler.onUploadMoved();
@@ -97,6 +117,14 @@ export class Upload implements TurnReader {
       this.#connection?.endContent(chunked);
       this.#handler.onUploaded();
     });
+  }
+
+  #received(chunk: Buffer): void {
+    this.bytes += chunk.length;
+    if (!READING_TURNS.mayReadOn(this, chunk.length)) {
+      this.#waits = true;
+      this.#incoming.pause();
+    }
   }
 
   #keep(kept: Buffer[], chunk: Buffer): void {

@@ -1,7 +1,10 @@
 import { FAULTS, type Fault } from "@aigw/core/services";
 import { PROBLEMS, type Problem, problemBody } from "../http-errors.ts";
+import { askUsage } from "../meters/ask-usage.ts";
 import type { CallReader } from "../meters/call-reader.ts";
 import type { Reading, ReadingSink } from "../meters/reading.ts";
+import type { UsageEventFilter } from "../meters/usage-event-filter.ts";
+import { filterFor, mayAsk } from "./asking.ts";
 import type { Balance } from "./balance.ts";
 import type { Call, CallResult, ExchangeOwner, TimedExchange, Upstream } from "./call.ts";
 import { destroyClient, flushHead, sendContent, sendHead, sendInterim } from "./client-side.ts";
@@ -61,6 +64,10 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
   #bytesOut = 0;
   /** Sees what was handed on, as long as the call lasts; null without a meter, and behind the call's end. */
   #reader: CallReader | null;
+  /** The content that goes in place of the client's: it asks for a stream's totals. */
+  #asked: Buffer | undefined;
+  /** Takes them out again. */
+  #filter: UsageEventFilter | undefined;
   #trailers: readonly string[] = NO_FIELDS;
   #isWhole = false;
   /** Of a call that has ended, while its reading is waited for: its result but for that, and who reads. */
@@ -97,11 +104,22 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     }
     if (expectsContinue) outgoing.writeContinue();
     this.#upload = new Upload(incoming, this, this.#balance.hasOthers);
-    this.#upload.start(declared);
+    if (route.upstream.asksUsage === true && mayAsk(incoming, this.call.rest)) this.#upload.startWhole();
+    else this.#upload.start(declared);
   }
 
   onUploadReady(content: Buffer | undefined): void {
     if (this.#state === WAITING) this.#dispatch(content);
+  }
+
+  onUploadWhole(content: Buffer): void {
+    if (this.#state !== WAITING) return;
+    const asked = askUsage(content);
+    if (asked !== null) {
+      this.#asked = asked;
+      this.#upload?.replaceBy(asked);
+    }
+    this.#dispatch(asked ?? content);
   }
 
   /** @param content whole; null: none; undefined: it streams */
@@ -137,7 +155,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     this.#connection = connection;
     const { call } = this;
     const { incoming, rest } = call;
-    const fields = requestFields(call, route.service);
+    const fields = requestFields(call, route.service, this.#asked?.length);
     const host = route.upstream.sendsClientHost === true ? call.host : undefined;
     connection.request(incoming.method ?? "GET", route.target(rest), fields, content, this, host);
   }
@@ -265,6 +283,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
   #sendHead(head: ResponseHead): void {
     const { status, reason } = head;
     this.#head = undefined;
+    if (this.#asked !== undefined) this.#filter = filterFor(head.fields);
     if (status >= 500) this.#outcome = "upstream_error";
     sendHead(this.call, status, reason, this.#passedOn(head), this.#upload?.isComplete === false);
     this.#reader?.onHead(status, head.fields);
@@ -278,21 +297,45 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     const { outgoing } = this.call;
     this.#lastByteAt = this.#owner.clock();
     if (this.#head !== undefined) this.#sendHead(this.#head);
+    if (this.#filter !== undefined) {
+      const goesOn = this.#sendFiltered(this.#filter.push(bytes));
+      this.#reader?.onContent(bytes);
+      if (!goesOn) this.#hold();
+      return;
+    }
     const isFirst = this.#bytesOut === 0;
     this.#bytesOut += bytes.length;
     const isLast = this.#bytesOut === this.#contentLength;
     if (isLast) this.#state = ANSWERED;
     const mayGoOn = sendContent(outgoing, bytes, isFirst, isLast);
     this.#reader?.onContent(bytes);
+    if (!mayGoOn) this.#hold();
+  }
+
+  /** The client does not keep pace. */
+  #hold(): void {
     // One read may hold thousands of small chunks: one of them waits for all.
-    if (mayGoOn || this.#held) return;
+    if (this.#held) return;
     this.#held = true;
     this.#connection?.pause();
-    outgoing.once("drain", () => {
+    this.call.outgoing.once("drain", () => {
       this.#held = false;
       this.#lastByteAt = this.#owner.clock();
       this.#connection?.resume();
     });
+  }
+
+  /** @returns false: wait for `drain` */
+  #sendFiltered(pieces: readonly Buffer[]): boolean {
+    const { outgoing } = this.call;
+    let mayGoOn = true;
+    // Of an answer that begins with what is held back, the head need not wait for it.
+    if (pieces.length === 0 && this.#bytesOut === 0) flushHead(outgoing);
+    for (const piece of pieces) {
+      this.#bytesOut += piece.length;
+      mayGoOn = sendContent(outgoing, piece, false, false);
+    }
+    return mayGoOn;
   }
 
   onReadEnd(): void {
@@ -308,6 +351,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     this.#trailers = trailers;
     if (this.#state !== STREAMING) return;
     if (this.#head !== undefined) this.#sendHead(this.#head);
+    if (this.#filter !== undefined) this.#sendFiltered(this.#filter.end());
     const { outgoing } = this.call;
     if (trailers.length > 0 && outgoing.chunkedEncoding) outgoing.addTrailers(trailerFields(trailers));
     this.#state = ANSWERED;

@@ -1,7 +1,9 @@
 import type { Effect, Plan, Service } from "@aigw/core";
 import { traceOf } from "@aigw/core/changes";
-import { type Client, DEFAULT_LIMIT } from "@aigw/core/clients";
+import { type Client, DEFAULT_LIMIT, type Grant } from "@aigw/core/clients";
+import { grantInWords } from "@aigw/core/quotas";
 import { formatDuration, rfc3339 } from "../../terminal/output/time.ts";
+import { times } from "../../terminal/output/words.ts";
 
 /** What may be told of a subject, by name. */
 export type Facts = ReadonlyMap<string, Fact>;
@@ -35,12 +37,17 @@ const clientFacts = (client: Client): Facts =>
     ["services", plain(client.services?.join(",") ?? (client.plan === undefined ? "all" : undefined))],
     ["limit", plain((client.limit ?? (client.plan === undefined ? DEFAULT_LIMIT : undefined))?.toString())],
     ["quota", plain(client.quota)],
+    ["granted", plain(client.grants?.map(grantWithEnd).join(", ") || undefined)],
+    ["quotas made to start anew", plain(client.quotaResets === undefined ? undefined : times(client.quotaResets))],
     ["weight", plain(client.weight?.toString())],
     ["expires", plain(client.expiresAt === undefined ? undefined : rfc3339(client.expiresAt))],
     ["e-mail", plain(client.email)],
     ["display name", plain(client.displayName)],
     ["note", plain(client.note)],
   ]);
+
+const grantWithEnd = (grant: Grant): string =>
+  `${grantInWords(grant)} until ${rfc3339(grant.until)}${grant.note === undefined ? "" : ` (${grant.note})`}`;
 
 const planFacts = (plan: Plan): Facts =>
   named([

@@ -46,6 +46,7 @@ const factsOf = (flags: ClientFactOptions): Omit<AddClientInput, "name" | "passw
   ...(flags.services?.names ? { services: flags.services.names } : {}),
   ...(flags.limit ? { limit: flags.limit } : {}),
   ...(flags.plan ? { plan: flags.plan } : {}),
+  ...(flags.quota ? { quota: flags.quota } : {}),
   ...(flags.weight ? { weight: flags.weight } : {}),
   ...(flags.expires ? { expiresAt: flags.expires.at } : {}),
 });

@@ -11,6 +11,7 @@ import {
 } from "@aigw/core/clients";
 import { didYouMean } from "@aigw/core/did-you-mean";
 import { AigwError } from "@aigw/core/errors";
+import { parseQuotas, quotasInWords } from "@aigw/core/quotas";
 import { problemOf } from "../../app/flag.ts";
 import { escapeText } from "../../terminal/output/escape.ts";
 
@@ -61,6 +62,11 @@ const FIELDS: Readonly<Record<string, Field>> = {
     about: `requests in any 60 seconds, or: default (${DEFAULT_LIMIT})`,
     shown: ({ limit }) => (limit === undefined ? "default" : String(limit)),
     patch: (value) => ({ limit: value === "default" ? null : parseLimit(value) }),
+  },
+  quota: {
+    about: "how much in each hour, day, week or month, such as requests=10000/day; none, or: default (the plan's)",
+    shown: ({ quota = "default" }) => quota,
+    patch: (value) => ({ quota: value === "default" ? null : quotasInWords(parseQuotas(value)) }),
   },
   plan: {
     about: "the plan that says what this does not, or: none",

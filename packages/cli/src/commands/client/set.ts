@@ -29,6 +29,7 @@ export const command = (ctx: Context): Command =>
       ["aigw client set john --limit 600", "600 requests in any 60 seconds"],
       ["aigw client set john mary --add-service chat", "one more service for both, or for neither"],
       ["aigw client set john mary --plan basic --no-limit", "as the plan says, without limits of their own"],
+      ["aigw client set john --quota 'requests=10000/day'", "and no more than so many in a day"],
       ["aigw client set john --services all --no-expires", "every service, for ever"],
       ["aigw client edit john", "the same in your editor"],
     ]),
@@ -50,6 +51,7 @@ export const command = (ctx: Context): Command =>
     .option("--no-email", "forget the e-mail address")
     .option("--no-display-name", "forget the display name")
     .option("--no-limit", "back to the plan's limit, or the default")
+    .option("--no-quota", "back to the plan's quota, or none")
     .option("--no-plan", "on no plan any more")
     .option("--no-weight", "back to the plan's weight, or 1")
     .option("--no-expires", "it does not expire")
@@ -72,7 +74,7 @@ const parseNames = (value: string): readonly string[] => value.split(",").map((n
 const cleared = <T>(value: T | false): T | null => (value === false ? null : value);
 
 const patchOf = (flags: Flags): ClientPatch => {
-  const { email, displayName, services, limit, plan, weight, expires, note } = flags;
+  const { email, displayName, services, limit, plan, quota, weight, expires, note } = flags;
   const [addServices, removeServices] = [flags.addService?.flat(), flags.removeService?.flat()];
   if (services !== undefined && (addServices ?? removeServices) !== undefined) {
     throw new UsageError("--services names them all: leave out --add-service and --remove-service, or it.");
@@ -87,6 +89,7 @@ const patchOf = (flags: Flags): ClientPatch => {
     ...(removeServices === undefined ? {} : { removeServices }),
     ...(limit === undefined ? {} : { limit: cleared(limit) }),
     ...(plan === undefined ? {} : { plan: cleared(plan) }),
+    ...(quota === undefined ? {} : { quota: cleared(quota) }),
     ...(weight === undefined ? {} : { weight: cleared(weight) }),
     ...(expires === undefined ? {} : { expiresAt: expires === false ? null : expires.at }),
     ...(note === undefined ? {} : { note: cleared(note) }),

@@ -14,6 +14,7 @@ export const command = (ctx: Context, argv: readonly string[]): Promise<Command>
     verbs: {
       tail: () => import("./tail.ts"),
       report: () => import("./report.ts"),
+      bill: () => import("./bill.ts"),
       export: () => import("./export.ts"),
       prune: () => import("./prune.ts"),
     },

@@ -1,6 +1,6 @@
+import { periodAt, timeZone } from "@aigw/core/quotas";
 import {
   COST,
-  DAY_MS,
   isTimeKey,
   latencyOf,
   sumInWords,
@@ -111,17 +111,8 @@ const keyText = (view: View, key: UsageKey | undefined, value: string | number):
 export const plainKey = (name: UsageKey, value: string | number): string | number => {
   if (!isTimeKey(name)) return value;
   const time = rfc3339(Number(value));
-  if (name === "week") return isoWeek(Number(value));
+  if (name === "week") return periodAt("week", timeZone("UTC"), Number(value)).label;
   return { hour: time, day: time.slice(0, 10), month: time.slice(0, 7) }[name];
-};
-
-/** @param monday its first moment */
-const isoWeek = (monday: number): string => {
-  // The year is that of its Thursday.
-  const thursday = new Date(monday + 3 * DAY_MS);
-  const year = thursday.getUTCFullYear();
-  const week = Math.floor((thursday.getTime() - Date.UTC(year, 0)) / (7 * DAY_MS)) + 1;
-  return `${String(year).padStart(4, "0")}-W${String(week).padStart(2, "0")}`;
 };
 
 const figures = (view: View, tally: UsageTally): readonly Cell[] => {

@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { onPassedOn } from "../passed-on.ts";
 import { READING_TURNS, type TurnReader } from "../reading-turns.ts";
 import type { Connector } from "./connector.ts";
 import type { UpstreamSocket } from "./opening.ts";
@@ -123,12 +124,12 @@ export class Connection implements TurnReader {
     }
   }
 
-  /** A part of the request's content. @returns false: wait for `onDrain` */
+  /** A part of the request's content, which is not read after it was sent. @returns false: wait for `onDrain` */
   write(chunk: Buffer, chunked: boolean): boolean {
-    if (!chunked) return this.#socket.write(chunk);
+    if (!chunked) return this.#socket.write(chunk, "latin1", onPassedOn(chunk));
     this.#socket.cork();
     this.#socket.write(`${chunk.length.toString(16)}\r\n`, "latin1");
-    this.#socket.write(chunk);
+    this.#socket.write(chunk, "latin1", onPassedOn(chunk));
     const more = this.#socket.write("\r\n", "latin1");
     this.#socket.uncork();
     return more;

@@ -12,7 +12,7 @@ export interface Address {
 /** What a connection does with its socket, also before there is one. */
 export interface UpstreamSocket {
   readonly writableLength: number;
-  write(data: string | Buffer, encoding?: BufferEncoding): boolean;
+  write(data: string | Buffer, encoding?: BufferEncoding, done?: () => void): boolean;
   cork(): void;
   uncork(): void;
   pause(): unknown;

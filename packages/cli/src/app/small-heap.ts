@@ -1,0 +1,23 @@
+/**
+ * The semi-spaces of V8's young generation, MiB; it takes up to three times that. Left alone it grows to 16 under load,
+ * which saves no time and leaves 20 MB more resident; with 4 what waits to be stored is taken for old (decision 085).
+ */
+const YOUNG = "--max-semi-space-size";
+/** Lets the gateway give back what loading its clients took; it is collected once, before anybody calls. */
+const COLLECT = "--expose-gc";
+
+/**
+ * Starts this process anew with these options, which only a command line can set: the same process id, arguments and
+ * environment, 30 ms later. To be called before anything was opened. Does nothing where somebody has set the size
+ * already, where somebody looks into the process, or where none can be replaced: then the gateway takes more memory, and
+ * all else is the same.
+ */
+export const keepHeapSmall = (): void => {
+  const isSet = `${process.execArgv} ${process.env["NODE_OPTIONS"]}`.replaceAll("_", "-").includes(YOUNG);
+  const isLookedInto = process.getBuiltinModule("node:inspector")?.url() !== undefined;
+  // A parent's channel does not survive it.
+  const isBound = process.platform === "win32" || process.execve === undefined || process.channel !== undefined;
+  if (isSet || isLookedInto || isBound) return;
+  const options = [`${YOUNG}=8`, COLLECT, ...process.execArgv];
+  process.execve?.(process.execPath, [process.argv0, ...options, ...process.argv.slice(1)]);
+};
