@@ -128,7 +128,7 @@ const judge = (looks: readonly Look[], counts: Readonly<Record<string, number>>)
   const x = looks.map(({ at }) => at);
   writeFileSync(
     join(BENCH, "soak.svg"),
-    plot("minutes", x, [
+    plot(result.join("; "), "minutes", x, [
       { name: "resident, MiB", values: looks.map((look) => look.residentMiB) },
       { name: "p99, ms", values: looks.map(({ p99 }) => p99) },
     ]),

@@ -10,7 +10,7 @@ const HEIGHT = 160;
 const LEFT = 64;
 
 /** Lines over one axis, each in a frame of its own that begins at zero, as an SVG. */
-export const plot = (axis: string, x: readonly number[], lines: readonly Line[]): string => {
+export const plot = (title: string, axis: string, x: readonly number[], lines: readonly Line[]): string => {
   const last = Math.max(...x);
   const frames = lines.map(({ name, values }, index) => {
     const most = Math.max(...values) * 1.1;
@@ -27,6 +27,7 @@ export const plot = (axis: string, x: readonly number[], lines: readonly Line[])
   });
   const height = lines.length * (HEIGHT + 40) + 16;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="12">
+<title>${title}</title>
 <rect width="100%" height="100%" fill="#fff"/>
 ${frames.join("\n")}
 <text x="${WIDTH - 8}" y="${height - 6}" text-anchor="end">${number(last)} ${axis}</text>
