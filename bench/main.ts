@@ -10,8 +10,10 @@ import { growth } from "./rows/growth.ts";
 import { latency } from "./rows/latency.ts";
 import { logins } from "./rows/logins.ts";
 import { meters } from "./rows/meters.ts";
+import { mongodb } from "./rows/mongodb.ts";
 import { recording } from "./rows/recording.ts";
 import { report } from "./rows/report.ts";
+import { sockets } from "./rows/sockets.ts";
 import { startup } from "./rows/startup.ts";
 import { streams } from "./rows/streams.ts";
 import { tail } from "./rows/tail.ts";
@@ -27,6 +29,7 @@ const ROWS: readonly Row[] = [
   latency,
   workers,
   streams,
+  sockets,
   transfer,
   growth,
   startup,
@@ -36,6 +39,7 @@ const ROWS: readonly Row[] = [
   clients,
   logins,
   meters,
+  mongodb,
 ];
 
 const say = (line: string): void => {

@@ -38,7 +38,10 @@ const KEEPERS: readonly (readonly [name: string, importer: RegExp])[] = [
   ["hono", /^packages\/runtime\/src\/(pages|hono-handler|gateway-env)\.ts$/],
   ["@hono/node-server", /^packages\/runtime\/src\/(pages|hono-handler|gateway-env)\.ts$/],
   ["prom-client", /^packages\/runtime\/src\/metrics\//],
-  ["@aigw/runtime", /^packages\/cli\/src\/(commands\/(serve|demo)(\.ts|\/)|workers\/|doctor\/checks\/services\.ts$)/],
+  [
+    "@aigw/runtime",
+    /^packages\/cli\/src\/(commands\/(serve|demo)(\.ts|\/)|workers\/|commands\/service\/meter\.ts$|doctor\/(checks\/services|try-target)\.ts$)/,
+  ],
   ["@aigw/core/tokens", /^packages\/runtime\/src\//],
 ];
 

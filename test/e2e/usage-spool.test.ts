@@ -55,4 +55,8 @@ test("MongoDB is killed, then a gateway: the calls of the outage are served, and
   };
   await until("all calls in the report", async () => (await requests()) >= 60, 15_000);
   assert.equal(await requests(), 60);
+  const proof = await aigwJson<{ compared: { events: number }; problems: unknown[] }>(home, ["usage", "verify"], {
+    env,
+  });
+  assert.deepEqual([proof.compared.events, proof.problems], [60, []]);
 });

@@ -28,6 +28,9 @@ const prepared = async (t: TestContext): Promise<{ home: string; store: Store }>
 const usage = (home: string, argv: readonly string[], options: RunOptions = {}) =>
   aigw(home, ["usage", ...argv], { clock, ...options });
 
+/** What a row has without a meter and a price. */
+const WORTHLESS = { units: {}, cost: null, unpriced: 0, metered: 0, unread: 0, estimated: 0 };
+
 interface Report {
   readonly since: string;
   readonly until: string;
@@ -47,16 +50,17 @@ test("report sums up the last 24 hours by client, with exactly the documented fi
     rows: [
       {
         ...{ client: "john", requests: 3, ok: 2, errors: 0, limited: 1, denied: 0, aborted: 0 },
-        ...{ bytesIn: 2, bytesOut: 20, latencyMs: { mean: 100, p50: 112, p95: 126.4 } },
+        ...{ bytesIn: 2, bytesOut: 20, latencyMs: { mean: 100, p50: 112, p95: 126.4 }, ...WORTHLESS },
       },
       {
         ...{ client: "mary", requests: 2, ok: 0, errors: 1, limited: 0, denied: 1, aborted: 0 },
-        ...{ bytesIn: 2_048, bytesOut: 4_096, latencyMs: { mean: 3_000, p50: 2_560, p95: 3_020.8 } },
+        ...{ bytesIn: 2_048, bytesOut: 4_096, latencyMs: { mean: 3_000, p50: 2_560, p95: 3_020.8 }, ...WORTHLESS },
       },
     ],
     total: {
       ...{ requests: 5, ok: 2, errors: 1, limited: 1, denied: 1, aborted: 0, bytesIn: 2_050, bytesOut: 4_116 },
       latencyMs: { mean: 1_066.67, p50: 120, p95: 2_918.4 },
+      ...WORTHLESS,
     },
   });
   assert.equal((await usage(home, ["report", "-q"])).stdout, "5\n");
@@ -135,6 +139,111 @@ test("report is a table with bars that fits a terminal, and plain for pipes and 
   assert.match(none.stderr, /No usage matches/);
 });
 
+/** A chat service with a meter and prices, beside an OCR service without. */
+const METERED: readonly UsageEvent[] = [
+  {
+    client: "john",
+    model: "gpt-4o",
+    units: { input_tokens: 1_500_000_000, output_tokens: 7_000_000 },
+    cost: 1_234_567,
+  },
+  { client: "john", model: "llama, 3", units: { input_tokens: 500_000 }, cost: null, plan: "pro" },
+  { client: "mary", model: "gpt-4o", units: { input_tokens: 4_000_000_000 }, cost: 12, plan: "pro" },
+  { client: "mary", metered: "no" as const, unread: "not_found" as const, cost: null },
+].map((fields) => anEvent({ at: NOW - HOUR, service: "chat", metered: "yes", from: "answer", ...fields }));
+
+test("report sums up units, cost and what had no price, by model and plan, in every form", async (t) => {
+  const { home, store } = await prepared(t);
+  await store.traffic.recordUsage(METERED);
+  const report = json<Report>(await usage(home, ["report", "--by", "model", "--service", "chat", "--json"]));
+  const row = ({ model, requests, units, cost, unpriced, unread }: Record<string, unknown>) => ({
+    ...{ model, requests, units, cost, unpriced, unread },
+  });
+  assert.deepEqual(report.rows.map(row), [
+    { model: "", requests: 2, units: {}, cost: null, unpriced: 1, unread: 1 },
+    {
+      ...{ model: "gpt-4o", requests: 2, units: { input_tokens: 5_500, output_tokens: 7 } },
+      ...{ cost: 1.234579, unpriced: 0, unread: 0 },
+    },
+    { model: "llama, 3", requests: 1, units: { input_tokens: 0.5 }, cost: null, unpriced: 1, unread: 0 },
+  ]);
+  const { units, cost, unpriced, metered } = report.total;
+  assert.deepEqual([units, cost, unpriced, metered], [{ input_tokens: 5_500.5, output_tokens: 7 }, 1.234579, 2, 4]);
+
+  const csv = (await usage(home, ["report", "--by", "model", "--service", "chat", "--csv"])).stdout.split("\n");
+  assert.match(csv[0] ?? "", /^model,requests,.*,latencyP95Ms,input_tokens,output_tokens,cost,unpriced$/);
+  assert.match(csv[2] ?? "", /^gpt-4o,2,.*,5500,7,1\.234579,0$/);
+  assert.match(csv[3] ?? "", /^"llama, 3",1,.*,0\.5,0,,1$/);
+
+  const wide = await usage(home, ["report"], { terminal: 200, env: { NO_COLOR: "1" } });
+  assert.match(wide.stdout, /Denied {2}input_tokens {2}output_tokens +Cost/);
+  assert.match(wide.stdout, /john .* 1,500\.5 +7 +1\.23 /);
+  assert.match(wide.stdout, /mary .* 4,000 +- +0\.000012/);
+  assert.match(
+    wide.stderr.replaceAll("\n", " "),
+    /5,500\.5 input_tokens, 7 output_tokens, cost 1\.23, 2 without a price, 1 of 4 metered calls unread\./,
+  );
+  // What was asked for stands in front, and says who comes first.
+  const asked = await usage(home, ["report", "--unit", "input_tokens,cost"], {
+    terminal: 60,
+    env: { NO_COLOR: "1" },
+  });
+  assert.match(asked.stdout, /^Client +Requests .* input_tokens +Cost .*\nmary .*\njohn /);
+  assert.doesNotMatch(asked.stdout, /output_tokens/);
+  assert.equal(
+    (await usage(home, ["report", "--unit", "input_tokens,cost,bytes_in", "-q"])).stdout.split("\n")[0],
+    "5500.5",
+  );
+  const piped = await usage(home, ["report"]);
+  assert.match(piped.stdout, /^CLIENT +REQUESTS .* ABORTED +INPUT_TOKENS +OUTPUT_TOKENS +COST\n/);
+
+  const typo = await usage(home, ["report", "--unit", "input_token"]);
+  assert.equal(typo.code, 3);
+  assert.match(
+    typo.stderr,
+    /No call on record has the unit 'input_token'.*Did you mean input_tokens or output_tokens\?/s,
+  );
+  const invalid = await usage(home, ["report", "--unit", "Pages"]);
+  assert.equal(invalid.code, 2);
+  assert.match(invalid.stderr, /--unit: unit 'Pages' is not valid/);
+});
+
+test("report goes by weeks and months, those without a call too", async (t) => {
+  const { home, store } = await prepared(t);
+  await store.traffic.recordUsage([anEvent({ at: Date.UTC(2026, 11, 31, 23), client: "john" })]);
+  const by = async (key: string): Promise<readonly unknown[]> =>
+    json<Report>(await usage(home, ["report", "--by", key, "--since", "2026-12-30", "--json"])).rows.map((row) => [
+      row[key],
+      row["requests"],
+    ]);
+  assert.deepEqual(await by("month"), [
+    ...[
+      ["2026-12", 1],
+      ["2027-01", 0],
+      ["2027-02", 0],
+      ["2027-03", 0],
+      ["2027-04", 0],
+    ],
+    ...[
+      ["2027-05", 1],
+      ["2027-06", 5],
+    ],
+  ]);
+  const weeks = await by("week");
+  assert.deepEqual(
+    [weeks[0], weeks[1], weeks.at(-1), weeks.length],
+    [["2026-W53", 1], ["2027-W01", 0], ["2027-W23", 5], 24],
+  );
+  const plans = json<Report>(await usage(home, ["report", "--by", "week,client", "--since", "2027-06-01", "--json"]));
+  assert.deepEqual(
+    plans.rows.map(({ week, client }) => [week, client]),
+    [
+      ["2027-W23", "john"],
+      ["2027-W23", "mary"],
+    ],
+  );
+});
+
 test("export writes every call once, by time, in both formats", async (t) => {
   const { home, store } = await prepared(t);
   const many = Array.from({ length: 2_500 }, (_, n) =>
@@ -155,10 +264,10 @@ test("export writes every call once, by time, in both formats", async (t) => {
   assert.equal(csv.length, 2_501);
   assert.equal(
     csv[0],
-    "id,at,client,service,method,path,status,latencyMs,upstreamMs,bytesIn,bytesOut,requestId,outcome,reason,count",
+    "id,at,client,service,method,path,status,latencyMs,upstreamMs,bytesIn,bytesOut,requestId,outcome,reason,count,units,metered,from,model,unread,cost,plan",
   );
   assert.match(csv[1] ?? "", /,john,ocr,POST,"\/a""b,c",200,12\.5,10,/);
-  assert.match(csv[1] ?? "", /,ok,,1$/);
+  assert.match(csv[1] ?? "", /,ok,,1,,,,,,,$/);
   assert.equal(
     (await usage(home, ["export", "--client", "mary", "--status", "5xx"])).stdout.trimEnd().split("\n").length,
     1,

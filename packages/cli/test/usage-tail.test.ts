@@ -109,6 +109,39 @@ test("tail says for how many refused calls a line stands", async (t) => {
   assert.equal(count, 940);
 });
 
+test("tail says what a call was worth, where that fits", async (t) => {
+  const { home, store } = await prepared(t);
+  const worth = { units: { input_tokens: 1_204_000_000, pages: 500_000 }, cost: 20_000 };
+  await store.traffic.recordUsage([
+    anEvent({ id: "g.9", path: "/api/chat", metered: "yes", from: "answer", model: "m", plan: "pro", ...worth }),
+    anEvent({ id: "g.10", path: "/api/chat", units: {}, metered: "no", unread: "not_json", cost: null }),
+  ]);
+  const lines = async (terminal?: number): Promise<readonly string[]> =>
+    (await aigw(home, ["usage", "tail", "-n", "2"], { ...(terminal && { terminal }), env: { NO_COLOR: "1" } })).stdout
+      .trimEnd()
+      .split("\n")
+      .slice(-2);
+  assert.match((await lines(140))[0] ?? "", / \/api\/chat {2}1,204 input_tokens, 0\.5 pages, cost 0\.02$/);
+  assert.match((await lines(140))[1] ?? "", / \/api\/chat$/);
+  assert.match((await lines(100))[0] ?? "", / \/api\/chat$/, "whole or not at all");
+  assert.match((await lines())[0] ?? "", / \/api\/chat {2}1$/);
+  const json = (await aigw(home, ["usage", "tail", "-n", "2", "--json"])).stdout.trimEnd().split("\n");
+  const [read, unread] = json.map((line) => JSON.parse(line) as Record<string, unknown>);
+  assert.deepEqual(
+    { ...read, id: "" },
+    {
+      ...{ ...read, id: "" },
+      ...{ units: { input_tokens: 1_204, pages: 0.5 }, metered: "yes", from: "answer", model: "m", cost: 0.02 },
+      plan: "pro",
+    },
+  );
+  assert.deepEqual(
+    [unread?.["units"], unread?.["metered"], unread?.["unread"], unread?.["cost"]],
+    [{}, "no", "not_json", null],
+  );
+  assert.equal("model" in (unread ?? {}), false);
+});
+
 test("tail for people is cut to the terminal; for pipes it is whole, and fields are told apart by spaces", async (t) => {
   const { home, store } = await prepared(t);
   await store.traffic.recordUsage([

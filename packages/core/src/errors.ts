@@ -7,6 +7,7 @@ export type ErrorCode =
   | "not_found"
   | "already_exists"
   | "changed_meanwhile"
+  | "in_use"
   | "home_not_initialised"
   | "home_incomplete"
   | "insecure_permissions"

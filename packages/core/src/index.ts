@@ -12,6 +12,7 @@ export * from "./insight/index.ts";
 export * from "./keys/index.ts";
 export * from "./limits/index.ts";
 export * from "./onboarding/index.ts";
+export * from "./plans/index.ts";
 export * from "./random-id.ts";
 export type { Sealer } from "./sealing/sealer.ts";
 export * from "./services/index.ts";

@@ -137,7 +137,7 @@ describe("a store moved to MongoDB and back", { skip: mongodbMissing }, () => {
     const target = await opened(t, to, fixture.clock);
     const source = fixture.open();
     assert.deepEqual(await timeless(target), await timeless(source));
-    assert.equal(parts.length, 7);
+    assert.equal(parts.length, 8);
 
     const stop = new AbortController();
     const place = await emptyDatabase(t);

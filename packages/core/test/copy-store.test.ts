@@ -54,8 +54,8 @@ describe("a copy of a store", () => {
     assert.deepEqual(bytesOf(fixture.folder), before);
     assert.deepEqual(readdirSync(to.folder).sort(), ["aigw.db", "aigw.usage.db"]);
     const records = Object.fromEntries(copy.parts.map((part) => [part.part, part.records]));
-    const { changes, usage, lastCalls, permits, tokens } = records as Record<PartName, number>;
-    assert.deepEqual([changes, lastCalls, permits, tokens], [7, 2, 1, 1]);
+    const { changes, usage, lastCalls, permits, quotas, tokens } = records as Record<PartName, number>;
+    assert.deepEqual([changes, lastCalls, permits, quotas, tokens], [7, 2, 1, 1, 1]);
     assert.ok(usage > 1_000 && usage < 2_500, `${usage} events`);
     for (const { sha256 } of copy.parts) assert.match(sha256, /^[0-9a-f]{64}$/);
 

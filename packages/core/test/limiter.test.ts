@@ -87,6 +87,28 @@ describe("limiter", () => {
     }
   });
 
+  it("with bundles refuses nobody who stays below the limit, however calls fall on six instances", async () => {
+    const calls = fc.array(fc.record({ holder: fc.nat(5), gap: fc.nat(600) }), { minLength: 400, maxLength: 400 });
+    const stay = fc.asyncProperty(calls, async (steps) => {
+      const key = newKey();
+      const holders = ["a", "b", "c", "d", "e", "f"].map((holder) => limiter(holder));
+      const admitted: number[] = [];
+      for (const { holder, gap } of steps) {
+        // As the gateway's own sweep does.
+        for (let left = gap; left > 0; left -= 200) {
+          clock.advance(Math.min(left, 200));
+          for (const one of holders) await one.settle();
+        }
+        const now = clock.monotonic();
+        // A bundle of ten may be lent to each of the others.
+        if (countIn(admitted, now) >= 600 - 50) continue;
+        assert.equal((await holders[holder]?.acquire(key, 600))?.admitted, true, `after ${countIn(admitted, now)}`);
+        admitted.push(now);
+      }
+    });
+    await fc.assert(stay, { numRuns: 3, endOnFailure: true });
+  });
+
   it("gives the unused part of a bundle back when the instance closes", async () => {
     const [one, key] = [limiter("one"), newKey()];
     await one.acquire(key, 600);

@@ -11,7 +11,7 @@ import type { TrafficStore } from "../src/store/store.ts";
 import { anEvent } from "../src/testing/index.ts";
 import { DAY_MS } from "../src/usage/report-plan.ts";
 import { OUTCOMES, type UsageEvent } from "../src/usage/usage-event.ts";
-import type { UsageReport, UsageReportQuery } from "../src/usage/usage-report.ts";
+import { sumTallies, type UsageReport, type UsageReportQuery } from "../src/usage/usage-report.ts";
 import { connectTo, type MongoTrafficFixture, mongoTrafficFixture } from "./store-support/mongo-traffic-fixture.ts";
 import { sqliteFixture } from "./store-support/sqlite-fixture.ts";
 
@@ -26,8 +26,30 @@ const someEvents = (count: number): readonly UsageEvent[] =>
       status: index % 5 === 0 ? 429 : 200,
       outcome: OUTCOMES[index % 4] ?? "ok",
       latencyMs: (index * 37) % 2_000,
+      ...(index % 3 === 0 && {
+        units: { pages: 1_000_000 + index, ...(index % 2 === 0 && { n: 10 ** 15 }) },
+        metered: "yes",
+        model: `m${index % 2}`,
+        cost: index % 9 === 0 ? null : Number.MAX_SAFE_INTEGER - index,
+        ...(index % 4 === 0 && { plan: "pro" }),
+      }),
     }),
   );
+
+const worthOf = (events: readonly UsageEvent[]): readonly unknown[] => {
+  const sum = (value: (event: UsageEvent) => number): bigint =>
+    events.reduce((all, event) => all + BigInt(value(event)), 0n);
+  return [
+    sum(({ units }) => units?.["pages"] ?? 0),
+    sum(({ units }) => units?.["n"] ?? 0),
+    sum(({ cost }) => cost ?? 0),
+  ];
+};
+
+const reportedWorth = ({ rows }: UsageReport): readonly unknown[] => {
+  const { units, cost } = sumTallies(rows.map(({ tally }) => tally));
+  return [units.get("pages") ?? 0n, units.get("n") ?? 0n, cost];
+};
 
 /** As the recorder does: until the store says yes. */
 const recordAtLast = (traffic: TrafficStore, events: readonly UsageEvent[]): Promise<void> =>
@@ -184,11 +206,40 @@ describe("usage on MongoDB", { concurrency: 4 }, () => {
         ]);
         assert.equal(requestsOf(all), events.length);
         assert.equal(requestsOf(byClient), ofClient);
+        assert.deepEqual(reportedWorth(all), worthOf(events));
+        assert.deepEqual(reportedWorth(byClient), worthOf(events.filter(({ client }) => client === "c3")));
         assert.equal(requestsOf(byHour), events.filter(({ at }) => at >= START + 2 * DAY_MS + 1_000).length);
       }
       await folding;
       assert.equal(await pruning, events.filter(({ at }) => at < START + 2 * DAY_MS).length);
       assert.equal(requestsOf(await one.usageReport({ by: ["day"], filter: {} })), events.length);
+    });
+
+    it("keeps records of calls without a meter as they were before there were any", async () => {
+      await fixture.empty();
+      const traffic = await fixture.open();
+      await traffic.recordUsage([anEvent({ at: START, client: "a", service: "ocr", latencyMs: 0 })]);
+      await foldAll(traffic);
+      const id = { p: START / DAY_MS, c: "a", s: "ocr", u: 200, o: "ok" };
+      const days = fixture.db.collection<{ _id: unknown; cur: number }>("usage_days");
+      const { cur, ...plain } = (await days.findOne({})) ?? { cur: 0 };
+      assert.deepEqual(plain, { _id: id, n: 1, in: 1_024, out: 2_048, ms: 0, b: { 0: 1 } });
+      assert.ok(cur > 0);
+      // The same record goes on, and others stand beside it.
+      const worth = { units: { pages: 1_500_000 }, metered: "yes", cost: null } as const;
+      await traffic.recordUsage([
+        anEvent({ at: START, client: "a", service: "ocr", latencyMs: 0 }),
+        anEvent({ at: START, client: "a", service: "ocr", latencyMs: 0, model: "m", plan: "pro", ...worth }),
+      ]);
+      await foldAll(traffic);
+      const found = await days.find({}, { sort: { _id: 1 }, projection: { cur: 0 } }).toArray();
+      assert.deepEqual(found, [
+        { _id: id, n: 2, in: 2_048, out: 4_096, ms: 0, b: { 0: 2 } },
+        {
+          ...{ _id: { ...id, m: "m", l: "pro" }, n: 1, in: 1_024, out: 2_048, ms: 0, b: { 0: 1 } },
+          ...{ unpriced: 1, metered: 1, w: { pages: { n: 1, f: 500_000 } } },
+        },
+      ]);
     });
 
     it("sums 20,000 events up as the embedded store does", async () => {
@@ -210,6 +261,7 @@ describe("usage on MongoDB", { concurrency: 4 }, () => {
           { by: ["client"], filter: {} },
           { by: ["hour"], filter: { service: "chat" } },
           { by: ["day", "status"], filter: { client: "c2" } },
+          { by: ["model", "plan", "week"], filter: {} },
           { by: ["service"], filter: { since: START + 12_345_678 }, until: START + 3 * DAY_MS + 87_654 },
         ] satisfies readonly UsageReportQuery[]) {
           const [here, there] = [await mongo.usageReport(query), sqlite.traffic.usageReport(query)];

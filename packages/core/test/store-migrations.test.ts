@@ -6,14 +6,17 @@ import type { ChangeDraft } from "../src/changes/change.ts";
 import { emptyControlState, fold } from "../src/changes/control-state.ts";
 import { traceOf } from "../src/changes/secrets.ts";
 import { isAigwError } from "../src/errors.ts";
-import { SqliteControl } from "../src/store/sqlite/control/control.ts";
+import { appendChange, SqliteControl } from "../src/store/sqlite/control/control.ts";
 import { CONTROL_SCHEMA } from "../src/store/sqlite/control/control-schema.ts";
 import { createDatabaseFile } from "../src/store/sqlite/files/create-database-file.ts";
 import { Database } from "../src/store/sqlite/files/database.ts";
 import type { Schema } from "../src/store/sqlite/files/migrations.ts";
-import { aClient } from "../src/testing/index.ts";
+import { TRAFFIC_SCHEMA } from "../src/store/sqlite/traffic/traffic-schema.ts";
+import { aClient, anEvent } from "../src/testing/index.ts";
 import { runTogether } from "./store-support/children.ts";
 import { temporaryFolder } from "./store-support/folders.ts";
+import { everythingOf, lived } from "./store-support/lived-store.ts";
+import { downgradeUsage, olderSchema } from "./store-support/older-usage.ts";
 import { manySteps } from "./store-support/schemas.ts";
 import { sqliteFixture } from "./store-support/sqlite-fixture.ts";
 
@@ -121,6 +124,64 @@ describe("a log of before changes had several effects", () => {
       }
       control.close();
     }
+  });
+});
+
+describe("a database of before there were plans", () => {
+  it("is brought forward once, as it is, and refused by an earlier version from then on", () => {
+    const path = join(temporaryFolder(), "aigw.db");
+    const earlier = { ...CONTROL_SCHEMA, steps: CONTROL_SCHEMA.steps.slice(0, 3) };
+    const john = aClient({ name: "john", limit: 7 });
+    createDatabaseFile(path, earlier, (db) => {
+      db.run("INSERT INTO meta VALUES ('store_id', 'id'), ('key_check', 'check')");
+      appendChange(db, 0, [{ action: "client.add", subject: "john", after: john }], ACT);
+    });
+    const control = SqliteControl.open(path, 0);
+    assert.deepEqual([control.head(), control.client("john"), control.plans()], [1, john, []]);
+    const basic = { name: "basic", limit: 5, createdAt: ACT.at };
+    control.append(1, [{ action: "plan.add", subject: "basic", after: basic }], ACT);
+    control.close();
+    assert.throws(
+      () => Database.open(path, earlier, 0),
+      (error) => isAigwError(error, "store_schema_newer"),
+    );
+    const again = SqliteControl.open(path, 0);
+    assert.deepEqual([again.plan("basic"), again.snapshot().plans.get("basic")], [basic, basic]);
+    again.close();
+  });
+});
+
+describe("usage of before calls were worth anything", () => {
+  it("keeps every event and every sum, once migrated, goes on, and is refused by the version before", async () => {
+    const { folder, open } = await lived({ worth: false });
+    const path = join(folder, "aigw.usage.db");
+    const store = open();
+    const before = await everythingOf(store);
+    await store.close();
+    downgradeUsage(path, 5);
+    for (let turn = 0; turn < 2; turn += 1) {
+      const again = open();
+      assert.deepEqual(await everythingOf(again), before);
+      await again.close();
+    }
+    assert.throws(
+      () => Database.open(path, olderSchema(5), 0),
+      (error) => isAigwError(error, "store_schema_newer") && error.message.includes("Use the newer aigw"),
+    );
+
+    const db = Database.open(path, TRAFFIC_SCHEMA, 0);
+    const plan = db.all<{ detail: string }>("EXPLAIN QUERY PLAN SELECT max(period) FROM usage_days WHERE client = 'a'");
+    assert.match(plan.map(({ detail }) => detail).join(), /usage_days_by_client/);
+    const worth = { units: { pages: 2_000_000 }, metered: "yes", from: "answer", cost: 7, plan: "pro" } as const;
+    db.close();
+    const last = open();
+    last.traffic.recordUsage([anEvent({ at: last.traffic.steadyNow(), client: "john", ...worth })]);
+    for (let more = true; more; ) ({ more } = last.traffic.foldUsage(1_000));
+    const { rows } = last.traffic.usageReport({ by: ["plan"], filter: {} });
+    const sums = new Map(rows.map(({ key: [plan], tally }) => [plan, tally]));
+    assert.deepEqual([sums.get("pro")?.cost, sums.get("pro")?.units], [7n, new Map([["pages", 2_000_000n]])]);
+    assert.deepEqual([sums.get("")?.cost, sums.get("")?.priced, sums.get("")?.units], [0n, 0, new Map()]);
+    await last.close();
   });
 });
 

@@ -12,6 +12,7 @@ import { until, within } from "../../../test/support/until.ts";
 import { systemClock } from "../src/clock.ts";
 import { type AigwError, isAigwError } from "../src/errors.ts";
 import type { OpenedStore } from "../src/store/engine.ts";
+import { SCHEMA_VERSION } from "../src/store/mongodb/control-schema.ts";
 import { createStore, openControl, openStore, peekNames } from "../src/store/open-store.ts";
 import { aClient } from "../src/testing/index.ts";
 import { runChild, startChild } from "./store-support/children.ts";
@@ -110,8 +111,8 @@ describe("a connection to MongoDB", { skip, concurrency: 1 }, () => {
     assert.equal(servers?.collections.find(({ name }) => name === "changes")?.documents, 1);
     assert.ok(Math.abs(store.traffic.steadyNow() - Date.now()) < 5_000);
     await store.close();
-    assert.deepEqual(await peekNames(url, "jo", 9), { clients: ["john"], services: [] });
-    assert.deepEqual(await peekNames(url, "x", 9), { clients: [], services: [] });
+    assert.deepEqual(await peekNames(url, "jo", 9), { clients: ["john"], services: [], plans: [] });
+    assert.deepEqual(await peekNames(url, "x", 9), { clients: [], services: [], plans: [] });
   });
 
   it("keeps no process that has closed it", async () => {
@@ -211,6 +212,11 @@ describe("a connection to MongoDB", { skip, concurrency: 1 }, () => {
     const now = store.traffic.steadyNow();
     assert.ok(now >= ahead && now < ahead + BOUND_MS, `${now - ahead}`);
     await store.close();
+    // One that an earlier version wrote is brought forward by whoever opens it: that version keeps off it then.
+    await meta.updateOne({ _id: "store" }, { $set: { schema: 1 } });
+    await (await opened(url)).close();
+    assert.equal((await meta.findOne<{ schema: number }>({ _id: "store" }))?.schema, SCHEMA_VERSION);
+    assert.ok(SCHEMA_VERSION > 1);
     await meta.updateOne({ _id: "store" }, { $set: { schema: 99 } });
     await client.close();
     await refused(openStore(url, { clock: systemClock }), "store_schema_newer", /schema version 99.*newer aigw/);

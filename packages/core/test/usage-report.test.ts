@@ -8,6 +8,7 @@ import { keepUsage, pruneTime } from "../src/usage/keep-usage.ts";
 import { bucketOf, LATENCY_BOUNDS, LATENCY_BUCKETS, quantile } from "../src/usage/latency-buckets.ts";
 import { DAY_MS, HOUR_MS, planReport, type Range } from "../src/usage/report-plan.ts";
 import { sumTallies, type UsageKey } from "../src/usage/usage-report.ts";
+import { downgradeUsage } from "./store-support/older-usage.ts";
 import { sqliteFixture } from "./store-support/sqlite-fixture.ts";
 
 const DAY = Date.UTC(2027, 0, 10);
@@ -148,9 +149,8 @@ describe("the sums of all clients together", () => {
   it("are made for a store that had none", async () => {
     const { store, open, db } = filled();
     const { events } = store.traffic.latestUsage({}, 1_000);
-    db.exec(`DROP TABLE usage_totals; DELETE FROM meta WHERE key = 'usage_totals';
-      ALTER TABLE usage DROP COLUMN reason; ALTER TABLE usage DROP COLUMN count; PRAGMA user_version = 1`);
     await store.close();
+    downgradeUsage(db.path, 1);
     const again = open();
     assert.deepEqual(again.traffic.latestUsage({}, 1_000).events, events, "nothing is lost");
     assert.equal(inTotals(again.traffic.database()), 500);
@@ -165,6 +165,49 @@ describe("the sums of all clients together", () => {
     more(500);
     assert.equal(inTotals(db), 0);
     assertSameByClient(store);
+    await store.close();
+  });
+});
+
+describe("what calls were worth", () => {
+  it("costs calls without a meter and a price no row", async () => {
+    const { open } = sqliteFixture();
+    const store = open();
+    const rows = (): readonly unknown[] => {
+      while (store.traffic.foldUsage(1_000).more);
+      const tables = ["usage_hours", "usage_days", "usage_totals"].flatMap((name) => [name, `${name}_worth`]);
+      return tables.map((name) => store.traffic.database().get<{ n: number }>(`SELECT count(*) AS n FROM ${name}`)?.n);
+    };
+    const plain = Array.from({ length: 100 }, (_, n) => anEvent({ at: DAY + n, client: `c${n % 10}` }));
+    store.traffic.recordUsage(plain);
+    assert.deepEqual(rows(), [10, 0, 10, 0, 1, 0]);
+    const worth = { units: { pages: 1, n: 1 }, metered: "yes", model: "m", cost: 1 } as const;
+    store.traffic.recordUsage([
+      anEvent({ at: DAY, client: "c1", service: "chat", ...worth }),
+      anEvent({ at: DAY, client: "c1", service: "chat", ...worth, cost: null, model: "n" }),
+      anEvent({ at: DAY, client: "c1", service: "chat", units: {}, metered: "no", cost: null }),
+    ]);
+    assert.deepEqual(rows(), [13, 5, 13, 5, 4, 5]);
+    store.traffic.recordUsage(plain.map((event) => ({ ...event, id: `${event.id}.again` })));
+    assert.deepEqual(rows(), [13, 5, 13, 5, 4, 5]);
+    while (store.traffic.pruneUsage(DAY + DAY_MS, 10).more);
+    assert.deepEqual(rows(), [0, 0, 13, 5, 0, 0]);
+    await store.close();
+  });
+
+  it("is summed up however large: a service may say the most that there is for ever", async () => {
+    const { open } = sqliteFixture();
+    const store = open();
+    const most = { units: { n: 10 ** 15 }, cost: Number.MAX_SAFE_INTEGER, metered: "yes" } as const;
+    for (let batch = 0; batch < 10; batch += 1)
+      store.traffic.recordUsage(Array.from({ length: 1_000 }, () => anEvent({ at: DAY, ...most })));
+    const report = () => store.traffic.usageReport({ by: [], filter: {} }).rows[0]?.tally;
+    for (let turn = 0; turn < 2; turn += 1) {
+      // Beyond 64 bits: 10^19 and 9 x 10^19.
+      assert.deepEqual(report()?.units, new Map([["n", 10n ** 19n]]));
+      assert.equal(report()?.cost, BigInt(Number.MAX_SAFE_INTEGER) * 10_000n);
+      while (store.traffic.foldUsage(2_000).more);
+    }
     await store.close();
   });
 });

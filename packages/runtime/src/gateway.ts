@@ -5,12 +5,14 @@ import { type Clock, systemClock } from "@aigw/core/clock";
 import { effectiveSetting } from "@aigw/core/config";
 import { isStoreFault } from "@aigw/core/errors";
 import { Limiter, type Share } from "@aigw/core/limits";
+import { QuotaLedger } from "@aigw/core/quotas";
 import { randomId } from "@aigw/core/random-id";
 import { isTrialMark } from "@aigw/core/sealing";
 import { UsageSpool } from "@aigw/core/spool";
 import { inTime, WORK_PATIENCE_MS } from "@aigw/core/store";
 import { realmOf } from "@aigw/core/tokens";
-import { pruneTime } from "@aigw/core/usage";
+import { pruneTime, UsageSealer, usageMac } from "@aigw/core/usage";
+import { API, endOfService } from "./api-target.ts";
 import { createApp } from "./app.ts";
 import { mayDumpCore } from "./core-dumps.ts";
 import { CorsRules } from "./cors/cors-rules.ts";
@@ -23,6 +25,7 @@ import { ApiGate } from "./gate/api-gate.ts";
 import { Authenticator } from "./gate/authenticator.ts";
 import { OpenCalls } from "./gate/open-calls.ts";
 import { PreflightGate } from "./gate/preflight-gate.ts";
+import { QuotaGate } from "./gate/quota-gate.ts";
 import { type GatewayWorker, HAND_OUT_MS } from "./gateway-worker.ts";
 import type { ClientDocs } from "./guide/client-docs.ts";
 import type { ProblemCode } from "./http-errors.ts";
@@ -32,17 +35,20 @@ import { GuessLimit } from "./login/guess-limit.ts";
 import { HashSlots } from "./login/hash-slots.ts";
 import { Login } from "./login/login.ts";
 import { rehash } from "./login/rehash.ts";
+import { Costs } from "./metering/call-cost.ts";
 import { CallMeter } from "./metering/call-meter.ts";
 import { faultLog } from "./metering/fault-log.ts";
 import { GatewayStats, type StoreOperation } from "./metering/gateway-stats.ts";
 import { spoolLog } from "./metering/spool-log.ts";
 import { StrangerLog } from "./metering/stranger-log.ts";
+import { targetLog } from "./metering/target-log.ts";
 import { UsageKeeper } from "./metering/usage-keeper.ts";
 import { UsageRecorder } from "./metering/usage-recorder.ts";
 import type { MetricFamily } from "./metrics/metric-family.ts";
 import { OpenFiles, openFilesLimit } from "./open-files.ts";
 import { Callers } from "./peer/callers.ts";
 import { ReverseProxy } from "./proxy/reverse-proxy.ts";
+import { targetReports } from "./proxy/target-report.ts";
 import { releaseAfterLoading, releaseWhenQuiet } from "./release-memory.ts";
 import { GatewayProver } from "./routes/proof-route.ts";
 import type { CertificateFiles } from "./tls/certificate.ts";
@@ -125,8 +131,10 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     maxStaleMs: options.maxStaleMs,
     onApplied: () => {
       callers.trust(follower.settings);
+      quotas.refresh();
       if (!ready) return;
       cors.refresh();
+      proxy.follow(follower.upstreams);
       authenticator.forgetDead();
       openCalls.cutRevoked();
       void reporter.report();
@@ -142,7 +150,13 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   const realm = realmOf(store.control.storeId);
   const authenticator = new Authenticator({ follower, realm, tokenNow, wallNow: () => clock.now() });
   const openFiles = new OpenFiles(openFilesLimit(), log);
-  const proxy = new ReverseProxy<ForwardedCall>({ clock: () => clock.monotonic(), openFiles });
+  const proxy = new ReverseProxy<ForwardedCall>({
+    clock: () => clock.monotonic(),
+    wallNow: () => clock.now(),
+    openFiles,
+    onTargetChange: targetLog(log, clock),
+    onElsewhere: (service) => stats.elsewhere.add(service),
+  });
   const openCalls = new OpenCalls(proxy, follower, authenticator);
   const { spoolFolder: folder } = options;
   const recorder = new UsageRecorder({
@@ -152,6 +166,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     onFault: (error, held) => storeFault("record_usage", `record usage, ${held} events held`)(error),
     onRecovered: (dropped) => log.info({ dropped }, "usage is stored again"),
     onFlushed: (ms) => stats.flushes.observe(ms),
+    sealer: new UsageSealer(usageMac(sealer, store.control.storeId)),
   });
   const callers = new Callers({ tls: options.tls !== undefined, flag: options.trustProxy, env, clock, log });
   const keeper =
@@ -172,6 +187,13 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     bundles: true,
     share,
   });
+  const ledger = new QuotaLedger({
+    store: store.traffic,
+    holder: instanceId,
+    share,
+    onError: storeFault("permits", "write what quotas count"),
+  });
+  const quotas = new QuotaGate({ follower, ledger, env });
   const guessLimit = new GuessLimit(store.traffic, instanceId, share);
   const strangers = new StrangerLog(log);
   const onStranger = (code: ProblemCode): void => {
@@ -207,6 +229,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     stats: stats.calls,
     instanceId,
     isService,
+    costs: new Costs(follower),
     onFault,
     onRequest: () => reporter.countRequest(),
     onEvent: () => keeper?.countCall(),
@@ -215,6 +238,8 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     follower,
     authenticator,
     limiter,
+    quotas,
+    steadyNow: tokenNow,
     proxy,
     meter,
     callers,
@@ -249,8 +274,10 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     onError,
   });
 
+  const startedAt = clock.now();
   await follower.start();
   cors.refresh();
+  proxy.follow(follower.upstreams);
   releaseAfterLoading(follower.clientCount);
   const listeners = await openListeners({
     address: { host: options.host, port: options.port },
@@ -264,6 +291,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       instanceId,
       isReady: () => state === "ready" && follower.staleMs <= options.maxStaleMs,
       openCalls: () => openCalls.size,
+      routes: () => proxy.routes,
       staleMs: () => follower.staleMs,
       appliedRev: () => follower.rev,
       usage: () => recorder,
@@ -271,6 +299,9 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     },
     openFiles,
     isDraining: () => state === "draining",
+    passesEncodedSlash: (target) =>
+      target.startsWith(API) &&
+      follower.upstream(target.slice(API.length, endOfService(target)))?.passesEncodedSlash === true,
     onMalformed: onStranger,
     onError,
     log,
@@ -299,6 +330,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       droppedUsage: recorder.dropped,
       ...openFiles.report(),
       untrustedForwarders: callers.untrustedForwarders(),
+      targets: targetReports(proxy.routes, startedAt),
     }),
     onFault: storeFault("report"),
   });
@@ -310,6 +342,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   const sweep = setInterval(() => {
     openCalls.cutRevoked();
     if (isFirst) endedKeys.look();
+    void ledger.sweep();
     for (const one of [limiter, guessLimit]) void one.settle().catch(storeFault("permits", "write permits"));
   }, EXPIRY_SWEEP_MS);
   const prune = setInterval(() => {
@@ -327,6 +360,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     await listeners.close({
       lameDuckMs: atOnce ? 0 : LAME_DUCK_MS + (worker ? HAND_OUT_MS : 0),
       drainMs: atOnce ? 0 : options.drainMs,
+      goAway: () => openCalls.goAway(),
       cutOpenCalls,
     });
     clearInterval(sweep);
@@ -335,6 +369,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     follower.stop();
     proxy.close();
     await limiter.close();
+    await ledger.close();
     await guessLimit.close();
     await keeper?.close();
     meter.flush();
@@ -359,5 +394,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   return { url, adminUrl, instanceId, reloadCertificate, metricFamilies, close };
 };
 
-const pruneStore = async ({ traffic }: Store): Promise<void> =>
-  inTime(traffic.prunePermitWindows(traffic.steadyNow()), WORK_PATIENCE_MS);
+const pruneStore = async ({ traffic }: Store): Promise<void> => {
+  await inTime(traffic.prunePermitWindows(traffic.steadyNow()), WORK_PATIENCE_MS);
+  await inTime(traffic.pruneQuotaRecords(traffic.steadyNow()), WORK_PATIENCE_MS);
+};

@@ -13,11 +13,14 @@ export const PROBLEMS = {
   request_timeout: { status: 408, title: "Request timed out" },
   expectation_failed: { status: 417, title: "Expectation failed" },
   rate_limited: { status: 429, title: "Too many requests" },
+  quota_exceeded: { status: 429, title: "Quota used up" },
   headers_too_large: { status: 431, title: "Header fields too large" },
   internal_error: { status: 500, title: "Internal error" },
   not_implemented: { status: 501, title: "Not implemented" },
   upstream_unreachable: { status: 502, title: "Service unreachable" },
   upstream_invalid: { status: 502, title: "Invalid answer from the service" },
+  service_down: { status: 503, title: "Service down" },
+  service_disabled: { status: 503, title: "Service out of use" },
   unavailable: { status: 503, title: "Temporarily unavailable" },
   upstream_timeout: { status: 504, title: "Service timed out" },
 } as const;
@@ -31,6 +34,18 @@ export interface Problem {
   /** For the client's eyes: no path of this machine, no host, no secret. */
   readonly detail: string;
   readonly requestId: string;
+  /** Of `quota_exceeded`: which one. */
+  readonly quota?: ProblemQuota;
+}
+
+export interface ProblemQuota {
+  /** As it was given: `input_tokens+output_tokens`. */
+  readonly unit: string;
+  readonly per: string;
+  readonly limit: number;
+  readonly used: number;
+  /** RFC 3339. */
+  readonly resetsAt: string;
 }
 
 /** The type that OpenAI-style SDKs sort errors by. */
@@ -42,7 +57,7 @@ export const openAiType = (status: number): string => {
 };
 
 /** RFC 9457 problem details, with an `error` member in the shape that OpenAI-style SDKs print. */
-export const problemBody = ({ code, detail, requestId }: Problem): string => {
+export const problemBody = ({ code, detail, requestId, quota }: Problem): string => {
   const { status, title } = PROBLEMS[code];
   return JSON.stringify({
     type: `urn:aigw:problem:${code}`,
@@ -52,6 +67,7 @@ export const problemBody = ({ code, detail, requestId }: Problem): string => {
     code,
     request_id: requestId,
     error: { message: detail, type: openAiType(status), code },
+    ...(quota && { quota }),
   });
 };
 

@@ -26,6 +26,7 @@ export interface ListenersOptions {
   readonly metrics: Omit<MetricSources, "certificateExpiresAt">;
   readonly openFiles: OpenFiles;
   readonly isDraining: () => boolean;
+  readonly passesEncodedSlash: (target: string) => boolean;
   readonly onMalformed: (code: ProblemCode) => void;
   readonly onError: (error: unknown, requestId: string) => void;
   readonly log: Logger;
@@ -78,6 +79,7 @@ export const openListeners = async (options: ListenersOptions): Promise<Listener
     openFiles: options.openFiles,
     cors: options.cors,
     isDraining: options.isDraining,
+    passesEncodedSlash: options.passesEncodedSlash,
     onMalformed: options.onMalformed,
     ...(certificate && { tls: { context: certificate.current.context, onFailure: () => metrics.stats.tlsFailures++ } }),
   };

@@ -30,6 +30,8 @@ export interface ListenOptions {
   readonly isDraining: () => boolean;
   /** The guard refused a request. */
   readonly onMalformed: (code: ProblemCode) => void;
+  /** Whether a request target is below a service that takes encoded slashes; asked for suspicious paths only. */
+  readonly passesEncodedSlash?: (target: string) => boolean;
   /** With it no more connections are taken than there are file descriptors for. */
   readonly openFiles?: OpenFiles;
   /** What answers say of CORS; nothing without it. */
@@ -52,6 +54,8 @@ export interface CloseOptions {
   readonly lameDuckMs: number;
   /** Then waits so long for the requests under way. */
   readonly drainMs: number;
+  /** Ends what would not end by itself, as soon as no more connections are to be accepted. */
+  readonly goAway?: () => void;
   /** Ends what is still under way then. */
   readonly cutOpenCalls: () => void;
 }
@@ -91,7 +95,9 @@ export const listen = async (options: ListenOptions): Promise<GatewayServer> => 
     }
     const query = target.indexOf("?");
     const request: GatewayRequest = { incoming, outgoing, target, requestId, expectsContinue, cors: corsOf(incoming) };
-    const detail = pathProblem(query === -1 ? target : target.slice(0, query));
+    const path = query === -1 ? target : target.slice(0, query);
+    let detail = pathProblem(path);
+    if (detail !== undefined && options.passesEncodedSlash?.(target) === true) detail = pathProblem(path, true);
     // What is wrong with a page's path it reads in the answer to its call, which it may only send after a preflight.
     if (detail === undefined || (isPreflight(request) && request.cors.preflight !== undefined)) {
       app(request);
@@ -113,8 +119,9 @@ export const listen = async (options: ListenOptions): Promise<GatewayServer> => 
     server.listen(options.port, options.host, ready);
   });
 
-  const close = async ({ lameDuckMs, drainMs, cutOpenCalls }: CloseOptions): Promise<void> => {
+  const close = async ({ lameDuckMs, drainMs, goAway, cutOpenCalls }: CloseOptions): Promise<void> => {
     await delay(lameDuckMs);
+    goAway?.();
     await allAccepted(server);
     stopListening(server);
     // http.Server.close() destroys connections without a request, also those whose first request is on its way.

@@ -161,14 +161,14 @@ export interface TestGateway {
 
 export type GatewayOptions = Partial<Upstream> &
   Partial<Pick<Call, "responseFields" | "clientName">> &
-  Pick<ReverseProxyOptions, "openFiles" | "clock"> & {
+  Pick<ReverseProxyOptions, "openFiles" | "clock" | "lookup" | "onTargetChange"> & {
     readonly linger?: LingerLimits;
     readonly server?: ServerOptions;
   };
 
 /** A gateway without a gate: guard in front, everything forwarded to one upstream. */
 export const gateway = async (t: TestContext, origin: string, options: GatewayOptions = {}): Promise<TestGateway> => {
-  const { responseFields = [], clientName = "alice", clock, openFiles, ...others } = options;
+  const { responseFields = [], clientName = "alice", clock, openFiles, lookup, onTargetChange, ...others } = options;
   const { linger = LINGER, server: overrides = {}, ...of } = others;
   const upstream: Upstream = {
     origin,
@@ -179,7 +179,12 @@ export const gateway = async (t: TestContext, origin: string, options: GatewayOp
     idleTimeoutMs: 5_000,
     ...of,
   };
-  const proxy = new ReverseProxy({ ...(clock && { clock }), ...(openFiles && { openFiles }) });
+  const proxy = new ReverseProxy({
+    ...(clock && { clock }),
+    ...(openFiles && { openFiles }),
+    ...(lookup && { lookup }),
+    ...(onTargetChange && { onTargetChange }),
+  });
   const results = new Arrivals<CallResult>();
   const exchanges = new Arrivals<Exchange>();
   const handled: IncomingMessage[] = [];

@@ -1,13 +1,14 @@
 import { createHmac } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { openSigningKey } from "@aigw/core";
-import { aigw, type RunningGateway, startGatewayProcess } from "../../support/aigw.ts";
+import type { ReceiptJson } from "../../../packages/cli/src/json/receipt.ts";
+import { aigw, aigwJson, type RunningGateway, startGatewayProcess } from "../../support/aigw.ts";
 import { bearer, send, startEcho, tokenFor } from "../../support/http.ts";
 import { prepareHome, UNLIMITED, withHome } from "../../support/prepared-home.ts";
 import { until } from "../../support/until.ts";
 import { isAlive, startWorkers } from "../../support/workers.ts";
 import { FakedClock } from "../load/faked-clock.ts";
-import { exactly, never, type Row, type Run, type Seen } from "../row.ts";
+import { atMost, exactly, never, type Row, type Run, type Seen } from "../row.ts";
 
 const HOUR_S = 3_600;
 const LIMIT = 60;
@@ -92,7 +93,10 @@ const jumps = async (run: Run): Promise<readonly Seen[]> => {
 /** Gateways and workers that start before the clock is set, and after. */
 const eitherSide = async (run: Run): Promise<readonly Seen[]> => {
   const echo = await startEcho(run);
-  const { home, passwords } = await prepareHome(run, { services: { echo: echo.url }, clients: { jane: UNLIMITED } });
+  const { home, passwords } = await prepareHome(run, {
+    services: { echo: echo.url },
+    clients: { jane: UNLIMITED, john: { limit: LIMIT } },
+  });
   const workersClock = new FakedClock(run);
   const workers = await startWorkers(run, home, 2, [], { ...workersClock.env });
   const gateways: Pick<RunningGateway, "url">[] = [workers];
@@ -117,15 +121,30 @@ const eitherSide = async (run: Run): Promise<readonly Seen[]> => {
   }
   run.say(`calls after ${logins} logins: ${[...statuses].map(([status, times]) => `${status}: ${times}`).join(", ")}`);
   const calls = logins * (gateways.length + 1);
+  const urls = gateways.map(({ url }) => url);
+  const john = await tokenFor(urls[0] ?? "", "john", passwords["john"] ?? "");
+  const admitted = await Promise.all(urls.map((url) => among(600 / urls.length, 200, url, john)));
+  const { receipt } = await aigwJson<{ receipt: ReceiptJson }>(home, ["client", "revoke", "john", "--yes"]);
+  const served = await Promise.all(urls.map((url) => among(10, 401, url, john)));
+  const sum = (counts: readonly number[]): number => counts.reduce((all, one) => all + one, 0);
   return [
     never("calls refused, by gateways and workers on either side of a jump", calls - (statuses.get(200) ?? 0), calls),
+    exactly("of 600 calls at once over gateways whose clocks differ by three hours, admitted", sum(admitted), LIMIT),
+    exactly("receipts of a revocation, from those and two workers", receipt.gateways.length, gateways.length + 1),
+    never("calls of the revoked client served after it", 10 * urls.length - sum(served), 10 * urls.length),
+    atMost(
+      "the last of them after",
+      Math.max(...receipt.gateways.map(({ appliedAfterMs }) => appliedAfterMs ?? Number.POSITIVE_INFINITY)),
+      1_000,
+      "ms",
+    ),
   ];
 };
 
 export const clock: Row = {
   name: "clock",
   promise:
-    "The clock set by +1 h and −2 h: no crash, the limit unaffected, no valid token refused, no expired one good again; gateways and workers started on either side agree in 1,000 balanced logins",
+    "The clock set by +1 h and −2 h: no crash, the limit unaffected, no valid token refused, no expired one good again; gateways and workers started on either side agree in 1,000 balanced logins, keep one limit, and end a client within 1 s",
   minutes: 12,
   onMongodb: true,
   needs: ["faketime"],

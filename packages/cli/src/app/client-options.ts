@@ -1,5 +1,7 @@
 import type { Clock } from "@aigw/core";
 import { isRelativeExpiry, parseEmail, parseExpiry, parseLimit, parseLine, parseServiceList } from "@aigw/core/clients";
+import { parsePlanName, parseWeight } from "@aigw/core/plans";
+import { parseQuotas, quotasInWords } from "@aigw/core/quotas";
 import type { Command } from "commander";
 import { flag } from "./flag.ts";
 
@@ -9,6 +11,10 @@ export interface ClientFactOptions {
   readonly displayName?: string | false;
   readonly services?: ServiceChoice;
   readonly limit?: number | false;
+  /** `--plan none`, too, makes it false. */
+  readonly plan?: string | false;
+  readonly quota?: string | false;
+  readonly weight?: number | false;
   readonly expires?: Expiry | false;
   readonly note?: string | false;
 }
@@ -41,15 +47,27 @@ export const addFactsBesideEmail = (command: Command, clock: Clock): Command =>
     .optionsGroup(FACTS)
     .option("--display-name <name>", "how the e-mail greets it", flag("--display-name", parseDisplayName))
     .option("--services <names>", "services it may call, such as ocr,chat, or: all", flag("--services", parseServices))
+    .option("--plan <name>", "the plan that says what its own record does not, or: none", flag("--plan", parsePlan))
     .option("--limit <number>", "requests in any 60 seconds", flag("--limit", parseLimit))
+    .option(
+      "--quota <quotas>",
+      "how much in each hour, day, week or month, such as 'requests=10000/day, pages=500/week'; or none",
+      flag("--quota", (value) => quotasInWords(parseQuotas(value))),
+    )
     .option(
       "--expires <when>",
       "last day such as 2027-01-31 (UTC), a date-time, or 30d",
       flag("--expires", (value) => ({ at: parseExpiry(value, clock.now()), isRelative: isRelativeExpiry(value) })),
     )
+    .option(
+      "--weight <number>",
+      "its share where calls wait for a service, 1 to 100 (1)",
+      flag("--weight", parseWeight),
+    )
     .option("--note <text>", "a note for yourself", flag("--note", parseNote))
     .optionsGroup("Options:");
 
+const parsePlan = (value: string): string | false => (value === "none" ? false : parsePlanName(value));
 const parseDisplayName = (value: string): string => parseLine("display name", value, 100);
 const parseNote = (value: string): string => parseLine("note", value, 500);
 const parseServices = (value: string): ServiceChoice => ({ names: parseServiceList(value) });

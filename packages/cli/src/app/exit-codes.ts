@@ -11,7 +11,7 @@ export const EXIT_MEANINGS: Readonly<Record<ExitCode, string>> = {
   2: "usage: an unknown command or option, a missing argument, a value that is not valid",
   3: "not found",
   4: "refused: file permissions, master key",
-  5: "conflict: exists already, or changed meanwhile",
+  5: "conflict: exists already, is in use, or changed meanwhile",
   6: "store unavailable",
   130: "interrupted, or not confirmed",
 };
@@ -33,6 +33,7 @@ export const EXIT_CODES: Readonly<Record<ErrorCode | CliErrorCode, ExitCode>> = 
   master_key_wrong: 4,
   already_exists: 5,
   changed_meanwhile: 5,
+  in_use: 5,
   store_unavailable: 6,
   store_locked: 6,
   store_read_only: 6,

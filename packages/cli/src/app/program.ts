@@ -46,6 +46,18 @@ const ENTRIES: readonly Entry[] = [
     load: () => import("../commands/service/index.ts"),
   },
   {
+    name: "plan",
+    about: "what several clients have in common: limit, services, quota",
+    group: CLIENTS,
+    load: () => import("../commands/plan/index.ts"),
+  },
+  {
+    name: "price",
+    about: "what the calls of a service cost",
+    group: CLIENTS,
+    load: () => import("../commands/price/index.ts"),
+  },
+  {
     name: "onboard",
     about: "fresh credentials for a client, ready to send",
     group: CLIENTS,

@@ -34,3 +34,9 @@ const unconfirmed = (silent: readonly SeenInstance[], total: number): AigwError 
     { details: { gateways: silent.map(({ id }) => id) } },
   );
 };
+
+/** The gateways that say how their targets are; none when that cannot be read, which others say. */
+export const runningGateways = async (traffic: TrafficStore): Promise<readonly SeenInstance[]> => {
+  const { gateways } = await whoRuns(traffic);
+  return gateways.filter((gateway) => !isSilent(gateway));
+};

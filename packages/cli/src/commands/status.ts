@@ -1,16 +1,20 @@
 import { isSilent } from "@aigw/core/acts";
 import { standingOf } from "@aigw/core/clients";
+import { downTargets } from "@aigw/core/services";
 import { locateStore, type SeenInstance } from "@aigw/core/store";
 import type { Command } from "commander";
 import { carryFlags } from "../app/carry-flags.ts";
 import { describe } from "../app/command.ts";
 import type { Context } from "../app/context.ts";
 import { type WhoRuns, whoRuns } from "../app/who-runs.ts";
+import { downWords } from "../findings/target-words.ts";
+import { downTargetJson } from "../json/service.ts";
 import { renderFields } from "../terminal/output/fields.ts";
 import type { Tone } from "../terminal/output/style.ts";
 import { type Cell, type Column, renderTable } from "../terminal/output/table.ts";
 import { rfc3339, when } from "../terminal/output/time.ts";
 import type { View } from "../terminal/output/view.ts";
+import { listed } from "../terminal/output/words.ts";
 import { headed } from "../terminal/output/wrap.ts";
 
 export const command = (ctx: Context): Command =>
@@ -27,6 +31,8 @@ export const run = (ctx: Context): Promise<void> =>
     const services = await store.control.services();
     const running = await whoRuns(store.traffic);
     const { gateways, problem } = running;
+    const down = downTargets(gateways.filter((gateway) => !isSilent(gateway)));
+    const disabled = services.filter((service) => service.disabled !== undefined);
     const active = clients.filter((client) => standingOf(client, clock.now()) === "active").length;
     const { location } = await locateStore(storeUrl);
     await ctx.out.answer({
@@ -37,6 +43,7 @@ export const run = (ctx: Context): Promise<void> =>
         clients: { active, total: clients.length },
         services: services.length,
         confirmed: problem === undefined,
+        targetsDown: down.map(downTargetJson),
         gateways: gateways.map(gatewayJson),
       }),
       quiet: () => [...new Set(gateways.map(({ address }) => address))],
@@ -46,7 +53,10 @@ export const run = (ctx: Context): Promise<void> =>
           ["Store", location.path === undefined ? location.shown : location.engine],
           ["Revision", String(revision)],
           ["Clients", `${active} active of ${clients.length}`],
-          ["Services", String(services.length)],
+          [
+            "Services",
+            `${services.length}${disabled.length === 0 ? "" : `, out of use: ${listed(disabled.map(({ name }) => name))}`}`,
+          ],
           ["Gateways", carryFlags(countOf(running), ctx.globals)],
         ]);
         if (gateways.length === 0) return facts;
@@ -56,6 +66,7 @@ export const run = (ctx: Context): Promise<void> =>
         const refusing = gateways.filter(({ openFiles }) => (openFiles?.refused ?? 0) > 0);
         return [
           table,
+          ...down.map((target) => headed(view, target.service, "red", downWords(target))),
           ...refusing.map((gateway) => headed(view, gateway.id, "red", carryFlags(outOfFiles(gateway), ctx.globals))),
         ].join("\n");
       },

@@ -1,6 +1,7 @@
 import { didYouMean } from "@aigw/core/acts";
 import { AigwError } from "@aigw/core/errors";
 import { type ClientFacts, RECENT_MS, readClientFacts } from "@aigw/core/insight";
+import { readTerms } from "@aigw/core/plans";
 import { DAY_MS, sumTallies, triedClient, type UsageEvent } from "@aigw/core/usage";
 import type { Command } from "commander";
 import { carried } from "../app/carry-flags.ts";
@@ -9,6 +10,7 @@ import type { Context } from "../app/context.ts";
 import { flag } from "../app/flag.ts";
 import type { Home } from "../app/home.ts";
 import { parseSince } from "../app/parse-value.ts";
+import { zoneOf } from "../app/settings.ts";
 import { explainClient, recentCalls } from "../findings/explain-client.ts";
 import { explainRequest } from "../findings/explain-request.ts";
 import type { Finding, When } from "../findings/finding.ts";
@@ -82,7 +84,7 @@ const notFound = async ({ store: { control } }: Home, subject: string, since: nu
 };
 
 const whyClient = async (name: string, ctx: Context, { store, clock }: Home): Promise<void> => {
-  const facts = await readClientFacts(store, clock, name);
+  const facts = await readClientFacts(store, clock, name, await zoneOf(ctx, store.control));
   const findings = (at: When): readonly Finding[] =>
     explainClient(facts, at).map((finding) => carried(finding, ctx.globals));
   await ctx.out.answer({
@@ -118,8 +120,9 @@ const whyRequest = async (events: readonly UsageEvent[], ctx: Context, { store, 
   const [event] = events;
   if (event === undefined) return;
   const client = await store.control.client(triedClient(event.client) ?? event.client);
+  const terms = client && (await readTerms(store.control, client));
   const services = await store.control.services();
-  const explained = explainRequest({ event, client, services, now: clock.now() });
+  const explained = explainRequest({ event, client, terms, services, now: clock.now() });
   const finding = carried(explained, ctx.globals);
   await ctx.out.answer({
     json: () => ({ client: event.client, request: usageEventJson(event), findings: [findingJson(finding)] }),

@@ -13,7 +13,7 @@ export type Wanted =
    * name's place.
    */
   | {
-      readonly kind: "clients" | "services";
+      readonly kind: "clients" | "services" | "plans";
       readonly before: string;
       readonly prefix: string;
       readonly beside?: readonly Candidate[];
@@ -21,7 +21,7 @@ export type Wanted =
   | { readonly kind: "settings"; readonly prefix: string }
   /** What this setting can be. */
   | { readonly kind: "values"; readonly key: string; readonly prefix: string }
-  /** Whatever a change can be about and has a name: clients, services, settings. */
+  /** Whatever a change can be about and has a name: clients, services, plans, settings. */
   | { readonly kind: "subjects"; readonly before: string; readonly prefix: string }
   /** The shell knows files better. */
   | { readonly kind: "files" }

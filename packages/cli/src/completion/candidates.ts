@@ -25,14 +25,15 @@ export const candidatesFor = async (
     }
     case "subjects": {
       const names = await peek(storeUrl, wanted.prefix);
-      const named = [...new Set([...names.clients, ...names.services])].filter(isPlain);
+      const named = [...new Set([...names.clients, ...names.services, ...names.plans])].filter(isPlain);
       return [
         ...named.map((name) => ({ value: wanted.before + name })),
         ...(await settings(wanted.before, wanted.prefix)),
       ];
     }
     case "clients":
-    case "services": {
+    case "services":
+    case "plans": {
       const names = await peek(storeUrl, wanted.prefix);
       const named = names[wanted.kind].filter(isPlain).map((name) => ({ value: wanted.before + name }));
       return [...(wanted.beside ?? []), ...named];

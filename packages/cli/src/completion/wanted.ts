@@ -81,7 +81,8 @@ const optionValue = ({ flags, long, argChoices }: Option, before: string, prefix
   }
   if (long === "--client") return { kind: "clients", before, prefix };
   if (long === "--subject") return { kind: "subjects", before, prefix };
-  if (long === "--service") return { kind: "services", before, prefix };
+  if (long === "--service" || long === "--fallback") return { kind: "services", before, prefix };
+  if (long === "--plan") return { kind: "plans", before, prefix };
   if (long === "--services" || long === "--add-service" || long === "--remove-service") {
     const comma = prefix.lastIndexOf(",") + 1;
     return { kind: "services", before: before + prefix.slice(0, comma), prefix: prefix.slice(comma) };
@@ -120,10 +121,12 @@ const argumentValue = (command: Command, before: readonly string[], prefix: stri
         prefix,
         before.length === 0 ? [...verbsOf(command.parent ?? command), ...TOPIC_CANDIDATES] : [],
       );
+    case "service":
+      return { kind: "services", before: "", prefix };
     case "name":
       // A new name is nobody's yet.
       if (command.name() === "add") return NOTHING;
-      return { kind: noun === "service" ? "services" : "clients", before: "", prefix };
+      return { kind: noun === "service" ? "services" : noun === "plan" ? "plans" : "clients", before: "", prefix };
     default:
       return NOTHING;
   }

@@ -1,8 +1,8 @@
 import type { Client, EffectiveSetting, Service, SettingKey } from "@aigw/core";
 import { type Credentials, issueCredentials } from "@aigw/core/acts";
-import { limitOf } from "@aigw/core/clients";
 import { AigwError } from "@aigw/core/errors";
 import { onboardingFacts, type Roster } from "@aigw/core/onboarding";
+import { readPlans, termsAmong } from "@aigw/core/plans";
 import { Interrupted } from "../app/cli-error.ts";
 import type { Context } from "../app/context.ts";
 import type { Home } from "../app/home.ts";
@@ -70,10 +70,14 @@ export const allPutAside = async (
   { services, settings, letter, sender, batch }: Letters,
 ): Promise<readonly Recipient[]> => {
   const recipients: Recipient[] = [];
+  const plans = await readPlans(
+    home.store.control,
+    made.map(({ client }) => client),
+  );
   try {
     for (const credentials of made) {
       const { client, password } = credentials;
-      const facts = onboardingFacts(client, password, services, settings, limitOf(client));
+      const facts = onboardingFacts(client, password, services, settings, termsAmong(client, plans));
       const email = letter?.(facts);
       const steps = stepsOfLetter(email?.body ?? "", facts);
       const to = client.email;

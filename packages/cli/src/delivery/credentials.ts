@@ -1,4 +1,4 @@
-import type { Client, ClientWithPassword } from "@aigw/core";
+import type { Client, ClientWithPassword, Plan } from "@aigw/core";
 import { AigwError } from "@aigw/core/errors";
 import { BrokenPipe } from "../app/cli-error.ts";
 import type { Context } from "../app/context.ts";
@@ -8,6 +8,8 @@ import type { Answer } from "../terminal/output/output.ts";
 import { prose } from "../terminal/output/wrap.ts";
 
 export interface Delivery extends ClientWithPassword {
+  /** See clientJson; read before the password is changed. */
+  readonly plans: ReadonlyMap<string, Plan>;
   /** False when the admin chose the password: it is not repeated. */
   readonly generated: boolean;
   /** What was done, for an answer without a password. */
@@ -21,7 +23,7 @@ export const deliverPassword = async (ctx: Context, delivery: Delivery): Promise
   const { client, password, generated, done } = delivery;
   await answerOnce(ctx, client, {
     json: () => ({
-      client: clientJson(client, ctx.clock.now()),
+      client: clientJson(client, ctx.clock.now(), delivery.plans),
       password: generated ? password : null,
       ...delivery.json,
     }),

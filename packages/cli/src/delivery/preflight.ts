@@ -22,15 +22,10 @@ export const tryMailServer = async (server: SmtpServer, stop: AbortSignal): Prom
  * say no. No address is named: what onboarding says may be passed on.
  * @returns the names of those
  */
-export const warnOfServices = async (
-  ctx: Context,
-  services: readonly Pick<Service, "name" | "url">[],
-): Promise<ReadonlySet<string>> => {
-  const findings = await Promise.all(services.map(lookAtService));
-  const down = services.filter((_, index) => {
-    const finding = findings[index];
-    return finding !== undefined && levelOf(finding) !== "ok";
-  });
+export const warnOfServices = async (ctx: Context, services: readonly Service[]): Promise<ReadonlySet<string>> => {
+  const findings = await Promise.all(services.map((service) => lookAtService(service)));
+  // Of several targets one is enough for calls to succeed.
+  const down = services.filter((_, index) => findings[index]?.every((finding) => levelOf(finding) !== "ok"));
   for (const { name } of down) {
     await ctx.out.warn(`${name} does not answer as it should; calls to it will fail until it does. See: aigw doctor`);
   }

@@ -1,8 +1,9 @@
 import type { EffectiveSetting } from "@aigw/core";
 import { recordProofs } from "@aigw/core/acts";
-import { type Client, limitOf, standingOf } from "@aigw/core/clients";
+import { type Client, standingOf } from "@aigw/core/clients";
 import { AigwError, isStoreFault } from "@aigw/core/errors";
 import { type OnboardingFacts, quickStart } from "@aigw/core/onboarding";
+import { readTerms } from "@aigw/core/plans";
 import { TRIAL_FIELD, trialMark } from "@aigw/core/sealing";
 import type { Context } from "../app/context.ts";
 import type { Home } from "../app/home.ts";
@@ -76,7 +77,8 @@ export const prove = async (
   const { sealer, store } = home;
   const mark = (): string =>
     `${TRIAL_FIELD}: ${trialMark(sealer, store.control.storeId, client.name, store.traffic.steadyNow())}`;
-  const trial = await tryQuickStart(prover.shell, steps, limitOf(client), mark);
+  const { limit } = await readTerms(store.control, client);
+  const trial = await tryQuickStart(prover.shell, steps, limit, mark);
   return { trial, problem: trial.works ? undefined : failuresOf(trial) };
 };
 

@@ -1,5 +1,6 @@
 import type { Client, Service, UsageEvent } from "@aigw/core";
-import { limitOf, mayCall, standingOf } from "@aigw/core/clients";
+import { standingOf } from "@aigw/core/clients";
+import { mayCall, type Terms } from "@aigw/core/plans";
 import { faultWords } from "@aigw/core/services";
 import { type Outcome, tokenEndWords, triedClient } from "@aigw/core/usage";
 import { humanBytes, humanMs } from "../terminal/output/figures.ts";
@@ -10,6 +11,7 @@ import { moreTime } from "./words.ts";
 export type RequestFindingCode =
   | `request_${Exclude<Outcome, "denied">}`
   | "request_token_refused"
+  | "request_over_quota"
   | "request_not_allowed"
   | "request_unknown_service"
   | "request_no_room";
@@ -21,6 +23,8 @@ export interface RequestFacts {
   readonly event: UsageEvent;
   /** Undefined when it was removed since. */
   readonly client: Client | undefined;
+  /** The client's, as they are. */
+  readonly terms: Terms | undefined;
   readonly services: readonly Pick<Service, "name" | "timeoutMs">[];
   readonly now: number;
 }
@@ -105,9 +109,14 @@ const aborted = ({ status, upstreamMs, bytesIn, bytesOut }: UsageEvent, service:
 };
 
 const limited = (facts: RequestFacts): RequestFinding => {
-  const { event, client } = facts;
+  const { event, client, terms } = facts;
+  if (event.reason === "quota_exceeded") {
+    const message = `A quota of ${event.client} was used up at that moment, or what was left of it was set aside for calls under way: the gateway answered ${event.status} and called no service. It counts in no quota, and cost no permit.`;
+    const command = client === undefined ? {} : { command: `aigw client quota ${client.name}` };
+    return { code: "request_over_quota", severity: "warning", message, ...command };
+  }
   // The record does not say which limit it was; it may have been changed since.
-  const today = client === undefined ? "" : ` Today it is ${limitOf(client)} in 60 s.`;
+  const today = terms === undefined ? "" : ` Today it is ${terms.limit} in 60 s.`;
   const message = `${event.client} was over its limit of that moment: the gateway answered ${event.status} and called no service. It cost no permit.${today}`;
   return { code: "request_limited", severity: "warning", message, ...whyClient(facts) };
 };
@@ -140,12 +149,12 @@ const standingNow = ({ event, client, now }: RequestFacts): string => {
   return ` ${name} ${client === undefined ? "has been removed since" : `is ${standingOf(client, now)} now`}.`;
 };
 
-const notAllowed = ({ event, client, services }: RequestFacts): RequestFinding => {
+const notAllowed = ({ event, client, terms, services }: RequestFacts): RequestFinding => {
   const { service } = event;
   const isThere = services.some(({ name }) => name === service);
-  const mayNow = client !== undefined && isThere && mayCall(client, service);
+  const mayNow = terms !== undefined && isThere && mayCall(terms, service);
   const message = `${event.client} was not allowed to call ${service}${mayNow ? "; now it is" : isThere ? "" : ", which was removed since"}.`;
-  const allowed = client?.services?.filter((name) => services.some((known) => known.name === name)) ?? [];
+  const allowed = terms?.services?.filter((name) => services.some((known) => known.name === name)) ?? [];
   const command = `aigw client set ${client?.name} --services ${[...allowed, service].join(",")}`;
   return {
     code: "request_not_allowed",

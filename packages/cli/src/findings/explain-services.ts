@@ -1,5 +1,6 @@
 import type { ClientFacts, ServiceStatus } from "@aigw/core";
-import { mayCall, standingOf } from "@aigw/core/clients";
+import { standingOf } from "@aigw/core/clients";
+import { mayCall } from "@aigw/core/plans";
 import { FAULTS } from "@aigw/core/services";
 import { counted, listed, times } from "../terminal/output/words.ts";
 import type { ClientFinding } from "./explain-client.ts";
@@ -22,14 +23,14 @@ export const explainServices = (facts: ClientFacts): readonly ClientFinding[] =>
 };
 
 /** Which services it may call, and called without. One command at most: two would undo each other. */
-const allowed = ({ client, services, refused }: ClientFacts): readonly ClientFinding[] => {
+const allowed = ({ client, terms, services, refused }: ClientFacts): readonly ClientFinding[] => {
   const { name } = client;
-  if (client.services === undefined) return [];
+  if (terms.services === undefined) return [];
   const known = services.map((service) => service.name);
-  const missing = client.services.filter((service) => !known.includes(service));
-  const left = client.services.filter((service) => known.includes(service));
+  const missing = terms.services.filter((service) => !known.includes(service));
+  const left = terms.services.filter((service) => known.includes(service));
   const forbidden = refused.filter(
-    ({ status, service }) => status === 403 && known.includes(service) && !mayCall(client, service),
+    ({ status, service }) => status === 403 && known.includes(service) && !mayCall(terms, service),
   );
   const wanted = [...new Set(forbidden.map(({ service }) => service))].sort();
   const found: ClientFinding[] = [];
@@ -81,13 +82,13 @@ const noRoom = ({ refused }: ClientFacts): readonly ClientFinding[] => {
 
 /** How the client's own calls fared, and everybody's of the last minute: what is broken now may be new to it. */
 const failing = (facts: ClientFacts): readonly ClientFinding[] => {
-  const { client, recent, recentFaults, lastMinute, lastFaults } = facts;
+  const { client, terms, recent, recentFaults, lastMinute, lastFaults } = facts;
   // Its own first: a service that it does not call fails others.
   const names = new Set([...recent, ...lastMinute].filter(({ tally }) => tally.errors > 0).map((row) => row.service));
   return [...names].flatMap((service): readonly ClientFinding[] => {
     const known = facts.services.find(({ name }) => name === service);
     // A service that is gone, or that it may not call (any more), stands in nobody's way.
-    if (known === undefined || !mayCall(client, service)) return [];
+    if (known === undefined || !mayCall(terms, service)) return [];
     const own = recent.filter((row) => row.service === service);
     const all = lastMinute.filter((row) => row.service === service);
     const isOwn = total(own, "errors") > 0;

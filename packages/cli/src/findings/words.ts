@@ -1,12 +1,12 @@
 import type { ServiceFault, ServiceStatus } from "@aigw/core";
 import { faultWords } from "@aigw/core/services";
-import type { UsageTally } from "@aigw/core/usage";
+import type { CallKind } from "@aigw/core/usage";
 import { formatDuration } from "../terminal/output/time.ts";
 import { times } from "../terminal/output/words.ts";
 
 const capitalised = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
-export const total = (rows: readonly ServiceStatus[], field: keyof Omit<UsageTally, "latencies">): number =>
+export const total = (rows: readonly ServiceStatus[], field: "requests" | "timed" | CallKind): number =>
   rows.reduce((sum, { tally }) => sum + tally[field], 0);
 
 /** ` by ann@ops`, or nothing. */

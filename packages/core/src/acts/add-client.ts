@@ -4,7 +4,7 @@ import { generatePassword, hashPassword, parseChosenPassword } from "../clients/
 import { AigwError } from "../errors.ts";
 import { randomId } from "../random-id.ts";
 import { type ActDeps, type Committed, commit } from "./commit.ts";
-import { assertServicesExist } from "./find.ts";
+import { assertPlanExists, assertServicesExist } from "./find.ts";
 
 export interface AddClientInput {
   readonly name: string;
@@ -13,6 +13,10 @@ export interface AddClientInput {
   readonly note?: string;
   readonly services?: readonly string[];
   readonly limit?: number;
+  readonly plan?: string;
+  /** Canonical text, see quotasInWords. */
+  readonly quota?: string;
+  readonly weight?: number;
   readonly expiresAt?: number;
   /** One the admin chose; absent, one is generated. */
   readonly password?: string;
@@ -34,6 +38,7 @@ export const addClient = async (deps: ActDeps, input: AddClientInput): Promise<C
   return commit(deps, async () => {
     await assertAbsent(deps, name);
     await assertServicesExist(deps.store.control, facts.services);
+    await assertPlanExists(deps.store.control, facts.plan);
     const client = newClient({ ...facts, name }, passwordHash, deps.clock.now());
     return { draft: { action: "client.add", subject: name, after: client }, result: { client, password } };
   });

@@ -2,7 +2,7 @@ import type { Client } from "../clients/client.ts";
 import { AigwError } from "../errors.ts";
 import { changeSeveral, onlyOne } from "./change-several.ts";
 import type { ActDeps, Committed } from "./commit.ts";
-import { assertServicesExist, findClient } from "./find.ts";
+import { assertPlanExists, assertServicesExist, findClient } from "./find.ts";
 import { type ClientPatch, settingOf } from "./set-client.ts";
 
 /**
@@ -19,9 +19,10 @@ export const editClient = (deps: ActDeps, known: Client, patch: ClientPatch): Pr
         const before = await findClient(deps.store.control, known.name);
         if (factsOf(before) !== factsOf(known)) throw changedMeanwhile(known.name);
         await assertServicesExist(deps.store.control, patch.services);
+        await assertPlanExists(deps.store.control, patch.plan);
         return [before];
       },
-      (before) => settingOf(before, patch, []),
+      (before) => settingOf(before, patch, [], new Map()),
     ),
   );
 
@@ -30,5 +31,5 @@ const changedMeanwhile = (name: string): AigwError =>
     details: { name },
   });
 
-const factsOf = ({ id, email, displayName, note, services, limit, expiresAt }: Client): string =>
-  JSON.stringify([id, email, displayName, note, services, limit, expiresAt]);
+const factsOf = ({ id, email, displayName, note, services, limit, plan, weight, expiresAt }: Client): string =>
+  JSON.stringify([id, email, displayName, note, services, limit, plan, weight, expiresAt]);

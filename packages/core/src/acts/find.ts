@@ -2,6 +2,7 @@ import type { Client } from "../clients/client.ts";
 import { isClientName } from "../clients/parse-client.ts";
 import { didYouMean } from "../did-you-mean.ts";
 import { AigwError } from "../errors.ts";
+import type { Plan } from "../plans/plan.ts";
 import type { Service } from "../services/service.ts";
 import type { ControlStore } from "../store/store.ts";
 
@@ -29,6 +30,18 @@ export const findServices = async (control: ControlStore, names: readonly string
   return unknown("service", absent(names, found), await control.services());
 };
 
+/** @throws AigwError `not_found` */
+export const findPlan = async (control: ControlStore, name: string): Promise<Plan> =>
+  (await control.plan(name)) ?? unknown("plan", [name], await control.plans());
+
+/** In the order given. @throws AigwError `not_found` naming each that there is not */
+export const findPlans = async (control: ControlStore, names: readonly string[]): Promise<readonly Plan[]> => {
+  const found = await Promise.all(names.map((name) => control.plan(name)));
+  const known = found.filter((plan) => plan !== undefined);
+  if (known.length === names.length) return known;
+  return unknown("plan", absent(names, found), await control.plans());
+};
+
 const absent = (names: readonly string[], found: readonly unknown[]): readonly string[] =>
   names.filter((_, index) => found[index] === undefined);
 
@@ -36,7 +49,7 @@ const absent = (names: readonly string[], found: readonly unknown[]): readonly s
 const MOST_NAMED = 10;
 
 const unknown = (
-  kind: "client" | "service",
+  kind: "client" | "service" | "plan",
   names: readonly string[],
   known: readonly { readonly name: string }[],
 ): never => {
@@ -49,10 +62,21 @@ const unknown = (
 };
 
 /** What can be no name may be a password that somebody typed where none belongs: it is not repeated. */
-const unknownOne = (kind: "client" | "service", name: string, guess: string): string =>
+const unknownOne = (kind: "client" | "service" | "plan", name: string, guess: string): string =>
   guess !== "" || isClientName(name)
     ? `There is no ${kind} '${name}'.${guess}`
     : `There is no ${kind} of a name that holds other characters than a-z, 0-9, '.', '_' and '-'.`;
+
+/** @throws AigwError `invalid_value` when a client is to be put on a plan that does not exist */
+export const assertPlanExists = async (control: ControlStore, name: string | null | undefined): Promise<void> => {
+  if (name === undefined || name === null || (await control.plan(name)) !== undefined) return;
+  const known = (await control.plans()).map((plan) => plan.name);
+  const choice = known.length === 0 ? "no plan has been added yet" : `plans are: ${known.join(", ")}`;
+  throw new AigwError(
+    "invalid_value",
+    `There is no plan '${name}'; ${choice}.${didYouMean(name, known)} Add it: aigw plan add ${name}`,
+  );
+};
 
 /** @throws AigwError `invalid_value` when a client is to be allowed a service that does not exist */
 export const assertServicesExist = async (

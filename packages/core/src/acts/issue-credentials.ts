@@ -6,7 +6,7 @@ import type { Clock } from "../clock.ts";
 import { AigwError } from "../errors.ts";
 import { type AddClientInput, assertAbsent, type ClientWithPassword, newClient } from "./add-client.ts";
 import { type ActDeps, type Committed, commit } from "./commit.ts";
-import { assertServicesExist } from "./find.ts";
+import { assertPlanExists, assertServicesExist } from "./find.ts";
 import { withPassword } from "./set-password.ts";
 
 /** One client: added with these facts, or given a new password. `password`: one the admin chose; else it is generated. */
@@ -74,6 +74,8 @@ export const issueCredentials = (deps: ActDeps, made: readonly Credentials[]): P
     }
     const added = made.filter(({ before }) => before === undefined);
     await assertServicesExist(deps.store.control, [...new Set(added.flatMap(({ client }) => client.services ?? []))]);
+    for (const plan of new Set(added.map(({ client }) => client.plan)))
+      await assertPlanExists(deps.store.control, plan);
     return { draft, result: undefined };
   });
 

@@ -1,17 +1,27 @@
 import type { Client } from "../clients/client.ts";
 import { didYouMean } from "../did-you-mean.ts";
 import { AigwError } from "../errors.ts";
+import type { Plan } from "../plans/plan.ts";
+import { readPlans } from "../plans/read-terms.ts";
+import { termsAmong } from "../plans/terms.ts";
 import { type Changed, type Conclusion, changeSeveral, onlyOne } from "./change-several.ts";
 import type { ActDeps, Committed } from "./commit.ts";
-import { assertServicesExist, findClients } from "./find.ts";
+import { assertPlanExists, assertServicesExist, findClients } from "./find.ts";
 
-/** Absent leaves a field as it is; null clears it: no e-mail, all services, the default limit, no expiry. */
+/**
+ * Absent leaves a field as it is; null clears it: no e-mail, no expiry, no plan; services, limit and weight as its plan
+ * says, or all services and the default.
+ */
 export interface ClientPatch {
   readonly email?: string | null;
   readonly displayName?: string | null;
   readonly note?: string | null;
   readonly services?: readonly string[] | null;
   readonly limit?: number | null;
+  readonly plan?: string | null;
+  /** Canonical text, see quotasInWords; `none`: none, whatever its plan says. */
+  readonly quota?: string | null;
+  readonly weight?: number | null;
   readonly expiresAt?: number | null;
   /** To those that it may call; not beside `services`. */
   readonly addServices?: readonly string[];
@@ -34,15 +44,26 @@ export const setClients = (
     async () => {
       const known = await findClients(deps.store.control, names);
       await assertServicesExist(deps.store.control, [...(patch.services ?? []), ...(patch.addServices ?? [])]);
+      await assertPlanExists(deps.store.control, patch.plan);
       const services = (await deps.store.control.services()).map(({ name }) => name);
-      return known.map((before) => ({ before, services }));
+      const plans = await readPlans(deps.store.control, known);
+      return known.map((before) => ({ before, services, plans }));
     },
-    ({ before, services }) => settingOf(before, patch, services),
+    ({ before, services, plans }) => settingOf(before, patch, services, plans),
   );
 
-/** @param existing names of the services that there are. @throws AigwError `invalid_value` */
-export const settingOf = (before: Client, patch: ClientPatch, existing: readonly string[]): Conclusion<Client> => {
-  const after = patched(before, patch, existing);
+/**
+ * @param existing names of the services that there are
+ * @param plans those that there are: what is added to or taken from services that are the plan's makes them its own
+ * @throws AigwError `invalid_value`
+ */
+export const settingOf = (
+  before: Client,
+  patch: ClientPatch,
+  existing: readonly string[],
+  plans: ReadonlyMap<string, Plan>,
+): Conclusion<Client> => {
+  const after = patched(before, patch, existing, plans);
   if (JSON.stringify(after) === JSON.stringify(before)) return { subject: before };
   return { draft: { action: "client.set", subject: before.name, after }, subject: after };
 };
@@ -51,8 +72,10 @@ const patched = (
   client: Client,
   { addServices = [], removeServices = [], ...patch }: ClientPatch,
   existing: readonly string[],
+  plans: ReadonlyMap<string, Plan>,
 ): Client => {
-  const chosen = addServices.length + removeServices.length > 0 ? servicesOf(client, existing) : undefined;
+  const { services: known } = termsAmong(client, plans);
+  const chosen = addServices.length + removeServices.length > 0 ? servicesOf(client.name, known, existing) : undefined;
   const services = chosen && { services: withServices(client.name, chosen, addServices, removeServices) };
   const entries = Object.entries({ ...client, ...patch, ...services }).filter(
     ([, value]) => value !== null && value !== undefined,
@@ -61,7 +84,11 @@ const patched = (
 };
 
 /** @throws AigwError `invalid_value` for a client that may call every service: one more or less of those to come is nothing */
-const servicesOf = ({ name, services }: Client, existing: readonly string[]): readonly string[] => {
+const servicesOf = (
+  name: string,
+  services: readonly string[] | undefined,
+  existing: readonly string[],
+): readonly string[] => {
   if (services !== undefined) return services;
   const named = existing.length === 0 ? "<names>" : existing.join(",");
   throw new AigwError(

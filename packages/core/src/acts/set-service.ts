@@ -1,5 +1,4 @@
 import { parseServiceCors } from "../config/cors-origins.ts";
-import { parseUpstreamUrl } from "../services/parse-service.ts";
 import {
   assertTellsNothing,
   type PublicFacts,
@@ -8,13 +7,13 @@ import {
   parseExample,
 } from "../services/public-facts.ts";
 import type { SealedHeader, Service } from "../services/service.ts";
-import { type HeaderInput, meterField, sealedHeader } from "./add-service.ts";
+import { assertFallback, type HeaderInput, meterField, reserveField, sealedHeader } from "./add-service.ts";
 import { type ActDeps, type Committed, commit } from "./commit.ts";
 import { findService } from "./find.ts";
+import { patchReach, type ReachPatch, withoutReach } from "./patch-reach.ts";
 
 /** Absent leaves a field as it is. */
-export interface ServicePatch {
-  readonly url?: string;
+export interface ServicePatch extends ReachPatch {
   readonly timeoutMs?: number;
   readonly idleTimeoutMs?: number;
   /** Added to the service's own headers, or put in the place of the one of that name (in any case). */
@@ -29,22 +28,36 @@ export interface ServicePatch {
   readonly docsUrl?: string | null;
   /** See {@link parseMeters}; `none` switches it off. */
   readonly meter?: string;
+  readonly askUsage?: boolean;
+  /** See {@link parseReserves}; `none` sets nothing aside any more. */
+  readonly reserve?: string;
 }
 
 /** @throws AigwError `not_found`, `invalid_value` */
 export const setService = (deps: ActDeps, name: string, patch: ServicePatch): Promise<Committed<Service>> => {
-  const url = patch.url === undefined ? undefined : parseUpstreamUrl(patch.url);
   const givenCors = typeof patch.corsOrigins === "string" ? parseServiceCors(patch.corsOrigins) : patch.corsOrigins;
   const givenMeter = patch.meter === undefined ? undefined : meterField(patch.meter);
+  const givenReserve = patch.reserve === undefined ? undefined : reserveField(patch.reserve);
   const fresh = (patch.headers ?? []).map((header) => sealedHeader(deps, header));
   const gone = [...fresh.map((header) => header.name), ...(patch.removeHeaders ?? [])];
   return commit(deps, async () => {
     const before = await findService(deps.store.control, name);
-    const { corsOrigins: corsBefore, description, example, docsUrl, meter, ...rest } = before;
+    const {
+      corsOrigins: corsBefore,
+      description,
+      example,
+      docsUrl,
+      meter,
+      askUsage,
+      reserve,
+      prices,
+      ...rest
+    } = withoutReach(before);
     const corsOrigins = givenCors === undefined ? corsBefore : givenCors;
+    const { url, ...reach } = patchReach(deps, name, before, patch);
     const after: Service = {
       ...rest,
-      url: url ?? before.url,
+      url,
       timeoutMs: patch.timeoutMs ?? before.timeoutMs,
       idleTimeoutMs: patch.idleTimeoutMs ?? before.idleTimeoutMs,
       headers: [...without(before.headers, gone), ...fresh],
@@ -53,7 +66,12 @@ export const setService = (deps: ActDeps, name: string, patch: ServicePatch): Pr
       ...patched("example", example, patch.example, parseExample),
       ...patched("docsUrl", docsUrl, patch.docsUrl, parseDocsUrl),
       ...(givenMeter ?? (meter !== undefined && { meter })),
+      ...((patch.askUsage ?? askUsage === true) && { askUsage: true }),
+      ...(givenReserve ?? (reserve !== undefined && { reserve })),
+      ...(prices !== undefined && { prices }),
+      ...reach,
     };
+    await assertFallback(deps, name, patch.fallback);
     assertTellsNothing(deps.sealer, after);
     if (JSON.stringify(after) === JSON.stringify(before)) return { result: before };
     return { draft: { action: "service.set", subject: name, after }, result: after };

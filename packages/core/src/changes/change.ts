@@ -1,6 +1,7 @@
 import type { Client } from "../clients/client.ts";
 import type { SettingKey } from "../config/settings.ts";
 import type { Keyring } from "../keys/signing-key.ts";
+import type { Plan } from "../plans/plan.ts";
 import type { Service } from "../services/service.ts";
 
 export type ClientAction =
@@ -29,6 +30,8 @@ export type ChangeDraft =
   | { readonly action: "client.remove"; readonly subject: string; readonly after: null }
   | { readonly action: "service.add" | "service.set"; readonly subject: string; readonly after: Service }
   | { readonly action: "service.remove"; readonly subject: string; readonly after: null }
+  | { readonly action: "plan.add" | "plan.set"; readonly subject: string; readonly after: Plan }
+  | { readonly action: "plan.remove"; readonly subject: string; readonly after: null }
   /** `subject` is the `kid` the act is about. */
   | { readonly action: KeyringAction; readonly subject: string; readonly after: Keyring }
   | { readonly action: "config.set"; readonly subject: SettingKey; readonly after: string }
@@ -77,6 +80,9 @@ const KNOWN_ACTIONS: Readonly<Record<Action, true>> = {
   "service.add": true,
   "service.set": true,
   "service.remove": true,
+  "plan.add": true,
+  "plan.set": true,
+  "plan.remove": true,
   "secret.create": true,
   "secret.rotate": true,
   "secret.publish": true,

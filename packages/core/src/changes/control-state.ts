@@ -1,6 +1,7 @@
 import type { Client } from "../clients/client.ts";
 import type { SettingKey } from "../config/settings.ts";
 import type { Keyring } from "../keys/signing-key.ts";
+import type { Plan } from "../plans/plan.ts";
 import type { Service } from "../services/service.ts";
 import { type Change, type Effect, isPurged, isSuperseded } from "./change.ts";
 
@@ -10,6 +11,7 @@ export interface ControlState {
   readonly clientsByName: Map<string, Client>;
   readonly clientsById: Map<string, Client>;
   readonly services: Map<string, Service>;
+  readonly plans: Map<string, Plan>;
   keyring: Keyring;
   readonly settings: Map<SettingKey, string>;
 }
@@ -19,6 +21,7 @@ export const emptyControlState = (): ControlState => ({
   clientsByName: new Map(),
   clientsById: new Map(),
   services: new Map(),
+  plans: new Map(),
   keyring: [],
   settings: new Map(),
 });
@@ -64,6 +67,13 @@ const applyEffect = (state: ControlState, effect: Effect): void => {
       return;
     case "service.remove":
       state.services.delete(effect.subject);
+      return;
+    case "plan.add":
+    case "plan.set":
+      state.plans.set(effect.subject, effect.after);
+      return;
+    case "plan.remove":
+      state.plans.delete(effect.subject);
       return;
     case "secret.create":
     case "secret.rotate":

@@ -11,7 +11,10 @@ export const secretsOf = (effect: Effect): readonly string[] => {
   switch (effect.action) {
     case "service.add":
     case "service.set":
-      return effect.after.headers.map(({ sealedValue }) => sealedValue);
+      return [
+        ...effect.after.headers.map(({ sealedValue }) => sealedValue),
+        ...(effect.after.sealedClientKey === undefined ? [] : [effect.after.sealedClientKey]),
+      ];
     case "secret.create":
     case "secret.rotate":
     case "secret.publish":
@@ -22,6 +25,9 @@ export const secretsOf = (effect: Effect): readonly string[] => {
       return effect.after.flatMap(({ sealedSecret }) => sealedSecret ?? []);
     case "config.set":
       return SECRET_SETTINGS.has(effect.subject) ? [effect.after] : [];
+    case "plan.add":
+    case "plan.set":
+      return [];
     default:
       return [effect.after.passwordHash];
   }
@@ -37,7 +43,9 @@ export const withoutSecrets = (effect: ChangeDraft): Effect => {
         name,
         sealedValue: traceOf(sealedValue),
       }));
-      return { ...effect, after: { ...effect.after, headers }, superseded: true };
+      const { sealedClientKey } = effect.after;
+      const key = sealedClientKey === undefined ? {} : { sealedClientKey: traceOf(sealedClientKey) };
+      return { ...effect, after: { ...effect.after, headers, ...key }, superseded: true };
     }
     case "secret.create":
     case "secret.rotate":
@@ -49,6 +57,9 @@ export const withoutSecrets = (effect: ChangeDraft): Effect => {
       return { ...effect, after: effect.after.map(({ sealedSecret: _gone, ...key }) => key), superseded: true };
     case "config.set":
       return { ...effect, after: traceOf(effect.after), superseded: true };
+    case "plan.add":
+    case "plan.set":
+      return effect;
     default: {
       const { passwordHash, ...client } = effect.after;
       return { ...effect, after: { ...client, passwordHash: traceOf(passwordHash) }, superseded: true };

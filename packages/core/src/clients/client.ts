@@ -9,10 +9,20 @@ export interface Client {
   readonly email?: string;
   readonly displayName?: string;
   readonly note?: string;
-  /** Service names this client may call; absent means all, also those added later. */
+  /** Service names this client may call; absent: those of its plan, or all, also those added later. */
   readonly services?: readonly string[];
-  /** Requests admitted in any rolling 60 s; absent means {@link DEFAULT_LIMIT}. */
+  /** Requests admitted in any rolling 60 s; absent: that of its plan, or {@link DEFAULT_LIMIT}. */
   readonly limit?: number;
+  /** The name of its plan, which says what this record does not; see termsOf. */
+  readonly plan?: string;
+  /** In its canonical text; `none`: none, whatever the plan says. */
+  readonly quota?: string;
+  /** 1 to 100: its share where calls wait for a service. */
+  readonly weight?: number;
+  /** Temporary raises of what its quotas allow. */
+  readonly grants?: readonly Grant[];
+  /** How often its quotas were made to start anew within a period; absent: never. */
+  readonly quotaResets?: number;
   /** Milliseconds since the epoch; from then on the client is refused. */
   readonly expiresAt?: number;
   readonly status: "active" | "revoked";
@@ -28,6 +38,17 @@ export interface Client {
   readonly revokedAt?: number;
 }
 
+export interface Grant {
+  readonly unit: string;
+  /** Integer millionths of the unit. */
+  readonly value: number;
+  /** Milliseconds since the epoch; from then on it counts no more. */
+  readonly until: number;
+  readonly note?: string;
+  /** When it was given, milliseconds since the epoch. */
+  readonly at: number;
+}
+
 export const DEFAULT_LIMIT = 60;
 export const LIMIT_WINDOW_MS = 60_000;
 
@@ -38,8 +59,3 @@ export const standingOf = (client: Client, now: number): ClientStanding => {
   if (client.status === "revoked") return "revoked";
   return client.expiresAt !== undefined && client.expiresAt <= now ? "expired" : "active";
 };
-
-export const limitOf = (client: Client): number => client.limit ?? DEFAULT_LIMIT;
-
-export const mayCall = (client: Client, service: string): boolean =>
-  client.services === undefined || client.services.includes(service);

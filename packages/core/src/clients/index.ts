@@ -2,9 +2,8 @@ export {
   type Client,
   type ClientStanding,
   DEFAULT_LIMIT,
+  type Grant,
   LIMIT_WINDOW_MS,
-  limitOf,
-  mayCall,
   standingOf,
 } from "./client.ts";
 export {

@@ -12,4 +12,5 @@ export {
   type SettingSource,
 } from "./settings.ts";
 export { parseSmtpTls, type SmtpAddress, type SmtpTlsMode, smtpAddress, smtpPasswordIn } from "./smtp.ts";
+export { parseTimezone, UTC } from "./timezone.ts";
 export { type Network, parseTrustProxy, TRUST_NOBODY, trustedNetworks } from "./trusted-proxies.ts";

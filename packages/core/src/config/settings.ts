@@ -5,8 +5,10 @@ import { AigwError } from "../errors.ts";
 import type { Sealer } from "../sealing/sealer.ts";
 import { parseDuration } from "../services/parse-service.ts";
 import { parseCorsOrigins } from "./cors-origins.ts";
+import { parseCurrency } from "./currency.ts";
 import { redactUserInfo } from "./redact-user-info.ts";
 import { parseSmtpPassword, parseSmtpTls, parseSmtpUrl, SMTP_TLS_MODES, smtpUrlWithoutPassword } from "./smtp.ts";
+import { parseTimezone, UTC } from "./timezone.ts";
 import { parseTrustProxy, TRUST_NOBODY } from "./trusted-proxies.ts";
 
 /** A stored setting: how it is checked, what it is for, which environment variable overrides it. */
@@ -36,7 +38,9 @@ export type SettingKey =
   | "smtp-tls"
   | "smtp-timeout"
   | "trust-proxy"
-  | "usage-days";
+  | "usage-days"
+  | "timezone"
+  | "currency";
 
 /** docs/configuration.md and `aigw config list` are derived from or checked against this table. */
 export const SETTINGS: Readonly<Record<SettingKey, SettingRule>> = {
@@ -111,6 +115,16 @@ export const SETTINGS: Readonly<Record<SettingKey, SettingRule>> = {
     about: "how many days single calls are kept; the sums of each day stay. Or: forever",
     parse: (value) => parseUsageDays(value),
   },
+  timezone: {
+    env: "AIGW_TIMEZONE",
+    about: "where the days and months of quotas and bills begin: a name such as Europe/Berlin",
+    parse: parseTimezone,
+  },
+  currency: {
+    env: "AIGW_CURRENCY",
+    about: "what prices are in, shown beside costs: EUR, USD, credits",
+    parse: parseCurrency,
+  },
 };
 
 export const SETTING_KEYS: readonly SettingKey[] = Object.keys(SETTINGS) as SettingKey[];
@@ -124,6 +138,7 @@ export const SETTING_DEFAULTS: Readonly<Partial<Record<SettingKey, string>>> = {
   "smtp-timeout": "30s",
   "trust-proxy": TRUST_NOBODY,
   "usage-days": "90",
+  timezone: UTC,
 };
 
 export const parseSettingKey = (key: string): SettingKey => {

@@ -2,16 +2,19 @@ import { INSTANCE_GONE_MS } from "../acts/await-gateways.ts";
 import { findClient } from "../acts/find.ts";
 import { keyTime } from "../acts/key-time.ts";
 import type { Action, Change } from "../changes/change.ts";
-import { type Client, LIMIT_WINDOW_MS, limitOf } from "../clients/client.ts";
+import { type Client, LIMIT_WINDOW_MS } from "../clients/client.ts";
 import type { Clock } from "../clock.ts";
 import { type Keyring, type KeyTime, onWallClock } from "../keys/signing-key.ts";
 import { counted, EMPTY_WINDOW, nextFreeAt, settle } from "../limits/permit-window.ts";
+import { type Terms, termsOf } from "../plans/terms.ts";
+import { readStandings } from "../quotas/read-standings.ts";
+import type { QuotaStanding } from "../quotas/standing.ts";
 import type { Service } from "../services/service.ts";
 import type { SeenInstance, Store, TokenIssue } from "../store/store.ts";
 import type { UsageEvent } from "../usage/usage-event.ts";
 import { isTimed } from "../usage/usage-report.ts";
 import type { ServiceFault } from "./count-faults.ts";
-import { limitSince } from "./limit-since.ts";
+import { limitChanges, limitSince } from "./limit-since.ts";
 import { callsSince, eventsOf, faultsOf, type ServiceStatus } from "./recent-calls.ts";
 
 export type { ServiceStatus } from "./recent-calls.ts";
@@ -21,6 +24,8 @@ export interface ClientFacts {
   /** Wall clock, milliseconds since the epoch. */
   readonly now: number;
   readonly client: Client;
+  /** What counts of it: its own, its plan's, or the default. */
+  readonly terms: Terms;
   /** The latest 200 changes of the client and, within the store's latest 200, of the signing keys; newest first. */
   readonly acts: readonly Act[];
   /** Since when its limit is what it is. */
@@ -32,6 +37,8 @@ export interface ClientFacts {
   /** The latest call on record, let in or not. */
   readonly lastUsedAt: number | undefined;
   readonly permits: Permits;
+  /** Where it stands with each of its quotas. */
+  readonly quotas: readonly QuotaStanding[];
   readonly services: readonly Pick<Service, "name" | "timeoutMs">[];
   /** The client's calls of the last {@link RECENT_MS}. */
   readonly recent: readonly ServiceStatus[];
@@ -68,7 +75,7 @@ export interface RefusedCalls {
   readonly status: number;
   /** Empty when there was no such service. */
   readonly service: string;
-  /** See `TOKEN_ENDS`, and `FAULTS` for 503; calls on record by an earlier version have none. */
+  /** See `TOKEN_ENDS`, and `FAULTS` for 503; `quota_exceeded`; calls on record by an earlier version have none. */
   readonly reason: string | undefined;
   readonly calls: number;
   readonly lastAt: number;
@@ -83,10 +90,12 @@ const HISTORY = 200;
 /** Calls of a service and status that are looked at for one that was let in: others have the status of a refusal, too. */
 const LOOKED_AT = 100;
 
-/** @throws AigwError `not_found`, `store_*` */
-export const readClientFacts = async (store: Store, clock: Clock, name: string): Promise<ClientFacts> => {
+/** @param zone of the setting timezone. @throws AigwError `not_found`, `store_*` */
+export const readClientFacts = async (store: Store, clock: Clock, name: string, zone: string): Promise<ClientFacts> => {
   const { control, traffic } = store;
   const client = await findClient(control, name);
+  const plan = client.plan === undefined ? undefined : await control.plan(client.plan);
+  const terms = termsOf(client, plan);
   const time = keyTime({ store, clock });
   const now = time.wall;
   const changes = await control.latestChanges({ subject: name, limit: HISTORY });
@@ -101,12 +110,14 @@ export const readClientFacts = async (store: Store, clock: Clock, name: string):
   return {
     now,
     client,
+    terms,
     acts: actsOf(changes, newest, client),
-    limitSince: limitSince(changes, client),
+    limitSince: limitSince(await limitChanges(control, client, changes), client, plan),
     keyring: onWallClock(await control.keyring(), time),
     lastToken: latestOf(issues, time),
     lastUsedAt: lastUsedAt !== undefined && lastUsedAt >= client.createdAt ? lastUsedAt : undefined,
-    permits: await readPermits(store, client),
+    permits: await readPermits(store, client.id, terms),
+    quotas: await readStandings(store, client, terms.quota, zone),
     services: await control.services(),
     recent,
     refused: await refusedOf(store, name, recent, since),
@@ -135,10 +146,9 @@ const actsIn = (changes: readonly Change[], kind: string): readonly (Act & { rea
     effects.filter(({ action }) => action.startsWith(kind)).map(({ action }) => ({ rev, action, at, actor })),
   );
 
-const readPermits = async ({ traffic }: Store, client: Client): Promise<Permits> => {
-  const limit = limitOf(client);
+const readPermits = async ({ traffic }: Store, clientId: string, { limit }: Terms): Promise<Permits> => {
   const now = traffic.steadyNow();
-  const stored = (await traffic.permitWindow(client.id))?.window ?? EMPTY_WINDOW;
+  const stored = (await traffic.permitWindow(clientId))?.window ?? EMPTY_WINDOW;
   const window = settle(stored, now, LIMIT_WINDOW_MS);
   const used = counted(window);
   const freeInMs = used < limit ? 0 : Math.max(1, nextFreeAt(window, limit, LIMIT_WINDOW_MS) - now);

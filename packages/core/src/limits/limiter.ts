@@ -1,6 +1,5 @@
-import { setImmediate as afterPoll, setTimeout as delay } from "node:timers/promises";
-import { isAigwError, isStoreFault } from "../errors.ts";
-import { inTime, isSilence, REQUEST_PATIENCE_MS } from "../store/in-time.ts";
+import { setImmediate as afterPoll } from "node:timers/promises";
+import { PatientCalls } from "../store/patient-calls.ts";
 import type { MaybePromise, TrafficStore, VersionedWindow } from "../store/store.ts";
 import {
   admitted,
@@ -45,18 +44,13 @@ export interface Share {
 
 const WHOLE: Share = { of: 1, rank: 0 };
 const LEASE_MS = 2_000;
+/**
+ * Before its end a bundle is renewed by whoever calls, or given back: from its end on others count all of it as spent,
+ * and a client far below its limit, whose calls fall now on this gateway and now on that, would be refused.
+ */
+const GIVE_BACK_MS = 750;
 /** While somebody else holds a lease, a refusal may be out of date as soon as they give back what they did not use. */
 const REFUSAL_WITH_LEASES_MS = 250;
-/** While others hold the store's lock, a permit waits so long; many gateways on one store are no outage. */
-const LOCK_PATIENCE_MS = 250;
-const LOCK_RETRY_MS = 5;
-/** Then, and after any other store fault, permits are counted here alone for so long before the store is asked again. */
-const STORE_RETRY_MS = 1_000;
-/**
- * So long after the store is back others may not have written what they admitted alone: it is a second until they ask
- * again, and their way to the store may be back later.
- */
-const SETTLE_MS = 3_000;
 /**
  * To who counts alone, permits count for so long more: what runs out meanwhile others may take, who had a later look at
  * the store, or have it back sooner. As long as a failover takes, with MongoDB's own time-out of 10 s for elections.
@@ -75,17 +69,14 @@ const ALONE_MS = 15_000;
 export class Limiter {
   readonly #options: LimiterOptions;
   readonly #holdings = new Map<string, Holding>();
-  #storeAway = false;
-  #storeAwayUntil = 0;
-  #settledAt = 0;
+  /** Those of which a bundle is lent. */
+  readonly #lent = new Map<string, Holding>();
+  readonly #calls: PatientCalls;
   #settling: Promise<void> | undefined;
-  /** A store that did not answer is not asked before it, not even to read: every caller would wait as long again. */
-  #silentUntil = 0;
-  /** One key finds out for all when the lock is free: every try blocks the thread for the busy timeout. */
-  #lockFree: Promise<void> | undefined;
 
   constructor(options: LimiterOptions) {
     this.#options = options;
+    this.#calls = new PatientCalls(() => options.store.steadyNow());
   }
 
   acquire(key: string, limit: number): MaybePromise<Permit> {
@@ -96,7 +87,7 @@ export class Limiter {
     if (holding.limit !== limit) this.#changeLimit(holding, limit);
     if (now < holding.refusedUntil) return refused(holding, now, this.#options);
     if (holding.outdated) return this.#reload(key, holding, () => this.acquire(key, limit));
-    if (holding.leaseLeft > 0 && now < holding.leaseUntil) {
+    if (holding.leaseLeft > 0 && now < holding.leaseUntil - GIVE_BACK_MS) {
       holding.leaseLeft -= 1;
       holding.leaseUsed += 1;
       holding.leaseLastUse = now;
@@ -150,8 +141,9 @@ export class Limiter {
   }
 
   /**
-   * Writes what was admitted while the store was away, also of clients who do not call any more: until then others take
-   * it for free. To be called several times a second; costs next to nothing when there is none. Never throws a store fault.
+   * Gives back bundles that are about to end, and writes what was admitted while the store was away, also of clients who
+   * do not call any more: until then others take the one for spent and the other for free. To be called several times a
+   * second; costs next to nothing when there is none. Never throws a store fault.
    */
   settle(): Promise<void> {
     this.#settling ??= this.#settle().finally(() => {
@@ -161,24 +153,31 @@ export class Limiter {
   }
 
   async #settle(): Promise<void> {
-    if (!this.#storeAway && !this.#isSettling(this.#options.store.steadyNow())) return;
-    for (const [key, holding] of this.#holdings) {
-      if (this.#storeAwayUntil > this.#options.store.steadyNow()) return;
-      if (holding.unsaved.length === 0) continue;
+    for (const [key, holding] of this.#lent) {
+      if (holding.leaseUntil - this.#options.store.steadyNow() > GIVE_BACK_MS) continue;
+      this.#lent.delete(key);
       await this.#save(key, holding);
       // An engine that answers at once would keep everybody else waiting until the last of them is written.
       await afterPoll();
     }
+    if (!this.#calls.isAway && !this.#calls.isSettling(this.#options.store.steadyNow())) return;
+    for (const [key, holding] of this.#holdings) {
+      if (this.#calls.awayUntil > this.#options.store.steadyNow()) return;
+      if (holding.unsaved.length === 0) continue;
+      await this.#save(key, holding);
+      await afterPoll();
+    }
     // Nobody has asked meanwhile: whether it is back, the first who calls has to know.
     for (const [key, holding] of this.#holdings) {
-      if (!this.#storeAway || this.#storeAwayUntil > this.#options.store.steadyNow()) return;
+      if (!this.#calls.isAway || this.#calls.awayUntil > this.#options.store.steadyNow()) return;
       if (holding.turn === undefined) await this.#reload(key, holding, () => undefined);
     }
   }
 
   #save(key: string, holding: Holding): MaybePromise<void> {
     const now = this.#options.store.steadyNow();
-    if (holding.turn !== undefined || holding.unsaved.length === 0 || this.#storeAwayUntil > now) return;
+    if (holding.turn !== undefined || this.#calls.awayUntil > now) return;
+    if (holding.unsaved.length === 0 && holding.leaseUntil === 0) return;
     return this.#write(
       key,
       holding,
@@ -201,7 +200,7 @@ export class Limiter {
   async close(): Promise<void> {
     for (const [key, holding] of this.#holdings) {
       await holding.turn;
-      if (this.#storeAwayUntil > this.#options.store.steadyNow()) break;
+      if (this.#calls.awayUntil > this.#options.store.steadyNow()) break;
       if (holding.leaseUntil === 0 && holding.unsaved.length === 0) continue;
       const window = currentWindow(holding, this.#options.store.steadyNow(), this.#options);
       await this.#write(
@@ -213,6 +212,7 @@ export class Limiter {
       );
     }
     this.#holdings.clear();
+    this.#lent.clear();
   }
 
   #load(key: string, limit: number, then: () => MaybePromise<Permit>): MaybePromise<Permit> {
@@ -231,11 +231,11 @@ export class Limiter {
   #ask(key: string, holding: Holding): MaybePromise<Permit> {
     const now = this.#options.store.steadyNow();
     const window = currentWindow(holding, now, this.#options);
-    const settling = this.#isSettling(now);
+    const settling = this.#calls.isSettling(now);
     if (!settling && holding.alone.length > 0) holding.alone = [];
     const free = holding.limit - counted(window);
     if (free <= 0) return this.#refuse(holding, window, now);
-    if (this.#storeAwayUntil > now) return this.#admitAlone(holding, now);
+    if (this.#calls.awayUntil > now) return this.#admitAlone(holding, now);
     const most = settling ? Math.min(free, this.#leftOfShare(holding, now)) : free;
     if (most <= 0) return this.#refuseAlone(holding, now);
     const least = this.#bundleFor(holding.limit);
@@ -257,6 +257,7 @@ export class Limiter {
           holding.leaseUsed = 1;
           holding.leaseLastUse = now;
           holding.leaseUntil = until;
+          this.#lent.set(key, holding);
         } else this.#grant(holding, now, count - 1);
         return admitted(holding, now, this.#options);
       },
@@ -274,7 +275,7 @@ export class Limiter {
       this.#countAlone(holding, now, count);
     }
     return this.#reload(key, holding, () => {
-      this.#storeAway = true;
+      this.#calls.isAway = true;
       if (bundle > 1) return this.#admitAlone(holding, now);
       const mayBeNew = holding.unsaved.includes(entry);
       if (!mayBeNew || this.#leftOfShare(holding, now) >= 0) {
@@ -303,11 +304,6 @@ export class Limiter {
     holding.alone = withAlone(holding.alone, now, count, this.#options.windowMs + ALONE_MS);
   }
 
-  /** Whether others may have admitted what the store does not have yet. */
-  #isSettling(now: number): boolean {
-    return this.#settledAt > now;
-  }
-
   /** How many more this instance may admit alone. */
   #leftOfShare(holding: Holding, now: number): number {
     const { windowMs, share } = this.#options;
@@ -322,7 +318,7 @@ export class Limiter {
   #refuseAlone(holding: Holding, now: number): Permit {
     const { windowMs } = this.#options;
     const freeAt = oldestFreeAt(currentWindow(holding, now, this.#options), windowMs) ?? now + windowMs;
-    holding.refusedUntil = Math.min(freeAt, Math.max(this.#storeAwayUntil, this.#settledAt));
+    holding.refusedUntil = Math.min(freeAt, Math.max(this.#calls.awayUntil, this.#calls.settledAt));
     return { admitted: false, limit: holding.limit, remaining: 0, resetMs: Math.max(1, freeAt - now), at: now };
   }
 
@@ -386,55 +382,8 @@ export class Limiter {
     then: (answer: A) => MaybePromise<T>,
     onFault: () => MaybePromise<T>,
   ): MaybePromise<T> {
-    const done = (answer: A): MaybePromise<T> => {
-      this.#storeAway = false;
-      return then(answer);
-    };
-    const fault = (error: unknown): MaybePromise<T> => {
-      if (!isStoreFault(error)) throw error;
-      this.#storeAway = true;
-      this.#storeAwayUntil = this.#options.store.steadyNow() + STORE_RETRY_MS;
-      this.#settledAt = this.#storeAwayUntil + SETTLE_MS;
-      if (isSilence(error)) this.#silentUntil = this.#storeAwayUntil;
-      return onFault();
-    };
-    if (this.#silentUntil !== 0) {
-      if (this.#options.store.steadyNow() < this.#silentUntil) return onFault();
-      this.#silentUntil = 0;
-    }
-    holding.granted = 0;
-    let answer: MaybePromise<A>;
-    try {
-      answer = inTime(this.#lockFree === undefined ? call() : this.#lockFree.then(call), REQUEST_PATIENCE_MS);
-    } catch (error) {
-      if (this.#storeAway || !isAigwError(error, "store_locked")) return fault(error);
-      const waiting = this.#waitForLock(call);
-      answer = inTime(waiting, REQUEST_PATIENCE_MS);
-      this.#lockFree = waiting
-        .then(() => undefined)
-        .finally(() => {
-          this.#lockFree = undefined;
-        });
-      this.#lockFree.catch(() => undefined);
-    }
-    if (!(answer instanceof Promise)) return done(answer);
-    const turn = answer.finally(() => {
-      holding.turn = undefined;
-    });
-    holding.turn = turn.catch(() => undefined);
-    return turn.then(done, fault);
-  }
-
-  async #waitForLock<A>(call: () => MaybePromise<A>): Promise<A> {
-    const end = performance.now() + LOCK_PATIENCE_MS;
-    for (;;) {
-      await delay(LOCK_RETRY_MS);
-      try {
-        return await inTime(call(), REQUEST_PATIENCE_MS);
-      } catch (error) {
-        if (!isAigwError(error, "store_locked") || performance.now() > end) throw error;
-      }
-    }
+    if (!this.#calls.isSilent()) holding.granted = 0;
+    return this.#calls.run(holding, call, then, onFault);
   }
 
   async #acquireNext(key: string, limit: number, holding: Holding): Promise<Permit> {

@@ -1,5 +1,6 @@
 import type { Client } from "../clients/client.ts";
 import { type EffectiveSetting, effectiveSetting, SETTING_KEYS, type SettingKey } from "../config/settings.ts";
+import { mayCall, type Terms } from "../plans/terms.ts";
 import type { Service } from "../services/service.ts";
 
 /** All that may be told to a client. Nothing else of the store can get into what is rendered from it. */
@@ -27,7 +28,7 @@ export const onboardingFacts = (
   password: string,
   services: readonly Service[],
   settings: Readonly<Record<SettingKey, EffectiveSetting>>,
-  limitPerMinute: number,
+  terms: Terms,
 ): OnboardingFacts => {
   const publicUrl = settings["public-url"].value ?? "";
   return {
@@ -36,11 +37,11 @@ export const onboardingFacts = (
     password,
     publicUrl,
     guideUrl: settings["docs-url"].value ?? `${publicUrl}/guide`,
-    services: services.map((service) => service.name).filter((name) => client.services?.includes(name) ?? true),
+    services: services.map((service) => service.name).filter((name) => mayCall(terms, name)),
     descriptions: Object.fromEntries(
       services.flatMap(({ name, description }) => (description === undefined ? [] : [[name, description]])),
     ),
-    limitPerMinute,
+    limitPerMinute: terms.limit,
     expiresAt: client.expiresAt,
     supportEmail: settings["support-email"].value,
     senderName: settings["sender-name"].value,

@@ -56,8 +56,9 @@ export const GUIDE_ERRORS: readonly GuideError[] = [
   },
   {
     status: 503,
-    codes: ["unavailable", "temporarily_unavailable"],
-    advice: "The gateway is busy or restarting. Try again after as many seconds as Retry-After says.",
+    codes: ["service_down", "service_disabled", "unavailable", "temporarily_unavailable"],
+    advice:
+      "The service is down or out of use, or the gateway is busy or restarting. Try again after as many seconds as Retry-After says.",
   },
   {
     status: 504,

@@ -1,6 +1,7 @@
 import { DEFAULT_LIMIT, LIMIT_WINDOW_MS } from "../clients/client.ts";
 import type { EffectiveSetting, SettingKey } from "../config/settings.ts";
 import type { PublicFacts } from "../services/public-facts.ts";
+import { splitUrl } from "../services/reach.ts";
 import type { Service } from "../services/service.ts";
 import { TOKEN_LIFETIME_S } from "../tokens/token.ts";
 
@@ -55,7 +56,7 @@ const guideService = (
   publicUrl: string,
 ): GuideService => ({
   name,
-  openAiSuffix: /\/v\d\w*(\/|$)/.test(new URL(url).pathname) ? "" : "/v1",
+  openAiSuffix: /\/v\d\w*(\/|$)/.test(splitUrl(url).basePath) ? "" : "/v1",
   ...(description !== undefined && { description }),
   ...(example !== undefined && { example: example.replaceAll("{{endpoint}}", publicUrl) }),
   ...(docsUrl !== undefined && { docsUrl }),

@@ -9,6 +9,7 @@ import {
   parseServiceList,
 } from "../clients/index.ts";
 import { AigwError, isAigwError } from "../errors.ts";
+import { parsePlanName, parseWeight } from "../plans/parse-plan.ts";
 import type { Row } from "./roster.ts";
 
 export interface People {
@@ -122,10 +123,12 @@ const COLUMNS: Readonly<Record<string, Column>> = {
   displayname: "displayName",
   services: "services",
   limit: "limit",
+  plan: "plan",
+  weight: "weight",
   expires: "expiresAt",
   note: "note",
 };
-const KNOWN_COLUMNS = "name, email, display name, services, limit, expires, note";
+const KNOWN_COLUMNS = "name, email, display name, services, limit, plan, weight, expires, note";
 
 const columnsOf = (header: readonly string[]): readonly (Column | undefined)[] => {
   const columns = header.map((title) => {
@@ -174,6 +177,8 @@ const personIn = (
     ...cell("displayName", (value) => parseLine("display name", value, 100)),
     ...cell("services", (value) => parseServiceList(value.replace(/[;|\s]+/g, ",").replace(/,+/g, ","))),
     ...cell("limit", parseLimit),
+    ...cell("plan", parsePlanName),
+    ...cell("weight", parseWeight),
     ...cell("expiresAt", (value) => parseExpiry(value, now)),
     expiryIsRelative: isRelativeExpiry(cells[columns.indexOf("expiresAt")] ?? ""),
     ...cell("note", (value) => parseLine("note", value, 500)),

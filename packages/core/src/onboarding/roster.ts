@@ -10,6 +10,8 @@ export interface Person {
   readonly displayName?: string;
   readonly services?: readonly string[];
   readonly limit?: number;
+  readonly plan?: string;
+  readonly weight?: number;
   /** Milliseconds since the epoch. */
   readonly expiresAt?: number;
   /** The expiry was given as a number of days from now, so that it is another with every run. */
@@ -43,6 +45,8 @@ export interface Roster {
 export interface RosterRules {
   readonly clients: readonly Client[];
   readonly services: readonly Service[];
+  /** Names of the plans that there are. */
+  readonly plans: readonly string[];
   /** Every person needs an address to be written to. */
   readonly needsEmail: boolean;
   /** Whose e-mails of an earlier run of the same file still wait; none: there was no such run, or it came to its end. */
@@ -53,7 +57,7 @@ export interface RosterRules {
 
 /** What to do for each person, or why not. */
 export const rosterOf = (rows: readonly Row[], rules: RosterRules): Roster => {
-  const { services, needsEmail, waiting, now } = rules;
+  const { services, plans, needsEmail, waiting, now } = rules;
   const known = new Map(rules.clients.map((client) => [client.name, client]));
   const serviceNames = new Set(services.map((service) => service.name));
   const tasks: Task[] = [];
@@ -68,6 +72,8 @@ export const rosterOf = (rows: readonly Row[], rules: RosterRules): Roster => {
       if (!serviceNames.has(service))
         complain(`there is no service '${service}'; services are: ${[...serviceNames].join(", ") || "none yet"}`);
     }
+    if (row.plan !== undefined && !plans.includes(row.plan))
+      complain(`there is no plan '${row.plan}'; plans are: ${plans.join(", ") || "none yet"}`);
     if (needsEmail && name !== "" && (client?.email ?? row.email) === undefined)
       complain(`${name} has no e-mail address`);
     if (client === undefined) {
@@ -94,6 +100,8 @@ export const factsOf = ({
   displayName,
   services,
   limit,
+  plan,
+  weight,
   expiresAt,
   note,
 }: Person): Extract<CredentialsRequest, { kind: "add" }>["facts"] => ({
@@ -102,6 +110,8 @@ export const factsOf = ({
   ...(displayName !== undefined && { displayName }),
   ...(services !== undefined && { services }),
   ...(limit !== undefined && { limit }),
+  ...(plan !== undefined && { plan }),
+  ...(weight !== undefined && { weight }),
   ...(expiresAt !== undefined && { expiresAt }),
   ...(note !== undefined && { note }),
 });
@@ -116,6 +126,8 @@ export const differences = (person: Person, client: Client, now: number): readon
     ["display name", person.displayName, client.displayName],
     ["services", person.services?.join(), client.services?.join()],
     ["limit", person.limit, client.limit],
+    ["plan", person.plan, client.plan],
+    ["weight", person.weight, client.weight],
     ["expires", person.expiresAt, expiryToCompare(person, client, now)],
     ["note", person.note, client.note],
   ];

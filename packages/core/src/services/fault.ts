@@ -5,9 +5,10 @@
  * - `invalid`: what came is not valid HTTP/1.1
  * - `late`: the answer did not begin in time
  * - `broken`: the answer had begun, and did not come to its end
+ * - `down`: none of its targets takes calls, so none was asked
  * - `gateway`: the service has nothing to do with it
  */
-export type FaultKind = "unreachable" | "untrusted" | "invalid" | "late" | "broken" | "gateway";
+export type FaultKind = "unreachable" | "untrusted" | "invalid" | "late" | "broken" | "down" | "gateway";
 
 /**
  * Everything that can come between a call and the whole of its answer. Closed, and the codes are stable: they stand in
@@ -58,6 +59,7 @@ export type Fault =
   | "answer_stalled"
   | "too_few_bytes"
   | "no_last_chunk"
+  | "no_target"
   | "out_of_files"
   | "out_of_ports"
   | "out_of_memory";
@@ -137,17 +139,17 @@ export const FAULTS: Readonly<Record<Fault, FaultWords>> = {
   certificate_self_signed: {
     kind: "untrusted",
     what: "its certificate is self-signed, and nobody vouches for it",
-    remedy: "Give it one of a known authority, or start aigw with NODE_EXTRA_CA_CERTS=<the certificate's file>.",
+    remedy: "Trust it (aigw service set <name> --ca <the certificate's file>), or give it one of a known authority.",
   },
   certificate_unknown_authority: {
     kind: "untrusted",
     what: "its certificate is of an authority that is not known here, or one between the two is missing",
-    remedy: "Let the service send the whole chain, or start aigw with NODE_EXTRA_CA_CERTS=<the authority's file>.",
+    remedy: "Trust its authority (aigw service set <name> --ca <file>), or let the service send the whole chain.",
   },
   certificate_wrong_name: {
     kind: "untrusted",
-    what: "its certificate is for another name than the one in its URL",
-    remedy: "Use a name in the URL that the certificate holds, or have it issued for this one.",
+    what: "its certificate is for another name than the one in its URL or --server-name",
+    remedy: "Say which name it holds (aigw service set <name> --server-name <host>), or have it issued for this one.",
   },
   certificate_unacceptable: {
     kind: "untrusted",
@@ -156,8 +158,8 @@ export const FAULTS: Readonly<Record<Fault, FaultWords>> = {
   },
   certificate_wanted: {
     kind: "unreachable",
-    what: "it wants a certificate of its caller, and the gateway has none",
-    remedy: "Let the service take calls without one, such as by an API key (--header-env).",
+    what: "it wants a certificate of its caller, and the gateway has none, or not one that it takes",
+    remedy: "Give the gateway one: aigw service set <name> --client-cert <file> --client-key <file>.",
   },
   tls_failed: {
     kind: "unreachable",
@@ -206,8 +208,8 @@ export const FAULTS: Readonly<Record<Fault, FaultWords>> = {
   },
   head_too_large: {
     kind: "invalid",
-    what: "the head of its answer is larger than 16 KiB, the most that the gateway takes",
-    remedy: "Let the service send fewer or shorter fields (cookies, most often); the bound is fixed.",
+    what: "the head of its answer is larger than the gateway takes (16 KiB, unless --max-head says otherwise)",
+    remedy: "Let the service send fewer or shorter fields (cookies, most often), or raise the bound (--max-head).",
   },
   head_cut_short: {
     kind: "invalid",
@@ -256,7 +258,7 @@ export const FAULTS: Readonly<Record<Fault, FaultWords>> = {
   },
   switched_protocols: {
     kind: "invalid",
-    what: "it answered 101 and switched to another protocol, which nobody had asked for",
+    what: "it answered 101 and switched to a protocol that nobody had asked for, or without the answer to the WebSocket's handshake",
     remedy: MEND,
   },
   bad_chunk: {
@@ -293,6 +295,11 @@ export const FAULTS: Readonly<Record<Fault, FaultWords>> = {
     kind: "broken",
     what: "it closed the connection before the last chunk",
     remedy: "Its own log knows why: it crashed, was restarted, or has a bound of its own.",
+  },
+  no_target: {
+    kind: "down",
+    what: "all of its targets are down, so that it was not called",
+    remedy: "See which and since when: aigw service list. The gateway's log has why each went down.",
   },
   out_of_files: {
     kind: "gateway",

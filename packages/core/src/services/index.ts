@@ -1,6 +1,19 @@
 export { FAULTS, type Fault, type FaultKind, type FaultWords, faultWords } from "./fault.ts";
 export { openHeaders } from "./headers.ts";
+export {
+  isHealthyStatus,
+  parseCertificates,
+  parseClientKey,
+  parseDisabledMessage,
+  parseHealthPath,
+  parseHealthStatus,
+  parseHostHeader,
+  parseMaxHead,
+  parseServerName,
+  parseTargetWeight,
+} from "./parse-reach.ts";
 export { parseDuration, parseHeaderName, parseServiceName, parseUpstreamUrl } from "./parse-service.ts";
+export { MAX_PRICE_LISTS, priceListsOf } from "./prices.ts";
 export {
   MAX_EXAMPLE_BYTES,
   type PublicFacts,
@@ -8,4 +21,18 @@ export {
   parseDocsUrl,
   parseExample,
 } from "./public-facts.ts";
-export type { Service } from "./service.ts";
+export {
+  DEFAULT_CONNECT_TIMEOUT_MS,
+  DEFAULT_IDLE_CONNECTION_MS,
+  DEFAULT_MAX_HEAD_BYTES,
+  type HealthCheck,
+  type Reach,
+  type SplitUrl,
+  socketOf,
+  splitUrl,
+  type Target,
+  targetsOf,
+  weightOf,
+} from "./reach.ts";
+export { type DownTarget, downTargets, type SeenTarget, seenTargets, type TargetHealth } from "./seen-targets.ts";
+export type { Service, StoredPriceList } from "./service.ts";

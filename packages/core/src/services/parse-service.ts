@@ -16,9 +16,10 @@ export const parseServiceName = (value: string): string => {
 export const parseUpstreamUrl = (value: string): string => {
   const refuse = (why: string): AigwError =>
     new AigwError("invalid_value", `service URL '${redactUserInfo(value)}' is not valid: ${why}.`);
+  if (value.startsWith("unix:")) return parseSocketUrl(value, refuse);
   if (!URL.canParse(value)) throw refuse("use an absolute URL such as http://127.0.0.1:9000");
   const url = new URL(value);
-  if (url.protocol !== "http:" && url.protocol !== "https:") throw refuse("use http:// or https://");
+  if (url.protocol !== "http:" && url.protocol !== "https:") throw refuse("use http://, https:// or unix:/");
   if (url.username !== "" || url.password !== "") {
     throw refuse("credentials do not belong in a URL; use --header-env 'Authorization=VARIABLE'");
   }
@@ -26,7 +27,18 @@ export const parseUpstreamUrl = (value: string): string => {
   return url.href.replace(/\/+$/, "");
 };
 
-/** Up to the last `@`: a password that was not percent-encoded may hold any character. */
+/** What the system takes for the path of a socket. */
+const MAX_SOCKET_PATH = 107;
+
+const parseSocketUrl = (value: string, refuse: (why: string) => AigwError): string => {
+  const [, path = "", base = ""] = /^unix:([^:]*)(?::(.*))?$/.exec(value) ?? [];
+  if (!/^\/[^\p{Cc}]+$/u.test(path)) throw refuse("use the absolute path of a socket, such as unix:/run/ocr.sock");
+  if (Buffer.byteLength(path) > MAX_SOCKET_PATH) throw refuse(`a socket's path has ${MAX_SOCKET_PATH} bytes at most`);
+  if (base !== "" && !/^\/[!-~]*$/.test(base)) throw refuse("behind the socket write ':/base', or nothing");
+  if (/[?#]/.test(base)) throw refuse("leave out the query and the fragment");
+  const trimmed = base.replace(/\/+$/, "");
+  return trimmed === "" ? `unix:${path}` : `unix:${path}:${trimmed}`;
+};
 
 /** `500ms`, `60s`, `5m`, `1h` → milliseconds, from 100 ms to 24 h. */
 export const parseDuration = (what: string, value: string): number => {

@@ -2,6 +2,7 @@ import { AigwError } from "../errors.ts";
 import { leakIn } from "../onboarding/leak.ts";
 import type { Sealer } from "../sealing/sealer.ts";
 import { openHeaders } from "./headers.ts";
+import { socketOf, splitUrl, targetsOf } from "./reach.ts";
 import type { Service } from "./service.ts";
 
 /** What clients are told of a service beside its name. Anybody may read it. */
@@ -50,10 +51,12 @@ export const parseDocsUrl = (value: string): string => {
  * @throws AigwError `invalid_value` that says what, and does not repeat it
  */
 export const assertTellsNothing = (sealer: Sealer, service: Service): void => {
-  const { name, url, description = "", example = "", docsUrl = "" } = service;
+  const { name, description = "", example = "", docsUrl = "" } = service;
   const leak = leakIn([description, example, docsUrl].join("\n"), [
-    { what: "the upstream's URL", value: url },
-    { what: "the upstream's address", value: new URL(url).host },
+    ...targetsOf(service).flatMap(({ url }) => [
+      { what: "the upstream's URL", value: url },
+      { what: "the upstream's address", value: addressOf(url) },
+    ]),
     ...openHeaders(sealer, service).map(([header, value]) => ({ what: `the ${header} of the upstream`, value })),
   ]);
   if (leak === undefined) return;
@@ -61,4 +64,9 @@ export const assertTellsNothing = (sealer: Sealer, service: Service): void => {
     "invalid_value",
     `What clients are told of ${name} holds ${leak.what}, which is not theirs to know. In an example write {{endpoint}}/api/${name} for the gateway's address.`,
   );
+};
+
+const addressOf = (url: string): string => {
+  const { origin } = splitUrl(url);
+  return socketOf(origin) ?? new URL(origin).host;
 };

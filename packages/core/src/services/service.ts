@@ -1,10 +1,15 @@
+import type { Reach } from "./reach.ts";
+
 /** A service: a name under `/api/` and the upstream behind it. */
-export interface Service {
+export interface Service extends Reach {
   /** `s_` + 16 characters. */
   readonly id: string;
   /** Unique; see {@link parseServiceName}. */
   readonly name: string;
-  /** Absolute http(s) URL without user info, query or fragment; its path is the base path. */
+  /**
+   * Of its first target: an absolute http(s) URL without user info, query or fragment, whose path is the base path; or
+   * `unix:/path/of/socket`, with `:/base` behind it where there is a base path.
+   */
   readonly url: string;
   /** How long the upstream may take to send response headers, milliseconds. */
   readonly timeoutMs: number;
@@ -21,7 +26,21 @@ export interface Service {
   readonly docsUrl?: string;
   /** What its calls are worth is read so; see parseMeters. Absent: not at all. */
   readonly meter?: string;
+  /** Streams are asked for their totals where the client did not: see askUsage of the runtime. */
+  readonly askUsage?: true;
+  /** What a call sets aside of its client's quotas before it is known, in its canonical text; see parseReserves. */
+  readonly reserve?: string;
+  /** What calls cost: one list for a model pattern at most, that for every model first, the most specific last. */
+  readonly prices?: readonly StoredPriceList[];
   readonly createdAt: number;
+}
+
+/** A price list in the texts that parseModelPattern and parsePrice take. */
+export interface StoredPriceList {
+  /** Absent: for every model, and for calls without one. */
+  readonly model?: string;
+  /** Such as `input_tokens=0.15/1M`, in the order of the units' names; one for a unit, never none. */
+  readonly prices: readonly string[];
 }
 
 export interface SealedHeader {

@@ -138,6 +138,7 @@ export const DEFAULT_BUSY_TIMEOUT_MS = 5_000;
 export interface StoredNames {
   readonly clients: readonly string[];
   readonly services: readonly string[];
+  readonly plans: readonly string[];
 }
 
 /** A URL may hold a password, so that nothing but a scheme is repeated. */

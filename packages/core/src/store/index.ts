@@ -22,6 +22,7 @@ export type {
   ControlStore,
   Instance,
   MaybePromise,
+  ReportedTarget,
   SeenInstance,
   Store,
   TokenIssue,

@@ -4,6 +4,8 @@ import type { Client } from "../clients/client.ts";
 import type { SettingKey } from "../config/settings.ts";
 import type { Keyring } from "../keys/signing-key.ts";
 import type { PermitWindow } from "../limits/permit-window.ts";
+import type { Plan } from "../plans/plan.ts";
+import type { QuotaRecord } from "../quotas/quota-record.ts";
 import type { Service } from "../services/service.ts";
 import type { UsageEvent, UsageFilter } from "../usage/usage-event.ts";
 import type { UsageReport, UsageReportQuery } from "../usage/usage-report.ts";
@@ -59,6 +61,8 @@ export interface ControlStore {
   clients(): MaybePromise<readonly Client[]>;
   service(name: string): MaybePromise<Service | undefined>;
   services(): MaybePromise<readonly Service[]>;
+  plan(name: string): MaybePromise<Plan | undefined>;
+  plans(): MaybePromise<readonly Plan[]>;
   keyring(): MaybePromise<Keyring>;
   settings(): MaybePromise<ReadonlyMap<SettingKey, string>>;
 }
@@ -94,6 +98,21 @@ export interface Instance {
   readonly dumpsCore?: boolean;
   /** Who sends forwarded fields without being trusted. Absent in older records. */
   readonly untrustedForwarders?: readonly UntrustedForwarder[];
+  /** Targets of services of which there is something to tell; the others are up. Absent in older records. */
+  readonly targets?: readonly ReportedTarget[];
+}
+
+/** How one target of a service is, as one gateway sees it. */
+export interface ReportedTarget {
+  readonly service: string;
+  readonly url: string;
+  readonly state: "up" | "down";
+  /** Since when, milliseconds since the epoch. */
+  readonly since: number;
+  /** Calls under way to it. */
+  readonly openCalls: number;
+  /** Why it is down: a fault, or `unhealthy` when its check answered with another status. */
+  readonly reason?: string;
 }
 
 /** A peer whose forwarded fields count for nothing: a proxy that the gateway was not told of, or somebody who makes them up. */
@@ -182,6 +201,16 @@ export interface TrafficStore {
   /** Drops windows in which nothing counts any more at `now` (steady). */
   prunePermitWindows(now: number): MaybePromise<void>;
 
+  /** What a client, by its id, has used of its quotas. */
+  quotaRecord(client: string): MaybePromise<VersionedQuotas | undefined>;
+  /**
+   * Compare-and-set; `expectedVersion` 0 inserts.
+   * @returns false when another holder was first; nothing was written
+   */
+  setQuotaRecord(client: string, expectedVersion: number, record: QuotaRecord): MaybePromise<boolean>;
+  /** Drops records in which nothing matters any more at `now` (steady), see endOfRecord. */
+  pruneQuotaRecords(now: number): MaybePromise<void>;
+
   /** Says that it runs, and what it has applied. Not to depend on what usage and permits are kept in being free. */
   reportInstance(instance: Instance): MaybePromise<void>;
   /** It has ended, or is about to: nobody waits for it any more. */
@@ -219,4 +248,9 @@ export interface UsageSlice {
 export interface VersionedWindow {
   readonly version: number;
   readonly window: PermitWindow;
+}
+
+export interface VersionedQuotas {
+  readonly version: number;
+  readonly record: QuotaRecord;
 }

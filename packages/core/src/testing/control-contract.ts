@@ -65,6 +65,10 @@ const story = (): readonly ChangeDraft[] => {
     { action: "service.add", subject: "chat", after: aService({ name: "chat" }) },
     { action: "service.set", subject: "ocr", after: { ...ocr, timeoutMs: 5_000 } },
     { action: "service.remove", subject: "chat", after: null },
+    { action: "plan.add", subject: "basic", after: { name: "basic", limit: 5, createdAt: ACT.at } },
+    { action: "plan.add", subject: "gone", after: { name: "gone", createdAt: ACT.at } },
+    { action: "plan.set", subject: "basic", after: { name: "basic", services: ["ocr"], weight: 2, createdAt: ACT.at } },
+    { action: "plan.remove", subject: "gone", after: null },
     { action: "config.set", subject: "public-url", after: "https://ai.example.com" },
     { action: "config.set", subject: "sender-name", after: "Ops" },
     { action: "config.unset", subject: "sender-name", after: null },
@@ -253,6 +257,9 @@ export const controlContract = (withStore: WithStore): void => {
         assert.deepEqual(await two.control.services(), [folded.services.get("ocr")]);
         assert.deepEqual(await two.control.service("ocr"), folded.services.get("ocr"));
         assert.equal(await two.control.service("chat"), undefined);
+        assert.deepEqual(await two.control.plans(), [folded.plans.get("basic")]);
+        assert.deepEqual((await two.control.plan("basic"))?.services, ["ocr"]);
+        assert.equal(await two.control.plan("gone"), undefined);
         assert.deepEqual(await two.control.keyring(), folded.keyring);
         assert.deepEqual(await two.control.settings(), folded.settings);
       }),

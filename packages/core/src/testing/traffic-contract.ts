@@ -1,5 +1,6 @@
 import { permitContract } from "./permit-contract.ts";
 import { presenceContract } from "./presence-contract.ts";
+import { quotaContract } from "./quota-contract.ts";
 import type { WithStore } from "./store-contract.ts";
 import { usageContract } from "./usage-contract.ts";
 import { usageReportContract } from "./usage-report-contract.ts";
@@ -8,5 +9,6 @@ export const trafficContract = (withStore: WithStore): void => {
   usageContract(withStore);
   usageReportContract(withStore);
   permitContract(withStore);
+  quotaContract(withStore);
   presenceContract(withStore);
 };

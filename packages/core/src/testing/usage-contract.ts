@@ -36,9 +36,25 @@ export const usageContract = (withStore: WithStore): void => {
           anEvent({ at: 1, path: "/api/ocr/ü?", bytesOut: 2 ** 40 }),
           anEvent({ status: 502, outcome: "upstream_error", reason: "refused" }),
           anEvent({ status: 429, outcome: "limited", count: 1_000 }),
+          anEvent({
+            units: { pages: 1_500_000, n: 0 },
+            metered: "yes",
+            from: "answer",
+            model: "läma 3",
+            cost: 1,
+            plan: "pro",
+          }),
+          anEvent({ units: { pages: 10 ** 15 }, metered: "estimated", from: "request", cost: Number.MAX_SAFE_INTEGER }),
+          anEvent({ units: {}, metered: "no", unread: "not_json", cost: null }),
+          anEvent({ cost: 0 }),
+          anEvent({ plan: "basic" }),
+          anEvent({ model: "m" }),
+          anEvent({ seal: "1 0 1800000000000.5 abc def" }),
+          // In a batch of many, with and without.
+          ...Array.from({ length: 45 }, (_, n) => anEvent(n === 31 ? { units: { n: 7 }, metered: "yes" } : {})),
         ];
         await one.traffic.recordUsage(events);
-        assert.deepEqual((await two.traffic.latestUsage({}, 10)).events, events);
+        assert.deepEqual((await two.traffic.latestUsage({}, 100)).events, events);
       }),
     );
 

@@ -18,6 +18,18 @@ import type { WithStore } from "./store-contract.ts";
 const DAY = Date.UTC(2027, 0, 10);
 const STATUSES = [200, 200, 200, 404, 429, 502];
 
+/** What a meter and prices make of the calls of "ocr" alone; some values are more than their sums fit a number. */
+const worthAt = (index: number): Partial<UsageEvent> => {
+  if (index % 11 === 0) return { metered: "no", unread: "not_found", cost: null };
+  return {
+    units: { pages: (index % 4) * 500_000, ...(index % 3 === 0 && { input_tokens: 999_999_999_999_999 - index }) },
+    metered: index % 13 === 0 ? "estimated" : "yes",
+    from: index % 2 === 0 ? "answer" : "request",
+    ...(index % 5 > 0 && { model: ["llama 3", "gpt-4o"][index % 2] ?? "" }),
+    ...(index % 7 > 0 && { cost: index % 7 === 1 ? 0 : Number.MAX_SAFE_INTEGER - index }),
+  };
+};
+
 /** 400 events over four days, no two alike, not in the order of time; some stand for several requests. */
 const someEvents = (): readonly UsageEvent[] =>
   Array.from({ length: 400 }, (_, index) =>
@@ -31,16 +43,24 @@ const someEvents = (): readonly UsageEvent[] =>
       bytesIn: index,
       bytesOut: 2 * index,
       ...(index % 9 === 0 && { count: 2 + (index % 5) }),
+      ...(index % 7 > 1 && worthAt(index)),
+      ...(index % 3 === 1 && { plan: index < 200 ? "basic" : "pro" }),
     }),
   );
 
 const KEYS: Readonly<Record<UsageKey, (event: UsageEvent) => string | number>> = {
   client: (event) => event.client,
   service: (event) => event.service,
+  model: ({ model = "" }) => model,
+  plan: ({ plan = "" }) => plan,
   status: (event) => event.status,
   hour: (event) => Math.floor(event.at / HOUR_MS) * HOUR_MS,
   day: (event) => Math.floor(event.at / DAY_MS) * DAY_MS,
+  // 2027-01-04 is a Monday.
+  week: (event) => MONDAY + Math.floor((event.at - MONDAY) / (7 * DAY_MS)) * 7 * DAY_MS,
+  month: (event) => Date.parse(`${new Date(event.at).toISOString().slice(0, 7)}-01`),
 };
+const MONDAY = Date.UTC(2027, 0, 4);
 
 /** What the report must be, by going through all events. */
 const counted = (
@@ -60,7 +80,20 @@ const counted = (
     const row = rows.get(key.join()) ?? { key, tally: emptyTally() };
     rows.set(key.join(), row);
     const { count: requests = 1 } = event;
-    addCalls(row.tally, { ...event, requests, latencyMs: event.latencyMs * requests });
+    const { cost, metered } = event;
+    addCalls(row.tally, {
+      ...event,
+      requests,
+      latencyMs: event.latencyMs * requests,
+      priced: typeof cost === "number" ? requests : 0,
+      unpriced: cost === null ? requests : 0,
+      metered: metered === undefined ? 0 : requests,
+      unread: metered === "no" ? requests : 0,
+      estimated: metered === "estimated" ? requests : 0,
+    });
+    row.tally.cost += BigInt(cost ?? 0);
+    for (const [unit, value] of Object.entries(event.units ?? {}))
+      row.tally.units.set(unit, (row.tally.units.get(unit) ?? 0n) + BigInt(value));
     const bucket = bucketOf(event.latencyMs);
     if (isTimed(event.outcome)) row.tally.latencies[bucket] = (row.tally.latencies[bucket] ?? 0) + requests;
   }
@@ -112,6 +145,9 @@ const GROUPINGS: readonly (readonly UsageKey[])[] = [
   ["service", "status"],
   ["hour"],
   ["day", "client"],
+  ["service", "model"],
+  ["week", "plan"],
+  ["month"],
 ];
 
 const FILTERS: readonly UsageFilter[] = [

@@ -1,6 +1,7 @@
 import type { Change } from "../changes/change.ts";
 import type { Clock } from "../clock.ts";
 import type { PermitWindow } from "../limits/permit-window.ts";
+import type { QuotaRecord } from "../quotas/quota-record.ts";
 import type { TokenIssue } from "../store/store.ts";
 import type { UsageEvent } from "../usage/usage-event.ts";
 import type { UsageGroup } from "../usage/usage-groups.ts";
@@ -21,11 +22,17 @@ export interface StoreParts {
   readonly lastCalls: LastCall;
   /** Those in force; by key. */
   readonly permits: HeldWindow;
+  /** Those in which something matters; by client. */
+  readonly quotas: ClientQuotas;
   /** Those alive; by client, then key. */
   readonly tokens: TokenIssue;
 }
 
-export type UsageSums = Pick<UsageGroup, "key" | "sums">;
+export interface UsageSums extends Pick<UsageGroup, "key"> {
+  readonly sums: readonly number[];
+  /** By unit, ascending; millionths in decimal digits: they may be more than a number holds. */
+  readonly worth: readonly (readonly [unit: string, sum: string])[];
+}
 
 /** When a client was last recorded, among the events that are in the sums; milliseconds since the epoch. */
 export interface LastCall {
@@ -40,10 +47,25 @@ export interface HeldWindow {
   readonly window: PermitWindow;
 }
 
+export interface ClientQuotas {
+  /** The client's id. */
+  readonly client: string;
+  readonly record: QuotaRecord;
+}
+
 export type PartName = keyof StoreParts;
 
 /** In the order in which they are copied. */
-export const PART_NAMES: readonly PartName[] = ["changes", "usage", "hours", "days", "lastCalls", "permits", "tokens"];
+export const PART_NAMES: readonly PartName[] = [
+  "changes",
+  "usage",
+  "hours",
+  "days",
+  "lastCalls",
+  "permits",
+  "quotas",
+  "tokens",
+];
 
 /** What there is of a store beside its {@link StoreParts}. */
 export interface StoreFacts {

@@ -1,10 +1,21 @@
-import { LATENCY_BUCKETS, quantile } from "./latency-buckets.ts";
-import type { Outcome, UsageFilter } from "./usage-event.ts";
+import { bucketOf, LATENCY_BUCKETS, quantile } from "./latency-buckets.ts";
+import type { Outcome, UsageEvent, UsageFilter } from "./usage-event.ts";
+import { addWorth, COST, WORTH_COUNTS, type Worth, type WorthCounts, worthCountsOf, worthOf } from "./worth.ts";
 
-/** What a report can have a row for each of. Hours and days are those of UTC. */
-export type UsageKey = "client" | "service" | "status" | "hour" | "day";
+/** What a report can have a row for each of. Hours, days, weeks (from Monday) and months are those of UTC. */
+export type UsageKey = "client" | "service" | "status" | "hour" | "day" | "week" | "month" | "model" | "plan";
 
-export const USAGE_KEYS: readonly UsageKey[] = ["client", "service", "status", "hour", "day"];
+export const USAGE_KEYS: readonly UsageKey[] = [
+  "client",
+  "service",
+  "status",
+  "hour",
+  "day",
+  "week",
+  "month",
+  "model",
+  "plan",
+];
 
 export interface UsageReportQuery {
   /** A row for every combination; none: one row for all. */
@@ -32,10 +43,21 @@ export interface UsageTally {
   latencyMs: number;
   /** How many of those fell into each bucket of {@link LATENCY_BOUNDS}. */
   latencies: number[];
+  /** Requests that had a price, and of services with a meter or prices that had none. */
+  priced: number;
+  unpriced: number;
+  /** Requests that a meter looked at; of those, the ones that it read nothing from, and the ones that it estimated. */
+  metered: number;
+  unread: number;
+  estimated: number;
+  /** Sum over the priced ones, millionths of the currency. */
+  cost: bigint;
+  /** What they were worth by unit, in millionths; only units that were read. */
+  units: Worth;
 }
 
 export interface UsageRow {
-  /** In the order of `by`; `hour` and `day` as milliseconds since the epoch. */
+  /** In the order of `by`; a period as its start, milliseconds since the epoch; empty for no model, no plan. */
   readonly key: readonly (string | number)[];
   readonly tally: UsageTally;
 }
@@ -63,10 +85,17 @@ export const emptyTally = (): UsageTally => ({
   timed: 0,
   latencyMs: 0,
   latencies: Array<number>(LATENCY_BUCKETS).fill(0),
+  priced: 0,
+  unpriced: 0,
+  metered: 0,
+  unread: 0,
+  estimated: 0,
+  cost: 0n,
+  units: new Map(),
 });
 
 /** Calls of one outcome, as an engine has them. */
-export interface CountedCalls {
+export interface CountedCalls extends WorthCounts {
   readonly outcome: Outcome;
   readonly requests: number;
   readonly bytesIn: number;
@@ -94,11 +123,12 @@ export const callKind = (outcome: Outcome): CallKind | undefined => KINDS[outcom
 /** False for calls refused before they reached a service. */
 export const isTimed = (outcome: Outcome): boolean => outcome !== "denied" && outcome !== "limited";
 
-/** Adds all of `calls` but their latency buckets. */
+/** Adds all of `calls` but their latency buckets and what they were worth. */
 export const addCalls = (tally: UsageTally, calls: CountedCalls): void => {
   tally.requests += calls.requests;
   tally.bytesIn += calls.bytesIn;
   tally.bytesOut += calls.bytesOut;
+  for (const name of WORTH_COUNTS) tally[name] += calls[name];
   const kind = callKind(calls.outcome);
   if (kind !== undefined) tally[kind] += calls.requests;
   if (!isTimed(calls.outcome)) return;
@@ -106,11 +136,30 @@ export const addCalls = (tally: UsageTally, calls: CountedCalls): void => {
   tally.latencyMs += calls.latencyMs;
 };
 
+/** All of a single event. */
+export const addEvent = (tally: UsageTally, event: UsageEvent): void => {
+  const { count: requests = 1, latencyMs, outcome } = event;
+  const [priced = 0, unpriced = 0, metered = 0, unread = 0, estimated = 0] = worthCountsOf(event);
+  const counts = { priced, unpriced, metered, unread, estimated };
+  addCalls(tally, { ...event, ...counts, requests, latencyMs: latencyMs * requests });
+  for (const [name, value] of worthOf(event)) addWorthTo(tally, name, BigInt(value));
+  const bucket = bucketOf(latencyMs);
+  if (isTimed(outcome)) tally.latencies[bucket] = (tally.latencies[bucket] ?? 0) + requests;
+};
+
+/** @param name a unit, or {@link COST} */
+export const addWorthTo = (tally: UsageTally, name: string, sum: bigint): void => {
+  if (name === COST) tally.cost += sum;
+  else addWorth(tally.units, name, sum);
+};
+
 export const sumTallies = (tallies: Iterable<UsageTally>): UsageTally => {
   const sum = emptyTally();
   for (const tally of tallies) {
     for (const field of SUMMED) sum[field] += tally[field];
     for (const [index, count] of tally.latencies.entries()) sum.latencies[index] = (sum.latencies[index] ?? 0) + count;
+    sum.cost += tally.cost;
+    for (const [name, value] of tally.units) addWorth(sum.units, name, value);
   }
   return sum;
 };
@@ -125,6 +174,7 @@ const SUMMED = [
   "bytesOut",
   "timed",
   "latencyMs",
+  ...WORTH_COUNTS,
 ] as const;
 
 /** Milliseconds; undefined when no call reached a service. */

@@ -2,7 +2,7 @@ import type { ChangeDraft } from "../../src/changes/change.ts";
 import type { OpenedStore } from "../../src/store/engine.ts";
 import { aClient, anEvent, aService, aSigningKey } from "../../src/testing/index.ts";
 import { DAY_MS } from "../../src/usage/report-plan.ts";
-import { OUTCOMES } from "../../src/usage/usage-event.ts";
+import { OUTCOMES, type UsageEvent } from "../../src/usage/usage-event.ts";
 import { type SqliteFixture, sqliteFixture } from "./sqlite-fixture.ts";
 
 export const ACT = { at: 5, actor: "test" };
@@ -11,10 +11,27 @@ const QUERIES = [
   { by: ["day"], filter: {} },
   { by: ["hour"], filter: { client: "john" } },
   { by: [], filter: {} },
+  { by: ["model", "plan"], filter: {} },
 ] as const;
 
-/** A life's worth of everything: erased and purged effects, several at once, folded, pruned and fresh events, permits. */
-export const lived = async (): Promise<SqliteFixture> => {
+/** Of most calls of a service with a meter and prices; sums of it are more than a number holds. */
+const worthAt = (n: number): Partial<UsageEvent> => {
+  if (n % 12 === 1) return { units: {}, metered: "no", unread: "not_json", cost: null };
+  return {
+    units: { pages: n * 250_000, ...(n % 8 === 1 && { input_tokens: 999_999_999_999_999 - n }) },
+    metered: n % 24 === 5 ? "estimated" : "yes",
+    from: "answer",
+    model: ["gpt-4o", "llama 3"][n % 2] ?? "",
+    cost: Number.MAX_SAFE_INTEGER - n,
+    ...(n % 3 === 0 && { plan: "pro" }),
+  };
+};
+
+/**
+ * A life's worth of everything: erased and purged effects, several at once, folded, pruned and fresh events, permits.
+ * @param worth false: of before calls were worth anything
+ */
+export const lived = async ({ worth = true }: { readonly worth?: boolean } = {}): Promise<SqliteFixture> => {
   const fixture = sqliteFixture();
   const { clock } = fixture;
   const store = fixture.open();
@@ -52,6 +69,7 @@ export const lived = async (): Promise<SqliteFixture> => {
       // Exact in binary: engines add up in orders of their own.
       latencyMs: n / 8,
       ...(n % 11 === 0 && { count: 3, reason: "token_expired" }),
+      ...(worth && n % 4 === 1 && worthAt(n)),
     }),
   );
   store.traffic.recordUsage(events.slice(0, 2_000));
@@ -65,6 +83,11 @@ export const lived = async (): Promise<SqliteFixture> => {
   store.traffic.setPermitWindow("c_john", 0, {
     spent: [[now, 7]],
     leases: [{ holder: "gw", count: 3, until: now + 9 }],
+  });
+  store.traffic.setQuotaRecord("c_over", 0, { used: { "pages 2026-01": [1, now - 2 * DAY_MS] }, holders: {} });
+  store.traffic.setQuotaRecord("c_john", 0, {
+    used: { "requests 2027-01-01": [12, now + DAY_MS], "pages 2027-W01": [1_500_000, now + 7 * DAY_MS] },
+    holders: { gw: { seq: 3, at: now, held: { "requests 2027-01-01": [5, now + DAY_MS] } } },
   });
   store.traffic.recordTokens([
     { clientId: "c_john", kid: key.kid, epoch: 2, issuedAt: now, expiresAt: now + 3_600_000 },
@@ -94,5 +117,6 @@ export const everythingOf = async ({ control, traffic }: OpenedStore): Promise<u
   lastLetIn: await traffic.lastUsage(["john", "ann", "zoe"], { letIn: true }),
   tokens: await traffic.liveTokens(traffic.steadyNow()),
   permits: (await traffic.permitWindow("c_john"))?.window,
+  quotas: (await traffic.quotaRecord("c_john"))?.record,
   steady: traffic.steadyNow(),
 });

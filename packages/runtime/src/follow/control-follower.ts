@@ -4,11 +4,13 @@ import { type ControlState, type Effect, emptyControlState, fold, isSettled } fr
 import { AigwError, isStoreFault } from "@aigw/core/errors";
 import { endedKey, openSigningKey, type SigningKey } from "@aigw/core/keys";
 import { parseMeters } from "@aigw/core/meters";
+import { type Terms, termsAmong } from "@aigw/core/plans";
 import { openHeaders } from "@aigw/core/services";
 import { inTime, isSilence, REQUEST_PATIENCE_MS } from "@aigw/core/store";
 import type { VerifyingKey } from "@aigw/core/tokens";
 import { type ServiceMeter, serviceMeter } from "../meters/service-meter.ts";
 import type { Upstream } from "../proxy/call.ts";
+import { openReach } from "./open-reach.ts";
 
 /** A signing key that may verify, with its record. */
 export interface OpenedKey extends VerifyingKey {
@@ -51,6 +53,8 @@ export class ControlFollower {
   #state: ControlState = emptyControlState();
   #keys = new Map<string, OpenedKey>();
   #upstreams = new Map<string, Upstream>();
+  /** Of clients that called; a client that is changed is another record, and a plan that is changed begins anew. */
+  #terms = new WeakMap<Client, Terms>();
   #freshAt = Number.NEGATIVE_INFINITY;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #looking: Promise<void> | undefined;
@@ -106,6 +110,15 @@ export class ControlFollower {
     return this.#state.clientsByName.get(name);
   }
 
+  /** @param client as the state has it */
+  termsOf(client: Client): Terms {
+    const known = this.#terms.get(client);
+    if (known !== undefined) return known;
+    const terms = termsAmong(client, this.#state.plans);
+    this.#terms.set(client, terms);
+    return terms;
+  }
+
   key(kid: string): OpenedKey | undefined {
     return this.#keys.get(kid);
   }
@@ -136,6 +149,11 @@ export class ControlFollower {
   /** For how long the state has not been confirmed, milliseconds. */
   get staleMs(): number {
     return this.#options.clock.monotonic() - this.#freshAt;
+  }
+
+  /** Of all services. */
+  get upstreams(): Iterable<Upstream> {
+    return this.#upstreams.values();
   }
 
   upstream(service: string): Upstream | undefined {
@@ -260,6 +278,7 @@ export class ControlFollower {
       throw error;
     }
     this.#openKeyring();
+    this.#terms = new WeakMap();
     this.#upstreams = new Map();
     for (const name of this.#state.services.keys()) this.#openService(name);
     this.#freshAt = askedAt;
@@ -270,6 +289,7 @@ export class ControlFollower {
   #open({ action, subject }: Effect): void {
     if (action.startsWith("secret.")) this.#openKeyring();
     else if (action.startsWith("service.")) this.#openService(subject);
+    else if (action.startsWith("plan.")) this.#terms = new WeakMap();
   }
 
   #openKeyring(): void {
@@ -287,15 +307,14 @@ export class ControlFollower {
       this.#upstreams.delete(name);
       return;
     }
-    const url = new URL(service.url);
     this.#upstreams.set(name, {
-      origin: url.origin,
-      basePath: url.pathname.replace(/\/+$/, ""),
+      ...openReach(this.#options.sealer, service, (other) => this.#upstreams.get(other)),
       prefix: `/api/${name}`,
       headers: openHeaders(this.#options.sealer, service),
       timeoutMs: service.timeoutMs,
       idleTimeoutMs: service.idleTimeoutMs,
       meter: meterOf(service),
+      asksUsage: service.askUsage === true,
     });
   }
 }

@@ -28,7 +28,10 @@ export interface ReporterOptions {
     "id" | "address" | "hostname" | "worker" | "pid" | "version" | "dumpsCore" | "maxStaleMs"
   >;
   /** What changes, asked for at every report. */
-  readonly current: () => Pick<Instance, "state" | "appliedRev" | "droppedUsage" | "openFiles" | "untrustedForwarders">;
+  readonly current: () => Pick<
+    Instance,
+    "state" | "appliedRev" | "droppedUsage" | "openFiles" | "untrustedForwarders" | "targets"
+  >;
   readonly onFault: (error: unknown) => void;
 }
 

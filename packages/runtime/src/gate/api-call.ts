@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { QuotaClaim } from "@aigw/core/quotas";
 import type { TokenClaims } from "@aigw/core/tokens";
 import { trialName } from "@aigw/core/usage";
 import { API, endOfService } from "../api-target.ts";
@@ -8,6 +9,7 @@ import type { CallMeter, Metered } from "../metering/call-meter.ts";
 import type { Identified } from "../peer/callers.ts";
 import type { Call, CallResult, Upstream } from "../proxy/call.ts";
 import type { PreflightCall } from "./preflight-call.ts";
+import type { QuotaGate } from "./quota-gate.ts";
 
 /** Whose usage it is: the trial of a quick start is not the client's. */
 export const recordedAs = (clientName: string, { trial }: TokenClaims): string =>
@@ -24,7 +26,7 @@ export class ApiCall implements Call, Metered, Identified {
   readonly incoming: IncomingMessage;
   readonly outgoing: ServerResponse;
   readonly requestId: string;
-  readonly expectsContinue: boolean;
+  expectsContinue: boolean;
   readonly cors: CorsAnswer;
   readonly method: string;
   /** `/api/ocr/v1/x?y=1` → `/api/ocr/v1/x`, `ocr`, `/v1/x?y=1`. */
@@ -35,12 +37,19 @@ export class ApiCall implements Call, Metered, Identified {
   start = 0;
   /** The gate sets these before it forwards the call. */
   claims!: TokenClaims;
+  /** The client's, as soon as it is known. */
+  plan: string | undefined = undefined;
   clientName!: string;
   clientAddress!: string;
   scheme!: "http" | "https";
   host: string | undefined;
   upstream!: Upstream;
   responseFields!: readonly string[];
+  /** Its content, read before it was let in; null: it could not be. */
+  body: Buffer | null | undefined = undefined;
+  /** Of a client with quotas: what it was let in by, and who is told what it was worth. */
+  claim: QuotaClaim | undefined = undefined;
+  quotas: QuotaGate | undefined = undefined;
   readonly #meter: CallMeter;
 
   constructor({ incoming, outgoing, target, requestId, expectsContinue, cors }: GatewayRequest, meter: CallMeter) {
@@ -60,6 +69,7 @@ export class ApiCall implements Call, Metered, Identified {
   }
 
   onEnd(result: CallResult): void {
-    this.#meter.end(this, recordedAs(this.clientName, this.claims), result);
+    const event = this.#meter.end(this, recordedAs(this.clientName, this.claims), result);
+    if (this.claim !== undefined) this.quotas?.settle(this.claim, event, result.serviceMs);
   }
 }

@@ -1,21 +1,27 @@
 import type { Limiter, MaybePromise, Outcome, Permit } from "@aigw/core";
-import { limitOf, mayCall } from "@aigw/core/clients";
+import { mayCall } from "@aigw/core/plans";
+import type { QuotaStanding, QuotaTerms, QuotaVerdict } from "@aigw/core/quotas";
 import type { ControlFollower } from "../follow/control-follower.ts";
 import type { GatewayRequest } from "../gateway-env.ts";
-import { PROBLEMS, type ProblemCode, problemBody } from "../http-errors.ts";
+import { PROBLEMS, type Problem, type ProblemCode, problemBody } from "../http-errors.ts";
 import type { CallMeter } from "../metering/call-meter.ts";
 import type { Callers } from "../peer/callers.ts";
 import { refuse } from "../proxy/lingering-close.ts";
 import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
 import { secondsUntil } from "../seconds.ts";
-import { answerFields } from "./answer-fields.ts";
+import { type AnswerQuotas, answerFields } from "./answer-fields.ts";
 import { ApiCall, type ForwardedCall, recordedAs } from "./api-call.ts";
 import type { Admitted, Authentication, Authenticator, Ended } from "./authenticator.ts";
+import type { QuotaGate, QuotaRefusal } from "./quota-gate.ts";
+import { quotaProblem } from "./quota-problem.ts";
 
 export interface ApiGateDeps {
   readonly follower: ControlFollower;
   readonly authenticator: Authenticator;
   readonly limiter: Limiter;
+  readonly quotas: QuotaGate;
+  /** The store's steady milliseconds. */
+  readonly steadyNow: () => number;
   readonly proxy: ReverseProxy<ForwardedCall>;
   readonly meter: CallMeter;
   readonly callers: Callers;
@@ -27,7 +33,7 @@ export interface ApiGateDeps {
 const BEARER = 'Bearer realm="aigw"';
 
 /**
- * `/api/<service>/<rest>`: fresh ▶ authenticate ▶ permit ▶ limit ▶ forward; the call itself is metered from here to its
+ * `/api/<service>/<rest>`: fresh ▶ authenticate ▶ permit ▶ limit ▶ quota ▶ forward; the call itself is metered from here to its
  * end. With a token seen before, a fresh state and an embedded store, nothing here waits: the request reaches the
  * upstream in the turn in which it arrived.
  */
@@ -64,14 +70,18 @@ export class ApiGate {
 
   #permit(call: ApiCall, who: Authentication): void {
     const upstream = this.#deps.follower.upstream(call.service);
+    if (who.kind === "ok" || who.kind === "ended") call.plan = who.client.plan;
     if (who.kind !== "ok") this.#refuseStranger(call, who);
     else if (upstream === undefined) {
       this.#refuseAuthenticated(call, who, "unknown_service", "There is no service of this name.", []);
-    } else if (!mayCall(who.client, call.service)) {
+    } else if (!mayCall(this.#deps.follower.termsOf(who.client), call.service)) {
       this.#refuseAuthenticated(call, who, "insufficient_scope", `You may not call '${call.service}'.`, [
         "WWW-Authenticate",
         `${BEARER}, error="insufficient_scope"`,
       ]);
+    } else if (upstream.disabled !== undefined) {
+      const detail = `The service is out of use.${upstream.disabled === "" ? "" : ` ${upstream.disabled}`}`;
+      this.#refuseAuthenticated(call, who, "service_disabled", detail, ["Retry-After", "60"]);
     } else {
       call.upstream = upstream;
       this.#limit(call, who);
@@ -79,7 +89,13 @@ export class ApiGate {
   }
 
   #limit(call: ApiCall, who: Admitted): void {
-    const permit = this.#deps.limiter.acquire(who.client.id, limitOf(who.client));
+    const terms = this.#deps.quotas.termsOf(who.client, who.claims);
+    const refusal = terms === undefined ? undefined : this.#deps.quotas.refusal(terms, call);
+    if (refusal !== undefined) {
+      this.#refuseOverQuota(call, who, refusal);
+      return;
+    }
+    const permit = this.#deps.limiter.acquire(who.client.id, this.#deps.follower.termsOf(who.client).limit);
     if (permit instanceof Promise) this.#later(call, permit, (granted) => this.#forwardLate(call, who, granted));
     else this.#forward(call, who, permit);
   }
@@ -89,33 +105,81 @@ export class ApiGate {
       this.#refuseLimited(call, who, permit);
       return;
     }
+    const terms = this.#deps.quotas.termsOf(who.client, who.claims);
+    if (terms === undefined) this.#send(call, who, permit, undefined);
+    else if (call.body === undefined && this.#deps.quotas.waits(terms, call)) this.#awaitBody(call, who, permit);
+    else this.#claim(call, who, permit, terms);
+  }
+
+  /** What the request itself says is wanted before it is let in. */
+  #awaitBody(call: ApiCall, who: Admitted, permit: Permit): void {
+    const mayWait = (): boolean => this.#deps.authenticator.judge(who.claims).kind === "ok";
+    this.#later(call, this.#deps.quotas.body(call, mayWait), (body) => {
+      call.body = body ?? null;
+      this.#forwardLate(call, who, permit);
+    });
+  }
+
+  #claim(call: ApiCall, who: Admitted, permit: Permit, terms: QuotaTerms): void {
+    const verdict = this.#deps.quotas.acquire(terms, call, call.body ?? undefined);
+    if (!(verdict instanceof Promise)) this.#decide(call, who, permit, verdict);
+    else this.#later(call, verdict, (late) => this.#decideLate(call, who, permit, late));
+  }
+
+  #decide(call: ApiCall, who: Admitted, permit: Permit, verdict: QuotaVerdict): void {
+    const { quotas, limiter, steadyNow } = this.#deps;
+    if (verdict.claim === undefined) {
+      const refunded = limiter.refund(who.client.id, permit);
+      const refuse = (): void => this.#refuseOverQuota(call, who, verdict);
+      if (refunded instanceof Promise) this.#later(call, refunded, refuse);
+      else refuse();
+      return;
+    }
+    call.claim = verdict.claim;
+    call.quotas = quotas;
+    call.body = undefined;
+    this.#send(call, who, permit, { standings: quotas.standingOf(verdict.claim), now: steadyNow() });
+  }
+
+  /** As {@link ApiGate.#forwardLate}: a call that was let in and does not begin counts for nothing. */
+  #decideLate(call: ApiCall, { claims }: Admitted, permit: Permit, verdict: QuotaVerdict): void {
+    const now = this.#deps.authenticator.judge(claims);
+    if (this.#mayStillCall(call, now)) this.#decide(call, now, permit, verdict);
+    else {
+      if (verdict.claim !== undefined) this.#deps.quotas.cancel(verdict.claim);
+      this.#permit(call, now);
+    }
+  }
+
+  #send(call: ApiCall, who: Admitted, permit: Permit, quotas: AnswerQuotas | undefined): void {
     const { client } = who;
     call.claims = who.claims;
     call.clientName = client.name;
-    call.responseFields = answerFields(client.name, permit);
+    call.responseFields = answerFields(client.name, permit, quotas);
     if (this.#deps.callers.identify(call)) this.#deps.proxy.forward(call);
-    else this.#leave(call, who);
+    else this.#leave(call);
   }
 
   /** Whose client is gone before anything was asked of it: no upstream is to work for nobody. */
-  #leave(call: ApiCall, who: Admitted): void {
+  #leave(call: ApiCall): void {
     call.incoming.socket.destroy();
-    this.#deps.meter.end(call, recordedAs(who.client.name, who.claims), {
-      outcome: "aborted",
-      status: 0,
-      bytesIn: 0,
-      bytesOut: 0,
-    });
+    call.onEnd({ outcome: "aborted", status: 0, bytesIn: 0, bytesOut: 0, serviceMs: 0 });
   }
 
   /** While it waited for its permit, it may have been revoked, or the service removed or taken from it. */
   #forwardLate(call: ApiCall, { claims }: Admitted, permit: Permit): void {
     const now = this.#deps.authenticator.judge(claims);
-    const upstream = this.#deps.follower.upstream(call.service);
-    if (now.kind === "ok" && upstream !== undefined && mayCall(now.client, call.service)) {
-      call.upstream = upstream;
-      this.#forward(call, now, permit);
-    } else this.#permit(call, now);
+    if (this.#mayStillCall(call, now)) this.#forward(call, now, permit);
+    else this.#permit(call, now);
+  }
+
+  #mayStillCall(call: ApiCall, now: Authentication): now is Admitted {
+    const { follower } = this.#deps;
+    const upstream = follower.upstream(call.service);
+    if (now.kind !== "ok" || upstream === undefined || upstream.disabled !== undefined) return false;
+    if (!mayCall(follower.termsOf(now.client), call.service)) return false;
+    call.upstream = upstream;
+    return true;
   }
 
   /** The slow way to the next step. */
@@ -126,15 +190,13 @@ export class ApiGate {
   #fail(call: ApiCall, error: unknown): void {
     this.#deps.onError(error, call.requestId);
     if (call.outgoing.headersSent) call.outgoing.destroy();
-    else this.#refuse(call, "internal_error", "The gateway failed to answer.", []);
+    else this.#refuse(call, { code: "internal_error", detail: "The gateway failed to answer." }, []);
   }
 
   #refuseStale(call: ApiCall): void {
     this.#deps.onStranger("unavailable");
-    this.#refuse(call, "unavailable", "The gateway cannot reach its store at this moment: try again soon.", [
-      "Retry-After",
-      "5",
-    ]);
+    const detail = "The gateway cannot reach its store at this moment: try again soon.";
+    this.#refuse(call, { code: "unavailable", detail }, ["Retry-After", "5"]);
   }
 
   #refuseStranger(call: ApiCall, who: Exclude<Authentication, Admitted>): void {
@@ -144,23 +206,28 @@ export class ApiGate {
     }
     if (who.kind === "missing") {
       this.#deps.onStranger("missing_token");
-      this.#refuse(call, "missing_token", "Send a bearer token: get one from POST /auth/token.", [
-        "WWW-Authenticate",
-        BEARER,
-      ]);
+      const detail = "Send a bearer token: get one from POST /auth/token.";
+      this.#refuse(call, { code: "missing_token", detail }, ["WWW-Authenticate", BEARER]);
       return;
     }
     const detail = "The token is not valid (any more): get a new one from POST /auth/token.";
     if (who.kind === "invalid") this.#deps.onStranger("invalid_token");
-    else this.#record(call, who, "denied", "invalid_token", detail);
-    this.#refuse(call, "invalid_token", detail, ["WWW-Authenticate", `${BEARER}, error="invalid_token"`]);
+    else this.#record(call, who, "denied", { code: "invalid_token", detail });
+    this.#refuse(call, { code: "invalid_token", detail }, ["WWW-Authenticate", `${BEARER}, error="invalid_token"`]);
   }
 
   #refuseLimited(call: ApiCall, who: Admitted, permit: Permit): void {
     const wait = secondsUntil(permit.resetMs);
     const detail = `The limit of ${permit.limit} requests in 60 s is used up: try again in ${wait} s.`;
-    this.#record(call, who, "limited", "rate_limited", detail);
-    this.#refuse(call, "rate_limited", detail, ["Retry-After", String(wait), ...answerFields(who.client.name, permit)]);
+    this.#record(call, who, "limited", { code: "rate_limited", detail });
+    this.#answer(call, who, permit, { code: "rate_limited", detail }, ["Retry-After", String(wait)]);
+  }
+
+  #refuseOverQuota(call: ApiCall, who: Admitted, verdict: QuotaRefusal): void {
+    const { problem, retryAfter } = quotaProblem(verdict, this.#deps.steadyNow());
+    const refusal = { code: "quota_exceeded", ...problem } as const;
+    this.#record(call, who, "limited", refusal);
+    this.#answerPeeking(call, who, refusal, ["Retry-After", String(retryAfter)]);
   }
 
   #refuseAuthenticated(
@@ -170,17 +237,33 @@ export class ApiGate {
     detail: string,
     fields: readonly string[],
   ): void {
-    const { client } = who;
-    this.#record(call, who, "denied", code, detail);
-    const answer = (permit: Permit): void =>
-      this.#refuse(call, code, detail, [...fields, ...answerFields(client.name, permit)]);
-    const permit: MaybePromise<Permit> = this.#deps.limiter.peek(client.id, limitOf(client));
-    if (permit instanceof Promise) this.#later(call, permit, answer);
-    else answer(permit);
+    this.#record(call, who, "denied", { code, detail });
+    this.#answerPeeking(call, who, { code, detail }, fields);
   }
 
-  #refuse(call: ApiCall, code: ProblemCode, detail: string, fields: readonly string[]): void {
-    refuse(call.incoming, call.outgoing, { code, detail, requestId: call.requestId }, [...fields, ...call.cors.own]);
+  /** Answers a call that took no permit. */
+  #answerPeeking(call: ApiCall, who: Admitted, refusal: Refusal, fields: readonly string[]): void {
+    const { limit } = this.#deps.follower.termsOf(who.client);
+    const permit: MaybePromise<Permit> = this.#deps.limiter.peek(who.client.id, limit);
+    if (permit instanceof Promise) this.#later(call, permit, (late) => this.#answer(call, who, late, refusal, fields));
+    else this.#answer(call, who, permit, refusal, fields);
+  }
+
+  /** With where the client stands. */
+  #answer(call: ApiCall, who: Admitted, permit: Permit, { code, ...more }: Refusal, fields: readonly string[]): void {
+    const { quotas, steadyNow } = this.#deps;
+    const terms = quotas.termsOf(who.client, who.claims);
+    const answer = (standings: readonly QuotaStanding[] | undefined): void => {
+      const known = standings && { standings, now: steadyNow() };
+      this.#refuse(call, { code, ...more }, [...fields, ...answerFields(who.client.name, permit, known)]);
+    };
+    const standings = terms === undefined ? undefined : quotas.standing(terms);
+    if (standings instanceof Promise) this.#later(call, standings, answer);
+    else answer(standings);
+  }
+
+  #refuse(call: ApiCall, refusal: Refusal, fields: readonly string[]): void {
+    refuse(call.incoming, call.outgoing, { ...refusal, requestId: call.requestId }, [...fields, ...call.cors.own]);
   }
 
   /** The usage of a call that is answered with a problem. */
@@ -188,13 +271,15 @@ export class ApiGate {
     call: ApiCall,
     who: Admitted | Ended,
     outcome: Extract<Outcome, "denied" | "limited">,
-    code: ProblemCode,
-    detail: string,
+    refusal: Refusal,
   ): void {
     const { method, requestId } = call;
-    const bytesOut = method === "HEAD" ? 0 : Buffer.byteLength(problemBody({ code, detail, requestId }));
-    const { status } = PROBLEMS[code];
-    const ended = { outcome, status, bytesIn: 0, bytesOut, ...(who.kind === "ended" && { tokenEnd: who.why }) };
+    const bytesOut = method === "HEAD" ? 0 : Buffer.byteLength(problemBody({ ...refusal, requestId }));
+    const { status } = PROBLEMS[refusal.code];
+    const why = who.kind === "ended" ? who.why : refusal.code === "quota_exceeded" ? refusal.code : undefined;
+    const ended = { outcome, status, bytesIn: 0, bytesOut, ...(why !== undefined && { refusal: why }) };
     this.#deps.meter.end(call, recordedAs(who.client.name, who.claims), ended);
   }
 }
+
+type Refusal = Omit<Problem, "requestId">;

@@ -40,6 +40,8 @@ export class PreflightGate {
     const upstream = follower.upstream(service);
     if (upstream === undefined) {
       this.#refuse(request, "unknown_service", "There is no service of this name.", []);
+    } else if (upstream.disabled !== undefined) {
+      this.#refuse(request, "service_disabled", "The service is out of use.", ["Retry-After", "60"]);
     } else if (!this.#budget.take(callers.sourceOf(incoming), performance.now())) {
       this.#refuse(request, "rate_limited", "Too many preflights: try again in 1 s.", ["Retry-After", "1"]);
     } else {
@@ -49,8 +51,12 @@ export class PreflightGate {
     }
   }
 
+  /** Nor goes it to a fallback, which has fields of its own. */
   #withoutFields(upstream: Upstream): Upstream {
-    const bare = this.#bare.get(upstream) ?? { ...upstream, headers: [] };
+    const known = this.#bare.get(upstream);
+    if (known !== undefined) return known;
+    const { fallback: _none, ...rest } = upstream;
+    const bare: Upstream = { ...rest, headers: [] };
     this.#bare.set(upstream, bare);
     return bare;
   }

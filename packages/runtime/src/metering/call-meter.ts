@@ -1,6 +1,7 @@
 import type { Clock, Outcome, TokenEnd, UsageEvent } from "@aigw/core";
 import type { Fault } from "@aigw/core/services";
 import type { Reading } from "../meters/reading.ts";
+import type { Costs } from "./call-cost.ts";
 import type { CallStats } from "./call-stats.ts";
 import { Refusals } from "./refusals.ts";
 import type { UsageRecorder } from "./usage-recorder.ts";
@@ -14,6 +15,8 @@ export interface Metered {
   readonly path: string;
   readonly service: string;
   readonly requestId: string;
+  /** The client's, where it is on one. */
+  readonly plan?: string | undefined;
 }
 
 /** How it ended. */
@@ -26,11 +29,15 @@ export interface Ended {
   /** Why there was no whole answer, and for the log only what the system said. */
   readonly fault?: Fault;
   readonly error?: Error;
+  /** The service that took the call in place of the one that was called. */
+  readonly fallback?: string;
+  /** From dispatch to the end, milliseconds. */
+  readonly serviceMs?: number;
   /** What it was worth, and how long after its end this is told, milliseconds. */
   readonly reading?: Reading;
   readonly lateMs?: number;
-  /** Why the token was refused. */
-  readonly tokenEnd?: TokenEnd;
+  /** Why the token was refused, or the call. */
+  readonly refusal?: TokenEnd | "quota_exceeded";
 }
 
 /** A path longer than this is cut in the record: it is a client's to choose, and the log's to hold. */
@@ -43,6 +50,7 @@ export interface CallMeterOptions {
   readonly instanceId: string;
   /** A name that a client made up must not be kept for good. */
   readonly isService: (name: string) => boolean;
+  readonly costs: Pick<Costs, "of">;
   readonly onRequest: () => void;
   /** An event was handed to the recorder: fewer than requests. */
   readonly onEvent: () => void;
@@ -60,6 +68,7 @@ export class CallMeter {
   readonly #onRequest: () => void;
   readonly #onFault: CallMeterOptions["onFault"];
   readonly #stats: CallStats;
+  readonly #costs: CallMeterOptions["costs"];
   #count = 0;
 
   constructor(options: CallMeterOptions) {
@@ -68,12 +77,13 @@ export class CallMeter {
       options.onEvent();
       options.recorder.record(event);
     };
-    this.#refusals = new Refusals(this.#record);
+    this.#refusals = new Refusals((event) => this.#record({ ...event, id: this.#nextId() }));
     this.#isService = options.isService;
     this.#instanceId = options.instanceId;
     this.#onRequest = options.onRequest;
     this.#onFault = options.onFault;
     this.#stats = options.stats;
+    this.#costs = options.costs;
   }
 
   begin(metered: Metered): void {
@@ -82,8 +92,8 @@ export class CallMeter {
     metered.start = this.#clock.monotonic();
   }
 
-  end(metered: Metered, client: string, ended: Ended): void {
-    this.#count += 1;
+  /** @returns what was recorded of a call that was let in */
+  end(metered: Metered, client: string, ended: Ended): UsageEvent {
     if (ended.fault !== undefined) this.#onFault(metered, ended.fault, ended.error);
     const { at, start, method, path, service, requestId } = metered;
     const { outcome } = ended;
@@ -91,9 +101,13 @@ export class CallMeter {
     const latencyMs = round(now - start - (ended.lateMs ?? 0));
     // What was forwarded went to a service, which may have been removed since.
     const refused = outcome === "denied" || outcome === "limited";
-    this.#stats.of(service).record(outcome, ended.status, latencyMs, ended.upstreamMs);
+    const stats = this.#stats.of(service);
+    stats.record(outcome, ended.status, latencyMs, ended.upstreamMs);
+    if (ended.refusal === "quota_exceeded") stats.overQuota += 1;
+    const cost = refused ? undefined : this.#costs.of(ended.fallback ?? service, ended);
     const event: UsageEvent = {
-      id: `${this.#instanceId}.${this.#count.toString(36)}`,
+      // Refused calls have one when they are recorded, alone or gathered: numbers are without gaps, see usage-seal.ts.
+      id: refused ? "" : this.#nextId(),
       at,
       client,
       service: refused && !this.#isService(service) ? "" : service,
@@ -105,11 +119,21 @@ export class CallMeter {
       bytesOut: ended.bytesOut,
       requestId,
       outcome,
+      ...(ended.fallback !== undefined && { fallback: ended.fallback }),
       ...(ended.fault && { reason: ended.fault }),
       ...(ended.reading && worthOf(ended.reading)),
+      ...(cost !== undefined && { cost }),
+      ...(metered.plan !== undefined && { plan: metered.plan }),
     };
-    if (refused) this.#refusals.take(ended.tokenEnd === undefined ? event : { ...event, reason: ended.tokenEnd }, now);
+    if (ended.reading !== undefined || cost !== undefined) stats.recordWorth(event);
+    if (refused) this.#refusals.take(ended.refusal === undefined ? event : { ...event, reason: ended.refusal }, now);
     else this.#record(ended.upstreamMs === undefined ? event : { ...event, upstreamMs: round(ended.upstreamMs) });
+    return event;
+  }
+
+  #nextId(): string {
+    this.#count += 1;
+    return `${this.#instanceId}.${this.#count.toString(36)}`;
   }
 
   /** Hands over what is gathered: at the end, before the recorder is closed. */

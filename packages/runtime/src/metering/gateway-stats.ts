@@ -22,6 +22,8 @@ export class GatewayStats {
   /** By who answers them. */
   readonly preflights: Tally<"gateway" | "service"> = new Tally(["gateway", "service"]);
   readonly storeFaults: Tally<StoreOperation> = new Tally<StoreOperation>(STORE_OPERATIONS);
+  /** Calls that went to another target, or to their service's fallback, by service. */
+  readonly elsewhere: Tally<string> = new Tally();
   readonly flushes: Histogram = new Histogram(FLUSH_BOUNDS);
   tlsFailures = 0;
 

@@ -1,6 +1,8 @@
+import { MILLION } from "@aigw/core/meters";
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import { STATUS_CLASSES } from "../metering/call-stats.ts";
 import type { GatewayStats } from "../metering/gateway-stats.ts";
+import type { Route } from "../proxy/route.ts";
 import type { MetricFamily } from "./metric-family.ts";
 import { ReadHistogram } from "./read-histogram.ts";
 
@@ -11,6 +13,8 @@ export interface MetricSources {
   readonly instanceId: string;
   readonly isReady: () => boolean;
   readonly openCalls: () => number;
+  /** To all targets of all services. */
+  readonly routes: () => readonly Route[];
   /** Since when the control state has not been confirmed, milliseconds ago. */
   readonly staleMs: () => number;
   readonly appliedRev: () => number;
@@ -39,6 +43,7 @@ export const createMetrics = (sources: MetricSources): OwnMetrics => {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   addServiceMetrics(registry, sources);
+  addTargetMetrics(registry, sources);
   addGatewayMetrics(registry, sources);
   return {
     contentType: registry.contentType,
@@ -65,8 +70,23 @@ const addServiceMetrics = (registry: Registry, { stats }: MetricSources): void =
         ),
       ),
   );
-  counter(registry, "aigw_limited_total", "Calls refused because the client's limit was used up", ["service"], () =>
-    services().map(([service, { calls }]) => [{ service }, calls.limited.reduce((sum, count) => sum + count, 0)]),
+  counter(
+    registry,
+    "aigw_limited_total",
+    "Calls refused because the client's limit or a quota was used up",
+    ["service"],
+    () => services().map(([service, { calls }]) => [{ service }, calls.limited.reduce((sum, count) => sum + count, 0)]),
+  );
+  counter(registry, "aigw_over_quota_total", "Those of them that a quota refused", ["service"], () =>
+    services().map(([service, { overQuota }]) => [{ service }, overQuota]),
+  );
+  counter(registry, "aigw_units_total", "What calls were worth, as the meters read it", ["service", "unit"], () =>
+    services().flatMap(([service, { units }]) =>
+      [...units].map(([unit, millionths]): Sample => [{ service, unit }, millionths / MILLION]),
+    ),
+  );
+  counter(registry, "aigw_cost_total", "What calls cost by their prices, in the setting currency", ["service"], () =>
+    services().flatMap(([service, { cost }]): Sample[] => (cost === 0 ? [] : [[{ service }, cost / MILLION]])),
   );
   new ReadHistogram(
     registry,
@@ -79,6 +99,22 @@ const addServiceMetrics = (registry: Registry, { stats }: MetricSources): void =
     "aigw_upstream_duration_seconds",
     "From sending a call to the service's response headers",
     () => services().map(([service, { upstream }]) => [{ service }, upstream]),
+  );
+};
+
+/** By service, and by the target's place among the service's own: where it is, is nobody's to read here. */
+const addTargetMetrics = (registry: Registry, { stats, routes }: MetricSources): void => {
+  const byTarget = (read: (route: Route) => number) => (): readonly Sample[] =>
+    routes().map((route) => [{ service: route.state.service, target: String(route.number) }, read(route)]);
+  const labels = ["service", "target"];
+  const isUp = byTarget(({ state }) => (state.isDown ? 0 : 1));
+  gauge(registry, "aigw_target_up", "1 while a target takes calls, 0 while it is down", labels, isUp, "min");
+  const isDrained = byTarget((route) => (route.isDrained ? 1 : 0));
+  gauge(registry, "aigw_target_drained", "1 while an admin keeps new calls from a target", labels, isDrained, "max");
+  const openCalls = byTarget(({ state }) => state.openCalls);
+  gauge(registry, "aigw_target_open_calls", "Calls under way to a target", labels, openCalls);
+  counter(registry, "aigw_elsewhere_total", "Calls sent again, to another target or a fallback", ["service"], () =>
+    [...stats.elsewhere.entries()].map(([service, count]) => [{ service }, count]),
   );
 };
 

@@ -33,13 +33,16 @@ export const HEADERS: Readonly<Record<HeaderName, JsonObject>> = {
     type: "string",
     pattern: "^[a-z0-9][a-z0-9._-]{0,63}$",
   }),
-  "RateLimit-Policy": header("The limit q in any w seconds (draft-ietf-httpapi-ratelimit-headers).", {
+  "RateLimit-Policy": header(
+    "The limit q in any w seconds (draft-ietf-httpapi-ratelimit-headers); then each quota, q of the unit qu (requests unless given) in a period of w seconds.",
+    {
+      type: "string",
+      pattern: '^"client";q=[0-9]+;w=[0-9]+(, "[a-z0-9_+]+/[a-z]+";q=[0-9]+;w=[0-9]+(;qu="[a-z0-9_+]+")?)*$',
+    },
+  ),
+  RateLimit: header("What remains, r, and in how many seconds more is free, or the quota's period ends, t.", {
     type: "string",
-    pattern: '^"client";q=[0-9]+;w=[0-9]+$',
-  }),
-  RateLimit: header("What remains, r, and in how many seconds more is free, t.", {
-    type: "string",
-    pattern: '^"client";r=[0-9]+;t=[0-9]+$',
+    pattern: '^"client";r=[0-9]+;t=[0-9]+(, "[a-z0-9_+]+/[a-z]+";r=[0-9]+;t=[0-9]+)*$',
   }),
   "X-RateLimit-Limit": header("The limit, in the older form.", count),
   "X-RateLimit-Remaining": header("What remains.", count),

@@ -22,6 +22,9 @@ const FIELDS: Partial<Record<ProblemCode, readonly HeaderName[]>> = {
   insufficient_scope: ["WWW-Authenticate"],
   method_not_allowed: ["Allow"],
   rate_limited: ["Retry-After"],
+  quota_exceeded: ["Retry-After"],
+  service_down: ["Retry-After"],
+  service_disabled: ["Retry-After"],
   unavailable: ["Retry-After"],
 };
 
@@ -47,12 +50,13 @@ const GUARD = problems(GUARD_CODES);
 
 const CALL: JsonObject = {
   ...GUARD,
-  ...problems(["missing_token", "invalid_token", "unavailable"]),
+  ...problems(["missing_token", "invalid_token", "service_down", "service_disabled", "unavailable"]),
   ...problems(
     [
       "insufficient_scope",
       "unknown_service",
       "rate_limited",
+      "quota_exceeded",
       "upstream_unreachable",
       "upstream_invalid",
       "upstream_timeout",

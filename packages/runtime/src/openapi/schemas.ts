@@ -1,3 +1,4 @@
+import { QUOTA_PERIODS } from "@aigw/core/quotas";
 import { openAiType, PROBLEM_CODES, PROBLEMS } from "../http-errors.ts";
 import { TOKEN_ERROR_CODES } from "../login/credentials.ts";
 import type { JsonObject } from "./json.ts";
@@ -21,6 +22,9 @@ const pair = (name: string, secret: string): JsonObject => ({
     grant_type: { enum: ["client_credentials", "password"], description: "May be left out." },
   },
 });
+
+/** On every problem. */
+const PROBLEM_FIELDS = ["type", "title", "status", "detail", "code", "request_id", "error"];
 
 /** `components.schemas`. Closed lists come from the gateway's own tables. */
 export const SCHEMAS: JsonObject = {
@@ -53,8 +57,21 @@ export const SCHEMAS: JsonObject = {
         type: { enum: errorTypes },
         code: { enum: [...PROBLEM_CODES] },
       }),
+      quota: object(
+        {
+          unit: { type: "string", description: "One, or several that are added up: input_tokens+output_tokens." },
+          per: { enum: [...QUOTA_PERIODS] },
+          limit: { type: "number", minimum: 0 },
+          used: { type: "number", minimum: 0 },
+          resetsAt: { type: "string", format: "date-time" },
+        },
+        { description: "Of quota_exceeded: the quota that is used up." },
+      ),
     },
-    { description: "RFC 9457, with an `error` member in the form that OpenAI-style SDKs print." },
+    {
+      required: PROBLEM_FIELDS,
+      description: "RFC 9457, with an `error` member in the form that OpenAI-style SDKs print.",
+    },
   ),
   Proof: object({
     nonce: { type: "string", pattern: "^[A-Za-z0-9_-]{22}$", description: "The gateway's own part of it." },

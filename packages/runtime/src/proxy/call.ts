@@ -1,21 +1,40 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Outcome } from "@aigw/core";
-import type { Fault } from "@aigw/core/services";
+import type { Fault, HealthCheck } from "@aigw/core/services";
 import type { CorsAnswer } from "../cors/cors-answer.ts";
 import type { Reading } from "../meters/reading.ts";
 import type { ServiceMeter } from "../meters/service-meter.ts";
+import type { Balance } from "./balance.ts";
 import type { Placed } from "./dense-list.ts";
 import type { SendQueues } from "./send-queues.ts";
+import type { ConnectionFacts } from "./upstream/connector.ts";
+
+/** One place where a service runs. */
+export interface UpstreamTarget {
+  /** As the service names it. */
+  readonly url: string;
+  /** `http://127.0.0.1:9000` or `unix:/run/ocr.sock`, without a path. */
+  readonly origin: string;
+  /** Starts with `/` or is empty; no trailing slash. */
+  readonly basePath: string;
+  /** Its part of the calls beside the others'. */
+  readonly weight: number;
+  /** It takes no new calls. */
+  readonly isDrained: boolean;
+}
 
 /**
  * Where a service's calls go. Prepare one object per version of a service and hand the same one to every call: what
  * the proxy derives from it is remembered by its identity.
  */
 export interface Upstream {
-  /** `http://127.0.0.1:9000`, without a path. */
+  /** The service's name; of one without, what stands behind `/api/` in `prefix`. */
+  readonly service?: string;
+  /** Of its first target; see {@link UpstreamTarget}. */
   readonly origin: string;
-  /** Starts with `/` or is empty; no trailing slash. */
   readonly basePath: string;
+  /** All of them, when there are several or there is something to say of the one; else it is `origin` and `basePath`. */
+  readonly targets?: readonly UpstreamTarget[];
   /** What clients put in its place: `/api/ocr`. */
   readonly prefix: string;
   /** The service's own fields (its API key), opened: name, value. They replace what the client sent. */
@@ -26,6 +45,22 @@ export interface Upstream {
   readonly idleTimeoutMs: number;
   /** Reads what its calls are worth; without one they cost nothing more. */
   readonly meter?: ServiceMeter | null;
+  /** Streams are asked for their totals where the client did not, and the client does not see them; see asking.ts. */
+  readonly asksUsage?: boolean;
+  readonly connection?: ConnectionFacts;
+  /** It gets the Host that the client called, and not its own. */
+  readonly sendsClientHost?: boolean;
+  /** The gateway is not named in `Via`. */
+  readonly noVia?: boolean;
+  /** `%2F` in a path is forwarded. */
+  readonly passesEncodedSlash?: boolean;
+  readonly health?: HealthCheck;
+  /** Clients get this message in place of an answer. */
+  readonly disabled?: string;
+  /** Who takes its calls while all of its targets are down; asked for then. */
+  readonly fallback?: () => Upstream | undefined;
+  /** It takes the calls of another service, under that one's prefix. */
+  readonly standsIn?: boolean;
 }
 
 /** One request that passed the gate, to be forwarded. */
@@ -65,11 +100,15 @@ export interface CallResult {
   readonly status: number;
   /** From dispatch to the upstream's response headers, milliseconds. */
   readonly upstreamMs?: number;
+  /** From dispatch to the end of the call, milliseconds; 0 when it was not dispatched. */
+  readonly serviceMs: number;
   /** Body bytes received from and handed to the client, the gateway's own error bodies included. */
   readonly bytesIn: number;
   readonly bytesOut: number;
   /** Why there was no whole answer; absent when there was one, or when the upstream is not the reason. */
   readonly fault?: Fault;
+  /** The service that took the call, when it was not the one that was called. */
+  readonly fallback?: string;
   /** What it was worth; absent without a meter. */
   readonly reading?: Reading;
   /** The call had ended so long before this is told: a compressed answer is read a little later, milliseconds. */
@@ -85,6 +124,8 @@ export interface Exchange {
    * that was sent nothing yet gets a 401 when its token was revoked.
    */
   cut(outcome: "revoked" | "incomplete"): void;
+  /** The gateway is about to end: an open WebSocket, which would not end by itself, is told so. */
+  goAway(): void;
 }
 
 /** What keeps the open exchanges and their time. */
@@ -92,6 +133,12 @@ export interface ExchangeOwner<C extends Call> {
   /** Monotonic, milliseconds. */
   readonly clock: () => number;
   readonly sendQueues: SendQueues;
+  /** The gateway is about to end. */
+  readonly isGoingAway: boolean;
+  /** Who takes the calls of an upstream whose targets are all down; undefined when there is nobody. */
+  standIn(upstream: Upstream): Balance | undefined;
+  /** A call was sent to another target. */
+  wentElsewhere(upstream: Upstream): void;
   ended(exchange: TimedExchange<C>): void;
 }
 

@@ -1,3 +1,4 @@
+import { socketOf } from "@aigw/core/services";
 import type { Call, Upstream } from "./call.ts";
 
 /** `//host/path` and `scheme://host/path`: scheme, authority, the rest. */
@@ -9,6 +10,9 @@ const ATTRIBUTE = /^(\s*(domain|path)\s*=\s*)(.*)$/is;
 
 /** What the service was asked, and under which name of the gateway. */
 type Asked = Pick<Call, "rest" | "scheme" | "host">;
+
+/** Where the upstream is, and what it is told that it is called. */
+type ServedAt = Pick<Upstream, "origin" | "basePath" | "prefix"> & { readonly authority?: string | undefined };
 
 /** Whose address a reference has. */
 type Owner = "upstream" | "gateway" | "other";
@@ -22,12 +26,16 @@ export class ServiceAddress {
   readonly #protocol: string;
   /** As the Host field names it. */
   readonly #host: string;
+  /** What the upstream gets as Host in place of it. */
+  readonly #told: string | undefined;
   readonly #hostname: string;
   readonly #base: string;
   readonly #prefix: string;
 
-  constructor({ origin, basePath, prefix }: Upstream) {
-    const { protocol, host, hostname } = new URL(origin);
+  constructor({ origin, basePath, prefix, authority }: ServedAt) {
+    // Behind a socket it can only call itself by the Host that it gets.
+    const { protocol, host, hostname } = new URL(socketOf(origin) === undefined ? origin : "http://localhost");
+    this.#told = authority;
     this.#protocol = protocol;
     this.#host = host;
     this.#hostname = hostname;
@@ -71,6 +79,7 @@ export class ServiceAddress {
     const host = hostOf(protocol, authority);
     if (host === undefined) return "other";
     if (host === hostOf(protocol, this.#host)) return "upstream";
+    if (this.#told !== undefined && host === hostOf(protocol, this.#told)) return "upstream";
     return host === hostOf(protocol, toldHost) ? "gateway" : "other";
   }
 

@@ -5,7 +5,10 @@ import type { Connection } from "./upstream/connection.ts";
 import { UpstreamError } from "./upstream/upstream-error.ts";
 
 export interface UpstreamFailure {
-  readonly code: Extract<ProblemCode, "upstream_unreachable" | "upstream_invalid" | "upstream_timeout" | "unavailable">;
+  readonly code: Extract<
+    ProblemCode,
+    "upstream_unreachable" | "upstream_invalid" | "upstream_timeout" | "service_down" | "unavailable"
+  >;
   /** For the client's eyes: the kind, and never a host. */
   readonly detail: string;
 }
@@ -33,6 +36,10 @@ const FAILURES: Readonly<Record<FaultKind, UpstreamFailure>> = {
   },
   invalid: INVALID,
   late: TIMED_OUT,
+  down: {
+    code: "service_down",
+    detail: "The service is down at this moment: try again soon.",
+  },
   gateway: {
     code: "unavailable",
     detail: "The gateway has no room for another call at this moment: try again soon.",

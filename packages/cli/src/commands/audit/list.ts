@@ -158,7 +158,9 @@ const assertKnown = async (control: ControlStore, { subject, actor }: Filter): P
 /** @throws AigwError `not_found` for what there is not, and no change was ever about */
 const assertSubject = async (control: ControlStore, subject: string): Promise<void> => {
   if ((await control.latestChanges({ subject, limit: 1 })).length > 0) return;
-  const named = [...(await control.clients()), ...(await control.services())].map(({ name }) => name);
+  const named = [...(await control.clients()), ...(await control.services()), ...(await control.plans())].map(
+    ({ name }) => name,
+  );
   const known = [...named, ...(await control.keyring()).map(({ kid }) => kid), ...SETTING_KEYS];
   if (known.includes(subject)) return;
   throw new AigwError(

@@ -14,9 +14,11 @@ export const summaryOf = (effect: Effect, before: Effect | undefined): string =>
   switch (effect.action) {
     case "client.add":
     case "service.add":
+    case "plan.add":
       return listed(facts) || "with the defaults";
     case "client.set":
     case "service.set":
+    case "plan.set":
       return differences(before === undefined ? new Map() : factsOf(before), facts);
     case "client.passwd":
       return "new password; earlier tokens are dead";
@@ -31,6 +33,7 @@ export const summaryOf = (effect: Effect, before: Effect | undefined): string =>
     case "client.remove":
       return "removed; personal data purged";
     case "service.remove":
+    case "plan.remove":
       return "removed";
     case "secret.create":
       return "first secret";

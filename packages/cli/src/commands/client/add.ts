@@ -1,5 +1,6 @@
 import { type AddClientInput, addClient } from "@aigw/core/acts";
 import { parseClientName } from "@aigw/core/clients";
+import { readPlans } from "@aigw/core/plans";
 import type { Command } from "commander";
 import { addFactOptions, type ClientFactOptions } from "../../app/client-options.ts";
 import { describe } from "../../app/command.ts";
@@ -19,6 +20,7 @@ export const command = (ctx: Context): Command =>
     describe("add", "Add a client. Its password is generated and shown once.", [
       ["aigw client add john", "john, who may call every service, 60 times a minute"],
       ["aigw client add mary --services ocr,chat --limit 600 --expires 2027-01-31", "mary, with bounds"],
+      ["aigw client add ann --plan basic", "ann, as the plan basic says"],
       ["PASSWORD=$(aigw client add batch -q)", "for a script: the password alone"],
       ["pass show mary | aigw client add mary --password-stdin", "a password of your own"],
     ]),
@@ -43,13 +45,17 @@ const factsOf = (flags: ClientFactOptions): Omit<AddClientInput, "name" | "passw
   ...(flags.note ? { note: flags.note } : {}),
   ...(flags.services?.names ? { services: flags.services.names } : {}),
   ...(flags.limit ? { limit: flags.limit } : {}),
+  ...(flags.plan ? { plan: flags.plan } : {}),
+  ...(flags.quota ? { quota: flags.quota } : {}),
+  ...(flags.weight ? { weight: flags.weight } : {}),
   ...(flags.expires ? { expiresAt: flags.expires.at } : {}),
 });
 
 export const run = async ({ input, passwordStdin }: AddOptions, ctx: Context): Promise<void> => {
   const chosen = passwordStdin ? await readPassword(ctx) : undefined;
   await ctx.withHome("initialise", async (home) => {
+    const plans = await readPlans(home.store.control, [input]);
     const { result } = await addClient(home, { ...input, ...(chosen === undefined ? {} : { password: chosen }) });
-    await deliverPassword(ctx, { ...result, generated: chosen === undefined, done: `${input.name} added.` });
+    await deliverPassword(ctx, { ...result, plans, generated: chosen === undefined, done: `${input.name} added.` });
   });
 };

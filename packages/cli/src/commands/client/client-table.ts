@@ -1,4 +1,3 @@
-import { limitOf } from "@aigw/core/clients";
 import { grouped } from "../../terminal/output/figures.ts";
 import { standingCell } from "../../terminal/output/standing.ts";
 import { type Cell, type Column, renderTable } from "../../terminal/output/table.ts";
@@ -24,17 +23,19 @@ const COLUMNS: readonly Column[] = [
   { title: "Limit", align: "right" },
   { title: "Expires" },
   { title: "Services" },
+  { title: "Plan" },
   { title: "Created" },
   { title: "E-mail" },
 ];
 
-const row = (view: View, { client, standing, lastCallAt }: ListedClient): readonly Cell[] => [
+const row = (view: View, { client, terms, standing, lastCallAt }: ListedClient): readonly Cell[] => [
   client.name,
   standingCell(standing),
   lastCallAt === null ? "" : lastCallAt === undefined ? "never" : when(view, lastCallAt),
-  String(limitOf(client)),
+  String(terms.limit),
   client.expiresAt === undefined ? "never" : when(view, client.expiresAt),
-  client.services?.join(",") ?? "all",
+  terms.services?.join(",") ?? "all",
+  client.plan ?? "",
   when(view, client.createdAt),
   client.email ?? "",
 ];

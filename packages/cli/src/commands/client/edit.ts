@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Client } from "@aigw/core";
 import { type ClientPatch, editClient, findClient } from "@aigw/core/acts";
 import { AigwError, isAigwError } from "@aigw/core/errors";
+import { readPlans } from "@aigw/core/plans";
 import type { Command } from "commander";
 import { UsageError } from "../../app/cli-error.ts";
 import { describe } from "../../app/command.ts";
@@ -33,22 +34,24 @@ export const command = (ctx: Context): Command =>
 export const run = async ({ name, wait }: EditOptions, ctx: Context): Promise<void> => {
   const editor = editorOf(ctx, name);
   // Closed while somebody thinks: a store that is open for an hour is in the way of upkeep.
-  const { client, services } = await ctx.withControl(async (control) => ({
+  const { client, services, plans } = await ctx.withControl(async (control) => ({
     client: await findClient(control, name),
     services: (await control.services()).map((service) => service.name),
+    plans: (await control.plans()).map((plan) => plan.name),
   }));
   // For this user alone: it holds personal data.
   const folder = mkdtempSync(join(tmpdir(), "aigw-edit-"));
   const file = join(folder, `${name}.txt`);
   let isKept = false;
   try {
-    const patch = await edited(ctx, editor, file, client, { services, now: ctx.clock.now() });
+    const patch = await edited(ctx, editor, file, client, { services, plans, now: ctx.clock.now() });
     await ctx.withHome("existing", async (home) => {
       const isChange = Object.keys(patch).length > 0;
       const committed = isChange
         ? await editClient(home, client, patch)
         : { result: client, rev: await home.store.control.head(), changed: false };
-      const json = { client: clientJson(committed.result, ctx.clock.now()), changed: committed.changed };
+      const known = await readPlans(home.store.control, [committed.result]);
+      const json = { client: clientJson(committed.result, ctx.clock.now(), known), changed: committed.changed };
       if (!isChange) {
         await ctx.out.answer({ json: () => json, quiet: () => name, text: () => `${name} is left as it was.` });
         return;

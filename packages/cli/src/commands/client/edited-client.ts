@@ -11,6 +11,7 @@ import {
 } from "@aigw/core/clients";
 import { didYouMean } from "@aigw/core/did-you-mean";
 import { AigwError } from "@aigw/core/errors";
+import { parseQuotas, quotasInWords } from "@aigw/core/quotas";
 import { problemOf } from "../../app/flag.ts";
 import { escapeText } from "../../terminal/output/escape.ts";
 
@@ -18,6 +19,8 @@ import { escapeText } from "../../terminal/output/escape.ts";
 export interface Surroundings {
   /** Names of the services that there are. */
   readonly services: readonly string[];
+  /** Names of the plans. */
+  readonly plans: readonly string[];
   /** Wall clock, milliseconds since the epoch. */
   readonly now: number;
 }
@@ -59,6 +62,16 @@ const FIELDS: Readonly<Record<string, Field>> = {
     about: `requests in any 60 seconds, or: default (${DEFAULT_LIMIT})`,
     shown: ({ limit }) => (limit === undefined ? "default" : String(limit)),
     patch: (value) => ({ limit: value === "default" ? null : parseLimit(value) }),
+  },
+  quota: {
+    about: "how much in each hour, day, week or month, such as requests=10000/day; none, or: default (the plan's)",
+    shown: ({ quota = "default" }) => quota,
+    patch: (value) => ({ quota: value === "default" ? null : quotasInWords(parseQuotas(value)) }),
+  },
+  plan: {
+    about: "the plan that says what this does not, or: none",
+    shown: ({ plan = "none" }) => plan,
+    patch: (value, { plans }) => ({ plan: value === "none" ? null : existingPlan(value, plans) }),
   },
   expires: {
     about: "last day such as 2027-01-31 (UTC), a date-time, 30d, or: never",
@@ -131,6 +144,13 @@ const existing = (names: readonly string[] | undefined, services: readonly strin
   if (missing === undefined) return names;
   const choice = services.length === 0 ? "no service has been added yet" : `services are: ${services.join(", ")}`;
   throw new AigwError("invalid_value", `There is no service '${missing}'; ${choice}.${didYouMean(missing, services)}`);
+};
+
+/** @throws AigwError `invalid_value` */
+const existingPlan = (name: string, plans: readonly string[]): string => {
+  if (plans.includes(name)) return name;
+  const choice = plans.length === 0 ? "no plan has been added yet" : `plans are: ${plans.join(", ")}`;
+  throw new AigwError("invalid_value", `There is no plan '${name}'; ${choice}.${didYouMean(name, plans)}`);
 };
 
 /** The same text with each problem above its line, and without those of the last time. */

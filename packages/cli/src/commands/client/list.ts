@@ -1,5 +1,6 @@
 import type { Client, ControlStore, TrafficStore } from "@aigw/core";
 import { isStoreFault } from "@aigw/core/errors";
+import { readPlans } from "@aigw/core/plans";
 import type { Command } from "commander";
 import { choiceOption, choicesOption } from "../../app/choice-option.ts";
 import { describe } from "../../app/command.ts";
@@ -34,6 +35,7 @@ export const command = (ctx: Context): Command =>
     .optionsGroup("Which clients:")
     .addOption(choicesOption("--status <statuses>", "status", "active, expired or revoked; or several", STANDINGS))
     .option("--service <name>", "those that may call this service")
+    .option("--plan <name>", "those that are on this plan")
     .option("--idle <age>", "those without a call for 30d, 12h …", flag("--idle", parseAge))
     .optionsGroup("Options:")
     .addOption(choiceOption("--sort <key>", "key", SORTS.join(", "), SORTS).default("name" satisfies Sort))
@@ -59,19 +61,21 @@ const show = async (
   control: ControlStore,
   traffic: TrafficStore | undefined,
 ): Promise<void> => {
-  const { service, sort, limit = Number.POSITIVE_INFINITY } = options;
+  const { service, plan, sort, limit = Number.POSITIVE_INFINITY } = options;
   const now = ctx.clock.now();
   const clients = await control.clients();
   if (service !== undefined) await assertService(control, clients, service);
+  if (plan !== undefined) await assertPlan(control, plan);
+  const plans = await readPlans(control, clients);
   const lastUsage = traffic && (await lastUsageOf(options, ctx, traffic, clients));
-  const found = sorted(matching(listedClients(clients, lastUsage, now), options, now), sort);
+  const found = sorted(matching(listedClients(clients, plans, lastUsage, now), options, now), sort);
   const shown = found.slice(0, limit);
   const total = totalsOf(found);
   await ctx.out.answer({
     isLong: true,
     json: () => ({
       clients: shown.map(({ client, lastCallAt }) => ({
-        ...clientJson(client, now),
+        ...clientJson(client, now, plans),
         lastCallAt: lastCallAt == null ? null : rfc3339(lastCallAt),
       })),
       total,
@@ -91,6 +95,12 @@ const assertService = async (control: ControlStore, clients: readonly Client[], 
   if (clients.some(({ services = [] }) => services.includes(service))) return;
   const { findService } = await import("@aigw/core/acts");
   await findService(control, service);
+};
+
+/** @throws AigwError `not_found` */
+const assertPlan = async (control: ControlStore, plan: string): Promise<void> => {
+  const { findPlan } = await import("@aigw/core/acts");
+  await findPlan(control, plan);
 };
 
 /** Whom there is can be told without it. @throws AigwError `store_*` when what was asked for goes by it */

@@ -1,7 +1,9 @@
-import { type Client, type ClientStanding, limitOf, mayCall, standingOf } from "@aigw/core/clients";
+import { type Client, type ClientStanding, standingOf } from "@aigw/core/clients";
+import { mayCall, type Plan, type Terms, termsAmong } from "@aigw/core/plans";
 
 export interface ListedClient {
   readonly client: Client;
+  readonly terms: Terms;
   readonly standing: ClientStanding;
   /** Milliseconds since the epoch; undefined: never; null: nobody has looked, or it could not be read. */
   readonly lastCallAt: number | null | undefined;
@@ -11,6 +13,8 @@ export interface ClientFilter {
   readonly status?: readonly string[];
   /** Those that may call it. */
   readonly service?: string;
+  /** Those that are on it. */
+  readonly plan?: string;
   /** Those that have not called for so long, milliseconds; who never called counts from when it was added. */
   readonly idle?: number;
 }
@@ -18,6 +22,7 @@ export interface ClientFilter {
 /** @param lastUsage when each name was last recorded, milliseconds since the epoch; undefined: not known */
 export const listedClients = (
   clients: readonly Client[],
+  plans: ReadonlyMap<string, Plan>,
   lastUsage: ReadonlyMap<string, number> | undefined,
   now: number,
 ): readonly ListedClient[] =>
@@ -25,18 +30,20 @@ export const listedClients = (
     const last = lastUsage?.get(client.name);
     // A call before its time was made by another client of the same name.
     const own = last !== undefined && last >= client.createdAt ? last : undefined;
-    return { client, standing: standingOf(client, now), lastCallAt: lastUsage === undefined ? null : own };
+    const terms = termsAmong(client, plans);
+    return { client, terms, standing: standingOf(client, now), lastCallAt: lastUsage === undefined ? null : own };
   });
 
 export const matching = (
   listed: readonly ListedClient[],
-  { status, service, idle }: ClientFilter,
+  { status, service, plan, idle }: ClientFilter,
   now: number,
 ): readonly ListedClient[] =>
   listed.filter(
-    ({ client, standing, lastCallAt }) =>
+    ({ client, terms, standing, lastCallAt }) =>
       (status === undefined || status.includes(standing)) &&
-      (service === undefined || mayCall(client, service)) &&
+      (service === undefined || mayCall(terms, service)) &&
+      (plan === undefined || client.plan === plan) &&
       (idle === undefined || now - (lastCallAt ?? client.createdAt) >= idle),
   );
 
@@ -53,7 +60,7 @@ const ORDERS: Readonly<Record<Sort, Order>> = {
   "last-call": (one, other) => (other.lastCallAt ?? 0) - (one.lastCallAt ?? 0),
   created: (one, other) => other.client.createdAt - one.client.createdAt,
   expires: (one, other) => end(one) - end(other),
-  limit: (one, other) => limitOf(other.client) - limitOf(one.client),
+  limit: (one, other) => other.terms.limit - one.terms.limit,
   status: (one, other) => STANDINGS.indexOf(one.standing) - STANDINGS.indexOf(other.standing),
 };
 export const SORTS: readonly Sort[] = Object.keys(ORDERS) as Sort[];

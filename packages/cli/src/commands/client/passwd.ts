@@ -1,5 +1,6 @@
 import { findClient, setPassword } from "@aigw/core/acts";
 import { standingOf } from "@aigw/core/clients";
+import { readPlans } from "@aigw/core/plans";
 import type { Command } from "commander";
 import { describe } from "../../app/command.ts";
 import type { Context } from "../../app/context.ts";
@@ -30,7 +31,7 @@ export const command = (ctx: Context): Command =>
 
 export const run = ({ name, passwordStdin, wait }: PasswdOptions, ctx: Context): Promise<void> =>
   ctx.withHome("existing", async (home) => {
-    await findClient(home.store.control, name);
+    const plans = await readPlans(home.store.control, [await findClient(home.store.control, name)]);
     await confirmed(
       ctx,
       `The password of ${name} and its tokens will stop working at once.`,
@@ -39,7 +40,7 @@ export const run = ({ name, passwordStdin, wait }: PasswdOptions, ctx: Context):
     const chosen = passwordStdin ? await readPassword(ctx) : undefined;
     const { result, rev } = await setPassword(home, name, chosen);
     const done = `${name} has a new password.`;
-    const delivery = { ...result, generated: chosen === undefined, done };
+    const delivery = { ...result, plans, generated: chosen === undefined, done };
     const asJson = ctx.out.mode === "json";
     // Shown before the wait, so that whoever loses patience has it. JSON is one document, so it comes at the end.
     if (!asJson) await deliverPassword(ctx, delivery);

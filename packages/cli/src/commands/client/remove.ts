@@ -1,4 +1,5 @@
 import { findClients, removeClients } from "@aigw/core/acts";
+import { readPlans } from "@aigw/core/plans";
 import type { Command } from "commander";
 import { describe } from "../../app/command.ts";
 import type { Context } from "../../app/context.ts";
@@ -35,10 +36,14 @@ export const run = ({ names, wait }: RemoveOptions, ctx: Context): Promise<void>
       `Remove ${listed(names)}?`,
     );
     const { result, rev } = await removeClients(home, names);
+    const plans = await readPlans(
+      home.store.control,
+      result.map(({ subject }) => subject),
+    );
     const reports = result.map(({ subject, changed }) => ({
       sentence: `${subject.name} removed.`,
       quiet: subject.name,
-      json: { client: clientJson(subject, ctx.clock.now()), changed },
+      json: { client: clientJson(subject, ctx.clock.now(), plans), changed },
     }));
     await reportChanges(ctx, "clients", reports, await awaitApplied(home, rev, `${subjects(names)} removed`, wait));
   });

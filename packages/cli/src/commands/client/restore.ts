@@ -1,5 +1,6 @@
 import { restoreClients } from "@aigw/core/acts";
 import { standingOf } from "@aigw/core/clients";
+import { readPlans } from "@aigw/core/plans";
 import type { Command } from "commander";
 import { describe } from "../../app/command.ts";
 import type { Context } from "../../app/context.ts";
@@ -28,10 +29,14 @@ export const run = ({ names, wait }: RestoreOptions, ctx: Context): Promise<void
   ctx.withHome("existing", async (home) => {
     const { result, rev } = await restoreClients(home, names);
     const now = ctx.clock.now();
+    const plans = await readPlans(
+      home.store.control,
+      result.map(({ subject }) => subject),
+    );
     const reports = result.map(({ subject, changed }) => ({
       sentence: changed ? `${subject.name} restored.` : `${subject.name} is not revoked; nothing to do.`,
       quiet: subject.name,
-      json: { client: clientJson(subject, now), changed },
+      json: { client: clientJson(subject, now, plans), changed },
     }));
     await reportChanges(ctx, "clients", reports, await awaitApplied(home, rev, `${subjects(names)} restored`, wait));
     for (const { subject } of result) {

@@ -1,4 +1,5 @@
 import { findClients, revokeClients } from "@aigw/core/acts";
+import { readPlans } from "@aigw/core/plans";
 import type { Command } from "commander";
 import { describe } from "../../app/command.ts";
 import type { Context } from "../../app/context.ts";
@@ -38,10 +39,14 @@ export const run = ({ names, wait }: RevokeOptions, ctx: Context): Promise<void>
       );
     }
     const { result, rev } = await revokeClients(home, names);
+    const plans = await readPlans(
+      home.store.control,
+      result.map(({ subject }) => subject),
+    );
     const reports = result.map(({ subject, changed }) => ({
       sentence: changed ? `${subject.name} revoked.` : `${subject.name} is revoked already; nothing to do.`,
       quiet: subject.name,
-      json: { client: clientJson(subject, ctx.clock.now()), changed },
+      json: { client: clientJson(subject, ctx.clock.now(), plans), changed },
     }));
     await reportChanges(ctx, "clients", reports, await awaitApplied(home, rev, `${subjects(names)} revoked`, wait));
   });

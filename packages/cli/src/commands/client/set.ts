@@ -1,4 +1,6 @@
+import type { Client } from "@aigw/core";
 import { type ClientPatch, setClients } from "@aigw/core/acts";
+import { type Plan, readPlans, termsAmong } from "@aigw/core/plans";
 import { parseServiceName } from "@aigw/core/services";
 import type { Command } from "commander";
 import { UsageError } from "../../app/cli-error.ts";
@@ -27,6 +29,8 @@ export const command = (ctx: Context): Command =>
     describe("set", "Change what is known of clients. Their passwords and tokens stay as they are.", [
       ["aigw client set john --limit 600", "600 requests in any 60 seconds"],
       ["aigw client set john mary --add-service chat", "one more service for both, or for neither"],
+      ["aigw client set john mary --plan basic --no-limit", "as the plan says, without limits of their own"],
+      ["aigw client set john --quota 'requests=10000/day'", "and no more than so many in a day"],
       ["aigw client set john --services all --no-expires", "every service, for ever"],
       ["aigw client edit john", "the same in your editor"],
     ]),
@@ -47,7 +51,10 @@ export const command = (ctx: Context): Command =>
     )
     .option("--no-email", "forget the e-mail address")
     .option("--no-display-name", "forget the display name")
-    .option("--no-limit", "back to the default limit")
+    .option("--no-limit", "back to the plan's limit, or the default")
+    .option("--no-quota", "back to the plan's quota, or none")
+    .option("--no-plan", "on no plan any more")
+    .option("--no-weight", "back to the plan's weight, or 1")
     .option("--no-expires", "it does not expire")
     .option("--no-note", "forget the note")
     .optionsGroup("Options:")
@@ -68,7 +75,7 @@ const parseNames = (value: string): readonly string[] => value.split(",").map((n
 const cleared = <T>(value: T | false): T | null => (value === false ? null : value);
 
 const patchOf = (flags: Flags): ClientPatch => {
-  const { email, displayName, services, limit, expires, note } = flags;
+  const { email, displayName, services, limit, plan, quota, weight, expires, note } = flags;
   const [addServices, removeServices] = [flags.addService?.flat(), flags.removeService?.flat()];
   if (services !== undefined && (addServices ?? removeServices) !== undefined) {
     throw new UsageError("--services names them all: leave out --add-service and --remove-service, or it.");
@@ -82,6 +89,9 @@ const patchOf = (flags: Flags): ClientPatch => {
     ...(addServices === undefined ? {} : { addServices }),
     ...(removeServices === undefined ? {} : { removeServices }),
     ...(limit === undefined ? {} : { limit: cleared(limit) }),
+    ...(plan === undefined ? {} : { plan: cleared(plan) }),
+    ...(quota === undefined ? {} : { quota: cleared(quota) }),
+    ...(weight === undefined ? {} : { weight: cleared(weight) }),
     ...(expires === undefined ? {} : { expiresAt: expires === false ? null : expires.at }),
     ...(note === undefined ? {} : { note: cleared(note) }),
   };
@@ -90,10 +100,25 @@ const patchOf = (flags: Flags): ClientPatch => {
 export const run = ({ names, patch, wait }: SetOptions, ctx: Context): Promise<void> =>
   ctx.withHome("existing", async (home) => {
     const { result, rev } = await setClients(home, names, patch);
+    const plans = await readPlans(
+      home.store.control,
+      result.map(({ subject }) => subject),
+    );
     const reports = result.map(({ subject, changed }) => ({
       sentence: changed ? `${subject.name} changed.` : `${subject.name} is like that already.`,
       quiet: subject.name,
-      json: { client: clientJson(subject, ctx.clock.now()), changed },
+      json: { client: clientJson(subject, ctx.clock.now(), plans), changed },
     }));
     await reportChanges(ctx, "clients", reports, await awaitApplied(home, rev, `${subjects(names)} changed`, wait));
+    if (patch.services === null) for (const { subject } of result) await noteBounds(ctx, subject, plans);
   });
+
+/** "All" is what the client's own record says: its plan may say less. */
+const noteBounds = async (ctx: Context, client: Client, plans: ReadonlyMap<string, Plan>): Promise<void> => {
+  const { services } = termsAmong(client, plans);
+  if (services === undefined) return;
+  const { name, plan } = client;
+  await ctx.out.note(
+    `${name} may call what its plan ${plan} allows: ${services.join(", ")}. For more: aigw client set ${name} --add-service <names>`,
+  );
+};

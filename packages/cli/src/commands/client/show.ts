@@ -1,5 +1,6 @@
 import { findClient } from "@aigw/core/acts";
-import { type Client, limitOf, standingOf } from "@aigw/core/clients";
+import { type Client, standingOf } from "@aigw/core/clients";
+import { DEFAULT_WEIGHT, type Plan, readPlans, termsAmong } from "@aigw/core/plans";
 import type { Command } from "commander";
 import { describe } from "../../app/command.ts";
 import type { Context } from "../../app/context.ts";
@@ -21,25 +22,38 @@ export const command = (ctx: Context): Command =>
 export const run = ({ name }: { readonly name: string }, ctx: Context): Promise<void> =>
   ctx.withControl(async (control) => {
     const client = await findClient(control, name);
+    const plans = await readPlans(control, [client]);
     await ctx.out.answer({
-      json: () => ({ client: clientJson(client, ctx.clock.now()) }),
+      json: () => ({ client: clientJson(client, ctx.clock.now(), plans) }),
       quiet: () => client.name,
-      text: (view) => renderFields(view, fieldsOf(view, client)),
+      text: (view) => renderFields(view, fieldsOf(view, client, plans)),
     });
   });
 
-const fieldsOf = (view: View, client: Client): readonly (readonly [string, string])[] => [
-  ["Name", client.name],
-  ["Status", standingOf(client, view.now)],
-  ["Id", client.id],
-  ["Display name", client.displayName ?? ""],
-  ["E-mail", client.email ?? ""],
-  ["Services", client.services?.join(", ") ?? "all"],
-  ["Limit", `${limitOf(client)} in any 60 s`],
-  ["Expires", client.expiresAt === undefined ? "never" : when(view, client.expiresAt)],
-  ["Created", when(view, client.createdAt)],
-  ["Password set", when(view, client.passwordChangedAt)],
-  ["Quick start proven", client.provenAt === undefined ? "never" : when(view, client.provenAt)],
-  ["Revoked", client.revokedAt === undefined ? "" : when(view, client.revokedAt)],
-  ["Note", client.note ?? ""],
-];
+const fieldsOf = (
+  view: View,
+  client: Client,
+  plans: ReadonlyMap<string, Plan>,
+): readonly (readonly [string, string])[] => {
+  const terms = termsAmong(client, plans);
+  const plan = client.plan === undefined ? undefined : plans.get(client.plan);
+  const ofPlan = (own: unknown, said: unknown): string => (own === undefined && said !== undefined ? " (plan)" : "");
+  return [
+    ["Name", client.name],
+    ["Status", standingOf(client, view.now)],
+    ["Id", client.id],
+    ["Display name", client.displayName ?? ""],
+    ["E-mail", client.email ?? ""],
+    ["Plan", client.plan ?? ""],
+    ["Services", `${terms.services?.join(", ") ?? "all"}${ofPlan(client.services, plan?.services)}`],
+    ["Limit", `${terms.limit} in any 60 s${ofPlan(client.limit, plan?.limit)}`],
+    ["Quota", terms.quota === undefined ? "" : `${terms.quota}${ofPlan(client.quota, plan?.quota)}`],
+    ["Weight", terms.weight === DEFAULT_WEIGHT ? "" : `${terms.weight}${ofPlan(client.weight, plan?.weight)}`],
+    ["Expires", client.expiresAt === undefined ? "never" : when(view, client.expiresAt)],
+    ["Created", when(view, client.createdAt)],
+    ["Password set", when(view, client.passwordChangedAt)],
+    ["Quick start proven", client.provenAt === undefined ? "never" : when(view, client.provenAt)],
+    ["Revoked", client.revokedAt === undefined ? "" : when(view, client.revokedAt)],
+    ["Note", client.note ?? ""],
+  ];
+};

@@ -142,10 +142,20 @@ const emailOf = (
   return { address: naming("--email", () => parseEmail(email)) };
 };
 
-const factsIn = ({ displayName, services, limit, expires, note }: Flags): Omit<Person, "name" | "email"> => ({
+const factsIn = ({
+  displayName,
+  services,
+  limit,
+  plan,
+  weight,
+  expires,
+  note,
+}: Flags): Omit<Person, "name" | "email"> => ({
   ...(displayName ? { displayName } : {}),
   ...(services?.names ? { services: services.names } : {}),
   ...(limit ? { limit } : {}),
+  ...(plan ? { plan } : {}),
+  ...(weight ? { weight } : {}),
   ...(expires ? { expiresAt: expires.at, expiryIsRelative: expires.isRelative } : {}),
   ...(note ? { note } : {}),
 });
@@ -160,6 +170,8 @@ const runMany = async (ctx: Context, given: string | undefined, from: string, fl
     ["--display-name", flags.displayName !== undefined],
     ["--services", flags.services !== undefined],
     ["--limit", flags.limit !== undefined],
+    ["--plan", flags.plan !== undefined],
+    ["--weight", flags.weight !== undefined],
     ["--expires", flags.expires !== undefined],
     ["--note", flags.note !== undefined],
   ].find(([, isGiven]) => isGiven);

@@ -1,3 +1,4 @@
+import type { Plan } from "@aigw/core";
 import type { Context } from "../../app/context.ts";
 import type { HandedOut } from "../../delivery/batch.ts";
 import { postedJson } from "../../delivery/post.ts";
@@ -7,13 +8,14 @@ import { type Cell, type Column, renderTable } from "../../terminal/output/table
 
 /**
  * A row for each. The passwords are in it when no e-mail holds them.
- * @param told services that were warned about before
+ * @param told services that were warned about before @param plans see clientJson
  */
 export const showMany = async (
   ctx: Context,
   handed: readonly HandedOut[],
   asMail: boolean,
   told: ReadonlySet<string>,
+  plans: ReadonlyMap<string, Plan>,
 ): Promise<void> => {
   const shown = ({ credentials, problem }: HandedOut): string | null =>
     asMail || problem !== undefined ? null : (credentials?.password ?? null);
@@ -34,7 +36,7 @@ export const showMany = async (
   await ctx.out.answer({
     json: () => ({
       clients: handed.map((one) => ({
-        client: clientJson(one.client, ctx.clock.now()),
+        client: clientJson(one.client, ctx.clock.now(), plans),
         password: shown(one),
         created: one.credentials !== undefined && one.credentials.before === undefined,
         eml: one.file ?? null,

@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import type { Service } from "@aigw/core";
+import type { Plan, Service } from "@aigw/core";
 import { makeCredentials } from "@aigw/core/acts";
 import { AigwError } from "@aigw/core/errors";
 import { type Roster, type Row, readPeople, rosterOf, type Task } from "@aigw/core/onboarding";
+import { readPlans, termsAmong } from "@aigw/core/plans";
 import { BrokenPipe, Interrupted } from "../../app/cli-error.ts";
 import type { Context } from "../../app/context.ts";
 import type { Home } from "../../app/home.ts";
@@ -54,7 +55,15 @@ export const run = (options: OnboardManyOptions, ctx: Context): Promise<void> =>
     const batch = createHash("sha256").update(bytes).digest("hex").slice(0, 32);
     const waiting = asMail ? waitingOf(home, batch, clients) : new Map<string, Waiting>();
     const read = await readPeople(bytes, ctx.clock.now());
-    const rules = { clients, services, needsEmail: asMail, waiting: new Set(waiting.keys()), now: ctx.clock.now() };
+    const plans = (await control.plans()).map(({ name }) => name);
+    const rules = {
+      clients,
+      services,
+      plans,
+      needsEmail: asMail,
+      waiting: new Set(waiting.keys()),
+      now: ctx.clock.now(),
+    };
     const roster = rosterOf(read.people, rules);
     assertFits(ctx, options, read.problems, roster);
     const names = read.people.map(({ name }) => name);
@@ -72,7 +81,7 @@ export const run = (options: OnboardManyOptions, ctx: Context): Promise<void> =>
     try {
       if (server !== undefined) await tryMailServer(server, stop.signal);
       const prover = await findProver(ctx, home, settings["public-url"], options.verify, stop.signal);
-      const callable = callableBy(roster.tasks, services);
+      const callable = callableBy(roster.tasks, services, await readPlans(control, clients));
       const down = prover === undefined ? new Set<string>() : await warnOfServices(ctx, callable);
       if (stop.signal.aborted) throw new Interrupted("Interrupted. Nothing was changed.");
       forget();
@@ -87,10 +96,14 @@ export const run = (options: OnboardManyOptions, ctx: Context): Promise<void> =>
 
 const nameOf = (task: Task): string => (task.kind === "add" ? task.facts.name : task.known.name);
 
-const callableBy = (tasks: readonly Task[], services: readonly Service[]): readonly Service[] =>
-  services.filter(({ name }) =>
-    tasks.some((task) => (task.kind === "add" ? task.facts.services : task.known.services)?.includes(name) ?? true),
-  );
+const callableBy = (
+  tasks: readonly Task[],
+  services: readonly Service[],
+  plans: ReadonlyMap<string, Plan>,
+): readonly Service[] => {
+  const wished = tasks.map((task) => (task.kind === "add" ? task.facts : termsAmong(task.known, plans)).services);
+  return services.filter(({ name }) => wished.some((names) => names?.includes(name) ?? true));
+};
 
 /** @throws AigwError `invalid_value`, `already_exists`, `not_found`: every problem of every row, with its line */
 const assertFits = (
@@ -157,12 +170,17 @@ const issueAll = async (
     progress.show(count, "credentials");
   }).finally(progress.clear);
   const fresh = await allPutAside(ctx, home, made, prepared);
+  // Whatever can fail comes before the passwords are in force.
+  const plans = await readPlans(
+    home.store.control,
+    roster.tasks.map((task) => (task.kind === "add" ? task.facts : task.known)),
+  );
   const rev = await issueAside(home, fresh, given.stop);
   const applied = rev === undefined ? undefined : await appliedOrStopped(home, rev, "The credentials are set", wait);
   const recipients = [...resumed(roster, waiting, settings["public-url"].value ?? ""), ...fresh];
   const handed = await handOutAll(ctx, home, recipients, given, progress.show).finally(progress.clear);
   if ("ending" in handed) throw nobodyGot(handed.problem, handed.ending);
-  await shown(home, recipients, () => showMany(ctx, handed, out !== undefined || send, down));
+  await shown(home, recipients, () => showMany(ctx, handed, out !== undefined || send, down, plans));
   await warnOfPlainHttp(ctx, settings["public-url"].value ?? "");
   if (given.stop.aborted || applied instanceof Interrupted)
     throw new Interrupted(

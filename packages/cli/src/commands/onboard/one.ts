@@ -1,8 +1,9 @@
 import { resolve } from "node:path";
 import { type Credentials, issueCredentials, makeCredentials } from "@aigw/core/acts";
-import { limitOf, parseEmail } from "@aigw/core/clients";
+import { parseEmail } from "@aigw/core/clients";
 import { AigwError } from "@aigw/core/errors";
 import { type OnboardingEmail, type OnboardingFacts, onboardingFacts, type Person } from "@aigw/core/onboarding";
+import { type Plan, readPlans, readTerms, termsAmong } from "@aigw/core/plans";
 import { BrokenPipe, Interrupted } from "../../app/cli-error.ts";
 import type { Context } from "../../app/context.ts";
 import type { Applied } from "../../app/gateways.ts";
@@ -66,8 +67,8 @@ export const run = (options: OnboardOptions, ctx: Context): Promise<void> =>
       if (server !== undefined) await tryMailServer(server, stop.signal);
       const prover = await findProver(ctx, home, settings["public-url"], options.verify, stop.signal);
       const { request } = decision;
-      const wished = request.kind === "add" ? request.facts.services : request.known.services;
-      const callable = services.filter(({ name }) => wished?.includes(name) ?? true);
+      const wished = request.kind === "add" ? request.facts : await readTerms(control, request.known);
+      const callable = services.filter(({ name }) => wished.services?.includes(name) ?? true);
       const down = prover === undefined ? new Set<string>() : await warnOfServices(ctx, callable);
       if (stop.signal.aborted) throw new Interrupted("Interrupted. Nothing was changed.");
       // While somebody is asked, Ctrl-C ends the command as ever.
@@ -77,11 +78,13 @@ export const run = (options: OnboardOptions, ctx: Context): Promise<void> =>
       file = reserved(ctx, options);
       const [made] = await makeCredentials(home, [chosen === undefined ? request : { ...request, password: chosen }]);
       if (made === undefined) throw new TypeError("credentials were asked for");
-      const facts = onboardingFacts(made.client, made.password, services, settings, limitOf(made.client));
+      const plans = await readPlans(control, [made.client]);
+      const facts = onboardingFacts(made.client, made.password, services, settings, termsAmong(made.client, plans));
       const email = letter?.(facts);
       forget = ctx.io.onStop(() => stop.abort());
       await handOver(ctx, home, options, {
         made,
+        plans,
         facts,
         email,
         outgoing,
@@ -131,6 +134,7 @@ const reserved = (ctx: Context, { eml, force }: OnboardOptions): MessageFile | u
 
 interface Prepared {
   readonly made: Credentials;
+  readonly plans: ReadonlyMap<string, Plan>;
   readonly facts: OnboardingFacts;
   readonly email: OnboardingEmail | undefined;
   readonly outgoing: Outgoing | undefined;
@@ -144,7 +148,7 @@ interface Prepared {
 
 /** From the moment in which the password changes. */
 const handOver = async (ctx: Context, home: Home, options: OnboardOptions, prepared: Prepared): Promise<void> => {
-  const { made, facts, email, outgoing, server, prover, down, stop } = prepared;
+  const { made, plans, facts, email, outgoing, server, prover, down, stop } = prepared;
   const { name } = made.client;
   const at = ctx.clock.now();
   const bytes =
@@ -179,7 +183,15 @@ const handOver = async (ctx: Context, home: Home, options: OnboardOptions, prepa
       );
     }
     const [client = made.client] = proof.trial === undefined ? [] : await recorded(ctx, home, [made.client]);
-    const handout: Handout = { ...made, client, created: made.before === undefined, facts, email, trial: proof.trial };
+    const handout: Handout = {
+      ...made,
+      client,
+      plans,
+      created: made.before === undefined,
+      facts,
+      email,
+      trial: proof.trial,
+    };
     await handOut(ctx, options, { handout, bytes, file: prepared.file, server, waiting, stop }, () => {
       isOut = true;
     });

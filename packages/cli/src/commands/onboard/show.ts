@@ -1,4 +1,4 @@
-import type { Client, OnboardingEmail, OnboardingFacts } from "@aigw/core";
+import type { Client, OnboardingEmail, OnboardingFacts, Plan } from "@aigw/core";
 import type { Context } from "../../app/context.ts";
 import { type Posted, postedJson } from "../../delivery/post.ts";
 import { trialJson } from "../../delivery/proof.ts";
@@ -12,6 +12,8 @@ import { prose } from "../../terminal/output/wrap.ts";
 /** What there is to hand out. */
 export interface Handout {
   readonly client: Client;
+  /** See clientJson. */
+  readonly plans: ReadonlyMap<string, Plan>;
   readonly password: string;
   readonly created: boolean;
   readonly facts: OnboardingFacts;
@@ -31,7 +33,7 @@ export const show = async (ctx: Context, shown: Shown): Promise<void> => {
   const { client, password, facts, email, printed } = shown;
   await ctx.out.answer({
     json: () => ({
-      client: clientJson(client, ctx.clock.now()),
+      client: clientJson(client, ctx.clock.now(), shown.plans),
       password: printed ? password : null,
       created: shown.created,
       publicUrl: facts.publicUrl,

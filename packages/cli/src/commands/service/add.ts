@@ -1,11 +1,13 @@
 import { type AddServiceInput, addService } from "@aigw/core/acts";
-import { parseServiceName, parseUpstreamUrl } from "@aigw/core/services";
+import { parseServiceName, parseUpstreamUrl, targetsOf } from "@aigw/core/services";
 import type { Command } from "commander";
 import { describe } from "../../app/command.ts";
 import type { Context } from "../../app/context.ts";
 import { awaitApplied, reportChange } from "../../app/gateways.ts";
 import { serviceJson } from "../../json/service.ts";
 import { need } from "../../terminal/ask.ts";
+import { listed } from "../../terminal/output/words.ts";
+import { addNoVia, addReachOptions, type ReachFlags, reachOf } from "./reach-options.ts";
 import { addFactOptions, factsOf, type ServiceFactOptions } from "./service-options.ts";
 import { warnIfDown } from "./warn-if-down.ts";
 
@@ -19,31 +21,17 @@ export interface AddOptions {
 const USAGE = "aigw service add <name> <url>";
 
 export const command = (ctx: Context): Command =>
-  addFactOptions(
-    describe("add", "Put a service behind the gateway. Clients reach it under /api/<name>.", [
-      ["aigw service add ocr http://127.0.0.1:9000", "/api/ocr/scan goes to http://127.0.0.1:9000/scan"],
-      [
-        "aigw service add chat https://llm.internal/v1 --header-env 'Authorization=LLM_AUTH' --timeout 5m",
-        "with the upstream's own key, which clients never see",
-      ],
-      ["aigw service add tts http://10.0.0.7:9000 --no-check", "its machine is not there yet, and that is known"],
-      [
-        "aigw service add ocr http://127.0.0.1:9000 --description 'Reads the text in a picture' --example ocr.sh",
-        "with what the clients' guide says of it",
-      ],
-    ]),
-    ctx,
-  )
+  addNoVia(addReachOptions(declared(ctx), ctx))
     .argument("[name]", "the service's name: a-z 0-9 -")
-    .argument("[url]", "the upstream, http:// or https://")
-    .usage("<name> <url> [options]")
+    .argument("[url...]", "where it runs: http://, https:// or unix:/; one or several")
+    .usage("<name> <url>… [options]")
     .option("--no-wait", "do not wait for the gateways")
     .option("--no-check", "do not look whether the upstream answers")
     .action(
       async (
         givenName: string | undefined,
-        givenUrl: string | undefined,
-        flags: ServiceFactOptions & Pick<AddOptions, "wait" | "check">,
+        givenUrls: readonly string[],
+        flags: ServiceFactOptions & ReachFlags & Pick<AddOptions, "wait" | "check">,
       ) => {
         const name = await need(ctx, givenName, {
           argument: "<name>",
@@ -51,26 +39,48 @@ export const command = (ctx: Context): Command =>
           question: "Name of the new service",
           parse: parseServiceName,
         });
+        const [givenUrl, ...more] = givenUrls;
         const url = await need(ctx, givenUrl, {
           argument: "<url>",
           usage: USAGE,
           question: `URL of ${name}'s upstream`,
           parse: parseUpstreamUrl,
         });
-        await run({ input: { name, url, ...factsOf(flags) }, wait: flags.wait, check: flags.check }, ctx);
+        const input = { name, url, addTargets: more.map(parseUpstreamUrl), ...factsOf(flags), ...reachOf(flags) };
+        await run({ input, wait: flags.wait, check: flags.check }, ctx);
       },
     );
+
+const declared = (ctx: Context): Command =>
+  addFactOptions(
+    describe("add", "Put a service behind the gateway. Clients reach it under /api/<name>.", [
+      ["aigw service add ocr http://127.0.0.1:9000", "/api/ocr/scan goes to http://127.0.0.1:9000/scan"],
+      [
+        "aigw service add chat https://llm.internal/v1 --header-env 'Authorization=LLM_AUTH' --timeout 5m",
+        "with the upstream's own key, which clients never see",
+      ],
+      ["aigw service add ocr http://gpu1:9000 http://gpu2:9000", "on two machines: calls go to the one that is freer"],
+      ["aigw service add ocr unix:/run/ocr.sock", "behind a socket of this machine"],
+      ["aigw service add tts http://10.0.0.7:9000 --no-check", "its machine is not there yet, and that is known"],
+      ["aigw service add ocr http://127.0.0.1:9000 --meter json:pages=/pages", "count the pages that its answers name"],
+      [
+        "aigw service add ocr http://127.0.0.1:9000 --description 'Reads the text in a picture' --example ocr.sh",
+        "with what the clients' guide says of it",
+      ],
+    ]),
+    ctx,
+  );
 
 export const run = async ({ input, wait, check }: AddOptions, ctx: Context): Promise<void> => {
   const added = await ctx.withHome("initialise", async (home) => {
     const { result: service, rev, changed } = await addService(home, input);
     await reportChange(ctx, {
       applied: await awaitApplied(home, rev, `${service.name} is added`, wait),
-      sentence: `${service.name} added: /api/${service.name} goes to ${service.url}.`,
+      sentence: `${service.name} added: /api/${service.name} goes to ${listed(targetsOf(service).map((target) => target.url))}.`,
       quiet: service.name,
       json: { service: serviceJson(service), changed },
     });
-    return service;
+    return { service, sealer: home.sealer };
   });
-  if (check) await warnIfDown(ctx, added);
+  if (check) await warnIfDown(ctx, added.service, added.sealer);
 };

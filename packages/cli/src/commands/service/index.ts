@@ -15,6 +15,11 @@ export const command = (ctx: Context, argv: readonly string[]): Promise<Command>
       list: () => import("./list.ts"),
       show: () => import("./show.ts"),
       set: () => import("./set.ts"),
+      meter: () => import("./meter.ts"),
+      test: () => import("./test.ts"),
+      drain: () => import("./drain.ts"),
+      disable: () => import("./disable.ts"),
+      enable: () => import("./enable.ts"),
       remove: () => import("./remove.ts"),
     },
   });

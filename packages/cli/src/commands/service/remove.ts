@@ -1,5 +1,5 @@
 import { findServices, removeServices } from "@aigw/core/acts";
-import { mayCall } from "@aigw/core/clients";
+import { mayCall, readPlans, termsAmong } from "@aigw/core/plans";
 import type { Command } from "commander";
 import { describe } from "../../app/command.ts";
 import type { Context } from "../../app/context.ts";
@@ -31,8 +31,9 @@ export const run = ({ names, wait }: RemoveOptions, ctx: Context): Promise<void>
     const { control } = home.store;
     await findServices(control, names);
     const clients = await control.clients();
+    const plans = await readPlans(control, clients);
     const hit = names.map((name) => {
-      const callers = clients.filter((client) => mayCall(client, name)).length;
+      const callers = clients.filter((client) => mayCall(termsAmong(client, plans), name)).length;
       return `/api/${name} will be gone at once, for the ${counted(callers, "client")} that may call it.`;
     });
     await confirmed(ctx, hit.join(" "), `Remove ${listed(names)}?`);

@@ -1,5 +1,7 @@
 import type { HeaderInput } from "@aigw/core";
 import { parseServiceCors } from "@aigw/core/config";
+import { metersInWords, parseMeters } from "@aigw/core/meters";
+import { parseReserves, reservesInWords } from "@aigw/core/quotas";
 import { parseDescription, parseDocsUrl, parseDuration, parseExample } from "@aigw/core/services";
 import type { Command } from "commander";
 import { collect } from "../../app/command.ts";
@@ -18,6 +20,9 @@ export interface ServiceFactOptions {
   readonly description?: string | false;
   readonly example?: string | false;
   readonly docs?: string | false;
+  readonly meter?: string;
+  readonly askUsage?: boolean;
+  readonly reserve?: string;
 }
 
 /** The facts of a service, for `add` and `set`. */
@@ -39,6 +44,18 @@ export const addFactOptions = (command: Command, ctx: Context): Command =>
       "how long a transfer may stand still (5m)",
       flag("--idle-timeout", (value) => parseDuration("idle timeout", value)),
     )
+    .optionsGroup("What its calls are worth:")
+    .option(
+      "--meter <meter>",
+      "what reads it: openai, anthropic, ollama, json:pages=/pages, header:pages=X-Pages, request:seconds=audio; several with commas, or none",
+      flag("--meter", (value) => metersInWords(parseMeters(value))),
+    )
+    .option(
+      "--reserve <units>",
+      "what a call sets aside of its client's quotas until it ends, such as output_tokens=/max_tokens,pages=1; or none",
+      flag("--reserve", (value) => reservesInWords(parseReserves(value))),
+    )
+    .option("--ask-usage", "ask OpenAI-style streams for their totals where the client did not")
     .optionsGroup("What clients see of it:")
     .option(
       "--cors-origins <origins>",
@@ -64,6 +81,9 @@ export const factsOf = (
   readonly description?: string;
   readonly example?: string;
   readonly docsUrl?: string;
+  readonly meter?: string;
+  readonly askUsage?: boolean;
+  readonly reserve?: string;
 } => ({
   ...(flags.headerEnv === undefined ? {} : { headers: flags.headerEnv }),
   ...(flags.timeout === undefined ? {} : { timeoutMs: flags.timeout }),
@@ -72,4 +92,7 @@ export const factsOf = (
   ...(typeof flags.description !== "string" ? {} : { description: flags.description }),
   ...(typeof flags.example !== "string" ? {} : { example: flags.example }),
   ...(typeof flags.docs !== "string" ? {} : { docsUrl: flags.docs }),
+  ...(flags.meter === undefined ? {} : { meter: flags.meter }),
+  ...(flags.askUsage === undefined ? {} : { askUsage: flags.askUsage }),
+  ...(flags.reserve === undefined ? {} : { reserve: flags.reserve }),
 });

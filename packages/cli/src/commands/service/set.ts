@@ -7,6 +7,14 @@ import type { Context } from "../../app/context.ts";
 import { flag } from "../../app/flag.ts";
 import { awaitApplied, reportChange } from "../../app/gateways.ts";
 import { serviceJson } from "../../json/service.ts";
+import {
+  addReachOptions,
+  addTargetOptions,
+  type ReachFlags,
+  reachOf,
+  type TargetFlags,
+  targetPatchOf,
+} from "./reach-options.ts";
 import { existingName } from "./service-name.ts";
 import { addFactOptions, factsOf, type ServiceFactOptions } from "./service-options.ts";
 import { warnIfDown } from "./warn-if-down.ts";
@@ -19,7 +27,7 @@ export interface SetOptions {
   readonly check: boolean;
 }
 
-interface Flags extends ServiceFactOptions {
+interface Flags extends ServiceFactOptions, ReachFlags, TargetFlags {
   readonly url?: string;
   readonly removeHeader?: readonly string[];
   readonly wait: boolean;
@@ -27,17 +35,7 @@ interface Flags extends ServiceFactOptions {
 }
 
 export const command = (ctx: Context): Command =>
-  addFactOptions(
-    describe("set", "Change a service. Calls under way end as they began.", [
-      ["aigw service set ocr --url http://127.0.0.1:9001", "another upstream"],
-      ["aigw service set chat --header-env 'Authorization=LLM_AUTH'", "a new key for the upstream"],
-      ["aigw service set chat --remove-header X-Api-Key --timeout 2m", "without that header"],
-      ["aigw service set chat --cors-origins https://app.example.com", "web pages there may call it from a browser"],
-    ])
-      .optionsGroup("The upstream:")
-      .option("--url <url>", "the upstream, http:// or https://", flag("--url", parseUpstreamUrl)),
-    ctx,
-  )
+  addTargetOptions(addReachOptions(declared(ctx), ctx))
     .argument("[name]", "the service's name")
     .usage("<name> [options]")
     .optionsGroup("The upstream:")
@@ -46,6 +44,8 @@ export const command = (ctx: Context): Command =>
       "take a header away; repeatable",
       collect((value) => value),
     )
+    .optionsGroup("What its calls are worth:")
+    .option("--no-ask-usage", "leave streams as the client asks for them")
     .optionsGroup("What clients see of it:")
     .option("--no-cors-origins", "back to the setting cors-origins")
     .option("--no-description", "tell clients nothing of the kind")
@@ -63,8 +63,29 @@ export const command = (ctx: Context): Command =>
       await run({ name, patch, wait: flags.wait, check: flags.check }, ctx);
     });
 
+const declared = (ctx: Context): Command =>
+  addFactOptions(
+    describe("set", "Change a service. Calls under way end as they began.", [
+      ["aigw service set ocr --url http://127.0.0.1:9001", "another upstream"],
+      [
+        "aigw service set ocr --add-target http://gpu2:9000 --weight http://gpu2:9000=2",
+        "a second place for two thirds of the calls",
+      ],
+      ["aigw service set chat --header-env 'Authorization=LLM_AUTH'", "a new key for the upstream"],
+      ["aigw service set chat --remove-header X-Api-Key --timeout 2m", "without that header"],
+      ["aigw service set chat --meter openai --ask-usage", "count tokens, also of streams"],
+      ["aigw service set chat --cors-origins https://app.example.com", "web pages there may call it from a browser"],
+    ])
+
+      .optionsGroup("The upstream:")
+      .option("--url <url>", "the upstream: http://, https:// or unix:/", flag("--url", parseUpstreamUrl)),
+    ctx,
+  );
+
 const patchOf = (flags: Flags): ServicePatch => ({
   ...factsOf(flags),
+  ...reachOf(flags),
+  ...targetPatchOf(flags),
   ...(flags.url === undefined ? {} : { url: flags.url }),
   ...(flags.removeHeader === undefined ? {} : { removeHeaders: flags.removeHeader }),
   ...(flags.corsOrigins === false ? { corsOrigins: null } : {}),
@@ -82,7 +103,7 @@ export const run = async ({ name, patch, wait, check }: SetOptions, ctx: Context
       quiet: name,
       json: { service: serviceJson(service), changed },
     });
-    return service;
+    return { service, sealer: home.sealer };
   });
-  if (check && patch.url !== undefined) await warnIfDown(ctx, set);
+  if (check && (patch.url ?? patch.addTargets) !== undefined) await warnIfDown(ctx, set.service, set.sealer);
 };

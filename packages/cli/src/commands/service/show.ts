@@ -1,11 +1,14 @@
 import { findService } from "@aigw/core/acts";
-import { mayCall } from "@aigw/core/clients";
+import { mayCall, readPlans, termsAmong } from "@aigw/core/plans";
 import type { Command } from "commander";
 import { describe } from "../../app/command.ts";
 import type { Context } from "../../app/context.ts";
+import { runningGateways } from "../../app/who-runs.ts";
 import { serviceJson } from "../../json/service.ts";
 import { renderFields } from "../../terminal/output/fields.ts";
+import { pricesInWords } from "../../terminal/output/prices.ts";
 import { formatDuration, when } from "../../terminal/output/time.ts";
+import { reachFields, targetFields } from "./reach-fields.ts";
 import { existingName } from "./service-name.ts";
 
 export const command = (ctx: Context): Command =>
@@ -18,23 +21,30 @@ export const command = (ctx: Context): Command =>
     .action(async (given: string | undefined) => run({ name: await existingName(ctx, given, "show") }, ctx));
 
 export const run = ({ name }: { readonly name: string }, ctx: Context): Promise<void> =>
-  ctx.withControl(async (control) => {
+  ctx.withHome("existing", async ({ store: { control, traffic } }) => {
     const service = await findService(control, name);
+    const gateways = await runningGateways(traffic);
     const clients = await control.clients();
-    const callers = clients.filter((client) => mayCall(client, name)).length;
+    const plans = await readPlans(control, clients);
+    const callers = clients.filter((client) => mayCall(termsAmong(client, plans), name)).length;
     await ctx.out.answer({
-      json: () => ({ service: serviceJson(service) }),
+      json: () => ({ service: serviceJson(service, gateways) }),
       quiet: () => service.name,
       text: (view) =>
         renderFields(view, [
           ["Name", service.name],
           ["Id", service.id],
           ["Path", `/api/${service.name}`],
-          ["URL", service.url],
+          ...targetFields(view, service, gateways),
           ["Timeout", formatDuration(service.timeoutMs)],
           ["Idle timeout", formatDuration(service.idleTimeoutMs)],
           ["Headers", service.headers.map((header) => `${header.name} (sealed)`).join(", ")],
+          ...reachFields(service),
           ["CORS origins", service.corsOrigins ?? "as the setting cors-origins says"],
+          ["Meter", service.meter ?? ""],
+          ["Totals of streams", service.askUsage === true ? "asked for" : ""],
+          ["Reserve", service.reserve ?? ""],
+          ["Prices", pricesInWords(service)],
           ["Description", service.description ?? ""],
           ["Example", service.example === undefined ? "" : (service.example.split("\n", 1)[0] ?? "")],
           ["Documentation", service.docsUrl ?? ""],

@@ -96,6 +96,7 @@ const NAMES: Readonly<Record<PartName, string>> = {
   days: "sums by day",
   lastCalls: "last calls",
   permits: "permits in force",
+  quotas: "counts of quotas",
   tokens: "tokens alive",
 };
 

@@ -85,9 +85,19 @@ const FIELDS: readonly (keyof UsageEventJson)[] = [
   "outcome",
   "reason",
   "count",
+  "units",
+  "metered",
+  "from",
+  "model",
+  "unread",
+  "cost",
+  "plan",
+  "fallback",
 ];
 
 const csvOf = (event: UsageEvent): string => {
-  const json = { reason: null, count: 1, ...usageEventJson(event) };
-  return csvLine(FIELDS.map((name) => json[name]));
+  const { units, ...json } = { count: 1, ...usageEventJson(event) };
+  // Which units there will be is not known at the head: they are a JSON object in one column.
+  const fields = { ...json, ...(units !== undefined && { units: JSON.stringify(units) }) };
+  return csvLine(FIELDS.map((name) => fields[name as keyof typeof fields] ?? null));
 };

@@ -14,7 +14,9 @@ export const command = (ctx: Context, argv: readonly string[]): Promise<Command>
     verbs: {
       tail: () => import("./tail.ts"),
       report: () => import("./report.ts"),
+      bill: () => import("./bill.ts"),
       export: () => import("./export.ts"),
+      verify: () => import("./verify.ts"),
       prune: () => import("./prune.ts"),
     },
   });

@@ -118,6 +118,8 @@ const PASSING: ReadonlySet<string> = new Set([
   "upstream_unreachable",
   "upstream_invalid",
   "upstream_timeout",
+  "service_down",
+  "service_disabled",
   "rate_limited",
   "unavailable",
 ]);
@@ -133,5 +135,7 @@ const REASONS: Readonly<Record<string, string>> = {
   upstream_unreachable: "the service behind it cannot be reached; start it, or see: aigw service show",
   upstream_invalid: "the service behind it does not answer in HTTP; see: aigw service show",
   upstream_timeout: "the service behind it did not answer in time; see: aigw service show",
+  service_down: "all targets of the service behind it are down; see: aigw service list",
+  service_disabled: "the service behind it is out of use; see: aigw service enable",
   unavailable: "the gateway cannot reach its store; see: aigw status",
 };

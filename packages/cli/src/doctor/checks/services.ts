@@ -1,13 +1,17 @@
-import type { Clock, HomeExamination, Service } from "@aigw/core";
-import { FAULTS, type FaultKind } from "@aigw/core/services";
+import type { Clock, HomeExamination, MeteredCalls, Sealer, Service } from "@aigw/core";
+import { type DownTarget, downTargets, FAULTS, type FaultKind, targetsOf } from "@aigw/core/services";
 import type { ProbeResult } from "@aigw/runtime/probe";
+import { runningGateways } from "../../app/who-runs.ts";
+import { meterWords } from "../../findings/meter-words.ts";
+import { downWords } from "../../findings/target-words.ts";
+import { counted } from "../../terminal/output/words.ts";
 import type { FindingCode, Found } from "../finding.ts";
-import { serviceUse, withUse } from "./calls.ts";
+import { meteredCalls, serviceUse, withUse } from "./calls.ts";
 
 const TIMEOUT_MS = 3_000;
 
 /** A HEAD request to each upstream, without its API key: any answer will do. And how calls fared lately. */
-export const checkServices = async ({ store }: HomeExamination, clock: Clock): Promise<readonly Found[]> => {
+export const checkServices = async ({ store, sealer }: HomeExamination, clock: Clock): Promise<readonly Found[]> => {
   if (store === undefined) return [];
   const services = await store.control.services();
   if (services.length === 0) {
@@ -15,17 +19,67 @@ export const checkServices = async ({ store }: HomeExamination, clock: Clock): P
     return [{ code: "service_none", about: "service", message: "There is no service to call.", command }];
   }
   const uses = await serviceUse(store.traffic, clock);
-  const found = services.map(async (service) =>
-    withUse(await lookAtService(service), service.name, uses.get(service.name)),
-  );
+  const down = downTargets(await runningGateways(store.traffic));
+  const metered = await meteredCalls(store.traffic, clock);
+  const found = services.map(async (service) => {
+    const [first, ...others] = await lookAtService(service, sealer);
+    if (first === undefined) return [];
+    const seen = down.filter((target) => target.service === service.name).map(asSeen);
+    return [
+      ...withUse(first, service.name, uses.get(service.name)),
+      ...others,
+      ...seen,
+      ...outOfUse(service),
+      ...notRead(service, metered),
+    ];
+  });
   return (await Promise.all(found)).flat();
 };
 
-/** One request to one upstream, of 3 s at most. Never throws. */
-export const lookAtService = async (service: Pick<Service, "name" | "url">): Promise<Found> => {
+/** What the gateways say, which is not what a look from here has to find. */
+const asSeen = (target: DownTarget): Found => ({
+  code: "service_target_down",
+  about: `service ${target.service}`,
+  message: `${downWords(target)}, as ${counted(target.gateways, "gateway")} ${target.gateways === 1 ? "sees" : "see"} it.`,
+  command: `aigw service show ${target.service}`,
+});
+
+/** What its meter made of the calls of the last 15 minutes. */
+const notRead = (service: Service, metered: readonly MeteredCalls[]): readonly Found[] => {
+  const calls = metered.find((known) => known.service === service.name);
+  const words = calls && meterWords(service, calls, "in the last 15 minutes");
+  if (words === undefined) return [];
+  const { kind, message, command } = words;
+  return [{ code: `service_${kind}`, about: `service ${service.name}`, message, command }];
+};
+
+const outOfUse = ({ name, disabled }: Service): readonly Found[] =>
+  disabled === undefined
+    ? []
+    : [
+        {
+          code: "service_disabled",
+          about: `service ${name}`,
+          message: `It is out of use: clients get 503${disabled === "" ? "" : `, "${disabled}"`}.`,
+          command: `aigw service enable ${name}`,
+        },
+      ];
+
+/**
+ * One request to each target of one service, of 3 s at most. Never throws.
+ * @param sealer without it the gateway does not show its own certificate
+ */
+export const lookAtService = async (service: Service, sealer?: Sealer): Promise<readonly Found[]> => {
   // The gateway's own reader: another one would find other faults.
-  const { probeService } = await import("@aigw/runtime/probe");
-  return judgeService(service, await probeService(service.url, TIMEOUT_MS));
+  const { connectionFacts, probeService } = await import("@aigw/runtime/probe");
+  const facts = connectionFacts(sealer, service);
+  const { name } = service;
+  const targets = targetsOf(service);
+  return Promise.all(
+    targets.map(async ({ url }) =>
+      judgeService({ name, url }, await probeService(url, TIMEOUT_MS, facts), targets.length > 1),
+    ),
+  );
 };
 
 const CODES: Readonly<Record<FaultKind, FindingCode>> = {
@@ -35,11 +89,19 @@ const CODES: Readonly<Record<FaultKind, FindingCode>> = {
   untrusted: "service_untrusted",
   invalid: "service_invalid",
   late: "service_silent",
+  down: "service_unreachable",
 };
 
-export const judgeService = ({ name, url }: Pick<Service, "name" | "url">, result: ProbeResult): Found => {
+/** @param isOneOfSeveral targets, and `url` is its own */
+export const judgeService = (
+  { name, url }: Pick<Service, "name" | "url">,
+  result: ProbeResult,
+  isOneOfSeveral = false,
+): Found => {
   const about = `service ${name}`;
-  const change = `aigw service set ${name} --url <url>`;
+  const change = isOneOfSeveral
+    ? `aigw service set ${name} --remove-target ${url}`
+    : `aigw service set ${name} --url <url>`;
   if (result.kind === "answer") {
     // The gateway of a service that is down; 501 only says that there is no HEAD.
     if ([502, 503, 504].includes(result.status)) {

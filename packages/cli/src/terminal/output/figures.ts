@@ -20,3 +20,27 @@ export const humanMs = (ms: number): string => {
 
 /** `12,345`. */
 export const grouped = (count: number): string => count.toLocaleString("en-US");
+
+/**
+ * What calls were worth in a unit, for people: `12,345.5`, to the thousandth.
+ * @param millionths a value or a sum
+ */
+export const humanUnits = (millionths: number | bigint): string => {
+  const thousandths = (BigInt(millionths) + 500n) / 1_000n;
+  const rest = String(thousandths % 1_000n)
+    .padStart(3, "0")
+    .replace(/0+$/, "");
+  const whole = (thousandths / 1_000n).toLocaleString("en-US");
+  return rest === "" ? whole : `${whole}.${rest}`;
+};
+
+/** A cost, for people: `1,234.50`; below one with all its digits, `0.000012`: it is not to look like nothing. */
+export const humanCost = (millionths: number | bigint): string => {
+  const cost = BigInt(millionths);
+  if (cost > 0n && cost < 1_000_000n) {
+    const digits = String(cost).padStart(6, "0").replace(/0+$/, "");
+    return `0.${digits.padEnd(2, "0")}`;
+  }
+  const hundredths = (cost + 5_000n) / 10_000n;
+  return `${(hundredths / 100n).toLocaleString("en-US")}.${String(hundredths % 100n).padStart(2, "0")}`;
+};

@@ -1,5 +1,6 @@
 import type { Outcome, UsageEvent } from "@aigw/core";
 import { escapeText } from "./escape.ts";
+import { humanCost, humanUnits } from "./figures.ts";
 import type { Tone } from "./style.ts";
 import { rfc3339 } from "./time.ts";
 import type { View } from "./view.ts";
@@ -35,12 +36,30 @@ const COLUMNS: readonly Layout[] = [
 /** The reason, where there is one, says more. */
 const reasonOrOutcome = ({ reason, outcome }: UsageEvent): string => reason ?? outcome;
 
-/** How many refused calls the line stands for: before what may be cut, and as a number of its own for a pipe. */
-const TERMINAL_PATH: Layout = {
+/**
+ * How many refused calls the line stands for: before what may be cut, and as a number of its own for a pipe. What the
+ * call was worth stands behind the path where both have room.
+ */
+const terminalPath = (room: number): Layout => ({
   title: "path",
   width: 0,
-  value: ({ count, path }) => (count === undefined ? path : `×${count} ${path}`),
-};
+  value: (event) => {
+    const { count, path } = event;
+    const whole = count === undefined ? path : `×${count} ${path}`;
+    const worth = worthInWords(event);
+    return worth !== "" && displayWidth(escapeText(whole)) + 2 + displayWidth(worth) <= room
+      ? `${whole}  ${worth}`
+      : whole;
+  },
+});
+
+/** `1,204 input_tokens, 3 pages, cost 0.02`. */
+const worthInWords = ({ units = {}, cost }: UsageEvent): string =>
+  [
+    ...Object.entries(units).map(([unit, value]) => `${humanUnits(value)} ${unit}`),
+    ...(typeof cost === "number" ? [`cost ${humanCost(cost)}`] : []),
+  ].join(", ");
+
 const TERMINAL_END: Layout = {
   title: "outcome",
   width: 0,
@@ -105,7 +124,8 @@ const columnsFor = (view: View, first: readonly UsageEvent[]): readonly Layout[]
     value: column.title === "outcome" ? reasonOrOutcome : column.value,
   }));
   const taken = [TERMINAL_TIME, ...columns].reduce((sum, { width }) => sum + width + GAP.length, 0);
-  if (view.width - taken >= PATH_AT_LEAST) return [TERMINAL_TIME, ...columns, TERMINAL_PATH];
+  const room = view.width - taken;
+  if (room >= PATH_AT_LEAST) return [TERMINAL_TIME, ...columns, terminalPath(room)];
   return [TERMINAL_TIME, ...columns.filter(({ title }) => title !== "method" && title !== "outcome"), TERMINAL_END];
 };
 

@@ -1,8 +1,8 @@
 import { type Change, type ChangeDraft, type Effect, subjectOf } from "../../changes/change.ts";
 import { secretsOf } from "../../changes/secrets.ts";
 
-export type SubjectKind = "client" | "service" | "secret" | "config";
-export const SUBJECT_KINDS: readonly SubjectKind[] = ["client", "service", "secret", "config"];
+export type SubjectKind = "client" | "service" | "plan" | "secret" | "config";
+export const SUBJECT_KINDS: readonly SubjectKind[] = ["client", "service", "plan", "secret", "config"];
 
 /** An effect as it is stored. The kind is the action's first half: a client and a service may share a name. */
 export interface EffectDocument {

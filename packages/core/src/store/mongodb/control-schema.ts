@@ -2,8 +2,12 @@ import type { Collection, Db } from "mongodb";
 import type { ChangeDocument } from "./change-document.ts";
 import type { CollectionIndexes } from "./traffic/collections.ts";
 
-/** The layout that this build writes. Raise it with a step that brings older stores there. */
-export const SCHEMA_VERSION = 1;
+/**
+ * The layout that this build writes. Raise it with a step that brings older stores there.
+ * 2: plans and what calls are worth. An earlier version would let a client call what its plan does not allow, and sum up
+ * calls without their units.
+ */
+export const SCHEMA_VERSION = 2;
 
 /** `_id: "store"`: the store itself. That it is there is what makes a database a store. */
 export interface StoreDocument {

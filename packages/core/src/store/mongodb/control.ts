@@ -8,6 +8,7 @@ import { type Clock, systemClock } from "../../clock.ts";
 import type { SettingKey } from "../../config/settings.ts";
 import { AigwError } from "../../errors.ts";
 import type { Keyring } from "../../keys/signing-key.ts";
+import type { Plan } from "../../plans/plan.ts";
 import type { Service } from "../../services/service.ts";
 import type { ControlStore } from "../store.ts";
 import {
@@ -138,6 +139,14 @@ export class MongoControl implements ControlStore {
 
   async services(): Promise<readonly Service[]> {
     return byName([...(await this.#read(["service"])).services.values()]);
+  }
+
+  async plan(name: string): Promise<Plan | undefined> {
+    return this.#newest<Plan>("plan", name);
+  }
+
+  async plans(): Promise<readonly Plan[]> {
+    return byName([...(await this.#read(["plan"])).plans.values()]);
   }
 
   async keyring(): Promise<Keyring> {

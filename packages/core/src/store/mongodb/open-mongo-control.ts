@@ -2,7 +2,7 @@ import type { Db } from "mongodb";
 import { type Clock, systemClock } from "../../clock.ts";
 import { AigwError } from "../../errors.ts";
 import { MongoControl } from "./control.ts";
-import { controlCollections, SCHEMA_VERSION, type StoreDocument } from "./control-schema.ts";
+import { type ControlCollections, controlCollections, SCHEMA_VERSION, type StoreDocument } from "./control-schema.ts";
 import { plantSeed } from "./create-mongo-store.ts";
 import { translated } from "./translate-error.ts";
 
@@ -20,9 +20,17 @@ export const openMongoControl = async (db: Db, clock: Clock = systemClock): Prom
     );
   assertKnownSchema(store);
   await plantSeed(collections, store);
+  await raiseSchema(collections, store);
   const control = new MongoControl(db, store, clock);
   await control.eraseDue();
   return control;
+};
+
+/** What later versions of the layout add needs no step of its own: from here on an earlier aigw keeps off. */
+const raiseSchema = async ({ meta }: ControlCollections, { schema }: StoreDocument): Promise<void> => {
+  if (schema === SCHEMA_VERSION) return;
+  const older = { _id: "store", schema: { $lt: SCHEMA_VERSION } } as const;
+  await translated(() => meta.updateOne(older, { $set: { schema: SCHEMA_VERSION } }));
 };
 
 const assertKnownSchema = ({ schema }: StoreDocument): void => {

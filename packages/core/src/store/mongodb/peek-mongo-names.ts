@@ -9,11 +9,12 @@ const PATIENCE_MS = 1_000;
 
 export const peekMongoNames = (db: Db, prefix: string, limit: number): Promise<StoredNames> =>
   translated(async () => {
-    const [clients, services] = await Promise.all([
+    const [clients, services, plans] = await Promise.all([
       namesOf(db, "client", prefix, limit),
       namesOf(db, "service", prefix, limit),
+      namesOf(db, "plan", prefix, limit),
     ]);
-    return { clients, services };
+    return { clients, services, plans };
   }, PATIENCE_MS);
 
 const namesOf = async (db: Db, kind: SubjectKind, prefix: string, limit: number): Promise<readonly string[]> => {

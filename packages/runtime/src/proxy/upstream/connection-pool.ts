@@ -1,10 +1,9 @@
+import { DEFAULT_IDLE_CONNECTION_MS } from "@aigw/core/services";
 import { Connection, type ConnectionOwner } from "./connection.ts";
 import { Connector, type ConnectorOptions } from "./connector.ts";
 
 /** Beyond this many, connections are closed after use: a peak is not kept for ever. */
 const MAX_IDLE = 512;
-/** Shorter than the common servers' 5 s and more: whoever closes an idle connection, it should be us. */
-const IDLE_MS = 4_000;
 /** What an upstream says of its own patience is cut by so much, for the way there. */
 const MARGIN_MS = 2_000;
 /** A connection that rested longer may have been closed meanwhile, and the news not read yet. */
@@ -32,6 +31,9 @@ export class ConnectionPool implements ConnectionOwner {
   readonly #connector: Connector;
   readonly #clock: () => number;
   readonly #openFiles: ConnectorOptions["openFiles"];
+  readonly #idleMs: number;
+  /** Connections that are there or on the way, idle or not. */
+  #open = 0;
   /** Ascending by the end of their last use. */
   readonly #idle: Connection[] = [];
   /** This upstream has closed a connection right behind an answer, without announcing it: it may do so again until then. */
@@ -40,7 +42,8 @@ export class ConnectionPool implements ConnectionOwner {
   #distrustedUntil = 0;
 
   constructor(origin: string, clock: () => number, options: ConnectorOptions = {}) {
-    this.#connector = new Connector(origin, options);
+    this.#connector = new Connector(origin, { ...options, clock });
+    this.#idleMs = options.idleMs ?? DEFAULT_IDLE_CONNECTION_MS;
     this.#openFiles = options.openFiles;
     this.#clock = clock;
   }
@@ -78,6 +81,7 @@ export class ConnectionPool implements ConnectionOwner {
   /** A connection that was never used. */
   open(): Connection {
     const connection = new Connection(this.#connector, this);
+    this.#open += 1;
     this.#openFiles?.upstreamOpened();
     return connection;
   }
@@ -85,14 +89,15 @@ export class ConnectionPool implements ConnectionOwner {
   release(connection: Connection, keepAliveMs: number): void {
     const now = this.#clock();
     connection.idleSince = now;
-    connection.idleUntil = now + Math.min(IDLE_MS, keepAliveMs - MARGIN_MS);
-    const isKept = this.#idle.length < MAX_IDLE && connection.idleUntil > now && now >= this.#distrustedUntil;
+    connection.idleUntil = now + Math.min(this.#idleMs, keepAliveMs - MARGIN_MS);
+    const isKept = this.#idle.length < MAX_IDLE && now >= this.#distrustedUntil && !this.#isOver(connection, now);
     if (isKept) this.#idle.push(connection);
     else connection.destroy();
   }
 
   closed(connection: Connection): void {
     // Before its place is asked for: the socket itself says so a turn later.
+    this.#open -= 1;
     this.#openFiles?.upstreamClosed();
     const at = this.#idle.indexOf(connection);
     if (at < 0) return;
@@ -111,9 +116,16 @@ export class ConnectionPool implements ConnectionOwner {
     this.close();
   }
 
-  /** Closes those that have rested for too long. */
+  /** Closes those that have rested for too long, and those to addresses that the upstream's name does not have any more. */
   sweep(now: number): void {
-    for (const connection of this.#idle.filter(({ idleUntil }) => idleUntil <= now)) connection.destroy();
+    if (this.#open === 0) return;
+    this.#connector.refresh(now);
+    for (const connection of this.#idle.filter((one) => this.#isOver(one, now))) connection.destroy();
+  }
+
+  /** It must not be used again. */
+  #isOver({ idleUntil, address }: Connection, now: number): boolean {
+    return idleUntil <= now || this.#connector.isGone(address);
   }
 
   /** Closes those that are idle. */

@@ -13,14 +13,15 @@ const isHttp2 = (bytes: Buffer): boolean =>
 /**
  * What is wrong with a head that was refused. Looked for only then, so that a valid one costs nothing.
  * @param bytes from the status line on: to the last field with its CRLF, or as far as it had come
+ * @param maxHead the most that it may have
  */
-export const headFault = (bytes: Buffer): Fault => {
+export const headFault = (bytes: Buffer, maxHead: number = MAX_HEAD): Fault => {
   const text = bytes.toString("latin1");
   if (!text.startsWith("HTTP/")) {
     if (isTls(bytes)) return "speaks_tls";
     return isHttp2(bytes) ? "http2_only" : "not_http";
   }
-  if (bytes.length > MAX_HEAD) return "head_too_large";
+  if (bytes.length > maxHead) return "head_too_large";
   // A CR at the end may still get its LF.
   if (/\r(?!\n|$)|(?<!\r)\n/.test(text)) return "bare_line_feed";
   const end = text.indexOf("\r\n");

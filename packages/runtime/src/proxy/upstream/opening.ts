@@ -30,7 +30,11 @@ export interface OpeningSteps {
   /** Starts TLS on a connected socket. */
   readonly secure: ((socket: Socket) => TLSSocket) | undefined;
   /** Gets the socket, ready and with all listeners, before anything is written to it. */
-  readonly adopt: (socket: Socket) => void;
+  readonly adopt: (socket: Socket, address: Address) => void;
+  /** An address did not take the connection, or not before another one did. */
+  readonly onShunned?: (address: Address) => void;
+  /** The name is looked up; the connection is there; all is done. */
+  readonly onPhase?: (ended: "lookup" | "connect" | "open") => void;
   /** For all of it: look-up, connection, handshake. */
   readonly timeoutMs: number;
 }
@@ -51,7 +55,7 @@ export class Opening implements UpstreamSocket {
   readonly #timeout: NodeJS.Timeout;
   readonly #listeners: (readonly [SocketEvent, (error: Error) => void])[] = [];
   readonly #written: (readonly [string | Buffer, BufferEncoding | undefined])[] = [];
-  readonly #sockets = new Set<Socket>();
+  readonly #sockets = new Map<Socket, Address>();
   readonly #errors: Error[] = [];
   #left: Address[] = [];
   #nextAttempt: NodeJS.Timeout | undefined;
@@ -95,12 +99,13 @@ export class Opening implements UpstreamSocket {
 
   destroy(): void {
     this.#end();
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#sockets.keys()) socket.destroy();
     this.#sockets.clear();
   }
 
   #start(addresses: readonly Address[]): void {
     if (this.#over) return;
+    this.#steps.onPhase?.("lookup");
     this.#phase = "connect";
     this.#left = [...addresses];
     if (this.#left.length === 0) this.#fail(new UpstreamError("UPSTREAM_UNOPENED", "name_not_found"));
@@ -112,43 +117,50 @@ export class Opening implements UpstreamSocket {
     const address = this.#left.shift();
     if (address === undefined) return;
     const socket = this.#steps.connect(address);
-    this.#sockets.add(socket);
-    socket.once("connect", () => this.#connected(socket));
-    socket.on("error", (error) => this.#failed(socket, error));
+    this.#sockets.set(socket, address);
+    socket.once("connect", () => this.#connected(socket, address));
+    socket.on("error", (error) => this.#failed(socket, address, error));
     if (this.#left.length > 0) this.#nextAttempt = setTimeout(() => this.#attempt(), ATTEMPT_DELAY_MS);
   }
 
-  #failed(socket: Socket, error: Error): void {
+  #failed(socket: Socket, address: Address, error: Error): void {
     if (this.#over || this.#phase !== "connect" || !this.#sockets.delete(socket)) return;
+    this.#steps.onShunned?.(address);
     this.#errors.push(error);
     if (this.#left.length > 0) this.#attempt();
     else if (this.#sockets.size === 0) this.#fail(mostTelling(this.#errors));
   }
 
-  #connected(socket: Socket): void {
+  #connected(socket: Socket, address: Address): void {
     if (this.#over || this.#phase !== "connect") return;
     clearTimeout(this.#nextAttempt);
-    for (const other of this.#sockets) if (other !== socket) other.destroy();
+    for (const [other, slow] of this.#sockets) {
+      if (other === socket) continue;
+      other.destroy();
+      this.#steps.onShunned?.(slow);
+    }
     this.#sockets.clear();
-    this.#sockets.add(socket);
-    const { secure } = this.#steps;
-    if (secure === undefined) this.#opened(socket);
-    else this.#handshake(secure(socket));
+    this.#sockets.set(socket, address);
+    const { secure, onPhase } = this.#steps;
+    onPhase?.("connect");
+    if (secure === undefined) this.#opened(socket, address);
+    else this.#handshake(secure(socket), address);
   }
 
-  #handshake(socket: TLSSocket): void {
+  #handshake(socket: TLSSocket, address: Address): void {
     this.#phase = "tls";
-    this.#sockets.add(socket);
-    socket.once("secureConnect", () => this.#opened(socket));
+    this.#sockets.set(socket, address);
+    socket.once("secureConnect", () => this.#opened(socket, address));
     socket.on("error", (error) => this.#fail(error, socket.authorizationError !== null));
     socket.once("close", () => this.#fail(new UpstreamError("UPSTREAM_CLOSED", "tls_closed")));
   }
 
-  #opened(socket: Socket): void {
+  #opened(socket: Socket, address: Address): void {
     if (this.#over) return;
     this.#end();
+    this.#steps.onPhase?.("open");
     for (const [event, listener] of this.#listeners) socket.on(event, listener);
-    this.#steps.adopt(socket);
+    this.#steps.adopt(socket, address);
     if (this.#paused) socket.pause();
     let flows = true;
     socket.cork();
@@ -162,6 +174,7 @@ export class Opening implements UpstreamSocket {
 
   #timedOut(): void {
     const fault = { lookup: "name_lookup_failed", connect: "connect_timeout", tls: "tls_timeout" } as const;
+    for (const address of this.#phase === "connect" ? this.#sockets.values() : []) this.#steps.onShunned?.(address);
     this.#fail(new UpstreamError("UPSTREAM_UNOPENED", fault[this.#phase]));
   }
 

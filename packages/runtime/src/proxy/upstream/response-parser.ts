@@ -41,6 +41,8 @@ export class ResponseParser {
   #state: typeof NONE | typeof HEAD | typeof LENGTH | typeof CHUNKED | typeof UNTIL_CLOSE = NONE;
   #sink: ResponseSink | undefined;
   #isHead = false;
+  /** Another protocol was asked for. */
+  #upgrades = false;
   /** A status line has been read since the request was sent. */
   #begun = false;
   #interims = 0;
@@ -48,21 +50,33 @@ export class ResponseParser {
   /** The beginning of a head whose end has not arrived. */
   #held: Buffer | undefined;
   #left = 0;
+  readonly #maxHead: number;
   #framing: Framing | undefined;
   #chunked: ChunkedContent | undefined;
   #trailers: readonly string[] = [];
   #fault: Fault = "not_http";
 
-  /** A request was sent; what comes now is its response. */
-  start(method: string, sink: ResponseSink): void {
+  /** @param maxHead the most that a head may have, bytes */
+  constructor(maxHead: number = MAX_HEAD) {
+    this.#maxHead = maxHead;
+  }
+
+  /** A request was sent; what comes now is its response. @param upgrades it asked for another protocol */
+  start(method: string, sink: ResponseSink, upgrades = false): void {
     this.#state = HEAD;
     this.#sink = sink;
     this.#isHead = method === "HEAD";
+    this.#upgrades = upgrades;
     this.#begun = false;
     this.#interims = 0;
     this.#foreign = false;
     this.#framing = undefined;
     this.#trailers = [];
+  }
+
+  /** What follows a 101 is somebody else's. */
+  handOver(sink: ResponseSink): void {
+    this.#sink = sink;
   }
 
   /** Nothing more is wanted. */
@@ -121,17 +135,18 @@ export class ResponseParser {
     const start = this.#held === undefined ? at : 0;
     if (!beginsAsHead(all, start)) {
       this.#foreign = !this.#begun;
-      return this.#refuse(headFault(all.subarray(start)));
+      return this.#refuse(headFault(all.subarray(start), this.#maxHead));
     }
     const end = all.indexOf(HEAD_END, start, "latin1");
     if (end < 0) {
       this.#held = Buffer.from(all.subarray(start));
-      const valid = this.#held.length <= MAX_HEAD && mayBecomeHead(this.#held.toString("latin1"));
-      return valid ? bytes.length : this.#refuse(headFault(this.#held));
+      const valid = this.#held.length <= this.#maxHead && mayBecomeHead(this.#held.toString("latin1"));
+      return valid ? bytes.length : this.#refuse(headFault(this.#held, this.#maxHead));
     }
     this.#held = undefined;
-    const head = end - start > MAX_HEAD ? undefined : parseHead(all.toString("latin1", start, end + 2));
-    if (head === undefined || !this.#begin(head)) return this.#refuse(headFault(all.subarray(start, end + 2)));
+    const head = end - start > this.#maxHead ? undefined : parseHead(all.toString("latin1", start, end + 2));
+    if (head === undefined || !this.#begin(head))
+      return this.#refuse(headFault(all.subarray(start, end + 2), this.#maxHead));
     return bytes.length - (all.length - end - HEAD_END.length);
   }
 
@@ -139,6 +154,11 @@ export class ResponseParser {
     const { status, minor } = head;
     this.#begun = true;
     if (status < 200) {
+      if (status === 101 && this.#upgrades) {
+        this.#state = UNTIL_CLOSE;
+        this.#sink?.onHead(head, -1);
+        return true;
+      }
       // Nobody asked for another protocol.
       if (status === 101 || minor === 0) return false;
       if (status !== 100 && this.#interims < MAX_INTERIM) {

@@ -1,6 +1,8 @@
 import type { Collection, CreateIndexesOptions, Db, IndexSpecification } from "mongodb";
 import type { PermitWindow } from "../../../limits/permit-window.ts";
+import type { QuotaRecord } from "../../../quotas/quota-record.ts";
 import type { Outcome, UsageEvent } from "../../../usage/usage-event.ts";
+import type { WorthCounts } from "../../../usage/worth.ts";
 import type { Instance } from "../../store.ts";
 
 /**
@@ -16,15 +18,23 @@ export interface UsageBatch {
 
 export type StoredEvent = UsageEvent & { readonly k: number };
 
-/** Sums of the events that have a key in common; one collection each for hours, days and the hours of all clients. */
-export interface UsageSums {
-  /** Period (hours or days since the epoch, UTC), client, service, status, outcome; in this order, which ranges rely on. */
+/**
+ * Sums of the events that have a key in common; one collection each for hours, days and the hours of all clients. Counts
+ * of 0 are absent.
+ */
+export interface UsageSums extends Partial<WorthCounts> {
+  /**
+   * Period (hours or days since the epoch, UTC), client, service, status, outcome; in this order, which ranges rely on.
+   * Then model and plan, where there is one: `l` comes before `m`, so that records without a model stand first.
+   */
   readonly _id: {
     readonly p: number;
     readonly c: string;
     readonly s: string;
     readonly u: number;
     readonly o: Outcome;
+    readonly m?: string;
+    readonly l?: string;
   };
   /** The place in the log up to which this record has taken its events in. */
   readonly cur: number;
@@ -34,6 +44,8 @@ export interface UsageSums {
   readonly ms: number;
   /** By latency bucket; empty ones are absent. */
   readonly b: Readonly<Record<string, number>>;
+  /** By unit; absent without any: whole ones, and millionths that may come to more than a whole one. */
+  readonly w?: Readonly<Record<string, { readonly n: number; readonly f: number }>>;
 }
 
 /** When a client was last recorded, milliseconds since the epoch. */
@@ -63,6 +75,16 @@ export interface PermitRecord {
   readonly endsAt: number;
 }
 
+/** What a client has used of its quotas. */
+export interface QuotaDocument {
+  /** The client's id. */
+  readonly _id: string;
+  readonly v: number;
+  readonly r: QuotaRecord;
+  /** Steady milliseconds: nothing in it matters from then on. */
+  readonly endsAt: number;
+}
+
 export interface IssueRecord {
   readonly _id: { readonly c: string; readonly k: string };
   readonly epoch: number;
@@ -85,6 +107,7 @@ export interface TrafficCollections {
   readonly last: Collection<LastSeen>;
   readonly state: Collection<FoldState>;
   readonly permits: Collection<PermitRecord>;
+  readonly quotas: Collection<QuotaDocument>;
   readonly issues: Collection<IssueRecord>;
   readonly instances: Collection<InstanceRecord>;
 }
@@ -97,6 +120,7 @@ const NAMES: Readonly<Record<keyof TrafficCollections, string>> = {
   last: "usage_last",
   state: "usage_state",
   permits: "permits",
+  quotas: "quotas",
   issues: "token_issues",
   instances: "instances",
 };
@@ -118,6 +142,7 @@ export const trafficCollections = (db: Db): TrafficCollections => {
     last: open(NAMES.last),
     state: open(NAMES.state),
     permits: open(NAMES.permits),
+    quotas: open(NAMES.quotas),
     issues: open(NAMES.issues),
     instances: open(NAMES.instances),
   };
@@ -151,6 +176,7 @@ export const TRAFFIC_INDEXES: readonly CollectionIndexes[] = [
   { collection: NAMES.last, indexes: [] },
   { collection: NAMES.state, indexes: [] },
   { collection: NAMES.permits, indexes: [] },
+  { collection: NAMES.quotas, indexes: [] },
   { collection: NAMES.issues, indexes: [{ name: "token_issues_by_end", key: { expiresAt: 1 } }] },
   { collection: NAMES.instances, indexes: [] },
 ];

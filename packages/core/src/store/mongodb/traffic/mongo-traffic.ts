@@ -1,6 +1,7 @@
 import type { Db } from "mongodb";
 import type { Clock } from "../../../clock.ts";
 import type { PermitWindow } from "../../../limits/permit-window.ts";
+import type { QuotaRecord } from "../../../quotas/quota-record.ts";
 import type { UsageEvent, UsageFilter } from "../../../usage/usage-event.ts";
 import type { UsageReport, UsageReportQuery } from "../../../usage/usage-report.ts";
 import type {
@@ -11,6 +12,7 @@ import type {
   UsagePage,
   UsageSlice,
   UsageSpan,
+  VersionedQuotas,
   VersionedWindow,
 } from "../../store.ts";
 import type { StoreTime } from "../store-time.ts";
@@ -18,6 +20,7 @@ import { translated } from "../translate-error.ts";
 import { type TrafficCollections, trafficCollections } from "./collections.ts";
 import { forgetInstances, readInstances, reportInstance } from "./instances.ts";
 import { pruneWindows, readWindow, writeWindow } from "./permits.ts";
+import { pruneQuotas, readQuotas, writeQuotas } from "./quota-records.ts";
 import { pruneTokenIssues, readLiveTokens, recordTokenIssues } from "./token-issues.ts";
 import { foldUsage } from "./usage-fold.ts";
 import { readLastUsage } from "./usage-last.ts";
@@ -123,6 +126,18 @@ export class MongoTraffic implements TrafficStore {
 
   prunePermitWindows(now: number): Promise<void> {
     return translated(() => pruneWindows(this.#collections.permits, now));
+  }
+
+  quotaRecord(client: string): Promise<VersionedQuotas | undefined> {
+    return translated(() => readQuotas(this.#collections.quotas, client));
+  }
+
+  setQuotaRecord(client: string, expectedVersion: number, record: QuotaRecord): Promise<boolean> {
+    return translated(() => writeQuotas(this.#collections.quotas, client, expectedVersion, record, this.#time.now()));
+  }
+
+  pruneQuotaRecords(now: number): Promise<void> {
+    return translated(() => pruneQuotas(this.#collections.quotas, now));
   }
 
   reportInstance(instance: Instance): Promise<void> {

@@ -17,10 +17,10 @@ export const readWindow = async (
 /** More writes of one window in a millisecond than there can be. */
 const WRITES_A_MS = 1_024;
 
-/**
- * A record begins with a version that none had before it was pruned: the time gives it.
- * @param now steady milliseconds
- */
+/** A record begins with a version that none had before it was pruned: the time gives it. @param now steady milliseconds */
+export const firstVersion = (now: number): number => Math.floor(now) * WRITES_A_MS;
+
+/** @param now steady milliseconds */
 export const writeWindow = async (
   permits: Collection<PermitRecord>,
   key: string,
@@ -37,7 +37,7 @@ export const writeWindow = async (
     return matchedCount === 1;
   }
   try {
-    await permits.insertOne({ _id: key, v: Math.floor(now) * WRITES_A_MS, ...content });
+    await permits.insertOne({ _id: key, v: firstVersion(now), ...content });
     return true;
   } catch (error) {
     if (!isDuplicateKey(error)) throw error;

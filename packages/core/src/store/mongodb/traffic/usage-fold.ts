@@ -6,6 +6,7 @@ import { isDuplicateKey } from "../translate-error.ts";
 import type { FoldState, LastSeen, TrafficCollections, UsageSums } from "./collections.ts";
 import type { Unwound, UsageLog } from "./usage-log.ts";
 import { placeOf } from "./usage-place.ts";
+import { incrementsOf, sumsId } from "./usage-sums.ts";
 import { writeAll } from "./write-all.ts";
 
 /** Bounds one write of sums. */
@@ -87,19 +88,15 @@ const addSums = async (
   groups: Iterable<UsageGroup>,
   { seq, to }: Slice,
 ): Promise<void> => {
-  const writes = [...groups].map(({ key: [p, c, s, u, o], sums }): AnyBulkWriteOperation<UsageSums> => {
-    const [n = 0, bytesIn = 0, bytesOut = 0, ms = 0, ...buckets] = sums;
-    const counts = Object.fromEntries(
-      buckets.flatMap((count, bucket) => (count === 0 ? [] : [[`b.${bucket}`, count] as const])),
-    );
-    return {
+  const writes = [...groups].map(
+    (group): AnyBulkWriteOperation<UsageSums> => ({
       updateOne: {
-        filter: { _id: { p, c, s, u, o }, cur: { $lte: seq } },
-        update: { $set: { cur: to }, $inc: { n, in: bytesIn, out: bytesOut, ms, ...counts } },
+        filter: { _id: sumsId(group.key), cur: { $lte: seq } },
+        update: { $set: { cur: to }, $inc: incrementsOf(group) },
         upsert: true,
       },
-    };
-  });
+    }),
+  );
   await writeAll(collection, writes);
 };
 

@@ -172,10 +172,10 @@ export class UsageLog {
 
 /** What sums are made of. */
 const COUNTED = Object.fromEntries(
-  ["k", "at", "client", "service", "status", "outcome", "latencyMs", "bytesIn", "bytesOut", "count"].map((field) => [
-    `e.${field}`,
-    1,
-  ]),
+  [
+    ...["k", "at", "client", "service", "status", "outcome", "latencyMs", "bytesIn", "bytesOut", "count"],
+    ...["units", "metered", "model", "cost", "plan"],
+  ].map((field) => [`e.${field}`, 1]),
 );
 
 const isNumberTaken = (error: unknown): boolean =>

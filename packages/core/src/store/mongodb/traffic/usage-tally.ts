@@ -1,33 +1,22 @@
 import type { Collection, Filter } from "mongodb";
-import { LATENCY_BOUNDS } from "../../../usage/latency-buckets.ts";
+import { ReportRows, startOf } from "../../../usage/report-keys.ts";
 import { DAY_MS, HOUR_MS, planReport, type Range, type ReportPlan } from "../../../usage/report-plan.ts";
-import type { Outcome } from "../../../usage/usage-event.ts";
 import {
   addCalls,
-  emptyTally,
+  addWorthTo,
   isTimed,
   type UsageKey,
   type UsageReport,
   type UsageReportQuery,
-  type UsageRow,
 } from "../../../usage/usage-report.ts";
+import { addWorth, WORTH_COUNTS, type Worth } from "../../../usage/worth.ts";
 import type { TrafficCollections, UsageBatch, UsageSums } from "./collections.ts";
 import { inStrides } from "./in-strides.ts";
 import { readFoldState } from "./usage-fold.ts";
 import type { UsageLog } from "./usage-log.ts";
-import { batchBehind, eventConditions, PLACE, unwound, withMatch } from "./usage-place.ts";
-
-/** What a query has counted for a row and an outcome. */
-interface Counted {
-  readonly key: readonly (string | number)[];
-  readonly outcome: Outcome;
-  readonly requests: number;
-  readonly bytesIn: number;
-  readonly bytesOut: number;
-  readonly latencyMs: number;
-  /** By latency bucket. */
-  readonly latencies: Iterable<readonly [bucket: number, requests: number]>;
-}
+import { batchBehind, PLACE } from "./usage-place.ts";
+import { keyOfSums, worthOfSums } from "./usage-sums.ts";
+import { type Counted, countedEvents, type EventsOfGroup, groupEvents, SUMS_ID } from "./usage-tally-events.ts";
 
 /** A collection of sums and the part of a report's period that is read from it. */
 interface Source {
@@ -82,7 +71,7 @@ const readReport = async (
 ): Promise<UsageReport> => {
   const { filter, by, until = Number.POSITIVE_INFINITY } = query;
   const plan = planReport({ by, since: filter.since ?? 0, until, prunedBefore: pruned });
-  const rows = new Map<string, UsageRow>();
+  const rows = new ReportRows(by);
   const ahead: Ahead[] = [];
   const sources = sourcesOf(collections, query, plan, pruned);
   for (const { counted, ahead: more } of await Promise.all(sources.map((source) => readSums(source, query, folded)))) {
@@ -99,21 +88,16 @@ const readReport = async (
   return {
     since: plan.since,
     until: plan.until === Number.POSITIVE_INFINITY ? undefined : plan.until,
-    rows: [...rows.values()],
+    rows: rows.all(),
   };
 };
 
-const addRow = (rows: Map<string, UsageRow>, { key, latencies, ...calls }: Counted): void => {
-  const name = key.join(" ");
-  let row = rows.get(name);
-  if (row === undefined) {
-    row = { key, tally: emptyTally() };
-    rows.set(name, row);
-  }
-  addCalls(row.tally, calls);
+const addRow = (rows: ReportRows, { key, latencies, worth, ...calls }: Counted): void => {
+  const tally = rows.tallyOf(key);
+  addCalls(tally, calls);
+  for (const [unit, sum] of worth) addWorthTo(tally, unit, sum);
   if (!isTimed(calls.outcome)) return;
-  for (const [bucket, requests] of latencies)
-    row.tally.latencies[bucket] = (row.tally.latencies[bucket] ?? 0) + requests;
+  for (const [bucket, requests] of latencies) tally.latencies[bucket] = (tally.latencies[bucket] ?? 0) + requests;
 };
 
 const sourcesOf = (
@@ -150,126 +134,49 @@ const readSums = async (
   } as Filter<UsageSums>);
   const groups = new Map<string, SumsOfGroup>();
   const ahead: Ahead[] = [];
-  for await (const { _id: id, cur, n, in: bytesIn, out: bytesOut, ms, b } of records) {
+  for await (const record of records) {
+    const { _id: id, cur, n, in: bytesIn, out: bytesOut, ms, b } = record;
     if (cur > folded) ahead.push({ source, id, cur });
     const key = by.map((name) => SUMS_KEYS[name](id, periodMs));
     const name = `${key.join(" ")} ${id.o}`;
     let group = groups.get(name);
     if (group === undefined) {
-      group = { key, outcome: id.o, requests: 0, bytesIn: 0, bytesOut: 0, latencyMs: 0, latencies: new Map() };
+      group = { ...NOTHING, key, outcome: id.o, latencies: new Map(), worth: new Map() };
       groups.set(name, group);
     }
     group.requests += n;
     group.bytesIn += bytesIn;
     group.bytesOut += bytesOut;
     group.latencyMs += ms;
+    for (const count of WORTH_COUNTS) group[count] += record[count] ?? 0;
+    for (const [unit, sum] of worthOfSums(record.w)) addWorth(group.worth, unit, sum);
     for (const bucket in b)
       group.latencies.set(Number(bucket), (group.latencies.get(Number(bucket)) ?? 0) + (b[bucket] ?? 0));
   }
   return { counted: [...groups.values()], ahead };
 };
 
-interface SumsOfGroup extends Counted {
-  requests: number;
-  bytesIn: number;
-  bytesOut: number;
-  latencyMs: number;
-  readonly latencies: Map<number, number>;
-}
+const NOTHING = {
+  ...{ requests: 0, bytesIn: 0, bytesOut: 0, latencyMs: 0 },
+  ...{ priced: 0, unpriced: 0, metered: 0, unread: 0, estimated: 0 },
+};
+
+type SumsOfGroup = {
+  -readonly [Field in keyof Counted]: Counted[Field];
+} & { readonly latencies: Map<number, number>; readonly worth: Worth };
 
 /** The keys of a report from the key of a record. */
 const SUMS_KEYS: Readonly<Record<UsageKey, (id: UsageSums["_id"], periodMs: number) => string | number>> = {
   client: ({ c }) => c,
   service: ({ s }) => s,
+  model: ({ m = "" }) => m,
+  plan: ({ l = "" }) => l,
   status: ({ u }) => u,
   hour: ({ p }, periodMs) => p * periodMs,
-  day: ({ p }, periodMs) => Math.floor((p * periodMs) / DAY_MS) * DAY_MS,
+  day: ({ p }, periodMs) => startOf("day", p * periodMs),
+  week: ({ p }, periodMs) => startOf("day", p * periodMs),
+  month: ({ p }, periodMs) => startOf("day", p * periodMs),
 };
-
-const hourOf = { $floor: { $divide: ["$e.at", HOUR_MS] } };
-
-/** The keys of a report by expressions on an unwound event. */
-const EVENT_KEYS: Readonly<Record<UsageKey, unknown>> = {
-  client: "$e.client",
-  service: "$e.service",
-  status: "$e.status",
-  hour: { $multiply: [hourOf, HOUR_MS] },
-  day: { $multiply: [{ $floor: { $divide: ["$e.at", DAY_MS] } }, DAY_MS] },
-};
-
-/** The bucket as bucketOf() finds it, by halves: a comparison with each bound would take most of the query's time. */
-const bucketCase = (low: number, high: number): unknown => {
-  if (low === high) return low;
-  const middle = (low + high) >>> 1;
-  return {
-    $cond: [{ $gte: ["$e.latencyMs", LATENCY_BOUNDS[middle]] }, bucketCase(middle + 1, high), bucketCase(low, middle)],
-  };
-};
-
-const BUCKET = bucketCase(0, LATENCY_BOUNDS.length);
-
-interface EventsOfGroup {
-  readonly _id: {
-    readonly by: readonly (string | number)[];
-    readonly o: Outcome;
-    readonly bucket: number;
-    /** See readUnfolded(). */
-    readonly id?: UsageSums["_id"];
-    readonly slice?: number;
-  };
-  readonly n: number;
-  readonly in: number;
-  readonly out: number;
-  readonly ms: number;
-}
-
-interface WhichEvents {
-  readonly batches: Record<string, unknown>;
-  readonly from: number;
-  readonly until: number;
-  /** An expression. */
-  readonly place: Record<string, unknown>;
-  /** What else they are grouped by. */
-  readonly apart?: Record<string, unknown>;
-}
-
-const groupEvents = async (
-  usage: Collection<UsageBatch>,
-  { by, filter }: UsageReportQuery,
-  { batches, from, until, place, apart }: WhichEvents,
-): Promise<readonly EventsOfGroup[]> => {
-  const conditions = { ...eventConditions(filter), at: { $gte: from, $lt: until } };
-  const count = { $ifNull: ["$e.count", 1] };
-  return usage
-    .aggregate<EventsOfGroup>(
-      [
-        { $match: { ...batches, ...withMatch(conditions) } },
-        { $unwind: "$e" },
-        { $match: { ...unwound(conditions), $expr: place } },
-        {
-          $group: {
-            _id: { by: by.map((key) => EVENT_KEYS[key]), o: "$e.outcome", bucket: BUCKET, ...apart },
-            n: { $sum: count },
-            in: { $sum: "$e.bytesIn" },
-            out: { $sum: "$e.bytesOut" },
-            ms: { $sum: { $multiply: ["$e.latencyMs", count] } },
-          },
-        },
-      ],
-      { allowDiskUse: true },
-    )
-    .toArray();
-};
-
-const countedEvents = ({ _id, n, in: bytesIn, out: bytesOut, ms: latencyMs }: EventsOfGroup): Counted => ({
-  key: _id.by,
-  outcome: _id.o,
-  requests: n,
-  bytesIn,
-  bytesOut,
-  latencyMs,
-  latencies: [[_id.bucket, n]],
-});
 
 /** A ragged edge is found by time; of it, what is not in the sums yet is found with the rest of that. */
 const readEdge = async (
@@ -322,7 +229,7 @@ const readUnfolded = async (
   // Kept apart by record and by the slices that records have taken in, to leave out what is in a record's sums.
   const ends = [...new Set(ahead.map(({ cur }) => cur))].sort((one, other) => one - other);
   const apart = {
-    id: { p: hourOf, c: "$e.client", s: "$e.service", u: "$e.status", o: "$e.outcome" },
+    id: SUMS_ID,
     slice: { $add: ends.map((end) => ({ $cond: [{ $gt: [PLACE, end] }, 1, 0] })) },
   };
   const taken = new Map(ahead.map(({ source, id, cur }) => [nameOf(source, id), ends.indexOf(cur)]));
@@ -338,5 +245,5 @@ const readUnfolded = async (
   return (await groups(apart)).filter((group) => !isTaken(group)).map(countedEvents);
 };
 
-const nameOf = ({ range, periodMs }: Source, { p, c, s, u, o }: UsageSums["_id"]): string =>
-  [range.from, periodMs, p, c, s, u, o].join(" ");
+const nameOf = ({ range, periodMs }: Source, id: UsageSums["_id"]): string =>
+  [range.from, periodMs, ...keyOfSums(id)].join(" ");

@@ -1,6 +1,7 @@
 import type { Collection, Db, Filter, Sort } from "mongodb";
 import { AigwError } from "../../../errors.ts";
 import type {
+  ClientQuotas,
   HeldWindow,
   LastCall,
   PartName,
@@ -9,7 +10,6 @@ import type {
   StoreParts,
   UsageSums,
 } from "../../../transfer/parts.ts";
-import { LATENCY_BUCKETS } from "../../../usage/latency-buckets.ts";
 import type { UsageEvent } from "../../../usage/usage-event.ts";
 import type { TokenIssue } from "../../store.ts";
 import { changeOf } from "../change-document.ts";
@@ -17,6 +17,7 @@ import { type ControlCollections, controlCollections } from "../control-schema.t
 import { type UsageSums as SumsDocument, type TrafficCollections, trafficCollections } from "../traffic/collections.ts";
 import { readFoldState } from "../traffic/usage-fold.ts";
 import { BATCH, batchOf } from "../traffic/usage-place.ts";
+import { portableSums } from "../traffic/usage-sums.ts";
 import { translated } from "../translate-error.ts";
 
 /** A change may have thousands of effects, and a batch of usage a thousand events. */
@@ -79,6 +80,7 @@ export class MongoExport implements StoreExport {
     days: () => this.#sums(this.#traffic.days),
     lastCalls: () => this.#lastCalls(),
     permits: () => this.#permits(),
+    quotas: () => this.#quotas(),
     tokens: () => this.#tokens(),
   };
 
@@ -99,12 +101,7 @@ export class MongoExport implements StoreExport {
   }
 
   async *#sums(collection: Collection<SumsDocument>): AsyncGenerator<readonly UsageSums[]> {
-    for await (const page of pages(collection, {}, RECORDS)) {
-      yield page.map(({ _id: { p, c, s, u, o }, n, in: bytesIn, out, ms, b }): UsageSums => {
-        const buckets = Array.from({ length: LATENCY_BUCKETS }, (_, bucket) => b[bucket] ?? 0);
-        return { key: [p, c, s, u, o], sums: [n, bytesIn, out, ms, ...buckets] };
-      });
-    }
+    for await (const page of pages(collection, {}, RECORDS)) yield page.map(portableSums);
     await this.#assertStill();
   }
 
@@ -118,6 +115,12 @@ export class MongoExport implements StoreExport {
     const inForce = { endsAt: { $gt: this.#steady } };
     for await (const page of pages(this.#traffic.permits, inForce, RECORDS))
       yield page.map(({ _id: key, w: window }) => ({ key, window }));
+  }
+
+  async *#quotas(): AsyncGenerator<readonly ClientQuotas[]> {
+    const inForce = { endsAt: { $gt: this.#steady } };
+    for await (const page of pages(this.#traffic.quotas, inForce, RECORDS))
+      yield page.map(({ _id: client, r: record }) => ({ client, record }));
   }
 
   async *#tokens(): AsyncGenerator<readonly TokenIssue[]> {

@@ -3,7 +3,7 @@ import type { AnyBulkWriteOperation, Collection, Db } from "mongodb";
 import type { Change, ChangeDraft } from "../../../changes/change.ts";
 import { AigwError } from "../../../errors.ts";
 import type { ImportOptions, StoreExport, UsageSums } from "../../../transfer/parts.ts";
-import type { Outcome, UsageEvent } from "../../../usage/usage-event.ts";
+import type { UsageEvent } from "../../../usage/usage-event.ts";
 import { ofAllClients } from "../../../usage/usage-groups.ts";
 import type { StoreLocation } from "../../engine.ts";
 import { type ChangeDocument, effectDocument } from "../change-document.ts";
@@ -14,7 +14,9 @@ import { insertOnce } from "../insert-once.ts";
 import { parseMongoUrl } from "../location.ts";
 import { type UsageSums as SumsDocument, trafficCollections, type UsageBatch } from "../traffic/collections.ts";
 import { writeWindow } from "../traffic/permits.ts";
+import { writeQuotas } from "../traffic/quota-records.ts";
 import { BATCH, placeOf } from "../traffic/usage-place.ts";
+import { incrementsOf, sumsId } from "../traffic/usage-sums.ts";
 import { translated } from "../translate-error.ts";
 import { MongoExport } from "./mongo-export.ts";
 
@@ -121,12 +123,12 @@ const fill = async (db: Db, source: StoreExport, { signal, steadyNow }: ImportOp
   const seq = foldedEvents === 0 ? -1 : placeOf(Math.ceil(foldedEvents / BATCH), (foldedEvents - 1) % BATCH);
   for await (const page of source.read("hours")) {
     signal?.throwIfAborted();
-    await translated(() => traffic.hours.insertMany(page.map((sums) => sumsDocument(sums, seq))), PATIENCE_MS);
+    await translated(() => traffic.hours.bulkWrite(page.map((sums) => addSums(sums, seq))), PATIENCE_MS);
     await translated(() => traffic.totals.bulkWrite(page.map((sums) => addToTotal(sums, seq))), PATIENCE_MS);
   }
   for await (const page of source.read("days")) {
     signal?.throwIfAborted();
-    await translated(() => traffic.days.insertMany(page.map((sums) => sumsDocument(sums, seq))), PATIENCE_MS);
+    await translated(() => traffic.days.bulkWrite(page.map((sums) => addSums(sums, seq))), PATIENCE_MS);
   }
   for await (const page of source.read("lastCalls"))
     await translated(
@@ -136,6 +138,9 @@ const fill = async (db: Db, source: StoreExport, { signal, steadyNow }: ImportOp
   for await (const page of source.read("permits"))
     for (const { key, window } of page)
       await translated(() => writeWindow(traffic.permits, key, 0, window, steadyNow()));
+  for await (const page of source.read("quotas"))
+    for (const { client, record } of page)
+      await translated(() => writeQuotas(traffic.quotas, client, 0, record, steadyNow()));
   for await (const page of source.read("tokens")) {
     const issues = page.map(({ clientId: c, kid: k, ...issue }) => ({ _id: { c, k }, ...issue }));
     await translated(() => traffic.issues.insertMany(issues), PATIENCE_MS);
@@ -173,26 +178,16 @@ async function* numbered(pages: AsyncIterable<readonly UsageEvent[]>): AsyncGene
   if (held.length > 0) yield next();
 }
 
-const sumsDocument = ({ key: [p, c, s, u, o], sums }: UsageSums, seq: number): SumsDocument => {
-  const [n = 0, bytesIn = 0, out = 0, ms = 0] = sums;
-  return { _id: { p, c, s, u, o }, cur: seq, n, in: bytesIn, out, ms, b: bucketsOf(sums) };
-};
-
-const bucketsOf = ([, , , , ...buckets]: readonly number[]): Record<string, number> =>
-  Object.fromEntries(buckets.flatMap((count, bucket) => (count === 0 ? [] : [[String(bucket), count] as const])));
-
-const addToTotal = ({ key, sums }: UsageSums, seq: number): AnyBulkWriteOperation<SumsDocument> => {
-  const [p, c, s, u, o] = ofAllClients(key);
-  const [n = 0, bytesIn = 0, out = 0, ms = 0] = sums;
-  const buckets = Object.fromEntries(Object.entries(bucketsOf(sums)).map(([bucket, count]) => [`b.${bucket}`, count]));
+/** Into collections that are empty but for what an earlier page added. */
+const addSums = ({ key, sums, worth }: UsageSums, seq: number): AnyBulkWriteOperation<SumsDocument> => {
+  const increments = incrementsOf({ sums: [...sums], worth: new Map(worth.map(([unit, sum]) => [unit, BigInt(sum)])) });
   return {
-    updateOne: {
-      filter: { _id: { p, c, s, u, o: o as Outcome } },
-      update: { $set: { cur: seq }, $inc: { n, in: bytesIn, out, ms, ...buckets } },
-      upsert: true,
-    },
+    updateOne: { filter: { _id: sumsId(key) }, update: { $set: { cur: seq }, $inc: increments }, upsert: true },
   };
 };
+
+const addToTotal = (record: UsageSums, seq: number): AnyBulkWriteOperation<SumsDocument> =>
+  addSums({ ...record, key: ofAllClients(record.key) }, seq);
 
 const taken = ({ shown }: StoreLocation): AigwError =>
   new AigwError(

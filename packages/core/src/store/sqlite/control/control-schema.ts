@@ -52,5 +52,7 @@ export const CONTROL_SCHEMA: Schema = {
       );
       eraseSuperseded(db);
     },
+    // An earlier version would let a client call what its plan does not allow.
+    "CREATE TABLE plans (name TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;",
   ],
 };

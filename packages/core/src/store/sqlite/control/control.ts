@@ -11,6 +11,7 @@ import type { Client } from "../../../clients/client.ts";
 import type { SettingKey } from "../../../config/settings.ts";
 import { AigwError, isAigwError, isStoreFault } from "../../../errors.ts";
 import type { Keyring } from "../../../keys/signing-key.ts";
+import type { Plan } from "../../../plans/plan.ts";
 import type { Service } from "../../../services/service.ts";
 import type { ControlStore } from "../../store.ts";
 import { Database } from "../files/database.ts";
@@ -175,6 +176,14 @@ export class SqliteControl implements ControlStore {
 
   services(): readonly Service[] {
     return views.readServices(this.#db);
+  }
+
+  plan(name: string): Plan | undefined {
+    return views.readPlan(this.#db, name);
+  }
+
+  plans(): readonly Plan[] {
+    return views.readPlans(this.#db);
   }
 
   keyring(): Keyring {

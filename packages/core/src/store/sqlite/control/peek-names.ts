@@ -8,7 +8,7 @@ const BUSY_TIMEOUT_MS = 20;
 export const peekSqliteNames = (path: string, prefix: string, limit: number): StoredNames => {
   const db = Database.peek(path, CONTROL_SCHEMA, { busyTimeoutMs: BUSY_TIMEOUT_MS, still: false });
   try {
-    const names = (table: "clients" | "services"): readonly string[] =>
+    const names = (table: "clients" | "services" | "plans"): readonly string[] =>
       db
         .all<{ name: string }>(
           `SELECT name FROM ${table} WHERE substr(name, 1, ?) = ? ORDER BY name LIMIT ?`,
@@ -17,7 +17,7 @@ export const peekSqliteNames = (path: string, prefix: string, limit: number): St
           limit,
         )
         .map(({ name }) => name);
-    return { clients: names("clients"), services: names("services") };
+    return { clients: names("clients"), services: names("services"), plans: names("plans") };
   } finally {
     db.close();
   }

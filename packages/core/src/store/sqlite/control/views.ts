@@ -4,6 +4,7 @@ import { emptyControlState, putClient } from "../../../changes/control-state.ts"
 import type { Client } from "../../../clients/client.ts";
 import type { SettingKey } from "../../../config/settings.ts";
 import type { Keyring } from "../../../keys/signing-key.ts";
+import type { Plan } from "../../../plans/plan.ts";
 import type { Service } from "../../../services/service.ts";
 import type { Database } from "../files/database.ts";
 
@@ -38,6 +39,17 @@ export const foldIntoViews = (db: Database, draft: ChangeDraft): void => {
       return;
     case "service.remove":
       db.run("DELETE FROM services WHERE name = ?", draft.subject);
+      return;
+    case "plan.add":
+    case "plan.set":
+      db.run(
+        "INSERT INTO plans VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET record = excluded.record",
+        draft.subject,
+        JSON.stringify(draft.after),
+      );
+      return;
+    case "plan.remove":
+      db.run("DELETE FROM plans WHERE name = ?", draft.subject);
       return;
     case "secret.create":
     case "secret.rotate":
@@ -82,6 +94,12 @@ export const readService = (db: Database, name: string): Service | undefined =>
 export const readServices = (db: Database): readonly Service[] =>
   db.all<RecordRow>("SELECT record FROM services ORDER BY name").map((row): Service => JSON.parse(row.record));
 
+export const readPlan = (db: Database, name: string): Plan | undefined =>
+  parsed<Plan>(db.get<RecordRow>("SELECT record FROM plans WHERE name = ?", name));
+
+export const readPlans = (db: Database): readonly Plan[] =>
+  db.all<RecordRow>("SELECT record FROM plans ORDER BY name").map((row): Plan => JSON.parse(row.record));
+
 export const readKeyring = (db: Database): Keyring =>
   parsed<Keyring>(db.get<RecordRow>("SELECT record FROM keyring")) ?? [];
 
@@ -95,6 +113,7 @@ export const readViews = (db: Database): ControlState => {
   const state = emptyControlState();
   for (const client of readClientsInBulk(db)) putClient(state, client);
   for (const service of readServices(db)) state.services.set(service.name, service);
+  for (const plan of readPlans(db)) state.plans.set(plan.name, plan);
   state.keyring = readKeyring(db);
   for (const [key, value] of readSettings(db)) state.settings.set(key, value);
   return state;

@@ -1,5 +1,5 @@
 import type { Schema } from "../files/migrations.ts";
-import { fillTotals, ROLLUPS, rollupTable } from "./usage-rollup.ts";
+import { firstFillTotals, firstRollupTable, ROLLUPS, withWorth } from "./usage-rollup-shape.ts";
 
 /**
  * `aigw.usage.db`: busy data. Every request pays for every index, so there are only those that grow at their end: the
@@ -41,8 +41,8 @@ export const TRAFFIC_SCHEMA: Schema = {
        outcome TEXT NOT NULL
      ) STRICT;
      CREATE INDEX usage_by_time ON usage (at);
-     ${rollupTable(ROLLUPS.hours)}
-     ${rollupTable(ROLLUPS.days)}
+     ${firstRollupTable(ROLLUPS.hours)}
+     ${firstRollupTable(ROLLUPS.days)}
      CREATE INDEX usage_days_by_client ON usage_days (client);
      CREATE TABLE permits (
        key TEXT PRIMARY KEY,
@@ -60,10 +60,32 @@ export const TRAFFIC_SCHEMA: Schema = {
        PRIMARY KEY (client_id, kid)
      ) STRICT, WITHOUT ROWID;
      CREATE INDEX token_issues_by_end ON token_issues (expires_at);`,
-    `${rollupTable(ROLLUPS.totals)}
-     ${fillTotals()}`,
+    `${firstRollupTable(ROLLUPS.totals)}
+     ${firstFillTotals()}`,
     `ALTER TABLE usage ADD COLUMN reason TEXT;
      ALTER TABLE usage ADD COLUMN count INTEGER NOT NULL DEFAULT 1;`,
     "-- Instances report beside the database from here on: an older command, which would see none, is to refuse.",
+    `CREATE TABLE quotas (
+       key TEXT PRIMARY KEY,
+       version INTEGER NOT NULL,
+       ends_at REAL NOT NULL,
+       record TEXT NOT NULL
+     ) STRICT;`,
+    // Without a value each is a byte of a row. An older version would count calls without what they were worth.
+    `${[
+      "units TEXT",
+      "metered TEXT",
+      "read_from TEXT",
+      "model TEXT",
+      "unread TEXT",
+      "cost INTEGER",
+      "plan TEXT",
+      "seal TEXT",
+    ]
+      .map((column) => `ALTER TABLE usage ADD COLUMN ${column};`)
+      .join("\n")}
+     ${Object.values(ROLLUPS).map(withWorth).join("\n")}
+     CREATE INDEX usage_days_by_client ON usage_days (client);`,
+    "ALTER TABLE usage ADD COLUMN fallback TEXT;",
   ],
 };

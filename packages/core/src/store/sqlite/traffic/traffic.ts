@@ -3,6 +3,7 @@ import type { Clock } from "../../../clock.ts";
 import { AigwError, isStoreFault } from "../../../errors.ts";
 import { assertRoomForUsage } from "../../../files/free-space.ts";
 import type { PermitWindow } from "../../../limits/permit-window.ts";
+import type { QuotaRecord } from "../../../quotas/quota-record.ts";
 import type { UsageEvent, UsageFilter } from "../../../usage/usage-event.ts";
 import type { UsageReport, UsageReportQuery } from "../../../usage/usage-report.ts";
 import type {
@@ -13,6 +14,7 @@ import type {
   UsagePage,
   UsageSlice,
   UsageSpan,
+  VersionedQuotas,
   VersionedWindow,
 } from "../../store.ts";
 import type { SqliteControl } from "../control/control.ts";
@@ -21,6 +23,7 @@ import { Database } from "../files/database.ts";
 import { readInstances } from "./instance-table.ts";
 import { pruneWindows, readWindow, writeWindow } from "./permit-table.ts";
 import { Presence } from "./presence/presence.ts";
+import { pruneQuotas, readQuotas, writeQuotas } from "./quota-table.ts";
 import { agreeOnSteadyOffset, noteSteadyCopy, noteSteadyTime, readBootId, readSteadyCopy } from "./steady-time.ts";
 import { readLiveTokens, recordTokenIssues } from "./token-issues.ts";
 import { TRAFFIC_SCHEMA } from "./traffic-schema.ts";
@@ -170,6 +173,18 @@ export class SqliteTraffic implements TrafficStore {
 
   prunePermitWindows(now: number): void {
     pruneWindows(this.#open().db, now, this.steadyNow());
+  }
+
+  quotaRecord(client: string): VersionedQuotas | undefined {
+    return readQuotas(this.#open().db, client);
+  }
+
+  setQuotaRecord(client: string, expectedVersion: number, record: QuotaRecord): boolean {
+    return writeQuotas(this.#open().db, client, expectedVersion, record);
+  }
+
+  pruneQuotaRecords(now: number): void {
+    pruneQuotas(this.#open().db, now, this.steadyNow());
   }
 
   reportInstance(instance: Instance): void {

@@ -3,7 +3,8 @@ import { DAY_MS } from "../../../usage/report-plan.ts";
 import { OUTCOMES } from "../../../usage/usage-event.ts";
 import { isTimed } from "../../../usage/usage-report.ts";
 import type { Database } from "../files/database.ts";
-import { foldedSeq, ROLLUPS } from "./usage-rollup.ts";
+import { foldedSeq } from "./usage-rollup.ts";
+import { ROLLUPS } from "./usage-rollup-shape.ts";
 
 const REFUSED = `(${OUTCOMES.filter((outcome) => !isTimed(outcome))
   .map((outcome) => `'${outcome}'`)

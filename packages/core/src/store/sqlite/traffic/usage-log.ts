@@ -2,7 +2,7 @@ import { AigwError } from "../../../errors.ts";
 import type { UsageEvent, UsageFilter } from "../../../usage/usage-event.ts";
 import type { UsagePage } from "../../store.ts";
 import type { Database } from "../files/database.ts";
-import { conditions, toEvent, type UsageRow } from "./usage-row.ts";
+import { conditions, toEvent, UNPRICED, type UsageRow } from "./usage-row.ts";
 
 /**
  * The usage events. A cursor is a `seq`: those are given inside the write lock, so a lower one never appears later.
@@ -61,26 +61,46 @@ export class UsageLog {
 }
 
 const COLUMNS =
-  "id, at, client, service, method, path, status, latency_ms, upstream_ms, bytes_in, bytes_out, request_id, outcome, reason, count";
+  "id, at, client, service, method, path, status, latency_ms, upstream_ms, bytes_in, bytes_out, request_id, outcome, reason, count, seal";
+const WORTH_COLUMNS = "units, metered, read_from, model, unread, cost, plan, fallback";
 /** Rows of one statement: a quarter cheaper than one by one. */
 const TOGETHER = 20;
 
-const insertSql = (rows: number): string =>
-  `INSERT INTO usage (${COLUMNS}) VALUES ${Array(rows)
-    .fill(`(${COLUMNS.replace(/\w+/g, "?")})`)
+const insertSql = (columns: string, rows: number): string =>
+  `INSERT INTO usage (${columns}) VALUES ${Array(rows)
+    .fill(`(${columns.replace(/\w+/g, "?")})`)
     .join(", ")}
    ON CONFLICT (id) DO NOTHING`;
 
-const INSERT_ONE = insertSql(1);
-const INSERT_TOGETHER = insertSql(TOGETHER);
+const inserts = (columns: string): { readonly one: string; readonly together: string } => ({
+  one: insertSql(columns, 1),
+  together: insertSql(columns, TOGETHER),
+});
+
+const PLAIN = inserts(COLUMNS);
+const WORTHY = inserts(`${COLUMNS}, ${WORTH_COLUMNS}`);
 
 const insert = (db: Database, events: readonly UsageEvent[]): void => {
   let from = 0;
   for (; from + TOGETHER <= events.length; from += TOGETHER) {
-    db.run(INSERT_TOGETHER, ...events.slice(from, from + TOGETHER).flatMap(valuesOf));
+    const some = events.slice(from, from + TOGETHER);
+    // A service without a meter does not pay for the columns that it leaves empty.
+    if (some.some(hasWorth)) db.run(WORTHY.together, ...some.flatMap(allValuesOf));
+    else db.run(PLAIN.together, ...some.flatMap(valuesOf));
   }
-  for (const event of events.slice(from)) db.run(INSERT_ONE, ...valuesOf(event));
+  for (const event of events.slice(from)) {
+    if (hasWorth(event)) db.run(WORTHY.one, ...allValuesOf(event));
+    else db.run(PLAIN.one, ...valuesOf(event));
+  }
 };
+
+const hasWorth = ({ units, metered, model, cost, plan, fallback }: UsageEvent): boolean =>
+  metered !== undefined ||
+  plan !== undefined ||
+  cost !== undefined ||
+  model !== undefined ||
+  units !== undefined ||
+  fallback !== undefined;
 
 const valuesOf = (event: UsageEvent): (string | number | null)[] => [
   event.id,
@@ -98,6 +118,19 @@ const valuesOf = (event: UsageEvent): (string | number | null)[] => [
   event.outcome,
   event.reason ?? null,
   event.count ?? 1,
+  event.seal ?? null,
+];
+
+const allValuesOf = (event: UsageEvent): (string | number | null)[] => [
+  ...valuesOf(event),
+  event.units === undefined ? null : JSON.stringify(event.units),
+  event.metered ?? null,
+  event.from ?? null,
+  event.model ?? null,
+  event.unread ?? null,
+  event.cost === undefined ? null : (event.cost ?? UNPRICED),
+  event.plan ?? null,
+  event.fallback ?? null,
 ];
 
 const parseCursor = (cursor: string): number => {

@@ -1,7 +1,8 @@
 import { DAY_MS, HOUR_MS } from "../../../usage/report-plan.ts";
 import type { UsageSlice } from "../../store.ts";
 import type { Database } from "../files/database.ts";
-import { foldedSeq, ROLLUPS } from "./usage-rollup.ts";
+import { foldedSeq } from "./usage-rollup.ts";
+import { KEY_COLUMNS, ROLLUPS, worthTable } from "./usage-rollup-shape.ts";
 import { notePruned, prunedBefore } from "./usage-tally.ts";
 
 const NOTHING: UsageSlice = { events: 0, more: false };
@@ -23,16 +24,20 @@ export const pruneUsage = (db: Database, before: number, limit: number): UsageSl
       limit,
     );
     if (events === limit) return { events, more: true };
-    const totals = deleteHours(db, ROLLUPS.totals, cut, limit);
-    if (totals === limit) return { events, more: true };
-    return { events, more: deleteHours(db, ROLLUPS.hours, cut, limit) === limit };
+    for (const rollup of [ROLLUPS.totals, ROLLUPS.hours]) {
+      // What they were worth first: a row without its calls would be counted by nobody.
+      if (deleteHours(db, worthTable(rollup), [...KEY_COLUMNS, "unit"], cut, limit) === limit)
+        return { events, more: true };
+      if (deleteHours(db, rollup, KEY_COLUMNS, cut, limit) === limit) return { events, more: true };
+    }
+    return { events, more: false };
   });
 };
 
-const deleteHours = (db: Database, table: string, before: number, limit: number): number =>
+const deleteHours = (db: Database, table: string, key: readonly string[], before: number, limit: number): number =>
   db.run(
-    `DELETE FROM ${table} WHERE (period, client, service, status, outcome) IN
-       (SELECT period, client, service, status, outcome FROM ${table} WHERE period < ? LIMIT ?)`,
+    `DELETE FROM ${table} WHERE (${key.join(", ")}) IN
+       (SELECT ${key.join(", ")} FROM ${table} WHERE period < ? LIMIT ?)`,
     before / HOUR_MS,
     limit,
   );

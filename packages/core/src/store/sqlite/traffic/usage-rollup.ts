@@ -1,6 +1,4 @@
-import type { SQLInputValue } from "node:sqlite";
 import type { UsageSums } from "../../../transfer/parts.ts";
-import { LATENCY_BUCKETS } from "../../../usage/latency-buckets.ts";
 import { DAY_MS, HOUR_MS } from "../../../usage/report-plan.ts";
 import {
   byDay,
@@ -10,49 +8,16 @@ import {
   sumUp,
   type UsageGroup,
 } from "../../../usage/usage-groups.ts";
+import { toStoredSum } from "../../../usage/worth.ts";
 import type { UsageSlice } from "../../store.ts";
 import type { Database } from "../files/database.ts";
-
-/**
- * The tables that events are counted into. `totals` has hours too, of all clients together (`client` is empty): a report
- * that asks for no client would otherwise read a hundred times as much.
- */
-export const ROLLUPS = { hours: "usage_hours", days: "usage_days", totals: "usage_totals" } as const;
-
-const COUNTS: readonly string[] = ["requests", "bytes_in", "bytes_out", "latency_ms"];
-export const BUCKET_COLUMNS: readonly string[] = Array.from({ length: LATENCY_BUCKETS }, (_, index) => `l${index}`);
-const KEY = "period, client, service, status, outcome";
-
-/** `period`: hours or days since the epoch, UTC. */
-export const rollupTable = (name: string): string =>
-  `CREATE TABLE ${name} (
-     period INTEGER NOT NULL,
-     client TEXT NOT NULL,
-     service TEXT NOT NULL,
-     status INTEGER NOT NULL,
-     outcome TEXT NOT NULL,
-     last_at REAL NOT NULL,
-     requests INTEGER NOT NULL,
-     bytes_in INTEGER NOT NULL,
-     bytes_out INTEGER NOT NULL,
-     latency_ms REAL NOT NULL,
-     ${BUCKET_COLUMNS.map((column) => `${column} INTEGER NOT NULL`).join(", ")},
-     PRIMARY KEY (${KEY})
-   ) STRICT, WITHOUT ROWID;`;
-
-/** Fills {@link ROLLUPS}.totals from the hours that are there, and says up to where it is right. */
-export const fillTotals = (): string =>
-  `INSERT INTO ${ROLLUPS.totals}
-     SELECT period, '', service, status, outcome, max(last_at), ${[...COUNTS, ...BUCKET_COLUMNS].map((column) => `sum(${column})`).join(", ")}
-     FROM ${ROLLUPS.hours} GROUP BY period, service, status, outcome;
-   INSERT INTO meta SELECT 'usage_totals', value FROM meta WHERE key = 'usage_folded';`;
-
-interface RawCall extends CountedEvent {
-  readonly seq: number;
-}
+import { fillTotals, KEY_COLUMNS, ROLLUPS, type Rollup, SUM_COLUMNS, worthTable } from "./usage-rollup-shape.ts";
+import { COUNTED_COLUMNS, type CountedRow, toCounted } from "./usage-row.ts";
 
 /** Bounds how long the write lock is held: 10 to 20 µs for each of these and for its day, and for the few totals. */
 const MOST_GROUPS = 100;
+/** A quarter of that for each of these. */
+const MOST_UNITS = 400;
 
 /** The last `seq` that is counted in the rollups; 0 for none. */
 export const foldedSeq = (db: Database): number => readSeq(db, "usage_folded");
@@ -73,50 +38,108 @@ const writeSeq = (db: Database, key: "usage_folded" | "usage_totals", seq: numbe
  */
 export const foldUsage = (db: Database, limit: number): UsageSlice => {
   const from = foldedSeq(db);
-  const calls = db.all<RawCall>(
-    `SELECT seq, at, client, service, status, outcome, latency_ms AS latencyMs, bytes_in AS bytesIn,
-       bytes_out AS bytesOut, count
-     FROM usage WHERE seq > ? ORDER BY seq LIMIT ?`,
-    from,
-    limit,
-  );
-  const { hours, taken } = sumUp(calls, MOST_GROUPS);
-  const last = calls[taken - 1];
-  if (last === undefined) return { events: 0, more: false };
+  const unfolded = new Unfolded(db, from, limit);
+  const { hours, taken } = sumUp(unfolded, MOST_GROUPS, MOST_UNITS);
+  if (taken === 0) return { events: 0, more: false };
+  const seq = unfolded.seqOf(taken);
   const days = regrouped(hours, byDay);
   const totals = regrouped(hours, ofAllClients);
   db.immediate(() => {
     // Another process took the same events up meanwhile.
     if (foldedSeq(db) !== from) return;
-    for (const group of hours) db.run(UPSERTS.hours, ...valuesOf(group));
-    for (const group of days) db.run(UPSERTS.days, ...valuesOf(group));
+    for (const group of hours) addGroup(db, ROLLUPS.hours, group);
+    for (const group of days) addGroup(db, ROLLUPS.days, group);
     if (hasTotals(db)) {
-      for (const group of totals) db.run(UPSERTS.totals, ...valuesOf(group));
-      writeSeq(db, "usage_totals", last.seq);
+      for (const group of totals) addGroup(db, ROLLUPS.totals, group);
+      writeSeq(db, "usage_totals", seq);
     }
-    writeSeq(db, "usage_folded", last.seq);
+    writeSeq(db, "usage_folded", seq);
   });
-  return { events: taken, more: taken < calls.length || calls.length === limit };
+  return { events: taken, more: unfolded.read > taken || taken === limit };
 };
 
-const valuesOf = ({ key, lastAt, sums }: UsageGroup): readonly SQLInputValue[] => [...key, lastAt, ...sums];
+/** Read at once: a slice of many groups ends long before its limit. */
+const PAGE = 250;
 
-const upsert = (table: string): string => {
-  const sums = [...COUNTS, ...BUCKET_COLUMNS];
-  return `INSERT INTO ${table} (${KEY}, last_at, ${sums.join(", ")}) VALUES (${Array(sums.length + 6)
-    .fill("?")
-    .join(", ")})
-    ON CONFLICT (${KEY}) DO UPDATE SET last_at = max(last_at, excluded.last_at),
-      ${sums.map((column) => `${column} = ${column} + excluded.${column}`).join(", ")}`;
+/** Events behind a `seq` in the order they were stored, as they are asked for. */
+class Unfolded implements Iterable<CountedEvent> {
+  readonly #db: Database;
+  readonly #from: number;
+  readonly #limit: number;
+  readonly #seqs: number[] = [];
+
+  constructor(db: Database, from: number, limit: number) {
+    this.#db = db;
+    this.#from = from;
+    this.#limit = limit;
+  }
+
+  /** How many were read from the database so far. */
+  get read(): number {
+    return this.#seqs.length;
+  }
+
+  /** Of the last one of so many. */
+  seqOf(taken: number): number {
+    return this.#seqs[taken - 1] ?? this.#from;
+  }
+
+  *[Symbol.iterator](): Generator<CountedEvent> {
+    while (this.read < this.#limit) {
+      const wanted = Math.min(PAGE, this.#limit - this.read);
+      const rows = this.#db.all<CountedRow>(
+        `SELECT ${COUNTED_COLUMNS} FROM usage WHERE seq > ? ORDER BY seq LIMIT ?`,
+        this.seqOf(this.read),
+        wanted,
+      );
+      for (const { seq } of rows) this.#seqs.push(seq);
+      for (const row of rows) yield toCounted(row);
+      if (rows.length < wanted) return;
+    }
+  }
+}
+
+const addGroup = (
+  db: Database,
+  rollup: Rollup,
+  { key, lastAt, sums, worth }: Pick<UsageGroup, "key" | "lastAt" | "sums" | "worth">,
+): void => {
+  db.run(UPSERTS[rollup].calls, ...key, lastAt, ...sums);
+  for (const [unit, sum] of worth) {
+    const { whole, millionths } = toStoredSum(sum);
+    db.run(UPSERTS[rollup].worth, ...key, unit, whole, millionths);
+  }
 };
 
-const UPSERTS = { hours: upsert(ROLLUPS.hours), days: upsert(ROLLUPS.days), totals: upsert(ROLLUPS.totals) };
+const upsert = (table: string, key: readonly string[], sums: readonly string[], latest: readonly string[]): string => {
+  const columns = [...key, ...latest, ...sums];
+  const merged = [
+    ...latest.map((column) => `${column} = max(${column}, excluded.${column})`),
+    ...sums.map((column) => `${column} = ${column} + excluded.${column}`),
+  ];
+  return `INSERT INTO ${table} (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})
+    ON CONFLICT (${key.join(", ")}) DO UPDATE SET ${merged.join(", ")}`;
+};
+
+const upserts = (rollup: Rollup): { readonly calls: string; readonly worth: string } => ({
+  calls: upsert(rollup, KEY_COLUMNS, SUM_COLUMNS, ["last_at"]),
+  worth: upsert(worthTable(rollup), [...KEY_COLUMNS, "unit"], ["whole", "millionths"], []),
+});
+
+const UPSERTS = {
+  [ROLLUPS.hours]: upserts(ROLLUPS.hours),
+  [ROLLUPS.days]: upserts(ROLLUPS.days),
+  [ROLLUPS.totals]: upserts(ROLLUPS.totals),
+};
 
 /** Of another store; into empty tables. */
-export const insertSums = (db: Database, table: "usage_hours" | "usage_days", groups: readonly UsageSums[]): void => {
-  const length = table === ROLLUPS.hours ? HOUR_MS : DAY_MS;
+export const insertSums = (db: Database, rollup: Rollup, groups: readonly UsageSums[]): void => {
+  const length = rollup === ROLLUPS.hours ? HOUR_MS : DAY_MS;
   // The latest event of a client has a place of its own, see writeLastCall: no call is later than these.
-  for (const { key, sums } of groups) db.run(upsert(table), ...key, key[0] * length, ...sums);
+  for (const { key, sums, worth } of groups) {
+    const summed = new Map(worth.map(([unit, sum]) => [unit, BigInt(sum)]));
+    addGroup(db, rollup, { key, lastAt: key[0] * length, sums: [...sums], worth: summed });
+  }
 };
 
 /** The imported sums are those of the first `folded` events. */

@@ -1,7 +1,10 @@
 import type { SQLInputValue } from "node:sqlite";
+import type { Metered, MeterProblem } from "../../../meters/meter-problem.ts";
+import type { Units } from "../../../meters/unit.ts";
 import type { Outcome, UsageEvent, UsageFilter } from "../../../usage/usage-event.ts";
+import type { CountedEvent } from "../../../usage/usage-groups.ts";
 
-export interface UsageRow {
+export interface UsageRow extends WorthColumns {
   readonly seq: number;
   readonly id: string;
   readonly at: number;
@@ -18,7 +21,25 @@ export interface UsageRow {
   readonly outcome: Outcome;
   readonly reason: string | null;
   readonly count: number;
+  readonly seal: string | null;
+  readonly read_from: "answer" | "request" | null;
+  readonly unread: MeterProblem | null;
+  readonly fallback: string | null;
 }
+
+/** What a call was worth; all null without a meter, a price and a plan. */
+interface WorthColumns {
+  /** JSON. */
+  readonly units: string | null;
+  readonly metered: Metered | null;
+  readonly model: string | null;
+  /** {@link UNPRICED} for null. */
+  readonly cost: number | null;
+  readonly plan: string | null;
+}
+
+/** `cost` of an event that no price fits. */
+export const UNPRICED = -1;
 
 export const conditions = (
   filter: UsageFilter,
@@ -51,6 +72,33 @@ export const toEvent = (row: UsageRow): UsageEvent => ({
   bytesOut: row.bytes_out,
   requestId: row.request_id,
   outcome: row.outcome,
+  ...(row.fallback === null ? {} : { fallback: row.fallback }),
   ...(row.reason === null ? {} : { reason: row.reason }),
   ...(row.count === 1 ? {} : { count: row.count }),
+  ...worthOf(row),
+  ...(row.read_from === null ? {} : { from: row.read_from }),
+  ...(row.unread === null ? {} : { unread: row.unread }),
+  ...(row.seal === null ? {} : { seal: row.seal }),
 });
+
+const worthOf = ({ units, metered, model, cost, plan }: WorthColumns): Partial<CountedEvent> => ({
+  ...(units === null ? {} : { units: JSON.parse(units) as Units }),
+  ...(metered === null ? {} : { metered }),
+  ...(model === null ? {} : { model }),
+  ...(cost === null ? {} : { cost: cost === UNPRICED ? null : cost }),
+  ...(plan === null ? {} : { plan }),
+});
+
+/** What sums are made of. */
+export const COUNTED_COLUMNS = `seq, at, client, service, status, outcome, latency_ms AS latencyMs, bytes_in AS bytesIn,
+  bytes_out AS bytesOut, count, units, metered, model, cost, plan`;
+
+export type CountedRow = WorthColumns & Omit<CountedEvent, keyof WorthColumns> & { readonly seq: number };
+
+export const toCounted = (row: CountedRow): CountedEvent => {
+  const { at, client, service, status, outcome, latencyMs, bytesIn, bytesOut, count = 1 } = row;
+  const calls = { at, client, service, status, outcome, latencyMs, bytesIn, bytesOut, count };
+  const { units, metered, model, cost, plan } = row;
+  const isPlain = units === null && metered === null && model === null && cost === null && plan === null;
+  return isPlain ? calls : { ...calls, ...worthOf(row) };
+};

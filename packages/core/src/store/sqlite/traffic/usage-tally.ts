@@ -1,27 +1,40 @@
 import type { SQLInputValue } from "node:sqlite";
+import { MILLION } from "../../../meters/unit.ts";
 import { LATENCY_BOUNDS } from "../../../usage/latency-buckets.ts";
+import { ReportRows } from "../../../usage/report-keys.ts";
 import { DAY_MS, HOUR_MS, planReport, type Range } from "../../../usage/report-plan.ts";
 import type { Outcome, UsageFilter } from "../../../usage/usage-event.ts";
 import {
   addCalls,
-  emptyTally,
+  addWorthTo,
   isTimed,
   type UsageKey,
   type UsageReport,
   type UsageReportQuery,
-  type UsageRow,
+  type UsageTally,
 } from "../../../usage/usage-report.ts";
+import { COST, fromStoredSum, type StoredSum, type WorthCounts } from "../../../usage/worth.ts";
 import type { Database } from "../files/database.ts";
-import { BUCKET_COLUMNS, foldedSeq, hasTotals, ROLLUPS } from "./usage-rollup.ts";
+import { foldedSeq, hasTotals } from "./usage-rollup.ts";
+import { BUCKET_COLUMNS, ROLLUPS, type Rollup, SUM_COLUMNS, worthTable } from "./usage-rollup-shape.ts";
+import { UNPRICED } from "./usage-row.ts";
 
 /** A row of sums; `k0`, `k1` … are its key. */
-interface Counted {
+interface Keyed {
   readonly [column: string]: SQLInputValue;
+}
+
+interface Counted extends Keyed, WorthCounts {
   readonly outcome: Outcome;
   readonly requests: number;
   readonly bytes_in: number;
   readonly bytes_out: number;
   readonly latency_ms: number;
+}
+
+/** What calls were worth in a unit. */
+interface Worth extends Keyed, StoredSum {
+  readonly unit: string;
 }
 
 /** Events and hours before it may be gone. */
@@ -43,7 +56,7 @@ export const reportUsage = (db: Database, query: UsageReportQuery): UsageReport 
     const { by } = query;
     const pruned = prunedBefore(db);
     const plan = planReport({ by, since: filter.since ?? 0, until, prunedBefore: pruned });
-    const rows = new Map<string, UsageRow>();
+    const rows = new ReportRows(by);
     const total = !by.includes("client") && filter.client === undefined && hasTotals(db);
     for (const { from, to } of plan.days) {
       // The totals are pruned with the hours.
@@ -60,64 +73,102 @@ export const reportUsage = (db: Database, query: UsageReportQuery): UsageReport 
     return {
       since: plan.since,
       until: plan.until === Number.POSITIVE_INFINITY ? undefined : plan.until,
-      rows: [...rows.values()],
+      rows: rows.all(),
     };
   });
 
-type Rows = Map<string, UsageRow>;
-
 const addRollups = (
   db: Database,
-  rows: Rows,
-  table: string,
+  rows: ReportRows,
+  rollup: Rollup,
   periodsADay: 1 | 24,
   { from, to }: Range,
   { by, filter }: UsageReportQuery,
 ): void => {
-  const expressions: Readonly<Record<UsageKey, string>> = {
+  const day = `period / ${periodsADay} * ${DAY_MS}`;
+  const expressions: Expressions = {
     client: "client",
     service: "service",
+    model: "model",
+    plan: "plan",
     status: "status",
     hour: `period * ${HOUR_MS}`,
-    day: `period / ${periodsADay} * ${DAY_MS}`,
+    day,
+    week: day,
+    month: day,
   };
   const { where, values } = exactly(filter);
-  const sums = ["requests", "bytes_in", "bytes_out", "latency_ms", ...BUCKET_COLUMNS];
-  const sql = `SELECT ${keyColumns(by, expressions)} outcome, ${sums.map((sum) => `sum(${sum}) AS ${sum}`).join(", ")}
-    FROM ${table} WHERE period >= ? AND period < ?${where}
-    GROUP BY ${[...by.map((_, index) => `k${index}`), "outcome"].join(", ")}`;
+  const keys = keyColumns(by, expressions);
+  const sql = `SELECT ${keys} outcome, ${SUM_COLUMNS.map((sum) => `sum(${sum}) AS ${sum}`).join(", ")}
+    FROM ${rollup} WHERE period >= ? AND period < ?${where} GROUP BY ${groupBy(by, "outcome")}`;
   for (const row of db.all<Counted>(sql, from, to, ...values)) {
     const tally = addRow(rows, by, row);
     if (!isTimed(row.outcome)) continue;
     for (const [index, column] of BUCKET_COLUMNS.entries())
       tally.latencies[index] = (tally.latencies[index] ?? 0) + Number(row[column]);
   }
+  const worth = `SELECT ${keys} unit, ${storedSum("whole", "millionths")} FROM ${worthTable(rollup)}
+    WHERE period >= ? AND period < ?${where} GROUP BY ${groupBy(by, "unit")}`;
+  addUnits(rows, by, db.all<Worth>(worth, from, to, ...values));
 };
 
 const addEvents = (
   db: Database,
-  rows: Rows,
+  rows: ReportRows,
   { by, filter }: UsageReportQuery,
   condition: string,
   ...bounds: readonly SQLInputValue[]
 ): void => {
-  const expressions: Readonly<Record<UsageKey, string>> = {
+  const day = `CAST(at / ${DAY_MS} AS INTEGER) * ${DAY_MS}`;
+  const expressions: Expressions = {
     client: "client",
     service: "service",
+    model: "coalesce(model, '')",
+    plan: "coalesce(plan, '')",
     status: "status",
     hour: `CAST(at / ${HOUR_MS} AS INTEGER) * ${HOUR_MS}`,
-    day: `CAST(at / ${DAY_MS} AS INTEGER) * ${DAY_MS}`,
+    day,
+    week: day,
+    month: day,
   };
   const { where, values } = exactly(filter);
-  const sql = `SELECT ${keyColumns(by, expressions)} outcome, ${BUCKET} AS bucket, sum(count) AS requests,
-      sum(bytes_in) AS bytes_in, sum(bytes_out) AS bytes_out, sum(latency_ms * count) AS latency_ms
-    FROM usage WHERE ${condition}${where}
-    GROUP BY ${[...by.map((_, index) => `k${index}`), "outcome", "bucket"].join(", ")}`;
-  for (const row of db.all<Counted>(sql, ...bounds, ...values)) {
+  const keys = keyColumns(by, expressions);
+  const sql = `SELECT ${keys} outcome, ${BUCKET} AS bucket, sum(count) AS requests,
+      sum(bytes_in) AS bytes_in, sum(bytes_out) AS bytes_out, sum(latency_ms * count) AS latency_ms,
+      ${Object.entries(COUNT_IF)
+        .map(([name, when]) => `sum(CASE WHEN ${when} THEN count ELSE 0 END) AS ${name}`)
+        .join(", ")},
+      ${storedSum(`(CASE WHEN cost > 0 THEN cost / ${MILLION} END)`, `(CASE WHEN cost > 0 THEN cost % ${MILLION} END)`)}
+    FROM usage WHERE ${condition}${where} GROUP BY ${groupBy(by, "outcome", "bucket")}`;
+  for (const row of db.all<Counted & StoredSum>(sql, ...bounds, ...values)) {
     const tally = addRow(rows, by, row);
+    addWorthTo(tally, COST, fromStoredSum(row));
     const bucket = Number(row["bucket"]);
     if (isTimed(row.outcome)) tally.latencies[bucket] = (tally.latencies[bucket] ?? 0) + row.requests;
   }
+  const worth = `SELECT ${keys} u.key AS unit, ${storedSum(`u.value / ${MILLION}`, `u.value % ${MILLION}`)}
+    FROM usage, json_each(usage.units) AS u WHERE usage.units IS NOT NULL AND ${condition}${where}
+    GROUP BY ${groupBy(by, "u.key")}`;
+  addUnits(rows, by, db.all<Worth>(worth, ...bounds, ...values));
+};
+
+type Expressions = Readonly<Record<UsageKey, string>>;
+
+/** When a single event counts as one of these. */
+const COUNT_IF: Readonly<Record<keyof WorthCounts, string>> = {
+  priced: "cost >= 0",
+  unpriced: `cost = ${UNPRICED}`,
+  metered: "metered IS NOT NULL",
+  unread: "metered = 'no'",
+  estimated: "metered = 'estimated'",
+};
+
+/** total() gives a real, which is exact up to 2^53 and overflows never. */
+const storedSum = (whole: string, millionths: string): string =>
+  `total(${whole}) AS whole, total(${millionths}) AS millionths`;
+
+const addUnits = (rows: ReportRows, by: readonly UsageKey[], found: readonly Worth[]): void => {
+  for (const row of found) addWorthTo(rows.tallyOf(keyOf(by, row)), row.unit, fromStoredSum(row));
 };
 
 /** The bucket as bucketOf() finds it, by halves: a comparison with each bound would take most of the query's time. */
@@ -129,20 +180,20 @@ const bucketCase = (low: number, high: number): string => {
 
 const BUCKET = bucketCase(0, LATENCY_BOUNDS.length);
 
-const keyColumns = (by: readonly UsageKey[], expressions: Readonly<Record<UsageKey, string>>): string =>
+const keyColumns = (by: readonly UsageKey[], expressions: Expressions): string =>
   by.map((key, index) => `${expressions[key]} AS k${index}, `).join("");
 
-const addRow = (rows: Rows, by: readonly UsageKey[], row: Counted): UsageRow["tally"] => {
-  const key = by.map((_, index) => row[`k${index}`] as string | number);
-  const name = key.join(" ");
-  let known = rows.get(name);
-  if (known === undefined) {
-    known = { key, tally: emptyTally() };
-    rows.set(name, known);
-  }
-  const { outcome, requests, bytes_in: bytesIn, bytes_out: bytesOut, latency_ms: latencyMs } = row;
-  addCalls(known.tally, { outcome, requests, bytesIn, bytesOut, latencyMs });
-  return known.tally;
+const groupBy = (by: readonly UsageKey[], ...others: readonly string[]): string =>
+  [...by.map((_, index) => `k${index}`), ...others].join(", ");
+
+const keyOf = (by: readonly UsageKey[], row: Keyed): readonly (string | number)[] =>
+  by.map((_, index) => row[`k${index}`] as string | number);
+
+const addRow = (rows: ReportRows, by: readonly UsageKey[], row: Counted): UsageTally => {
+  const tally = rows.tallyOf(keyOf(by, row));
+  const { bytes_in: bytesIn, bytes_out: bytesOut, latency_ms: latencyMs } = row;
+  addCalls(tally, { ...row, bytesIn, bytesOut, latencyMs });
+  return tally;
 };
 
 /** The filter but for its time, which is the caller's. */

@@ -1,4 +1,5 @@
 import type {
+  ClientQuotas,
   HeldWindow,
   LastCall,
   PartName,
@@ -7,13 +8,15 @@ import type {
   StoreParts,
   UsageSums,
 } from "../../../transfer/parts.ts";
+import { fromStoredSum, type StoredSum } from "../../../usage/worth.ts";
 import type { TokenIssue } from "../../store.ts";
 import { readMeta } from "../backup/facts.ts";
 import { readChanges } from "../control/control.ts";
 import type { Database } from "../files/database.ts";
 import { readLiveTokens } from "../traffic/token-issues.ts";
 import { readLastCalls } from "../traffic/usage-last.ts";
-import { BUCKET_COLUMNS, foldedSeq, ROLLUPS } from "../traffic/usage-rollup.ts";
+import { foldedSeq } from "../traffic/usage-rollup.ts";
+import { KEY_COLUMNS, ROLLUPS, type Rollup, SUM_COLUMNS, worthTable } from "../traffic/usage-rollup-shape.ts";
 import { toEvent, type UsageRow } from "../traffic/usage-row.ts";
 import { prunedBefore } from "../traffic/usage-tally.ts";
 
@@ -71,6 +74,7 @@ export class SqliteExport implements StoreExport {
     days: () => this.#sums(ROLLUPS.days),
     lastCalls: () => this.#lastCalls(),
     permits: () => this.#permits(),
+    quotas: () => this.#quotas(),
     tokens: () => this.#tokens(),
   };
 
@@ -97,25 +101,46 @@ export class SqliteExport implements StoreExport {
     }
   }
 
-  async *#sums(table: string): AsyncGenerator<readonly UsageSums[]> {
-    const key = "period, client, service, status, outcome";
-    const columns = ["requests", "bytes_in", "bytes_out", "latency_ms", ...BUCKET_COLUMNS];
-    for (let after: readonly (string | number)[] = [-1, "", "", 0, ""]; ; ) {
-      const rows = this.#sources.usage.all<Readonly<Record<string, string | number>>>(
-        `SELECT ${key}, ${columns.join(", ")} FROM ${table} WHERE (${key}) > (?, ?, ?, ?, ?) ORDER BY ${key} LIMIT ${RECORDS}`,
+  async *#sums(rollup: Rollup): AsyncGenerator<readonly UsageSums[]> {
+    const key = KEY_COLUMNS.join(", ");
+    for (let after: readonly (string | number)[] = [-1, "", "", 0, "", "", ""]; ; ) {
+      const rows = this.#sources.usage.all<Columns>(
+        `SELECT ${key}, ${SUM_COLUMNS.join(", ")} FROM ${rollup} WHERE (${key}) > (${KEY_COLUMNS.map(() => "?").join(", ")})
+         ORDER BY ${key} LIMIT ${RECORDS}`,
         ...after,
       );
-      const groups = rows.map(
-        (row): UsageSums => ({
-          key: [row["period"], row["client"], row["service"], row["status"], row["outcome"]] as UsageSums["key"],
-          sums: columns.map((column) => Number(row[column])),
-        }),
-      );
-      const last = groups.at(-1);
+      const last = rows.at(-1);
       if (last === undefined) return;
-      yield groups;
-      after = last.key;
+      const worth = this.#worth(rollup, after, keyOf(last));
+      yield rows.map((row): UsageSums => {
+        const own = keyOf(row);
+        return {
+          key: own,
+          sums: SUM_COLUMNS.map((column) => Number(row[column])),
+          worth: worth.get(own.join(" ")) ?? [],
+        };
+      });
+      after = keyOf(last);
     }
+  }
+
+  /** What the sums after one key and up to another are worth, by their keys. */
+  #worth(
+    rollup: Rollup,
+    after: readonly (string | number)[],
+    to: readonly (string | number)[],
+  ): ReadonlyMap<string, UsageSums["worth"]> {
+    const key = KEY_COLUMNS.join(", ");
+    const place = KEY_COLUMNS.map(() => "?").join(", ");
+    const rows = this.#sources.usage.all<Columns & StoredSum & { readonly unit: string }>(
+      `SELECT * FROM ${worthTable(rollup)} WHERE (${key}) > (${place}) AND (${key}) <= (${place}) ORDER BY ${key}, unit`,
+      ...after,
+      ...to,
+    );
+    const groups = Map.groupBy(rows, (row) => keyOf(row).join(" "));
+    return new Map(
+      [...groups].map(([name, group]) => [name, group.map((row) => [row.unit, String(fromStoredSum(row))] as const)]),
+    );
   }
 
   async *#lastCalls(): AsyncGenerator<readonly LastCall[]> {
@@ -142,9 +167,28 @@ export class SqliteExport implements StoreExport {
     }
   }
 
+  async *#quotas(): AsyncGenerator<readonly ClientQuotas[]> {
+    for (let after = ""; ; ) {
+      const rows = this.#sources.usage.all<{ key: string; record: string }>(
+        `SELECT key, record FROM quotas WHERE key > ? AND ends_at > ? ORDER BY key LIMIT ${RECORDS}`,
+        after,
+        this.#steady,
+      );
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      yield rows.map(({ key, record }) => ({ client: key, record: JSON.parse(record) as ClientQuotas["record"] }));
+      after = last.key;
+    }
+  }
+
   /** One a client and key: as many as there are clients, of some 100 bytes. */
   async *#tokens(): AsyncGenerator<readonly TokenIssue[]> {
     const issues = readLiveTokens(this.#sources.usage, this.#steady);
     if (issues.length > 0) yield issues;
   }
 }
+
+type Columns = Readonly<Record<string, string | number>>;
+
+const keyOf = (row: Columns): UsageSums["key"] =>
+  KEY_COLUMNS.map((column) => row[column]) as unknown as UsageSums["key"];

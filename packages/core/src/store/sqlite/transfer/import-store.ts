@@ -13,12 +13,14 @@ import { createDatabaseFile } from "../files/create-database-file.ts";
 import { Database } from "../files/database.ts";
 import { usagePathOf } from "../files/paths.ts";
 import { writeWindow } from "../traffic/permit-table.ts";
+import { writeQuotas } from "../traffic/quota-table.ts";
 import { anchorSteadyTime, readBootId } from "../traffic/steady-time.ts";
 import { recordTokenIssues } from "../traffic/token-issues.ts";
 import { TRAFFIC_SCHEMA } from "../traffic/traffic-schema.ts";
 import { writeLastCall } from "../traffic/usage-last.ts";
 import { UsageLog } from "../traffic/usage-log.ts";
-import { closeSums, insertSums, ROLLUPS } from "../traffic/usage-rollup.ts";
+import { closeSums, insertSums } from "../traffic/usage-rollup.ts";
+import { ROLLUPS } from "../traffic/usage-rollup-shape.ts";
 import { notePruned } from "../traffic/usage-tally.ts";
 import { SqliteExport } from "./export-store.ts";
 
@@ -96,6 +98,9 @@ const fill = async ({ control, usage }: Databases, source: StoreExport, options:
   });
   await each("permits", usage, (permits) => {
     for (const { key, window } of permits) writeWindow(usage, key, 0, window);
+  });
+  await each("quotas", usage, (quotas) => {
+    for (const { client, record } of quotas) writeQuotas(usage, client, 0, record);
   });
   for await (const issues of source.read("tokens")) recordTokenIssues(usage, issues);
   usage.immediate(() => {

@@ -5,34 +5,13 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { freePort } from "../../packages/cli/src/workers/free-port.ts";
-import { blocksIn, documents, freshClone } from "../support/documents.ts";
+import { blocksIn, freshClone } from "../support/documents.ts";
 import { send } from "../support/http.ts";
 import { NEEDS, reportNeed } from "../support/needs.ts";
 import { until, within } from "../support/until.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "aigw-readme-"));
 after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }));
-
-describe("lines to paste", () => {
-  const lines = documents().flatMap((file) => blocksIn(file).filter(({ language }) => /^(ba|z)?sh$/.test(language)));
-
-  it("have no comments: zsh takes them for arguments", () => {
-    const commented = lines.flatMap(({ file, text }) =>
-      text
-        .split("\n")
-        .filter((line) => /(^|\s)#(\s|$)/.test(line.replaceAll(/'[^']*'|"[^"]*"/g, "")))
-        .map((line) => `${file}: ${line}`),
-    );
-    assert.deepEqual(commented, []);
-  });
-
-  it("are valid for the shell", () => {
-    for (const { file, text } of lines) {
-      const { status, stderr } = spawnSync("bash", ["-n"], { input: text, encoding: "utf8" });
-      assert.equal(status, 0, `${file}: ${text}${stderr}`);
-    }
-  });
-});
 
 /** How a person starts the shell, but without files of their own; `-e`: the first line that fails ends it. */
 const SHELLS: Readonly<Record<string, readonly string[]>> = {

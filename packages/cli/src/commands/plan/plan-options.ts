@@ -1,0 +1,41 @@
+import type { PlanPatch } from "@aigw/core/acts";
+import { parseLimit, parseServiceList } from "@aigw/core/clients";
+import { parseWeight } from "@aigw/core/plans";
+import { parseQuotas, quotasInWords } from "@aigw/core/quotas";
+import type { Command } from "commander";
+import type { ServiceChoice } from "../../app/client-options.ts";
+import { flag } from "../../app/flag.ts";
+
+/** What `--no-…` of `set` takes away again is false. */
+export interface PlanFlags {
+  readonly services?: ServiceChoice;
+  readonly limit?: number | false;
+  readonly quota?: string | false;
+  readonly weight?: number | false;
+}
+
+export const addFactOptions = (command: Command): Command =>
+  command
+    .optionsGroup("What it says:")
+    .option("--limit <number>", "requests in any 60 seconds", flag("--limit", parseLimit))
+    .option(
+      "--services <names>",
+      "services its clients may call, such as ocr,chat, or: all",
+      flag("--services", (value): ServiceChoice => ({ names: parseServiceList(value) })),
+    )
+    .option(
+      "--quota <quotas>",
+      "how much in each hour, day, week or month, such as 'requests=10000/day, pages=500/week'; or none",
+      flag("--quota", (value) => quotasInWords(parseQuotas(value))),
+    )
+    .option("--weight <number>", "their share where calls wait for a service, 1 to 100", flag("--weight", parseWeight))
+    .optionsGroup("Options:");
+
+const cleared = <T>(value: T | false): T | null => (value === false ? null : value);
+
+export const patchOf = ({ services, limit, quota, weight }: PlanFlags): PlanPatch => ({
+  ...(services === undefined ? {} : { services: services.names ?? null }),
+  ...(limit === undefined ? {} : { limit: cleared(limit) }),
+  ...(quota === undefined ? {} : { quota: cleared(quota) }),
+  ...(weight === undefined ? {} : { weight: cleared(weight) }),
+});

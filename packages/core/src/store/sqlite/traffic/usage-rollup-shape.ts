@@ -1,0 +1,105 @@
+import { LATENCY_BUCKETS } from "../../../usage/latency-buckets.ts";
+import { WORTH_COUNTS } from "../../../usage/worth.ts";
+
+/**
+ * The tables that events are counted into. `totals` has hours too, of all clients together (`client` is empty): a report
+ * that asks for no client would otherwise read a hundred times as much.
+ */
+export const ROLLUPS = { hours: "usage_hours", days: "usage_days", totals: "usage_totals" } as const;
+
+export type Rollup = (typeof ROLLUPS)[keyof typeof ROLLUPS];
+
+/**
+ * Beside each of them, what its calls were worth: a row for each unit of a group, and none for calls without a meter and
+ * a price.
+ */
+export const worthTable = (rollup: Rollup): string => `${rollup}_worth`;
+
+export const BUCKET_COLUMNS: readonly string[] = Array.from({ length: LATENCY_BUCKETS }, (_, index) => `l${index}`);
+/** As UsageGroup.key has them. */
+export const KEY_COLUMNS: readonly string[] = ["period", "client", "service", "status", "outcome", "model", "plan"];
+/** As UsageGroup.sums has them. */
+export const SUM_COLUMNS: readonly string[] = [
+  "requests",
+  "bytes_in",
+  "bytes_out",
+  "latency_ms",
+  ...WORTH_COUNTS,
+  ...BUCKET_COLUMNS,
+];
+
+/** `period`: hours or days since the epoch, UTC. */
+const KEY = `period INTEGER NOT NULL,
+     client TEXT NOT NULL,
+     service TEXT NOT NULL,
+     status INTEGER NOT NULL,
+     outcome TEXT NOT NULL`;
+const CALLS = `last_at REAL NOT NULL,
+     requests INTEGER NOT NULL,
+     bytes_in INTEGER NOT NULL,
+     bytes_out INTEGER NOT NULL,
+     latency_ms REAL NOT NULL`;
+const BUCKETS = BUCKET_COLUMNS.map((column) => `${column} INTEGER NOT NULL`).join(", ");
+
+/** The first layout, without model, plan and worth. Released: not to be changed. */
+export const firstRollupTable = (rollup: Rollup): string =>
+  `CREATE TABLE ${rollup} (
+     ${KEY},
+     ${CALLS},
+     ${BUCKETS},
+     PRIMARY KEY (period, client, service, status, outcome)
+   ) STRICT, WITHOUT ROWID;`;
+
+/** Of the first layout. */
+const FIRST_SUMS = ["requests", "bytes_in", "bytes_out", "latency_ms", ...BUCKET_COLUMNS];
+
+export const firstFillTotals = (): string =>
+  `INSERT INTO ${ROLLUPS.totals}
+     SELECT period, '', service, status, outcome, max(last_at), ${sumsOf(FIRST_SUMS)}
+     FROM ${ROLLUPS.hours} GROUP BY period, service, status, outcome;
+   INSERT INTO meta SELECT 'usage_totals', value FROM meta WHERE key = 'usage_folded';`;
+
+const rollupTable = (rollup: Rollup): string =>
+  `CREATE TABLE ${rollup} (
+     ${KEY},
+     model TEXT NOT NULL,
+     plan TEXT NOT NULL,
+     ${CALLS},
+     ${WORTH_COUNTS.map((column) => `${column} INTEGER NOT NULL`).join(", ")},
+     ${BUCKETS},
+     PRIMARY KEY (${KEY_COLUMNS.join(", ")})
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE ${worthTable(rollup)} (
+     ${KEY},
+     model TEXT NOT NULL,
+     plan TEXT NOT NULL,
+     unit TEXT NOT NULL,
+     whole INTEGER NOT NULL,
+     millionths INTEGER NOT NULL,
+     PRIMARY KEY (${KEY_COLUMNS.join(", ")}, unit)
+   ) STRICT, WITHOUT ROWID;`;
+
+/** From the first layout to today's: what was summed up had no model, no plan and no worth. */
+export const withWorth = (rollup: Rollup): string => {
+  const columns = ["period", "client", "service", "status", "outcome", "last_at", ...FIRST_SUMS];
+  const added = [...["model", "plan"].map((name) => [name, "''"]), ...WORTH_COUNTS.map((name) => [name, "0"])];
+  return `ALTER TABLE ${rollup} RENAME TO ${rollup}_first;
+   ${rollupTable(rollup)}
+   INSERT INTO ${rollup} (${[...columns, ...added.map(([name]) => name)].join(", ")})
+     SELECT ${[...columns, ...added.map(([, value]) => value)].join(", ")} FROM ${rollup}_first ORDER BY 1, 2, 3, 4, 5;
+   DROP TABLE ${rollup}_first;`;
+};
+
+const sumsOf = (columns: readonly string[]): string => columns.map((column) => `sum(${column})`).join(", ");
+
+/** Fills {@link ROLLUPS}.totals from the hours that are there, and says up to where it is right. */
+export const fillTotals = (): string => {
+  const others = KEY_COLUMNS.filter((column) => column !== "client");
+  const key = KEY_COLUMNS.map((column) => (column === "client" ? "''" : column)).join(", ");
+  const group = others.join(", ");
+  return `INSERT INTO ${ROLLUPS.totals} (${KEY_COLUMNS.join(", ")}, last_at, ${SUM_COLUMNS.join(", ")})
+     SELECT ${key}, max(last_at), ${sumsOf(SUM_COLUMNS)} FROM ${ROLLUPS.hours} GROUP BY ${group};
+   INSERT INTO ${worthTable(ROLLUPS.totals)} (${KEY_COLUMNS.join(", ")}, unit, whole, millionths)
+     SELECT ${key}, unit, ${sumsOf(["whole", "millionths"])} FROM ${worthTable(ROLLUPS.hours)} GROUP BY ${group}, unit;
+   INSERT INTO meta SELECT 'usage_totals', value FROM meta WHERE key = 'usage_folded';`;
+};

@@ -1,0 +1,122 @@
+import type { UsageEvent } from "@aigw/core";
+import type { Client } from "@aigw/core/clients";
+import { effectiveSetting, UTC } from "@aigw/core/config";
+import type { Terms } from "@aigw/core/plans";
+import type { QuotaCall, QuotaClaim, QuotaLedger, QuotaStanding, QuotaTerms, QuotaVerdict } from "@aigw/core/quotas";
+import { quotaTerms, stepsOf } from "@aigw/core/quotas";
+import type { Service } from "@aigw/core/services";
+import type { TokenClaims } from "@aigw/core/tokens";
+import type { ControlFollower } from "../follow/control-follower.ts";
+import type { ApiCall } from "./api-call.ts";
+import { lengthAhead, readAhead } from "./read-ahead.ts";
+import { ServiceQuota } from "./service-quota.ts";
+
+export type QuotaRefusal = Extract<QuotaVerdict, { claim: undefined }>;
+
+export interface QuotaGateDeps {
+  readonly follower: Pick<ControlFollower, "termsOf" | "services" | "settings">;
+  readonly ledger: QuotaLedger;
+  /** The environment's settings, which come before stored ones. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** What clients with quotas may use: a client without one costs a look at its terms. */
+export class QuotaGate {
+  readonly #deps: QuotaGateDeps;
+  readonly #terms = new WeakMap<Terms, QuotaTerms>();
+  readonly #services = new WeakMap<Service, ServiceQuota>();
+  #zone: string = UTC;
+
+  constructor(deps: QuotaGateDeps) {
+    this.#deps = deps;
+  }
+
+  /** The settings may have changed. */
+  refresh(): void {
+    this.#zone = effectiveSetting("timezone", this.#deps.follower.settings, this.#deps.env).value ?? UTC;
+  }
+
+  /** Undefined: nothing to count. The trial of a quick start is not the client's. */
+  termsOf(client: Client, { trial }: Pick<TokenClaims, "trial">): QuotaTerms | undefined {
+    const terms = this.#deps.follower.termsOf(client);
+    return terms.quota === undefined || trial ? undefined : this.#quotaTermsOf(client, terms);
+  }
+
+  #quotaTermsOf(client: Client, terms: Terms): QuotaTerms | undefined {
+    const known = this.#terms.get(terms);
+    if (known?.zone.name === this.#zone) return known;
+    try {
+      const made = quotaTerms(client, terms.quota, this.#zone);
+      if (made !== undefined) this.#terms.set(terms, made);
+      return made;
+    } catch {
+      // What another version has stored may say what this one does not know.
+      return undefined;
+    }
+  }
+
+  /** What refuses a call before anything is asked for it; costs no store call. */
+  refusal(terms: QuotaTerms, call: ApiCall): QuotaRefusal | undefined {
+    return this.#deps.ledger.refusal(terms, this.#facts(call, undefined));
+  }
+
+  /** Whether the request itself says how much it may use: {@link acquire} then waits for it. */
+  waits(terms: QuotaTerms, { service, incoming }: ApiCall): boolean {
+    const quota = this.#serviceQuota(service);
+    return terms.quotas.some(({ units }) => quota.readsRequest(units)) && lengthAhead(incoming) !== undefined;
+  }
+
+  /** The request, as far as it can be had. @param mayWait is asked several times a second */
+  body(call: ApiCall, mayWait: () => boolean): Promise<Buffer | undefined> {
+    const { incoming, outgoing, expectsContinue } = call;
+    if (expectsContinue) outgoing.writeContinue();
+    call.expectsContinue = false;
+    return readAhead(incoming, lengthAhead(incoming) ?? 0, mayWait);
+  }
+
+  acquire(terms: QuotaTerms, call: ApiCall, body: Buffer | undefined): QuotaVerdict | Promise<QuotaVerdict> {
+    return this.#deps.ledger.acquire(terms, this.#facts(call, body));
+  }
+
+  cancel(claim: QuotaClaim): void {
+    this.#deps.ledger.cancel(claim);
+  }
+
+  standing(terms: QuotaTerms): readonly QuotaStanding[] | Promise<readonly QuotaStanding[]> {
+    return this.#deps.ledger.standing(terms);
+  }
+
+  /** Where the client of a call that was let in stands. */
+  standingOf(claim: QuotaClaim): readonly QuotaStanding[] {
+    return this.#deps.ledger.standingOf(claim);
+  }
+
+  /** What the call was worth. @param serviceMs from dispatch to its end */
+  settle(claim: QuotaClaim, { units, cost, bytesIn, bytesOut }: UsageEvent, serviceMs: number): void {
+    const used: (readonly [string, number])[] = [
+      ["bytes_in", bytesIn],
+      ["bytes_out", bytesOut],
+      ["service_seconds", Math.round((serviceMs / 1_000) * stepsOf("service_seconds"))],
+      ["cost", cost ?? 0],
+    ];
+    this.#deps.ledger.settle(claim, units === undefined ? used : [...used, ...Object.entries(units)]);
+  }
+
+  #facts({ service }: ApiCall, body: Buffer | undefined): QuotaCall {
+    const quota = this.#serviceQuota(service);
+    return { units: quota.units, reserves: quota.reserves(body) };
+  }
+
+  #serviceQuota(name: string): ServiceQuota {
+    const service = this.#deps.follower.services.get(name);
+    if (service === undefined) return NO_SERVICE;
+    const known = this.#services.get(service);
+    if (known !== undefined) return known;
+    const quota = new ServiceQuota(service);
+    this.#services.set(service, quota);
+    return quota;
+  }
+}
+
+/** One that was removed a moment ago. */
+const NO_SERVICE = new ServiceQuota({});
