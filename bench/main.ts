@@ -13,6 +13,7 @@ import { meters } from "./rows/meters.ts";
 import { mongodb } from "./rows/mongodb.ts";
 import { recording } from "./rows/recording.ts";
 import { report } from "./rows/report.ts";
+import { reportYear } from "./rows/report-year.ts";
 import { sockets } from "./rows/sockets.ts";
 import { startup } from "./rows/startup.ts";
 import { streams } from "./rows/streams.ts";
@@ -34,6 +35,7 @@ const ROWS: readonly Row[] = [
   growth,
   startup,
   report,
+  reportYear,
   tail,
   recording,
   clients,

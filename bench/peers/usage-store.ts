@@ -4,7 +4,17 @@ import { join } from "node:path";
 import { initHome, openHome, systemClock, type TrafficStore } from "../../packages/core/src/index.ts";
 import { answer } from "../support/peer.ts";
 import { median } from "../support/statistics.ts";
-import { DAYS, foldAll, recordAll, type Step, type Steps, summary, timed, usageEvent } from "../support/usage.ts";
+import {
+  DAYS,
+  foldAll,
+  recordAll,
+  type Step,
+  type Steps,
+  summary,
+  timed,
+  usageEvent,
+  usageEventOfYear,
+} from "../support/usage.ts";
 
 const withStore = async <T>(home: string, work: (traffic: TrafficStore) => Promise<T>): Promise<T> => {
   await initHome({ home, at: Date.now(), actor: "bench" });
@@ -28,6 +38,26 @@ const fill = ({ home, events }: { readonly home: string; readonly events: number
     const recorded = summary(await recordAll(traffic, events));
     const folded = summary(await foldAll(traffic));
     return { recorded, folded, bytes: statSync(join(home, "aigw.usage.db")).size };
+  });
+
+/** A year of calls; those before the last 90 days pruned. */
+const fillYear = ({
+  home,
+  events,
+}: {
+  readonly home: string;
+  readonly events: number;
+}): Promise<Filled & { readonly input: string }> =>
+  withStore(home, async (traffic) => {
+    const end = Date.now();
+    const recorded = summary(await recordAll(traffic, events, end, usageEventOfYear));
+    const folded = summary(await foldAll(traffic));
+    for (let more = true; more; ) ({ more } = await traffic.pruneUsage(end - 90 * DAY_MS, 10_000));
+    let input = 0n;
+    for (let index = 0; index < events; index += 1)
+      input += BigInt(usageEventOfYear(index, events, end).units?.["input_tokens"] ?? 0);
+    const { size } = statSync(join(home, "aigw.usage.db"));
+    return { recorded, folded, bytes: size, input: String(input / 1_000_000n) };
   });
 
 const medianOf = async (work: () => unknown): Promise<number> => {
@@ -79,6 +109,6 @@ const upkeep = ({ home, events }: { readonly home: string; readonly events: numb
     return { recorded, backlogReport, lastUsage, usageOfRequest, pruned: summary(slices) };
   });
 
-const acts = { fill, upkeep };
+const acts = { fill, fillYear, upkeep };
 export type UsageStoreActs = typeof acts;
 answer(acts);

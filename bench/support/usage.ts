@@ -72,15 +72,39 @@ export const usageEvent = (index: number, count: number, end: number): UsageEven
   };
 };
 
+const YEAR_MS = 365 * 24 * 3_600_000;
+const MODELS = ["gpt-4o", "llama-3", "mistral"];
+
+/** The event `index` of `count` that fill the year before `end`: as above, and calls of two services are metered. */
+export const usageEventOfYear = (index: number, count: number, end: number): UsageEvent => {
+  const event = usageEvent(index, count, end);
+  const pair = scattered(index) % PAIRS;
+  const metered = pair % SERVICES < 2 && event.outcome === "ok";
+  return {
+    ...event,
+    at: end - YEAR_MS + Math.floor((index / count) * YEAR_MS),
+    client: `client-${Math.floor(pair / SERVICES)}`,
+    service: `service-${pair % SERVICES}`,
+    ...(metered && {
+      units: { input_tokens: (index % 4_000) * 1_000_000, output_tokens: (index % 900) * 1_000_000 },
+      metered: "yes",
+      from: "answer",
+      model: MODELS[index % MODELS.length] ?? "",
+      cost: index % 100_000,
+    }),
+  };
+};
+
 /** @returns how long each batch took */
 export const recordAll = async (
   traffic: TrafficStore,
   count: number,
   end: number = Date.now(),
+  eventAt: typeof usageEvent = usageEvent,
 ): Promise<readonly Step[]> => {
   const steps: Step[] = [];
   for (let from = 0; from < count; from += BATCH) {
-    const events = Array.from({ length: Math.min(BATCH, count - from) }, (_, n) => usageEvent(from + n, count, end));
+    const events = Array.from({ length: Math.min(BATCH, count - from) }, (_, n) => eventAt(from + n, count, end));
     steps.push({ ...(await timed(() => traffic.recordUsage(events))), events: events.length });
   }
   return steps;

@@ -169,6 +169,53 @@ describe("the sums of all clients together", () => {
   });
 });
 
+describe("sums by month", () => {
+  it("are what the days' sums come to, wherever a period begins and ends, pruned or not", async () => {
+    const { open } = sqliteFixture();
+    const store = open();
+    const worth = { units: { pages: 1_500_000 }, metered: "yes", cost: 7 } as const;
+    // Half a year, the turn of it in the middle, in no order of time.
+    store.traffic.recordUsage(
+      Array.from({ length: 1_000 }, (_, n) =>
+        anEvent({
+          at: Date.UTC(2026, 9, 3) + ((n * 77) % 180) * DAY_MS + (n % 24) * HOUR_MS,
+          client: `c${n % 3}`,
+          latencyMs: n % 64,
+          ...(n % 2 === 0 && { ...worth, model: `m${n % 4}` }),
+        }),
+      ),
+    );
+    while (store.traffic.foldUsage(100).more);
+    const days = [Date.UTC(2026, 9, 1), Date.UTC(2026, 10, 1), Date.UTC(2026, 10, 17, 5, 30), Date.UTC(2027, 1, 28)];
+    const compared = (): void => {
+      for (const since of [0, ...days])
+        for (const until of [...days.slice(1), Date.UTC(2027, 2, 1), Date.UTC(2027, 5, 1), undefined]) {
+          for (const by of [[], ["client"], ["model", "service"]] satisfies UsageKey[][]) {
+            const query = { filter: { since }, ...(until !== undefined && { until }) };
+            const { rows } = store.traffic.usageReport({ ...query, by: [...by, "day"] });
+            const groups = Map.groupBy(rows, ({ key }) => key.slice(0, -1).join(" "));
+            const merged = [...groups].map(([name, group]) => [name, sumTallies(group.map(({ tally }) => tally))]);
+            const report = store.traffic.usageReport({ ...query, by });
+            const found = report.rows.map(({ key, tally }) => [key.join(" "), tally]);
+            assert.deepEqual(new Map(found as never), new Map(merged as never), JSON.stringify({ since, until, by }));
+          }
+        }
+    };
+    compared();
+    const months = (): readonly unknown[] =>
+      store.traffic
+        .usageReport({ by: ["month"], filter: {} })
+        .rows.map(({ key: [month] }) => month)
+        .toSorted();
+    const expected = [9, 10, 11, 12, 13, 14].map((month) => Date.UTC(2026, month)).concat(Date.UTC(2027, 2));
+    assert.deepEqual(months(), expected.slice(0, months().length));
+    assert.ok(months().length >= 6);
+    while (store.traffic.pruneUsage(Date.UTC(2027, 0, 10), 1_000).more);
+    compared();
+    await store.close();
+  });
+});
+
 describe("what calls were worth", () => {
   it("costs calls without a meter and a price no row", async () => {
     const { open } = sqliteFixture();

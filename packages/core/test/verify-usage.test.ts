@@ -8,7 +8,7 @@ import { anEvent } from "../src/testing/index.ts";
 import { DAY_MS, HOUR_MS } from "../src/usage/report-plan.ts";
 import type { UsageEvent } from "../src/usage/usage-event.ts";
 import { UsageSealer, usageMac } from "../src/usage/usage-seal.ts";
-import { type UsageProof, verifyUsage } from "../src/usage/verify-usage.ts";
+import { type UsageProof, type VerifyUsageOptions, verifyUsage } from "../src/usage/verify-usage.ts";
 import { type MongoTrafficFixture, mongoTrafficFixture } from "./store-support/mongo-traffic-fixture.ts";
 import { sqliteFixture } from "./store-support/sqlite-fixture.ts";
 
@@ -158,6 +158,8 @@ const WAYS: readonly (readonly [what: string, sql: string, named: RegExp, alsoSu
     /^sums totals/,
   ],
   ["units less in the sums by hour", "DELETE FROM usage_hours_worth WHERE unit = 'pages'", /^sums hours/],
+  ["a request more in the sums by month", "UPDATE usage_months SET requests = requests + 1", /^sums months/],
+  ["units less in the sums by month", "DELETE FROM usage_months_worth WHERE unit = 'pages'", /^sums months/],
   ["another latency in a sum", "UPDATE usage_totals SET l3 = l3 + 1, l7 = l7 - 1", /^sums totals/],
   ["other calls without a price in a sum", "UPDATE usage_days SET unpriced = unpriced + 1", /^sums days/],
 ];
@@ -234,16 +236,27 @@ describe("usage verify", () => {
     traffic.recordUsage(recorded());
     const sealer = new UsageSealer(mac);
     let reads = 0;
-    const busy: Pick<TrafficStore, "usageBetween" | "usageReport"> = {
+    const busy: VerifyUsageOptions["traffic"] = {
+      latestUsage: (filter, limit) => traffic.latestUsage(filter, limit),
+      usageAfter: (cursor, filter, limit) => traffic.usageAfter(cursor, filter, limit),
       usageReport: (query) => traffic.usageReport(query),
       usageBetween: (span, cursor, limit) => {
+        const page = traffic.usageBetween(span, cursor, limit);
         reads += 1;
-        traffic.recordUsage([sealer.seal([anEvent({ id: `gw-new.${reads.toString(36)}`, at: DAY + DAY_MS + reads })])]);
+        // Two calls of the day that was just read, recorded with one of now.
+        const batch = [0, 1, 2].map((n) =>
+          anEvent({
+            id: `gw-new.${(3 * reads + n - 2).toString(36)}`,
+            at: n < 2 ? Math.max(DAY, span.filter.since ?? 0) + n : DAY + 4 * DAY_MS,
+          }),
+        );
+        traffic.recordUsage([...batch.slice(0, -1), sealer.seal(batch)]);
         traffic.foldUsage(10);
-        return traffic.usageBetween(span, cursor, limit);
+        return page;
       },
     };
-    assert.deepEqual((await verifyUsage({ traffic: busy, mac, since: 0, until: DAY + 5 * DAY_MS })).problems, []);
+    const proof = await verifyUsage({ traffic: busy, mac, since: 0, until: DAY + 5 * DAY_MS });
+    assert.deepEqual(proof.problems, []);
     assert.ok(reads > 5);
   });
 
@@ -254,7 +267,7 @@ describe("usage verify", () => {
     await foldAll(store.traffic);
     const { path } = store.traffic.database();
     const raw = new DatabaseSync(path);
-    const tables = ["usage", "usage_hours", "usage_days", "usage_totals"];
+    const tables = ["usage", "usage_hours", "usage_days", "usage_totals", "usage_months"];
     const all = [...tables, ...tables.slice(1).map((name) => `${name}_worth`)];
     for (const name of all) raw.exec(`CREATE TEMP TABLE kept_${name} AS SELECT * FROM ${name}`);
     for (const [what, sql, named, alsoSums] of WAYS) {
@@ -296,6 +309,7 @@ describe("usage verify on MongoDB", { skip: MONGOD === "" && mongodbMissing }, (
     await usage.updateOne(its, { $set: { "e.$.cost": 8 } });
     assert.deepEqual(wordsOf(await verified(traffic)), []);
     await days.updateOne({}, { $inc: { n: 1 } });
+    // There are no sums by month: those of days stand for them.
     assert.deepEqual(wordsOf(await verified(traffic)), ["sums days"]);
     await days.updateOne({}, { $inc: { n: -1 } });
     await usage.updateOne(its, { $pull: { e: { id: "gw-one.9" } } } as never);

@@ -1,8 +1,8 @@
 import type { UsageEvent } from "./usage-event.ts";
 import { canonical, codeOf, numberOf, parseSeal, type UsageMac, type UsageSeal } from "./usage-seal.ts";
 
-/** Of hours, of days, and of the hours of all clients together. */
-export type SumsTable = "hours" | "days" | "totals";
+/** Of hours, of days, of the hours of all clients together, and of months, which an engine may make of the days. */
+export type SumsTable = "hours" | "days" | "totals" | "months";
 
 /** What is wrong with what a store says. Numbers are a gateway's own. */
 export type UsageProblem =
@@ -77,7 +77,8 @@ export class SealCheck {
     this.#cut = cut;
   }
 
-  take(event: UsageEvent): void {
+  /** @param isLate it was stored while others were read, and may have been among them */
+  take(event: UsageEvent, isLate = false): void {
     const of = numberOf(event.id);
     if (of === undefined) {
       this.problems.push({ kind: "foreign", id: event.id });
@@ -86,6 +87,7 @@ export class SealCheck {
     const chain = this.#chain(of.gateway, event.at);
     const { number } = of;
     if (chain.open.has(number) || isCompared(chain, number)) {
+      if (isLate) return;
       this.problems.push({ kind: "repeated", gateway: of.gateway, from: number, to: number });
       return;
     }

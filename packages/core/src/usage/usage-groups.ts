@@ -29,7 +29,7 @@ const CALL_SUMS = 4;
 export const LEADING_SUMS: number = CALL_SUMS + WORTH_COUNTS.length;
 
 /**
- * Events of one period (an hour or a day since the epoch, UTC) that have all in common that a report can tell apart.
+ * Events of one period (an hour, a day or a month, UTC) that have all in common that a report can tell apart.
  * Model and plan are empty without one.
  */
 export interface UsageGroup {
@@ -93,6 +93,14 @@ export const regrouped = (
 };
 
 export const byDay = ([hour, ...rest]: UsageGroup["key"]): UsageGroup["key"] => [Math.floor(hour / 24), ...rest];
+
+/** Months since the year 0. */
+export const byMonth = ([hour, ...rest]: UsageGroup["key"]): UsageGroup["key"] => [monthOf(hour * HOUR_MS), ...rest];
+
+export const monthOf = (at: number): number => {
+  const date = new Date(at);
+  return date.getUTCFullYear() * 12 + date.getUTCMonth();
+};
 
 /** Hours of all clients together. */
 export const ofAllClients = ([hour, , ...rest]: UsageGroup["key"]): UsageGroup["key"] => [hour, "", ...rest];

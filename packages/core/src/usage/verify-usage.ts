@@ -2,15 +2,15 @@ import { setImmediate as turn } from "node:timers/promises";
 import type { TrafficStore } from "../store/store.ts";
 import { ReportRows, startOf } from "./report-keys.ts";
 import { DAY_MS, HOUR_MS } from "./report-plan.ts";
-import { SealCheck, type SumsTable, type UsageProblem } from "./seal-check.ts";
+import { SealCheck, type UsageProblem } from "./seal-check.ts";
 import type { UsageEvent } from "./usage-event.ts";
-import { addEvent, emptyTally, type UsageKey, type UsageRow, type UsageTally } from "./usage-report.ts";
+import { addEvent, emptyTally, sumTallies, type UsageKey, type UsageRow, type UsageTally } from "./usage-report.ts";
 import type { UsageMac } from "./usage-seal.ts";
 
 export type { SumsTable, UsageProblem } from "./seal-check.ts";
 
 export interface VerifyUsageOptions {
-  readonly traffic: Pick<TrafficStore, "usageBetween" | "usageReport">;
+  readonly traffic: Pick<TrafficStore, "latestUsage" | "usageAfter" | "usageBetween" | "usageReport">;
   readonly mac: UsageMac;
   /** Events before it are not looked at, milliseconds since the epoch; the day (UTC) that it is in is looked at whole. */
   readonly since: number;
@@ -27,7 +27,7 @@ export interface UsageProof {
   readonly until: number;
   readonly events: number;
   readonly batches: number;
-  /** Records of sums: those of hours, of days, and of all clients together. */
+  /** Records of sums: those of hours, of days, of all clients together, and of months. */
   readonly sums: number;
   /** Events that their gateways say were dropped, because the store could not take them. */
   readonly dropped: number;
@@ -49,11 +49,13 @@ export const verifyUsage = async (options: VerifyUsageOptions): Promise<UsagePro
   const { since: pruned } = await traffic.usageReport({ by: ["hour"], filter: {}, until: 1 });
   const asked = Math.max(options.since, pruned);
   const check = new SealCheck(mac, asked);
+  const { cursor: stored } = await traffic.latestUsage({}, 0);
   const sums: UsageProblem[] = [];
   let [events, records] = [0, 0];
   const start = await firstDay(traffic, asked, until);
-  for (let day = start; day < until; day += DAY_MS) {
-    const span = { filter: { since: day }, until: Math.min(day + DAY_MS, until) };
+  // To the end of its day: a gateway's clock may be ahead of this one.
+  for (let day = start; day < until + HOUR_MS; day += DAY_MS) {
+    const span = { filter: { since: day }, until: day + DAY_MS };
     const before = await reportsOf(traffic, span);
     const counted = {
       hours: new ReportRows(KEYS.hours),
@@ -81,12 +83,29 @@ export const verifyUsage = async (options: VerifyUsageOptions): Promise<UsagePro
       for (const key of wrong) sums.push({ kind: "sums", sums: table, day, key });
     }
   }
+  await takeLate(traffic, check, stored);
+  for (let month = startOf("month", start); month < until; month = startOf("month", month + 31 * DAY_MS)) {
+    signal?.throwIfAborted();
+    const { compared, wrong } = await compareMonth(traffic, month);
+    records += compared;
+    for (const key of wrong) sums.push({ kind: "sums", sums: "months", day: month, key });
+  }
   check.finish();
   const { problems, batches, dropped, unproven } = check;
   return {
     ...{ since: start, until, events: check.events, batches, sums: records, dropped, unproven },
     problems: [...problems, ...sums],
   };
+};
+
+/** What was stored behind a cursor: a call that began before the place that was being read ended meanwhile. */
+const takeLate = async (traffic: Pick<TrafficStore, "usageAfter">, check: SealCheck, cursor: string): Promise<void> => {
+  for (let at = cursor; ; ) {
+    const page = await traffic.usageAfter(at, {}, PAGE);
+    for (const event of page.events) check.take(event, true);
+    if (page.events.length < PAGE) return;
+    at = page.cursor;
+  }
 };
 
 /** The day of the oldest event: the years before it are not gone through day by day. */
@@ -101,29 +120,49 @@ const firstDay = async (
   return Math.floor(Math.max(since, Math.min(oldest?.at ?? until, ...days)) / DAY_MS) * DAY_MS;
 };
 
-const TABLES: readonly SumsTable[] = ["hours", "days", "totals"];
+/** Those that are compared with the events themselves. */
+const TABLES = ["hours", "days", "totals"] as const;
+type DailyTable = (typeof TABLES)[number];
 
 const ALL: readonly UsageKey[] = ["client", "service", "status", "model", "plan"];
 
 /** From which sums a report by these keys is put together, when it is of whole days. */
-const KEYS: Readonly<Record<SumsTable, readonly UsageKey[]>> = {
+const KEYS: Readonly<Record<DailyTable, readonly UsageKey[]>> = {
   hours: ["hour", ...ALL],
   days: ["day", ...ALL],
   totals: ["hour", ...ALL.filter((key) => key !== "client")],
 };
 
-type Reports = Readonly<Record<SumsTable, readonly UsageRow[]>>;
+type Reports = Readonly<Record<DailyTable, readonly UsageRow[]>>;
 
 const reportsOf = async (
   traffic: Pick<TrafficStore, "usageReport">,
   { filter, until }: { readonly filter: { readonly since: number }; readonly until: number },
 ): Promise<Reports> => {
-  const rowsOf = async (table: SumsTable): Promise<readonly UsageRow[]> =>
+  const rowsOf = async (table: DailyTable): Promise<readonly UsageRow[]> =>
     (await traffic.usageReport({ by: KEYS[table], filter, until })).rows;
   return { hours: await rowsOf("hours"), days: await rowsOf("days"), totals: await rowsOf("totals") };
 };
 
-const keyOf = (table: SumsTable, event: UsageEvent): readonly (string | number)[] => {
+/** With the sums by day, which are compared with the events: whole months, also of days whose events are gone. */
+const compareMonth = async (
+  traffic: Pick<TrafficStore, "usageReport">,
+  month: number,
+): Promise<ReturnType<typeof compare>> => {
+  const span = { filter: { since: month }, until: startOf("month", month + 31 * DAY_MS) };
+  const byMonth = async (): Promise<readonly UsageRow[]> =>
+    (await traffic.usageReport({ by: ["month", ...ALL], ...span })).rows;
+  const before = await byMonth();
+  const days = (await traffic.usageReport({ by: ["day", ...ALL], ...span })).rows;
+  const groups = Map.groupBy(days, ({ key: [, ...rest] }) => rest.join(" "));
+  const summed = [...groups.values()].map((group): UsageRow => {
+    const [, ...rest] = group[0]?.key ?? [];
+    return { key: [month, ...rest], tally: sumTallies(group.map(({ tally }) => tally)) };
+  });
+  return compare(summed, before, await byMonth());
+};
+
+const keyOf = (table: DailyTable, event: UsageEvent): readonly (string | number)[] => {
   const { at, client, service, status, model = "", plan = "" } = event;
   const hour = Math.floor(at / HOUR_MS) * HOUR_MS;
   if (table === "totals") return [hour, service, status, model, plan];

@@ -1,5 +1,5 @@
 import type { Schema } from "../files/migrations.ts";
-import { firstFillTotals, firstRollupTable, ROLLUPS, withWorth } from "./usage-rollup-shape.ts";
+import { firstFillTotals, firstRollupTable, monthsTable, ROLLUPS, withWorth } from "./usage-rollup-shape.ts";
 
 /**
  * `aigw.usage.db`: busy data. Every request pays for every index, so there are only those that grow at their end: the
@@ -84,7 +84,8 @@ export const TRAFFIC_SCHEMA: Schema = {
     ]
       .map((column) => `ALTER TABLE usage ADD COLUMN ${column};`)
       .join("\n")}
-     ${Object.values(ROLLUPS).map(withWorth).join("\n")}
+     ${[ROLLUPS.hours, ROLLUPS.days, ROLLUPS.totals].map(withWorth).join("\n")}
+     ${monthsTable()}
      CREATE INDEX usage_days_by_client ON usage_days (client);`,
     "ALTER TABLE usage ADD COLUMN fallback TEXT;",
   ],

@@ -3,9 +3,15 @@ import { WORTH_COUNTS } from "../../../usage/worth.ts";
 
 /**
  * The tables that events are counted into. `totals` has hours too, of all clients together (`client` is empty): a report
- * that asks for no client would otherwise read a hundred times as much.
+ * that asks for no client would otherwise read a hundred times as much. `months` are for reports of a year, which would
+ * read thirty times as much.
  */
-export const ROLLUPS = { hours: "usage_hours", days: "usage_days", totals: "usage_totals" } as const;
+export const ROLLUPS = {
+  hours: "usage_hours",
+  days: "usage_days",
+  totals: "usage_totals",
+  months: "usage_months",
+} as const;
 
 export type Rollup = (typeof ROLLUPS)[keyof typeof ROLLUPS];
 
@@ -28,7 +34,7 @@ export const SUM_COLUMNS: readonly string[] = [
   ...BUCKET_COLUMNS,
 ];
 
-/** `period`: hours or days since the epoch, UTC. */
+/** `period`: hours or days since the epoch, or months since the year 0; UTC. */
 const KEY = `period INTEGER NOT NULL,
      client TEXT NOT NULL,
      service TEXT NOT NULL,
@@ -88,6 +94,27 @@ export const withWorth = (rollup: Rollup): string => {
    INSERT INTO ${rollup} (${[...columns, ...added.map(([name]) => name)].join(", ")})
      SELECT ${[...columns, ...added.map(([, value]) => value)].join(", ")} FROM ${rollup}_first ORDER BY 1, 2, 3, 4, 5;
    DROP TABLE ${rollup}_first;`;
+};
+
+const MONTH_OF_DAY = `CAST(strftime('%Y', period * 86400, 'unixepoch') AS INTEGER) * 12
+       + CAST(strftime('%m', period * 86400, 'unixepoch') AS INTEGER) - 1`;
+
+/** The start of a month, milliseconds since the epoch. */
+export const START_OF_MONTH = "unixepoch(printf('%04d-%02d-01', period / 12, period % 12 + 1)) * 1000";
+
+/** Months as days have them. */
+export const monthsTable = (): string => `${rollupTable(ROLLUPS.months)}
+   ${fillMonths()}`;
+
+/** Fills {@link ROLLUPS}.months, which is empty, from the days that are there. */
+export const fillMonths = (): string => {
+  const others = KEY_COLUMNS.slice(1);
+  const key = [MONTH_OF_DAY, ...others].join(", ");
+  const group = ["1", ...others].join(", ");
+  return `INSERT INTO ${ROLLUPS.months} (${KEY_COLUMNS.join(", ")}, last_at, ${SUM_COLUMNS.join(", ")})
+     SELECT ${key}, max(last_at), ${sumsOf(SUM_COLUMNS)} FROM ${ROLLUPS.days} GROUP BY ${group};
+   INSERT INTO ${worthTable(ROLLUPS.months)} (${KEY_COLUMNS.join(", ")}, unit, whole, millionths)
+     SELECT ${key}, unit, ${sumsOf(["whole", "millionths"])} FROM ${worthTable(ROLLUPS.days)} GROUP BY ${group}, unit;`;
 };
 
 const sumsOf = (columns: readonly string[]): string => columns.map((column) => `sum(${column})`).join(", ");

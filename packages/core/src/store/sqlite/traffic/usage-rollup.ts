@@ -2,6 +2,7 @@ import type { UsageSums } from "../../../transfer/parts.ts";
 import { DAY_MS, HOUR_MS } from "../../../usage/report-plan.ts";
 import {
   byDay,
+  byMonth,
   type CountedEvent,
   ofAllClients,
   regrouped,
@@ -11,10 +12,18 @@ import {
 import { toStoredSum } from "../../../usage/worth.ts";
 import type { UsageSlice } from "../../store.ts";
 import type { Database } from "../files/database.ts";
-import { fillTotals, KEY_COLUMNS, ROLLUPS, type Rollup, SUM_COLUMNS, worthTable } from "./usage-rollup-shape.ts";
+import {
+  fillMonths,
+  fillTotals,
+  KEY_COLUMNS,
+  ROLLUPS,
+  type Rollup,
+  SUM_COLUMNS,
+  worthTable,
+} from "./usage-rollup-shape.ts";
 import { COUNTED_COLUMNS, type CountedRow, toCounted } from "./usage-row.ts";
 
-/** Bounds how long the write lock is held: 10 to 20 µs for each of these and for its day, and for the few totals. */
+/** Bounds how long the write lock is held: 10 to 20 µs for each of these, for its day and its month, and for the few totals. */
 const MOST_GROUPS = 100;
 /** A quarter of that for each of these. */
 const MOST_UNITS = 400;
@@ -43,12 +52,14 @@ export const foldUsage = (db: Database, limit: number): UsageSlice => {
   if (taken === 0) return { events: 0, more: false };
   const seq = unfolded.seqOf(taken);
   const days = regrouped(hours, byDay);
+  const months = regrouped(hours, byMonth);
   const totals = regrouped(hours, ofAllClients);
   db.immediate(() => {
     // Another process took the same events up meanwhile.
     if (foldedSeq(db) !== from) return;
     for (const group of hours) addGroup(db, ROLLUPS.hours, group);
     for (const group of days) addGroup(db, ROLLUPS.days, group);
+    for (const group of months) addGroup(db, ROLLUPS.months, group);
     if (hasTotals(db)) {
       for (const group of totals) addGroup(db, ROLLUPS.totals, group);
       writeSeq(db, "usage_totals", seq);
@@ -130,6 +141,7 @@ const UPSERTS = {
   [ROLLUPS.hours]: upserts(ROLLUPS.hours),
   [ROLLUPS.days]: upserts(ROLLUPS.days),
   [ROLLUPS.totals]: upserts(ROLLUPS.totals),
+  [ROLLUPS.months]: upserts(ROLLUPS.months),
 };
 
 /** Of another store; into empty tables. */
@@ -145,5 +157,6 @@ export const insertSums = (db: Database, rollup: Rollup, groups: readonly UsageS
 /** The imported sums are those of the first `folded` events. */
 export const closeSums = (db: Database, folded: number): void => {
   writeSeq(db, "usage_folded", folded);
-  db.exec(fillTotals());
+  db.exec(`${fillTotals()}
+${fillMonths()}`);
 };

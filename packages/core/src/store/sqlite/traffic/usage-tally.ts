@@ -4,6 +4,7 @@ import { LATENCY_BOUNDS } from "../../../usage/latency-buckets.ts";
 import { ReportRows } from "../../../usage/report-keys.ts";
 import { DAY_MS, HOUR_MS, planReport, type Range } from "../../../usage/report-plan.ts";
 import type { Outcome, UsageFilter } from "../../../usage/usage-event.ts";
+import { monthOf } from "../../../usage/usage-groups.ts";
 import {
   addCalls,
   addWorthTo,
@@ -16,7 +17,7 @@ import {
 import { COST, fromStoredSum, type StoredSum, type WorthCounts } from "../../../usage/worth.ts";
 import type { Database } from "../files/database.ts";
 import { foldedSeq, hasTotals } from "./usage-rollup.ts";
-import { BUCKET_COLUMNS, ROLLUPS, type Rollup, SUM_COLUMNS, worthTable } from "./usage-rollup-shape.ts";
+import { BUCKET_COLUMNS, ROLLUPS, type Rollup, START_OF_MONTH, SUM_COLUMNS, worthTable } from "./usage-rollup-shape.ts";
 import { UNPRICED } from "./usage-row.ts";
 
 /** A row of sums; `k0`, `k1` … are its key. */
@@ -58,7 +59,9 @@ export const reportUsage = (db: Database, query: UsageReportQuery): UsageReport 
     const plan = planReport({ by, since: filter.since ?? 0, until, prunedBefore: pruned });
     const rows = new ReportRows(by);
     const total = !by.includes("client") && filter.client === undefined && hasTotals(db);
-    for (const { from, to } of plan.days) {
+    const { months, days } = withMonths(plan.days, by);
+    for (const range of months) addRollups(db, rows, ROLLUPS.months, 24, range, query);
+    for (const { from, to } of days) {
       // The totals are pruned with the hours.
       if (total && from * DAY_MS >= pruned)
         addRollups(db, rows, ROLLUPS.totals, 24, { from: from * 24, to: to * 24 }, query);
@@ -76,6 +79,29 @@ export const reportUsage = (db: Database, query: UsageReportQuery): UsageReport 
       rows: rows.all(),
     };
   });
+
+/** Of whole days the whole months apart, where a report is of nothing shorter. */
+const withMonths = (
+  days: readonly Range[],
+  by: readonly UsageKey[],
+): { readonly months: readonly Range[]; readonly days: readonly Range[] } => {
+  if (by.includes("day") || by.includes("week")) return { months: [], days };
+  const parts = days.map(({ from, to }) => {
+    const month = monthOf((from - 1) * DAY_MS) + 1;
+    const end = to === Number.POSITIVE_INFINITY ? to : monthOf(to * DAY_MS);
+    if (month >= end) return { months: [], days: [{ from, to }] };
+    const edges = [
+      { from, to: dayOfMonth(month) },
+      { from: dayOfMonth(end), to },
+    ];
+    return { months: [{ from: month, to: end }], days: edges.filter((edge) => edge.from < edge.to) };
+  });
+  return { months: parts.flatMap(({ months }) => months), days: parts.flatMap((part) => part.days) };
+};
+
+/** The first day of a month since the year 0, days since the epoch. */
+const dayOfMonth = (month: number): number =>
+  month === Number.POSITIVE_INFINITY ? month : Date.UTC(Math.floor(month / 12), month % 12) / DAY_MS;
 
 const addRollups = (
   db: Database,
@@ -95,7 +121,7 @@ const addRollups = (
     hour: `period * ${HOUR_MS}`,
     day,
     week: day,
-    month: day,
+    month: rollup === ROLLUPS.months ? START_OF_MONTH : day,
   };
   const { where, values } = exactly(filter);
   const keys = keyColumns(by, expressions);
