@@ -2,14 +2,15 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { request } from "node:http";
 import { test } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
 import { setService } from "@aigw/core";
 import { startTestGateway } from "../support/gateway.ts";
 import { startUpstream } from "../support/http.ts";
 import { within } from "../support/until.ts";
 
 test("what is sent again to another target is all there, also when it came in one large piece", async (t) => {
+  const head = Promise.withResolvers<void>();
   const first = await startUpstream(t, (incoming) => {
+    head.resolve();
     // Once the system has taken it all, which is when a piece that was passed on gives its memory back.
     incoming.resume().on("end", () => setTimeout(() => incoming.socket.destroy(), 50));
   });
@@ -32,7 +33,7 @@ test("what is sent again to another target is all there, also when it came in on
     headers: { Authorization: `Bearer ${token}`, "Content-Length": String(body.length) },
   });
   outgoing.flushHeaders();
-  await delay(100);
+  await within("the head at the first target", head.promise);
   outgoing.end(body);
   const [answer] = await within("an answer", once(outgoing, "response"));
   assert.equal(answer.statusCode, 200);
