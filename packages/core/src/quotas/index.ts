@@ -1,3 +1,4 @@
+export { AccountJournal } from "./account-journal.ts";
 export { amountAsNumber, amountInWords, MAX_AMOUNT, MAX_STEPS, parseAmount, stepsOf } from "./amount.ts";
 export { type CalendarPeriod, dayAfter, periodAt } from "./calendar.ts";
 export { type GrantedAmount, grantInWords, parseGrant } from "./grant.ts";
