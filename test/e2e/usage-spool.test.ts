@@ -73,4 +73,8 @@ test("MongoDB is killed, then a gateway: the calls of the outage are served, and
     readdirSync(spool).filter((name) => name.includes("quotas")),
     [],
   );
+  const proof = await aigwJson<{ compared: { events: number }; problems: unknown[] }>(home, ["usage", "verify"], {
+    env,
+  });
+  assert.deepEqual([proof.compared.events, proof.problems], [60, []]);
 });

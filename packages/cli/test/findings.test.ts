@@ -548,6 +548,8 @@ describe("the review", () => {
       now: NOW,
       clients: [{ ...JOHN, ...fields }],
       plans: new Map(),
+      services: [],
+      metered: [],
       quotas: more.quotas ?? new Map(),
       lastUsedAt: at(lastUsedAt),
       lastLetInAt: at(lastLetInAt),

@@ -11,7 +11,7 @@ import { isTrialMark } from "@aigw/core/sealing";
 import { UsageSpool } from "@aigw/core/spool";
 import { inTime, WORK_PATIENCE_MS } from "@aigw/core/store";
 import { realmOf } from "@aigw/core/tokens";
-import { pruneTime } from "@aigw/core/usage";
+import { pruneTime, UsageSealer, usageMac } from "@aigw/core/usage";
 import { API, endOfService } from "./api-target.ts";
 import { createApp } from "./app.ts";
 import { mayDumpCore } from "./core-dumps.ts";
@@ -166,6 +166,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     onFault: (error, held) => storeFault("record_usage", `record usage, ${held} events held`)(error),
     onRecovered: (dropped) => log.info({ dropped }, "usage is stored again"),
     onFlushed: (ms) => stats.flushes.observe(ms),
+    sealer: new UsageSealer(usageMac(sealer, store.control.storeId)),
   });
   const callers = new Callers({ tls: options.tls !== undefined, flag: options.trustProxy, env, clock, log });
   const keeper =
@@ -360,6 +361,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     await listeners.close({
       lameDuckMs: atOnce ? 0 : LAME_DUCK_MS + (worker ? HAND_OUT_MS : 0),
       drainMs: atOnce ? 0 : options.drainMs,
+      goAway: () => openCalls.goAway(),
       cutOpenCalls,
     });
     clearInterval(sweep);

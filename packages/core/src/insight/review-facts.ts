@@ -5,17 +5,23 @@ import { readPlans } from "../plans/read-terms.ts";
 import { termsAmong } from "../plans/terms.ts";
 import { readStandings } from "../quotas/read-standings.ts";
 import type { QuotaStanding } from "../quotas/standing.ts";
+import type { Service } from "../services/service.ts";
 import type { Store } from "../store/store.ts";
 import { DAY_MS } from "../usage/report-plan.ts";
 import type { UsageTally } from "../usage/usage-report.ts";
 import { countFaults, type ServiceFault } from "./count-faults.ts";
 import { limitChanges, limitSince } from "./limit-since.ts";
+import { type MeteredCalls, readMeteredCalls } from "./unread-calls.ts";
 
 export interface ReviewFacts {
   readonly now: number;
   readonly clients: readonly Client[];
   /** By their names. */
   readonly plans: ReadonlyMap<string, Plan>;
+  /** By name, ascending. */
+  readonly services: readonly Service[];
+  /** What the services' meters made of the last 24 hours. */
+  readonly metered: readonly MeteredCalls[];
   /** By client name: where those that have a quota stand with each. */
   readonly quotas: ReadonlyMap<string, readonly QuotaStanding[]>;
   /** By client name, milliseconds since the epoch: the latest call on record, let in or not. */
@@ -85,6 +91,8 @@ export const readReviewFacts = async (store: Store, clock: Clock, zone: string):
     now,
     clients,
     plans,
+    services: await control.services(),
+    metered: await readMeteredCalls(traffic, since),
     quotas,
     lastUsedAt: await traffic.lastUsage(names),
     lastLetInAt: await traffic.lastUsage(names, { letIn: true }),

@@ -64,6 +64,8 @@ export interface UsageEvent {
   readonly cost?: number | null;
   /** The client's plan then. */
   readonly plan?: string;
+  /** What its gateway says of the events up to this one that it recorded together; see parseSeal. Absent in all but the last. */
+  readonly seal?: string;
 }
 
 /** Which events; every given field must match. */

@@ -77,7 +77,7 @@ export class CallMeter {
       options.onEvent();
       options.recorder.record(event);
     };
-    this.#refusals = new Refusals(this.#record);
+    this.#refusals = new Refusals((event) => this.#record({ ...event, id: this.#nextId() }));
     this.#isService = options.isService;
     this.#instanceId = options.instanceId;
     this.#onRequest = options.onRequest;
@@ -94,7 +94,6 @@ export class CallMeter {
 
   /** @returns what was recorded of a call that was let in */
   end(metered: Metered, client: string, ended: Ended): UsageEvent {
-    this.#count += 1;
     if (ended.fault !== undefined) this.#onFault(metered, ended.fault, ended.error);
     const { at, start, method, path, service, requestId } = metered;
     const { outcome } = ended;
@@ -107,7 +106,8 @@ export class CallMeter {
     if (ended.refusal === "quota_exceeded") stats.overQuota += 1;
     const cost = refused ? undefined : this.#costs.of(ended.fallback ?? service, ended);
     const event: UsageEvent = {
-      id: `${this.#instanceId}.${this.#count.toString(36)}`,
+      // Refused calls have one when they are recorded, alone or gathered: numbers are without gaps, see usage-seal.ts.
+      id: refused ? "" : this.#nextId(),
       at,
       client,
       service: refused && !this.#isService(service) ? "" : service,
@@ -129,6 +129,11 @@ export class CallMeter {
     if (refused) this.#refusals.take(ended.refusal === undefined ? event : { ...event, reason: ended.refusal }, now);
     else this.#record(ended.upstreamMs === undefined ? event : { ...event, upstreamMs: round(ended.upstreamMs) });
     return event;
+  }
+
+  #nextId(): string {
+    this.#count += 1;
+    return `${this.#instanceId}.${this.#count.toString(36)}`;
   }
 
   /** Hands over what is gathered: at the end, before the recorder is closed. */
