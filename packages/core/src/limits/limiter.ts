@@ -130,6 +130,12 @@ export class Limiter {
       holding.unsaved = holding.unsaved.toSpliced(unsaved, 1);
       return;
     }
+    if (holding.leaseUsed > 0 && permit.at >= holding.leaseUntil - LEASE_MS && permit.at <= holding.leaseLastUse) {
+      // Of the bundle that is being handed out, which is not written yet. None is left of one under another limit.
+      holding.leaseUsed -= 1;
+      if (holding.leaseLeft > 0) holding.leaseLeft += 1;
+      return;
+    }
     const window = unspend(currentWindow(holding, this.#options.store.steadyNow(), this.#options), permit.at);
     return this.#write(
       key,
