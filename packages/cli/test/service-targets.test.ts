@@ -157,6 +157,17 @@ test("switches are set, shown and taken back; a key is in no output", async (t) 
   );
 });
 
+test("who removes a fallback is told whose it was", async (t) => {
+  const run = await home(t);
+  await run(`service add cloud ${ONE} --no-check`);
+  await run(`service add ocr ${TWO} --no-check --fallback cloud`);
+  const refused = await run("service remove cloud");
+  assert.match(refused.stderr, /ocr will have no fallback any more\./);
+  assert.equal((await run("service remove cloud --yes")).code, 0);
+  // A fallback that is gone is none; nothing else of the service is in the way of a change.
+  assert.equal((await run("service set ocr --timeout 5s")).code, 0);
+});
+
 const EXPECTED = {
   ca: true,
   clientCert: true,
