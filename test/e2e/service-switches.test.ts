@@ -18,7 +18,7 @@ interface Scene extends TestGateway {
 }
 
 const scene = async (t: TestContext, services: Record<string, string>): Promise<Scene> => {
-  const gateway = await startTestGateway(t, { services });
+  const gateway = await startTestGateway(t, { services, admin: true });
   const headers = bearer(await gateway.tokenFor("john", UNLIMITED));
   return {
     ...gateway,
@@ -85,7 +85,7 @@ describe("health that is asked for", () => {
     };
     const one = await startUpstream(t, answer);
     const other = await startUpstream(t, (_, response) => response.end("other"));
-    const { call, deps, applied, log, home } = await scene(t, {});
+    const { call, deps, applied, log, home, gateway } = await scene(t, {});
     const { rev } = await addService(deps, {
       name: "ocr",
       url: `${one.url}/v1`,
@@ -115,6 +115,10 @@ describe("health that is asked for", () => {
     assert.match(top.stdout, /ocr \S+\/v1 is down since \S+: its health check got another status/);
     const doctor = await aigw(home, ["doctor"]);
     assert.match(doctor.stdout, /\/v1 is down since .*, as 1 gateway sees it/s);
+    const metrics = (await send(`${gateway.adminUrl}/metrics`)).body;
+    assert.match(metrics, /aigw_target_up\{service="ocr",target="1"\} 0\n/);
+    assert.match(metrics, /aigw_target_up\{service="ocr",target="2"\} 1\n/);
+    assert.doesNotMatch(metrics, /127\.0\.0\.1/);
     status = 200;
     await until("it to be back", () => log.some((line) => line.includes('"target up"')));
     assert.equal(await bodies(), "one,other");

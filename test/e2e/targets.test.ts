@@ -113,9 +113,10 @@ describe("one of two targets, under load", () => {
   });
 
   it("is added, drained and removed while calls go on: none fails, and a stream goes on", async (t) => {
-    const { gateway, one, other, load } = await scene(t);
+    const { gateway, one, other, load, call } = await scene(t);
     const calls = load("POST", "x");
     await Promise.all([answered(calls, one), answered(calls, other)]);
+    const streams = Promise.all(Array.from({ length: 6 }, () => call("/stream")));
     const drained = await setService(gateway.deps, "ocr", { drain: [one.url] });
     await gateway.applied(drained.rev);
     await until("its last calls", async () => {
@@ -134,6 +135,9 @@ describe("one of two targets, under load", () => {
     });
     const { failed, statuses } = await calls.stop();
     assert.equal(failed, 0, JSON.stringify([...statuses]));
+    const bodies = (await streams).map(({ body }) => body);
+    for (const { pid } of [one, other]) assert.ok(bodies.includes(`begun by ${pid} 0`), `a whole stream of ${pid}`);
+    assert.ok(bodies.every((body) => /^begun by \d+ 0$/.test(body)));
   });
 });
 

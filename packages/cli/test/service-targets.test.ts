@@ -205,7 +205,9 @@ describe("service test", () => {
     writeFileSync(join(path, "page.json"), '{"a":1}');
     const key = ["--header-env", "X-Api-Key=KEY"];
     const options = { env: { KEY: "secret-key" } };
-    await aigw(path, ["service", "add", "ocr", url, ...key, "--ca", join(path, "ca.pem"), "--no-check"], options);
+    const added = await aigw(path, ["service", "add", "ocr", url, ...key, "--ca", join(path, "ca.pem")], options);
+    assert.deepEqual([added.code, added.stderr], [0, ""], "looked at with the authority that was given");
+    assert.match(seen.shift() ?? "", /^HEAD \/base /);
     await aigw(path, ["client", "add", "john"]);
     const tested = await aigw(path, [
       "service",
