@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { addService, type ServicePatch, setService } from "@aigw/core";
 import { aigw } from "../support/aigw.ts";
-import { selfSigned } from "../support/certificate.ts";
+import { certificateAuthority, selfSigned, signedBy } from "../support/certificate.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { bearer, send, startEcho, startUpstream, tokenFor } from "../support/http.ts";
 import { allUsage, UNLIMITED } from "../support/prepared-home.ts";
@@ -278,6 +278,38 @@ describe("TLS to a target", () => {
     assert.equal((await call("ocr/x")).status, 502);
     await set("ocr", { ca: null });
     assert.equal((await call("ocr/x")).status, 502);
+  });
+
+  it("a private authority: its services are trusted, others' are not, and each fault has its name", async (t) => {
+    const ours = certificateAuthority("our authority");
+    const theirs = certificateAuthority("their authority");
+    const [good, expired, wrong, foreign] = await Promise.all([
+      secure(t, signedBy(ours, "good")),
+      secure(t, signedBy(ours, "expired", { endsInDays: -1 })),
+      secure(t, signedBy(ours, "wrong", { host: "ocr.internal" })),
+      secure(t, signedBy(theirs, "foreign")),
+    ]);
+    const services = { good: good.url, expired: expired.url, wrong: wrong.url, foreign: foreign.url };
+    const { call, set, log } = await scene(t, services);
+    for (const name of Object.keys(services)) await set(name, { ca: ours.cert });
+    const reasons: Record<string, string> = {};
+    for (const name of Object.keys(services)) {
+      const { status } = await call(`${name}/x`);
+      const line = await until("the line of the log", () => {
+        const lines = log.map((text) => JSON.parse(text) as Record<string, string>);
+        return status === 200 ? { reason: "none" } : lines.find(({ service, reason }) => service === name && reason);
+      });
+      reasons[name] = String(line["reason"]);
+    }
+    assert.deepEqual(reasons, {
+      good: "none",
+      expired: "certificate_expired",
+      wrong: "certificate_wrong_name",
+      foreign: "certificate_unknown_authority",
+    });
+    // Two authorities in one file, as while one takes over from the other.
+    await set("foreign", { ca: ours.cert + theirs.cert });
+    assert.equal((await call("foreign/x")).status, 200);
   });
 
   it("a wrong name and an expired certificate are told apart; the name can be given", async (t) => {
