@@ -13,6 +13,7 @@ import { meters } from "./rows/meters.ts";
 import { mongodb } from "./rows/mongodb.ts";
 import { recording } from "./rows/recording.ts";
 import { report } from "./rows/report.ts";
+import { sockets } from "./rows/sockets.ts";
 import { startup } from "./rows/startup.ts";
 import { streams } from "./rows/streams.ts";
 import { tail } from "./rows/tail.ts";
@@ -28,6 +29,7 @@ const ROWS: readonly Row[] = [
   latency,
   workers,
   streams,
+  sockets,
   transfer,
   growth,
   startup,

@@ -5,12 +5,14 @@ import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import { revokeClient } from "@aigw/core";
 import { freePort } from "../../packages/cli/src/workers/free-port.ts";
 import { selfSigned } from "../support/certificate.ts";
 import { startTestGateway } from "../support/gateway.ts";
 import { bearer, startEcho } from "../support/http.ts";
 import { NEEDS, reportNeed } from "../support/needs.ts";
 import { until, within } from "../support/until.ts";
+import { openSocket, startSocketService } from "../support/websocket.ts";
 
 /** The lines for a proxy as docs/serving.md has them. */
 const documented = (language: string): string => {
@@ -184,7 +186,8 @@ describe("behind a real proxy, with the lines of docs/serving.md", () => {
   for (const { name, program } of programs) {
     it(name, { skip: program === undefined && `${name} was not found` }, async (t) => {
       const echo = await startEcho(t);
-      const gateway = await startTestGateway(t, { trustProxy: "127.0.0.1", services: { echo: echo.url } });
+      const services = { echo: echo.url, live: (await startSocketService(t)).url };
+      const gateway = await startTestGateway(t, { trustProxy: "127.0.0.1", services });
       const john = await gateway.add("john");
       const url = await startProxy(t, name, program ?? "", gateway.url);
       const login = async (password: string, from: string, fields: Visit["fields"] = {}): Promise<number> => {
@@ -213,6 +216,15 @@ describe("behind a real proxy, with the lines of docs/serving.md", () => {
       assert.match(headers["x-forwarded-host"] ?? "", /^127\.0\.0\.1(:\d+)?$/);
       assert.doesNotMatch(answer.body, /evil|203\.0\.113/);
       assert.ok(!gateway.log.some((line) => line.includes('"peer"')), "nothing to complain of");
+
+      const live = `${url}/api/live/room`;
+      const { socket, closed, next } = await openSocket(live, { headers: bearer(token), rejectUnauthorized: false });
+      socket.send("hello");
+      assert.equal(await next(), "hello");
+      await revokeClient(gateway.deps, "jane");
+      assert.equal((await within("the end", closed)).code, 1008);
+      const refused = openSocket(live, { headers: bearer(token), rejectUnauthorized: false });
+      await assert.rejects(refused, /Unexpected server response: 401/);
     });
   }
 

@@ -54,6 +54,8 @@ export interface CloseOptions {
   readonly lameDuckMs: number;
   /** Then waits so long for the requests under way. */
   readonly drainMs: number;
+  /** Ends what would not end by itself, as soon as no more connections are to be accepted. */
+  readonly goAway?: () => void;
   /** Ends what is still under way then. */
   readonly cutOpenCalls: () => void;
 }
@@ -117,8 +119,9 @@ export const listen = async (options: ListenOptions): Promise<GatewayServer> => 
     server.listen(options.port, options.host, ready);
   });
 
-  const close = async ({ lameDuckMs, drainMs, cutOpenCalls }: CloseOptions): Promise<void> => {
+  const close = async ({ lameDuckMs, drainMs, goAway, cutOpenCalls }: CloseOptions): Promise<void> => {
     await delay(lameDuckMs);
+    goAway?.();
     await allAccepted(server);
     stopListening(server);
     // http.Server.close() destroys connections without a request, also those whose first request is on its way.

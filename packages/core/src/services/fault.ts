@@ -258,7 +258,7 @@ export const FAULTS: Readonly<Record<Fault, FaultWords>> = {
   },
   switched_protocols: {
     kind: "invalid",
-    what: "it answered 101 and switched to another protocol, which nobody had asked for",
+    what: "it answered 101 and switched to a protocol that nobody had asked for, or without the answer to the WebSocket's handshake",
     remedy: MEND,
   },
   bad_chunk: {

@@ -1,13 +1,14 @@
 import { mayCall } from "@aigw/core/plans";
 import type { ControlFollower } from "../follow/control-follower.ts";
 import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
+import { isUpgrade } from "../proxy/websocket/handshake.ts";
 import type { ForwardedCall } from "./api-call.ts";
 import type { Authenticator } from "./authenticator.ts";
 
 /**
  * The calls under way. A stream must not outlive the right it was opened by: after every change, and as clients expire,
  * those whose client, credentials, signing key or permission are gone are cut. A token that merely reaches its own
- * expiry does not end a transfer that began in time.
+ * expiry does not end a transfer that began in time; it does end a WebSocket, which has no end of its own.
  */
 export class OpenCalls {
   readonly #proxy: ReverseProxy<ForwardedCall>;
@@ -29,13 +30,23 @@ export class OpenCalls {
     this.#proxy.cutUnless((call) => this.#mayGoOn(call), "revoked");
   }
 
+  /** Ends what would not end by itself. */
+  goAway(): void {
+    this.#proxy.goAway();
+  }
+
   cutAll(): void {
     this.#proxy.cutUnless(() => false, "incomplete");
   }
 
-  #mayGoOn({ claims, service }: ForwardedCall): boolean {
+  #mayGoOn({ claims, service, incoming }: ForwardedCall): boolean {
     // A preflight has no right to lose.
     if (claims === undefined) return true;
+    if (isUpgrade(incoming)) {
+      const who = this.#authenticator.judge(claims);
+      const isThere = this.#follower.upstream(service) !== undefined;
+      return who.kind === "ok" && isThere && mayCall(this.#follower.termsOf(who.client), service);
+    }
     const client = this.#follower.clientById(claims.clientId);
     return (
       client !== undefined &&

@@ -5,10 +5,12 @@ import { isTlsServer } from "../node-http.ts";
 import { ClientConnection, ClientConnections, type LingerLimits } from "../proxy/client-connection.ts";
 import { refuseAndClose } from "../proxy/lingering-close.ts";
 import type { Handle } from "../proxy/pipeline.ts";
+import { isHandshake, takeTokenOut } from "../proxy/websocket/handshake.ts";
 import { closeOnlyIdle } from "./close-idle.ts";
 import { ALLOWED_METHODS, judgeRequest } from "./judge-request.ts";
 import { type ParserError, parserRefusal } from "./parser-refusal.ts";
 import { answerRaw } from "./raw-answer.ts";
+import { answerWithoutParser } from "./without-parser.ts";
 import { readWithoutUpgrade } from "./without-upgrade.ts";
 
 export interface Guarded {
@@ -79,6 +81,13 @@ export const attachGuard = (
     guard(incoming, outgoing, false),
   );
   server.on("upgrade", (incoming: IncomingMessage, socket: Socket, head: Buffer) => {
+    if (isHandshake(incoming)) {
+      connections.track(socket).leaveParser();
+      const outgoing = answerWithoutParser(incoming, socket, head);
+      takeTokenOut(incoming);
+      guard(incoming, outgoing, false);
+      return;
+    }
     readWithoutUpgrade(incoming, socket, head);
     server.emit(connected, socket);
   });

@@ -1,6 +1,6 @@
 import type { ServerOptions } from "node:http";
 import type { TlsOptions } from "node:tls";
-import { isReadAgain } from "./without-upgrade.ts";
+import { leavesParser } from "./without-upgrade.ts";
 
 /** For `http.createServer`; each with its reason. */
 export const SERVER_OPTIONS: ServerOptions = {
@@ -8,7 +8,7 @@ export const SERVER_OPTIONS: ServerOptions = {
   insecureHTTPParser: false,
   // The guard asks for Host itself: Node's own 400 has no body and no request id.
   requireHostHeader: false,
-  shouldUpgradeCallback: isReadAgain,
+  shouldUpgradeCallback: leavesParser,
   // A client that dribbles header bytes holds a connection for this long at most, and then gets a 408.
   headersTimeout: 15_000,
   // Uploads may take hours; the proxy breaks off those that stand still.

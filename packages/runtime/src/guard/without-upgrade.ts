@@ -1,17 +1,18 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { ClientConnection } from "../proxy/client-connection.ts";
+import { isHandshake } from "../proxy/websocket/handshake.ts";
 import { isForeignProtocol } from "./foreign-protocol.ts";
 
 /**
- * A request with `Upgrade` is answered as the plain request it also is (RFC 9110 §7.8), and is the last one of its
+ * A request with `Upgrade` that is no handshake of a service's WebSocket is answered as the plain request it also is (RFC 9110 §7.8), and is the last one of its
  * connection: Node does that when it is told that nobody wants to upgrade. But its parser then says nothing of errors in
  * the body any more, and one in the chunks would leave the request open. So one with chunks is read a second time,
- * without the field, if no answer before it is outstanding.
+ * without the field, if no answer before it is outstanding; the same holds for a handshake, which then is a plain request.
  * @returns whether the server shall emit `upgrade`
  */
-export const isReadAgain = (incoming: IncomingMessage): boolean => {
-  if (incoming.headers["transfer-encoding"] === undefined) return false;
+export const leavesParser = (incoming: IncomingMessage): boolean => {
+  if (incoming.headers["transfer-encoding"] === undefined && !isHandshake(incoming)) return false;
   const connection = ClientConnection.of(incoming.socket);
   if (connection === undefined || connection.closing) return false;
   const { latest } = connection;

@@ -124,6 +124,8 @@ export interface Exchange {
    * that was sent nothing yet gets a 401 when its token was revoked.
    */
   cut(outcome: "revoked" | "incomplete"): void;
+  /** The gateway is about to end: an open WebSocket, which would not end by itself, is told so. */
+  goAway(): void;
 }
 
 /** What keeps the open exchanges and their time. */
@@ -131,6 +133,8 @@ export interface ExchangeOwner<C extends Call> {
   /** Monotonic, milliseconds. */
   readonly clock: () => number;
   readonly sendQueues: SendQueues;
+  /** The gateway is about to end. */
+  readonly isGoingAway: boolean;
   /** Who takes the calls of an upstream whose targets are all down; undefined when there is nobody. */
   standIn(upstream: Upstream): Balance | undefined;
   /** A call was sent to another target. */

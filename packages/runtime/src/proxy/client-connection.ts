@@ -123,11 +123,22 @@ export class ClientConnection implements Placed, TurnReader {
 
   /** Does what Node did for the answers under way, and does no more, when it hands a socket over (CONNECT). */
   takeOver(): void {
-    const { socket } = this;
-    socket.on("error", () => socket.destroy());
-    socket.on("drain", passDrain);
+    this.leaveParser();
     this.discard();
+  }
+
+  /** The same for an upgrade: what the client sends waits for whoever reads it. */
+  leaveParser(): void {
+    const { socket } = this;
+    socket.on("error", destroy);
+    socket.on("drain", passDrain);
     this.#owner.keep(this);
+  }
+
+  /** Somebody else looks after the socket from now on, and ends it. */
+  handOver(): void {
+    this.socket.off("drain", passDrain);
+    this.#owner.forget(this);
   }
 
   /** Calls `then` when every answer before it is out; not at all when the connection ends before. */
@@ -214,6 +225,10 @@ function end(this: KnownSocket): void {
 
 function take(this: KnownSocket, chunk: Buffer): void {
   this[CONNECTION]?.take(chunk.length);
+}
+
+function destroy(this: Socket): void {
+  this.destroy();
 }
 
 function leave(this: Socket): void {

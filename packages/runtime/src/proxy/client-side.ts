@@ -1,5 +1,7 @@
 import type { ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Call } from "./call.ts";
+import { ClientConnection } from "./client-connection.ts";
 import { lingerOnClose } from "./lingering-close.ts";
 import { onPassedOn, ownCopy } from "./passed-on.ts";
 import type { ResponseHead } from "./upstream/response-head.ts";
@@ -35,10 +37,31 @@ const MAX_HELD = 64 * 1024;
 export const sendInterim = ({ incoming, outgoing }: Call, { status, reason }: ResponseHead, fields: string[]): void => {
   const { socket } = outgoing;
   if (incoming.httpVersionMinor === 0 || socket === null || socket.writableLength > MAX_HELD) return;
+  socket.write(headText(status, reason, fields), "latin1");
+};
+
+/** Node's own way knows one reason for each status, and no bytes beyond ASCII. */
+const headText = (status: number, reason: string, fields: readonly string[]): string => {
   let text = `HTTP/1.1 ${status} ${reason}\r\n`;
   for (let i = 0; i + 1 < fields.length; i += 2) text += `${fields[i]}: ${fields[i + 1]}\r\n`;
-  // Node's own way knows one reason for each status, and no bytes beyond ASCII.
-  socket.write(`${text}\r\n`, "latin1");
+  return `${text}\r\n`;
+};
+
+/**
+ * Tells the client that its connection speaks another protocol from now on.
+ * @param fields as for {@link sendHead}, with those that say which
+ * @returns the connection, which the answer has left
+ */
+export const sendSwitch = (call: Call, { status, reason }: ResponseHead, fields: readonly string[]): Socket => {
+  const { incoming, outgoing, requestId, responseFields, cors } = call;
+  const { socket } = incoming;
+  socket.write(
+    headText(status, reason, [...fields, "X-Request-ID", requestId, ...responseFields, ...cors.passed]),
+    "latin1",
+  );
+  outgoing.detachSocket(socket);
+  ClientConnection.of(socket)?.handOver();
+  return socket;
 };
 
 /**

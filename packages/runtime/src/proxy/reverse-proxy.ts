@@ -26,6 +26,7 @@ export interface ReverseProxyOptions extends Pick<ConnectorOptions, "openFiles" 
 export class ReverseProxy<C extends Call = Call> implements ExchangeOwner<C> {
   readonly clock: () => number;
   readonly sendQueues: SendQueues = new SendQueues();
+  isGoingAway = false;
   readonly #open = new DenseList<TimedExchange<C>>();
   /** By origin, and by what a service says of its connections. */
   readonly #pools = new Map<string, ConnectionPool>();
@@ -104,6 +105,12 @@ export class ReverseProxy<C extends Call = Call> implements ExchangeOwner<C> {
   /** Cuts the calls that `judge` says no to; O(calls under way). */
   cutUnless(judge: (call: C) => boolean, outcome: "revoked" | "incomplete"): void {
     for (const exchange of this.#open.items()) if (!judge(exchange.call)) exchange.cut(outcome);
+  }
+
+  /** Ends the open WebSockets, and those that are still to open. */
+  goAway(): void {
+    this.isGoingAway = true;
+    for (const exchange of this.#open.items()) exchange.goAway();
   }
 
   /** Breaks off what is still under way and closes every connection to the upstreams. */

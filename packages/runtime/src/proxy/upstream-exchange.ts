@@ -7,7 +7,7 @@ import type { UsageEventFilter } from "../meters/usage-event-filter.ts";
 import { filterFor, mayAsk } from "./asking.ts";
 import type { Balance } from "./balance.ts";
 import type { Call, CallResult, ExchangeOwner, TimedExchange, Upstream } from "./call.ts";
-import { destroyClient, flushHead, sendContent, sendHead, sendInterim } from "./client-side.ts";
+import { destroyClient, flushHead, sendContent, sendHead, sendInterim, sendSwitch } from "./client-side.ts";
 import { refuse, refuseAndClose, refuseAndCut } from "./lingering-close.ts";
 import { requestFields } from "./request-fields.ts";
 import { responseFields, trailerFields } from "./response-fields.ts";
@@ -19,6 +19,8 @@ import { Upload, type UploadHandler } from "./upload.ts";
 import type { Connection, ResponseHandler } from "./upstream/connection.ts";
 import type { ResponseHead } from "./upstream/response-head.ts";
 import { failureOf, faultOf, TIMED_OUT } from "./upstream-failure.ts";
+import { accepts, isUpgrade, switchFields } from "./websocket/handshake.ts";
+import { Tunnel, type TunnelEnd } from "./websocket/tunnel.ts";
 
 type Outcome = CallResult["outcome"];
 
@@ -45,6 +47,8 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
   #target: TargetState | undefined;
   #state: typeof WAITING | typeof STREAMING | typeof ANSWERED | typeof ENDED = WAITING;
   #connection: Connection | undefined;
+  /** Of a WebSocket, behind its handshake: all that moves is its own. */
+  #tunnel: Tunnel | undefined;
   /** Undefined for a request without content. */
   #upload: Upload | undefined;
   #mayRetry = true;
@@ -133,6 +137,10 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     this.#dispatchedAt = now;
     this.#lastByteAt = now;
     if (content !== undefined) this.#requestSentAt = now;
+    if (isUpgrade(this.call.incoming)) {
+      this.#send(content, pool.open(), route);
+      return;
+    }
     const waitMs = pool.waitMs(now);
     if (waitMs < 0) this.#send(content, pool.take(), route);
     else {
@@ -157,7 +165,8 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     const { incoming, rest } = call;
     const fields = requestFields(call, route.service, this.#asked?.length);
     const host = route.upstream.sendsClientHost === true ? call.host : undefined;
-    connection.request(incoming.method ?? "GET", route.target(rest), fields, content, this, host);
+    const method = incoming.method ?? "GET";
+    connection.request(method, route.target(rest), fields, content, this, host, isUpgrade(incoming));
   }
 
   /** The call is one of this target's open ones from now on. */
@@ -212,7 +221,15 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     this.#upload?.resume();
   }
 
+  goAway(): void {
+    this.#tunnel?.cut("incomplete");
+  }
+
   cut(outcome: "revoked" | "incomplete"): void {
+    if (this.#tunnel !== undefined) {
+      this.#tunnel.cut(outcome);
+      return;
+    }
     if (this.#state === ENDED) {
       // Nobody is left who could wait for what it was worth.
       if (outcome === "incomplete") this.#lateReader?.stop();
@@ -230,6 +247,10 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
 
   checkTime(now: number): void {
     if (this.#state === ENDED) return;
+    if (this.#tunnel !== undefined) {
+      this.#tunnel.checkTime(now);
+      return;
+    }
     const { incoming } = this.call;
     const upstream = this.#upstream;
     if (incoming.socket.destroyed) {
@@ -276,8 +297,43 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     this.#contentLength = contentLength;
     this.#target?.answered();
     this.#upload?.forget();
+    if (head.status === 101) {
+      this.#switch(head);
+      return;
+    }
     this.#head = head;
     this.#state = STREAMING;
+  }
+
+  /** The connection is a WebSocket from now on, if it is the one that was asked for. */
+  #switch(head: ResponseHead): void {
+    const { incoming } = this.call;
+    const connection = this.#connection as Connection;
+    if (!accepts(incoming, head)) {
+      this.#fail("switched_protocols", "upstream_error");
+      return;
+    }
+    this.#target?.completed();
+    this.#reader?.onHead(head.status, head.fields);
+    this.#state = STREAMING;
+    const fields = [...this.#passedOn(head), ...switchFields(incoming, head)];
+    const tunnel = new Tunnel({
+      client: sendSwitch(this.call, head, fields),
+      connection,
+      idleTimeoutMs: this.#upstream.idleTimeoutMs,
+      owner: this.#owner,
+      onEnd: (end) => this.#tunnelEnded(end),
+    });
+    this.#tunnel = tunnel;
+    tunnel.start();
+    if (this.#owner.isGoingAway) tunnel.cut("incomplete");
+  }
+
+  #tunnelEnded({ outcome, fault }: TunnelEnd): void {
+    this.#fault = fault;
+    this.#isWhole = outcome === "ok";
+    this.#leave();
+    this.#end(outcome);
   }
 
   #sendHead(head: ResponseHead): void {
@@ -490,9 +546,9 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     this.#state = ENDED;
     const result: CallResult = {
       outcome,
-      status: outgoing.headersSent ? outgoing.statusCode : 0,
-      bytesIn: this.#upload?.bytes ?? 0,
-      bytesOut: this.#bytesOut,
+      status: this.#tunnel !== undefined ? 101 : outgoing.headersSent ? outgoing.statusCode : 0,
+      bytesIn: this.#tunnel?.bytesIn ?? this.#upload?.bytes ?? 0,
+      bytesOut: this.#tunnel?.bytesOut ?? this.#bytesOut,
       serviceMs: this.#dispatchedAt === 0 ? 0 : this.#owner.clock() - this.#dispatchedAt,
       ...(this.#upstreamMs >= 0 && { upstreamMs: this.#upstreamMs }),
       ...(this.#upstream.standsIn === true && { fallback: this.#upstream.service }),

@@ -7,6 +7,8 @@ const PAGES: Readonly<Record<string, string>> = {
   config: "configuration.md",
   serve: "serving.md",
   service: "services.md",
+  price: "metering.md",
+  plan: "metering.md",
   store: "backup.md",
   client: "usage.md",
   secret: "security-guide.md",

@@ -50,6 +50,10 @@ export class Connection implements TurnReader {
   #sent = true;
   #closed = false;
   #paused = false;
+  /** The exchange asked for another protocol. */
+  #upgrades = false;
+  /** It got it: each side ends by itself. */
+  #isTunnel = false;
   /** Others read first. */
   #waits = false;
 
@@ -96,6 +100,7 @@ export class Connection implements TurnReader {
    * @param fields name, value, name, value …, valid; without Host and those of the connection
    * @param content whole; undefined when {@link write} brings it
    * @param host in place of the upstream's own name
+   * @param upgrades asks for a WebSocket; the connection must not have served before, and serves nothing else
    */
   request(
     method: string,
@@ -104,13 +109,16 @@ export class Connection implements TurnReader {
     content: Buffer | undefined | null,
     handler: ResponseHandler,
     host?: string,
+    upgrades = false,
   ): void {
-    const prefix = host === undefined ? this.#prefix : prefixFor(host);
+    const usual = host === undefined ? this.#prefix : prefixFor(host);
+    const prefix = upgrades ? usual.replace(KEPT, UPGRADED) : usual;
+    this.#upgrades = upgrades;
     let head = `${method} ${target}${prefix}`;
     for (let i = 0; i + 1 < fields.length; i += 2) head += `${fields[i]}: ${fields[i + 1]}\r\n`;
     this.#handler = handler;
     this.sawBytes = false;
-    this.#parser.start(method, handler);
+    this.#parser.start(method, handler, upgrades);
     this.#sent = content !== undefined;
     head += "\r\n";
     if (content === undefined || content === null) this.#socket.write(head, "latin1");
@@ -139,6 +147,22 @@ export class Connection implements TurnReader {
   endContent(chunked: boolean): void {
     this.#sent = true;
     if (chunked) this.#socket.write("0\r\n\r\n", "latin1");
+  }
+
+  /**
+   * Behind a 101: what comes is this handler's content from now on, and its `onEnd` says only that the upstream has sent
+   * its last byte.
+   */
+  handOver(handler: ResponseHandler): void {
+    this.#isTunnel = true;
+    this.#handler = handler;
+    this.#parser.handOver(handler);
+    if (this.#opened !== undefined) this.#opened.allowHalfOpen = true;
+  }
+
+  /** Of a connection that was handed over: nothing more is written. */
+  endWriting(): void {
+    if (!this.#closed) this.#opened?.end();
   }
 
   /** Reads no more for now: somebody behind does not keep pace. */
@@ -174,12 +198,13 @@ export class Connection implements TurnReader {
   /** @returns whether to go on reading */
   #read(bytes: Buffer): boolean {
     if (this.#closed) return false;
-    const handler = this.#handler;
+    const isWanted = this.#handler !== undefined;
     this.sawBytes = true;
     const valid = this.#parser.read(bytes);
+    const handler = this.#handler;
     // It may have broken the exchange off meanwhile.
-    if (handler === undefined || handler !== this.#handler) {
-      if (handler === undefined) this.#owner.sawSurplus(this, bytes);
+    if (!isWanted || handler === undefined) {
+      if (!isWanted) this.#owner.sawSurplus(this, bytes);
       this.#close();
       return false;
     }
@@ -204,7 +229,7 @@ export class Connection implements TurnReader {
     this.#served += 1;
     if (this.#paused) this.resume();
     // An upstream that answered without reading the whole request might never read the next one behind it.
-    const isIdle = clean && this.#sent && this.#socket.writableLength === 0;
+    const isIdle = clean && !this.#upgrades && this.#sent && this.#socket.writableLength === 0;
     const keepAliveMs = isIdle ? this.#parser.keepAliveMs : 0;
     handler.onEnd(this.#parser.trailers);
     if (keepAliveMs > 0 && !this.#closed) this.#owner.release(this, keepAliveMs);
@@ -213,7 +238,8 @@ export class Connection implements TurnReader {
 
   #ended(): void {
     const handler = this.#handler;
-    if (handler !== undefined && this.#parser.end()) this.#complete(handler, false);
+    if (handler !== undefined && this.#isTunnel) handler.onEnd([]);
+    else if (handler !== undefined && this.#parser.end()) this.#complete(handler, false);
     else this.#fail(new UpstreamError("UPSTREAM_CLOSED", "closed"));
   }
 
@@ -224,4 +250,7 @@ export class Connection implements TurnReader {
   }
 }
 
-const prefixFor = (host: string): string => ` HTTP/1.1\r\nHost: ${host}\r\nConnection: keep-alive\r\n`;
+const KEPT = "Connection: keep-alive\r\n";
+const UPGRADED = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+
+const prefixFor = (host: string): string => ` HTTP/1.1\r\nHost: ${host}\r\n${KEPT}`;

@@ -41,6 +41,8 @@ export class ResponseParser {
   #state: typeof NONE | typeof HEAD | typeof LENGTH | typeof CHUNKED | typeof UNTIL_CLOSE = NONE;
   #sink: ResponseSink | undefined;
   #isHead = false;
+  /** Another protocol was asked for. */
+  #upgrades = false;
   /** A status line has been read since the request was sent. */
   #begun = false;
   #interims = 0;
@@ -59,16 +61,22 @@ export class ResponseParser {
     this.#maxHead = maxHead;
   }
 
-  /** A request was sent; what comes now is its response. */
-  start(method: string, sink: ResponseSink): void {
+  /** A request was sent; what comes now is its response. @param upgrades it asked for another protocol */
+  start(method: string, sink: ResponseSink, upgrades = false): void {
     this.#state = HEAD;
     this.#sink = sink;
     this.#isHead = method === "HEAD";
+    this.#upgrades = upgrades;
     this.#begun = false;
     this.#interims = 0;
     this.#foreign = false;
     this.#framing = undefined;
     this.#trailers = [];
+  }
+
+  /** What follows a 101 is somebody else's. */
+  handOver(sink: ResponseSink): void {
+    this.#sink = sink;
   }
 
   /** Nothing more is wanted. */
@@ -146,6 +154,11 @@ export class ResponseParser {
     const { status, minor } = head;
     this.#begun = true;
     if (status < 200) {
+      if (status === 101 && this.#upgrades) {
+        this.#state = UNTIL_CLOSE;
+        this.#sink?.onHead(head, -1);
+        return true;
+      }
       // Nobody asked for another protocol.
       if (status === 101 || minor === 0) return false;
       if (status !== 100 && this.#interims < MAX_INTERIM) {
