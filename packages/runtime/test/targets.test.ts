@@ -306,6 +306,29 @@ describe("a target that fails rests", () => {
   });
 });
 
+test("a target that no service has any more: kept connections are closed, a stream goes on and its connection is not kept", async (t) => {
+  const a = await scriptedUpstream(t, (peer) => {
+    peer.socket.on("data", () => {
+      if (peer.received.includes("GET /stream")) peer.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbegun");
+      else peer.send(ok("a"));
+    });
+  });
+  const { port, proxy } = await gateway(t, a.origin);
+  const stream = await dial(t, port, get("/stream"));
+  await stream.has("begun");
+  const [streaming] = a.connections.all;
+  await exchange(t, port, get("/x"));
+  const kept = a.connections.all.at(-1);
+  assert.notEqual(kept, streaming);
+  proxy.follow([]);
+  await kept?.close(1_000);
+  assert.equal(streaming?.closed, false);
+  streaming?.send(" end");
+  await stream.over();
+  assert.match(stream.received, /begun end$/);
+  await streaming?.close(1_000);
+});
+
 describe("a fallback", () => {
   test("takes the calls while all targets are down, under the same prefix and with its own headers", async (t) => {
     const cloud = await scriptedUpstream(
