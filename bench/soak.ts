@@ -2,7 +2,7 @@
  * `node bench/soak.ts [--minutes 30] [--per-second 2000]`: one gateway under steady load, while an admin revokes and
  * restores, rotates the secret, people log in and reports are asked for. Looked at every ten seconds: resident memory and
  * the tail. In the end: whether memory grows by more than chance, and whether the tail does. Writes soak.json and
- * soak.svg; exits 1 when either grows, or when a single call failed.
+ * soak.svg; exits 1 when either grows, when a single call failed, and when it was too short to tell.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -33,6 +33,8 @@ const NO_LIMIT = 10_000_000;
 const LOGINS = 10;
 /** What comes first fills caches and pools. */
 const WARM_SHARE = 0.2;
+/** With fewer looks behind the warm-up chance has too much to say. */
+const ENOUGH_LOOKS = 12;
 /** So much more in the last third than in the first is growth. */
 const MOST_TAIL_GROWTH = 1.25;
 
@@ -108,6 +110,8 @@ const judge = (looks: readonly Look[], counts: Readonly<Record<string, number>>)
     warm.map(({ at }) => at),
     warm.map((look) => look.residentMiB),
   );
+  const isEnough = warm.length >= ENOUGH_LOOKS;
+  const said = (grows: boolean): string => (isEnough ? (grows ? "grows" : "does not grow") : "too short to tell");
   const grows = slope > 2 * error;
   const third = Math.max(1, Math.floor(warm.length / 3));
   const p99s = warm.map(({ p99 }) => p99);
@@ -117,8 +121,8 @@ const judge = (looks: readonly Look[], counts: Readonly<Record<string, number>>)
     .join(", ");
   const result = [
     `${number(minutes)} minutes at ${perSecond} requests/s, ${what}; no call failed`,
-    `resident memory: ${number(slope)} ± ${number(error)} MiB a minute: ${grows ? "grows" : "does not grow"}`,
-    `p99 of the last third against the first: ${number(tail)} ×: ${tail > MOST_TAIL_GROWTH ? "grows" : "does not grow"}`,
+    `resident memory: ${number(slope)} ± ${number(error)} MiB a minute: ${said(grows)}`,
+    `p99 of the last third against the first: ${number(tail)} ×: ${said(tail > MOST_TAIL_GROWTH)}`,
   ];
   for (const line of result) say(line);
   writeFileSync(
@@ -133,7 +137,7 @@ const judge = (looks: readonly Look[], counts: Readonly<Record<string, number>>)
       { name: "p99, ms", values: looks.map(({ p99 }) => p99) },
     ]),
   );
-  return !grows && tail <= MOST_TAIL_GROWTH;
+  return isEnough && !grows && tail <= MOST_TAIL_GROWTH;
 };
 
 process.on("SIGINT", () => process.exit(130));
