@@ -133,6 +133,6 @@ describe("the ways of a WebSocket", { concurrency: true }, () => {
     await until("the service to know", () => service.closed.length === 9);
     assert.ok(service.closed.slice(1).every(({ code }) => code === 1001));
     const events = await withHome(home, ({ store }) => allUsage(store));
-    assert.equal(events.filter(({ outcome, status }) => status === 101 && outcome === "incomplete").length, 8);
+    assert.equal(events.filter(({ outcome, status }) => status === 101 && outcome === "ok").length, 9);
   });
 });

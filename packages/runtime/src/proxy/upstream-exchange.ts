@@ -222,12 +222,12 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
   }
 
   goAway(): void {
-    this.#tunnel?.cut("incomplete");
+    this.#tunnel?.cut("goingAway");
   }
 
   cut(outcome: "revoked" | "incomplete"): void {
     if (this.#tunnel !== undefined) {
-      this.#tunnel.cut(outcome);
+      this.#tunnel.cut(outcome === "revoked" ? outcome : "goingAway");
       return;
     }
     if (this.#state === ENDED) {
@@ -326,7 +326,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     });
     this.#tunnel = tunnel;
     tunnel.start();
-    if (this.#owner.isGoingAway) tunnel.cut("incomplete");
+    if (this.#owner.isGoingAway) tunnel.cut("goingAway");
   }
 
   #tunnelEnded({ outcome, fault }: TunnelEnd): void {
