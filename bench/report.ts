@@ -29,7 +29,11 @@ const cells = (figure: Figure): readonly string[] => {
     `${withUnit(value, unit)}${range}`,
     bound(figure, "bar"),
     bound(figure, "goal"),
-    verdict === "missed" ? "**missed**" : verdict,
+    verdict === "missed"
+      ? "**missed**"
+      : verdict === "undecided"
+        ? `undecided: scatter ${number((figure.scatter ?? 0) * 100)} %`
+        : verdict,
     from,
   ];
 };
@@ -65,8 +69,9 @@ const render = (all: readonly Measured[]): string => {
   ]);
   return `# Results
 
-Written by \`pnpm bench\`; [README](README.md) says how it measures. Ratios are medians of the rounds' own ratios, with
-the smallest and the largest round in brackets.
+Written by \`pnpm bench\`; [README](README.md) says how it measures, and how each peer is set up. Ratios are medians of
+the rounds' own ratios, with the smallest and the largest round in brackets; where the middle half of the rounds lies
+further apart than a tenth of the median, there is no verdict.
 
 ${table(["what", "measured", "bar", "goal", "reached", "from"], rows)}
 

@@ -6,14 +6,15 @@ import { answer } from "../support/peer.ts";
 import { quantile } from "../support/statistics.ts";
 import type { Schedule } from "./pacer.ts";
 
-/** Enough for a stall of a second at 500 requests/s. */
+/** Enough for a stall of a second at 500 requests/s, and at more. */
 const MOST = 500;
 const LEAD_MS = 300;
 
 interface Constant {
   readonly url: string;
-  /** Several are used in turn. */
-  readonly token: string | readonly string[];
+  readonly token: string;
+  /** In turn, instead of `token`. */
+  readonly tokens?: readonly string[];
   readonly perSecond: number;
   readonly seconds: number;
   /** Requests are `<prefix>-0`, `<prefix>-1` … */
@@ -30,21 +31,29 @@ export interface Latencies {
   readonly lateP99: number;
   /** When each answer ended, as {@link now} tells it; only with request ids. */
   readonly endedAt: readonly number[];
+  /** When the first request was due; the others follow by the schedule. */
+  readonly start: number;
 }
 
 /** An open loop: whatever the answers take, the next request goes out on time, and its latency counts from then. */
-const constant = async ({ url, token, perSecond, seconds, requestIds }: Constant): Promise<Latencies> => {
+const constant = async ({
+  url,
+  token,
+  tokens = [token],
+  perSecond,
+  seconds,
+  requestIds,
+}: Constant): Promise<Latencies> => {
   const count = Math.round(perSecond * seconds);
-  const tokens = typeof token === "string" ? [token] : token;
   const requests = Array.from({ length: requestIds === undefined ? tokens.length : count }, (_, index) =>
     postRequest(
       url,
-      tokens[index % tokens.length] ?? "",
+      tokens[index % tokens.length] ?? token,
       requestIds === undefined ? {} : { "X-Request-ID": `${requestIds}-${index}` },
     ),
   );
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const client = new LeanClient(url, MOST, reject);
+  const client = new LeanClient(url, Math.max(MOST, perSecond), reject);
   await client.open(16);
   const start = Math.ceil(now()) + LEAD_MS;
   const everyMs = 1_000 / perSecond;
@@ -81,6 +90,7 @@ const constant = async ({ url, token, perSecond, seconds, requestIds }: Constant
     max: Math.max(...latencies),
     lateP99: quantile(late, 0.99),
     endedAt: requestIds === undefined ? [] : endedAt,
+    start,
   };
 };
 

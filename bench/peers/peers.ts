@@ -15,7 +15,7 @@ export interface Peer extends Pinned {
 
 const TOKEN_OF_NO_MEANING = "none";
 
-const started = async (pinned: Pinned, url: string, script: string): Promise<Peer> => {
+export const started = async (pinned: Pinned, url: string, script: string): Promise<Peer> => {
   await until(url, () => answers(url));
   return { ...pinned, url, script };
 };
@@ -46,7 +46,11 @@ export const startPortkey = async (upstream: string): Promise<Peer> => {
 
 const base64url = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
 
-const hs256 = (claims: object, secret: string): string => {
+/** What the peers that verify tokens share. */
+export const SECRET = "0123456789abcdef0123456789abcdef";
+export const CLIENT = "bench";
+
+export const hs256 = (claims: object, secret: string): string => {
   const signed = `${base64url({ alg: "HS256", typ: "JWT" })}.${base64url(claims)}`;
   return `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
 };
@@ -54,7 +58,6 @@ const hs256 = (claims: object, secret: string): string => {
 /** Verifies the token and counts per client, in C and on one thread: what the machine would allow. It records nothing. */
 export const startHaproxy = async (upstream: string): Promise<Peer> => {
   const port = await freePort();
-  const secret = "0123456789abcdef0123456789abcdef";
   const file = join(temporaryFolder(), "haproxy.cfg");
   writeFileSync(
     file,
@@ -72,7 +75,7 @@ backend permits
 frontend in
   bind 127.0.0.1:${port}
   http-request set-var(txn.token) http_auth_bearer
-  http-request deny deny_status 401 unless { var(txn.token),jwt_verify("HS256","${secret}") 1 }
+  http-request deny deny_status 401 unless { var(txn.token),jwt_verify("HS256","${SECRET}") 1 }
   http-request track-sc0 var(txn.token),jwt_payload_query('$.sub') table permits
   http-request deny deny_status 429 if { sc_http_req_rate(0) gt 100000000 }
   default_backend out
@@ -81,6 +84,6 @@ backend out
 `,
   );
   const haproxy = startPinned(GATEWAY_CORE, "haproxy", ["-db", "-f", file]);
-  const token = hs256({ sub: "bench", exp: Math.floor(Date.now() / 1000) + 86_400 }, secret);
+  const token = hs256({ sub: CLIENT, exp: Math.floor(Date.now() / 1000) + 86_400 }, SECRET);
   return started(haproxy, `http://127.0.0.1:${port}/`, postScript([token]));
 };

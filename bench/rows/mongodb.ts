@@ -110,7 +110,7 @@ const permits = async ({ say, rounds, seconds }: Effort, storeUrl: string): Prom
   const load = startPeer<LoadActs>("load.ts");
   const urls = { direct: `${upstream.url}/`, gateway: url };
   const measured = (name: keyof typeof urls, duration: number): Promise<Latencies> =>
-    load.ask("constant", { url: urls[name], token: tokens, perSecond: PER_SECOND, seconds: duration });
+    load.ask("constant", { url: urls[name], token: "", tokens, perSecond: PER_SECOND, seconds: duration });
   const samples = await interleave(
     { direct: () => measured("direct", seconds), gateway: () => measured("gateway", seconds) },
     rounds,

@@ -1,16 +1,26 @@
+import { startEnvoy } from "../peers/envoy.ts";
 import { startNginx } from "../peers/nginx.ts";
 import { startBare, startHaproxy, startPortkey } from "../peers/peers.ts";
 import { atLeast, atMost, type Figure, number } from "../support/figure.ts";
 import { addClient, prepareHome, startGateway, tokenFor } from "../support/home.ts";
+import { residentMiB } from "../support/resident.ts";
 import { interleave, ratioOf } from "../support/rounds.ts";
 import type { Row } from "../support/row.ts";
-import { median } from "../support/statistics.ts";
+import { median, ratios } from "../support/statistics.ts";
 import { type Load, postScript, wrk } from "../support/wrk.ts";
+
+const NAMES = ["bare", "governed", "envoy", "haproxy", "portkey"] as const;
+type Name = (typeof NAMES)[number];
+
+interface Sample extends Load {
+  /** At the round's end, MiB. */
+  readonly resident: number;
+}
 
 /** Everything governed: token verified, client state checked, exact limit counted, usage durable. */
 export const throughput: Row = {
   name: "throughput",
-  tools: ["taskset", "wrk", "nginx", "haproxy", "peers"],
+  tools: ["taskset", "wrk", "nginx", "haproxy", "envoy", "peers"],
   measure: async ({ say, rounds, seconds }) => {
     const upstream = await startNginx();
     const home = prepareHome(upstream.url);
@@ -19,45 +29,58 @@ export const throughput: Row = {
     const script = postScript([await tokenFor(gateway.url, client)]);
     const contenders = {
       bare: await startBare(upstream.url),
-      governed: { url: `${gateway.url}/api/echo`, script },
+      governed: { ...gateway, url: `${gateway.url}/api/echo`, script },
+      envoy: await startEnvoy(upstream.url),
       haproxy: await startHaproxy(upstream.url),
       portkey: await startPortkey(upstream.url),
     };
-    const measured = (name: keyof typeof contenders, duration: number): Promise<Load> => {
-      const { url, script: how } = contenders[name];
-      return wrk(url, how, { seconds: duration });
+    const measured = async (name: Name, duration: number): Promise<Sample> => {
+      const { url, script: how, pid } = contenders[name];
+      const load = await wrk(url, how, { seconds: duration });
+      return { ...load, resident: residentMiB(pid) };
     };
-    const samples = await interleave(
+    const samples = await interleave<Name, Sample>(
       {
         bare: () => measured("bare", seconds),
         governed: () => measured("governed", seconds),
+        envoy: () => measured("envoy", seconds),
         haproxy: () => measured("haproxy", seconds),
         portkey: () => measured("portkey", seconds),
       },
       rounds,
       (name) => measured(name, 3),
-    );
-    const rates = (name: keyof typeof samples): number[] => samples[name].map((load) => load.requestsPerSecond);
-    const p99s = (name: keyof typeof samples): number[] => samples[name].map((load) => load.p99Ms);
-    for (const name of ["bare", "governed", "haproxy", "portkey"] as const) {
-      say(`${name}: ${number(median(rates(name)))} requests/s, p99 ${number(median(p99s(name)))} ms`);
-    }
-    const against = (peer: keyof typeof samples): Pick<Figure, "value" | "spread" | "unit" | "from"> => ({
-      ...ratioOf(rates("governed"), rates(peer)),
-      unit: "×",
-      from: `${number(median(rates("governed")))} against ${number(median(rates(peer)))} requests/s`,
-    });
-    return [
-      { what: "throughput, governed, one process, against bare", ...against("bare"), target: atLeast(0.8, 1) },
-      { what: "throughput against Portkey (ungoverned)", ...against("portkey"), target: atLeast(8, 12) },
-      { what: "throughput against HAProxy (nothing recorded)", ...against("haproxy") },
-      {
-        what: "p99 at that load, against bare",
-        ...ratioOf(p99s("governed"), p99s("bare")),
-        unit: "×",
-        from: `${number(median(p99s("governed")))} against ${number(median(p99s("bare")))} ms`,
-        target: atMost(1.3, 1),
+      ({ bare, governed, envoy }) => {
+        const rate = ({ requestsPerSecond }: Sample): number => requestsPerSecond;
+        return [bare, envoy].map((peer) => ratios(governed.map(rate), peer.map(rate)));
       },
+    );
+    const of = (name: Name, field: keyof Sample): number[] => samples[name].map((sample) => sample[field]);
+    for (const name of NAMES) {
+      const [rate, p50, p99, resident] = (["requestsPerSecond", "p50Ms", "p99Ms", "resident"] as const).map((field) =>
+        number(median(of(name, field))),
+      );
+      say(`${name}: ${rate} requests/s, p50 ${p50} ms, p99 ${p99} ms, resident ${resident} MiB`);
+    }
+    const against = (peer: Name, field: keyof Sample, unit: string): Pick<Figure, "value" | "unit" | "from"> => ({
+      ...ratioOf(of("governed", field), of(peer, field)),
+      unit: "×",
+      from: `${number(median(of("governed", field)))} against ${number(median(of(peer, field)))} ${unit}`,
+    });
+    const rate = (peer: Name): Pick<Figure, "value" | "unit" | "from"> =>
+      against(peer, "requestsPerSecond", "requests/s");
+    return [
+      { what: "throughput, governed, one process, against bare", ...rate("bare"), target: atLeast(1, 1.2) },
+      { what: "throughput against Portkey (ungoverned)", ...rate("portkey"), target: atLeast(11, 14) },
+      { what: "throughput against Envoy (JWT, limit, access log)", ...rate("envoy") },
+      {
+        what: "throughput against HAProxy (JWT, stick table; nothing recorded)",
+        ...rate("haproxy"),
+        target: atLeast(0.5, 0.6),
+      },
+      { what: "p99 at that load, against bare", ...against("bare", "p99Ms", "ms"), target: atMost(1.2, 1) },
+      { what: "p99 at that load, against Envoy", ...against("envoy", "p99Ms", "ms"), target: atMost(1, 1) },
+      { what: "p99 at that load, against HAProxy", ...against("haproxy", "p99Ms", "ms") },
+      { what: "resident memory at that load, against Envoy", ...against("envoy", "resident", "MiB") },
     ];
   },
 };

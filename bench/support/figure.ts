@@ -13,16 +13,22 @@ export interface Figure {
   readonly unit: "×" | "ms" | "µs" | "MiB" | "%" | "bytes" | "";
   /** Smallest and largest of the rounds that `value` is the median of. */
   readonly spread?: readonly [number, number];
+  /** The rounds' interquartile range, as a share of `value`. */
+  readonly scatter?: number;
   /** Absent: told for its own sake. */
   readonly target?: Target;
   /** What it was computed from, such as `9,800 of 11,900 requests/s`. */
   readonly from: string;
 }
 
-export type Verdict = "goal" | "bar" | "missed" | "";
+export type Verdict = "goal" | "bar" | "missed" | "undecided" | "";
 
-export const verdictOf = ({ value, target }: Figure): Verdict => {
+/** A ratio whose rounds scatter more says nothing about what was measured. */
+export const MOST_SCATTER = 0.1;
+
+export const verdictOf = ({ value, target, scatter = 0 }: Figure): Verdict => {
   if (target === undefined) return "";
+  if (scatter > MOST_SCATTER) return "undecided";
   const reaches = (bound: number): boolean => (target.better === "higher" ? value >= bound : value <= bound);
   return reaches(target.goal) ? "goal" : reaches(target.bar) ? "bar" : "missed";
 };

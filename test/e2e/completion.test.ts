@@ -8,7 +8,7 @@ import { Readable, Writable } from "node:stream";
 import { type TestContext, test } from "node:test";
 import { promisify } from "node:util";
 import { run as runCli } from "@aigw/cli";
-import { addClient, addService, initHome, openHome, systemClock } from "@aigw/core";
+import { addClient, addPlan, addService, initHome, openHome, systemClock } from "@aigw/core";
 import { AIGW, aigw, cleanEnv, temporaryHome } from "../support/aigw.ts";
 import { NO_PTY, onPty, type PtyStep } from "../support/pty.ts";
 
@@ -29,6 +29,7 @@ const prepared = async (t: TestContext): Promise<Prepared> => {
   const deps = { store, sealer, clock: systemClock, actor: "test" };
   for (const name of ["john", "joanna", "mary"]) await addClient(deps, { name, password: "Kestrel-9-Lantern!" });
   for (const name of ["ocr", "chat"]) await addService(deps, { name, url: "http://127.0.0.1:9" });
+  for (const name of ["basic", "pro"]) await addPlan(deps, { name });
   await store.close();
   const bin = join(dirname(home), "bin");
   const calls = join(dirname(home), "calls");
@@ -111,6 +112,11 @@ test("what is offered: commands, options, and the names in the store", async (t)
     "aigw onboard uns": ["unsent"],
     "aigw onboard unsent send ma": ["mary"],
     "aigw service show ": ["chat", "ocr"],
+    "aigw plan set ": ["basic", "pro"],
+    "aigw plan add b": [],
+    "aigw client set john --plan b": ["basic"],
+    "aigw price set o": ["ocr"],
+    "aigw audit list --subject ba": ["basic"],
     "aigw service set o": ["ocr"],
     "aigw usage tail --client ": names,
     "aigw usage tail --client=jo": ["joanna", "john"],

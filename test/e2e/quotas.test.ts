@@ -157,7 +157,7 @@ describe("a quota that the service's answers count", () => {
       if (incoming.url === "/open") response.write("[");
       else response.end("[]");
     });
-    const gateway = await startTestGateway(t, { services: { ocr: upstream.url, free: upstream.url } });
+    const gateway = await startTestGateway(t, { services: { ocr: upstream.url, free: upstream.url }, admin: true });
     const { call, token } = await withQuota(gateway, "john", "pages=10/week");
     await metered(gateway, { meter: "header:pages=X-Pages" });
     const seen: number[] = [];
@@ -171,6 +171,10 @@ describe("a quota that the service's answers count", () => {
     // What counts no pages may be called on.
     assert.equal((await send(`${gateway.url}/api/free/`, { headers: bearer(token) })).status, 200);
     await usedSoon(gateway, "john", 12 * MILLION);
+
+    const { body } = await send(`${gateway.gateway.adminUrl}/metrics`);
+    for (const line of ['aigw_over_quota_total{service="ocr"} 3', 'aigw_units_total{service="ocr",unit="pages"} 12'])
+      assert.ok(body.split("\n").includes(line), line);
 
     const mary = await withQuota(gateway, "mary", "pages=10/week");
     const cut = mary.call("/open");

@@ -153,6 +153,24 @@ describe("a fallback", () => {
     assert.deepEqual([event.service, event.fallback], ["ocr", "cloud"]);
   });
 
+  it("gets no preflight, which anybody can send: its key would go with it", async (t) => {
+    const cloud = await startEcho(t);
+    const { deps, url, applied } = await startTestGateway(t, { services: { cloud: cloud.url } });
+    const { rev } = await addService(deps, {
+      name: "ocr",
+      url: "http://127.0.0.1:1",
+      fallback: "cloud",
+      corsOrigins: "upstream",
+    });
+    await applied(rev);
+    const headers = { Origin: "https://app.example.com", "Access-Control-Request-Method": "POST" };
+    for (let n = 0; n < 5; n += 1) {
+      const { status } = await send(`${url}/api/ocr/x`, { method: "OPTIONS", headers });
+      assert.ok(status >= 500, String(status));
+    }
+    assert.equal(cloud.seen.length, 0);
+  });
+
   it("must be another service that there is", async (t) => {
     const { deps } = await startTestGateway(t, { services: { ocr: "http://127.0.0.1:1" } });
     await assert.rejects(setService(deps, "ocr", { fallback: "ocr" }), /its own fallback/);

@@ -19,8 +19,9 @@ const keyOf = (file: string): string =>
 /**
  * Fills `folder` with what Node takes for the compiled code of the module `victim`; when run, it writes `marker`. What
  * anybody can do who may write there: V8 knows a source by its length, and Node by a checksum that stands beside it.
+ * @param options of V8 that the victim runs with: it takes code of no others
  */
-export const plantCode = (folder: string, victim: string, marker: string): void => {
+export const plantCode = (folder: string, victim: string, marker: string, options: readonly string[] = []): void => {
   const scratch = mkdtempSync(join(tmpdir(), "aigw-plant-"));
   try {
     const source = readFileSync(victim, "utf8");
@@ -28,7 +29,7 @@ export const plantCode = (folder: string, victim: string, marker: string): void 
     const evil = join(scratch, "evil.mjs");
     writeFileSync(evil, code.padEnd(source.length, "x"));
     const made = join(scratch, "cache");
-    execFileSync(process.execPath, [evil], { env: { NODE_COMPILE_CACHE: made } });
+    execFileSync(process.execPath, [...options, evil], { env: { NODE_COMPILE_CACHE: made } });
     rmSync(marker);
     const [version = ""] = readdirSync(made);
     const cached = readFileSync(join(made, version, keyOf(evil)));

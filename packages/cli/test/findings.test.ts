@@ -12,6 +12,7 @@ import {
   TOKEN_ENDS,
 } from "@aigw/core";
 import { termsOf } from "@aigw/core/plans";
+import type { QuotaStanding } from "@aigw/core/quotas";
 import { aClient, anEvent, anInstance, aService, aSigningKey } from "@aigw/core/testing";
 import { DAY_MS, emptyTally, type UsageTally } from "@aigw/core/usage";
 import { explainClient, recentCalls } from "../src/findings/explain-client.ts";
@@ -43,6 +44,18 @@ const refused = (code: number, fields: Partial<RefusedCalls> = {}): RefusedCalls
   ...fields,
 });
 
+/** `pages=500/week`, of which so many are used. */
+const aQuota = (used: number): QuotaStanding => ({
+  units: ["pages"],
+  per: "week",
+  limit: 500_000_000,
+  used: used * 1_000_000,
+  reserved: 0,
+  left: Math.max(0, 500 - used) * 1_000_000,
+  startedAt: NOW - 4 * DAY_MS,
+  resetsAt: NOW + 3 * DAY_MS,
+});
+
 const facts = (fields: Partial<ClientFacts> = {}): ClientFacts => ({
   now: NOW,
   client: JOHN,
@@ -53,6 +66,7 @@ const facts = (fields: Partial<ClientFacts> = {}): ClientFacts => ({
   lastToken: TOKEN,
   lastUsedAt: NOW - 5_000,
   permits: { limit: 60, used: 12, freeInMs: 0 },
+  quotas: [],
   services: [CHAT, OCR],
   recent: [],
   refused: [],
@@ -230,6 +244,25 @@ describe("why a client fares as it does", () => {
       "limit_reached blocked | 60 of 60 permits are used; the next one is free in 12 s. Until then calls get 429. | aigw client set john --limit 120",
     );
     assert.match(only({ permits: { limit: 10_000_000, used: 10_000_000, freeInMs: 1 } }), /\| -$/);
+  });
+
+  it("names a quota that is used up, and tells calls over a quota from calls over the limit", () => {
+    assert.equal(
+      only({ quotas: [aQuota(499), aQuota(502)] }),
+      "quota_used_up blocked | john's quota pages=500/week is used up: 502 of 500; it starts anew at 259200 s. Until then calls that count in it get 429. | aigw client grant john pages=+500 --until 7d",
+    );
+    const over = [refused(429, { reason: "quota_exceeded", calls: 3, lastAt: NOW - 60_000 })];
+    const recent = [status("ocr", 429, { requests: 3, limited: 3 })];
+    const lately =
+      "quota_limited_lately warning | 3 calls in the last 15 minutes got 429 for a quota, the latest at -60 s: what was left was used up then, or set aside for calls under way. | aigw client quota john";
+    assert.equal(only({ refused: over, recent }), lately);
+    assert.match(recentCalls(facts({ refused: over, recent }), when), /in the last 15 minutes: all over a quota/);
+    const both = [...over, refused(429, { calls: 2, lastAt: NOW - 30_000 })];
+    const more = [status("ocr", 429, { requests: 5, limited: 5 }), status("ocr", 200, { requests: 4 })];
+    assert.deepEqual(all({ refused: both, recent: more }), [
+      "limited_lately warning | 2 calls of 9 in the last 15 minutes got 429, the latest at -30 s: over the limit of 60 in 60 s. | aigw client set john --limit 120",
+      lately,
+    ]);
   });
 
   it("does not judge calls by a limit that came after them", () => {
@@ -515,6 +548,7 @@ describe("the review", () => {
     readonly lastLetInAt?: number;
     readonly day?: Partial<DayOfUse>;
     readonly limits?: Partial<DayOfUse["underLimit"]>;
+    readonly quotas?: ReviewFacts["quotas"];
   }
   const found = (
     fields: Partial<typeof JOHN>,
@@ -526,6 +560,9 @@ describe("the review", () => {
       now: NOW,
       clients: [{ ...JOHN, ...fields }],
       plans: new Map(),
+      services: [],
+      metered: [],
+      quotas: more.quotas ?? new Map(),
       lastUsedAt: at(lastUsedAt),
       lastLetInAt: at(lastLetInAt),
       lastDay: new Map([["john", { requests: 0, errors: 0, denied: 0, ...more.day, underLimit }]]),
@@ -598,6 +635,17 @@ describe("the review", () => {
       "near_limit: aigw client set john --limit 20",
     ]);
     assert.deepEqual(review({ limit: 10 }, { ...used, limits: { busiestHour: 479 } }), []);
+  });
+
+  it("names who has used 80 % of a quota, and who all of it", () => {
+    const of = (pages: number): readonly string[] =>
+      review({}, { ...used, quotas: new Map([["john", [aQuota(pages)]]]) });
+    const command = "aigw client grant john pages=+500 --until 7d";
+    assert.deepEqual([of(399), of(400), of(500)], [[], [`near_quota: ${command}`], [`over_quota: ${command}`]]);
+    assert.equal(
+      said({}, { ...used, quotas: new Map([["john", [aQuota(400)]]]) }),
+      "john's quota pages=500/week is used to 80 %: 400 of 500; it starts anew at 259200 s.",
+    );
   });
 
   it("finds whose calls fail, and why", () => {

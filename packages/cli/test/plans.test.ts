@@ -57,6 +57,15 @@ test("a plan says what its clients' own records do not, and every command shows 
   refused(await on("client", "list", "--plan", "basics"), 3, /no plan 'basics'.*Did you mean basic/);
   assert.match((await on("service", "show", "chat")).stdout, /Clients +1 of 3 may call it/);
 
+  const all = await on("client", "set", "john", "--services", "all");
+  assert.match(
+    all.stderr,
+    /^john may call what its plan basic allows: ocr\. For more: aigw client set john --add-service/,
+  );
+  await on("client", "set", "john", "--add-service", "chat");
+  assert.deepEqual((await client("john")).services, ["chat", "ocr"]);
+  assert.equal((await on("client", "set", "mary", "--services", "all")).stderr, "");
+
   const set = await on("plan", "set", "basic", "--no-quota", "--limit", "50", "--json");
   assert.deepEqual(json<{ clients: string[]; plan: { limit: number; quotas: null; clients: number } }>(set).clients, [
     "ann",

@@ -28,10 +28,10 @@ const calls = (count: number, fields: Partial<UsageEvent>): readonly UsageEvent[
 test("top --once is one look, in every form, also without a terminal", async (t) => {
   const { home, store } = await prepared(t);
   await store.traffic.recordUsage([
-    ...calls(30, { client: "john" }),
+    ...calls(30, { client: "john", units: { pages: 1_500_000, input_tokens: 40_000_000_000 }, cost: 20_000 }),
     ...calls(10, { client: "mary", service: "chat", status: 502, outcome: "upstream_error" }),
     ...calls(1, { client: "mary", status: 429, outcome: "limited" }),
-    ...calls(1, { client: "mary", status: 429, outcome: "limited", count: 3 }),
+    ...calls(1, { client: "mary", status: 429, outcome: "limited", count: 3, reason: "quota_exceeded" }),
     ...calls(1, { client: "eve", status: 401, outcome: "denied", count: 20 }),
     ...calls(1, { client: "eve", outcome: "revoked" }),
     ...calls(7, { client: "old", at: Date.now() - 90_000 }),
@@ -43,7 +43,7 @@ test("top --once is one look, in every form, also without a terminal", async (t)
     faults: unknown;
     gateways: unknown;
     all: { requests: number; errors: number; limited: number; denied: number; perSecond: number };
-    clients: { name: string; requests: number; latencyMs: unknown }[];
+    clients: { name: string; requests: number; overQuota: number; latencyMs: unknown }[];
     services: { name: string }[];
   }>(await aigw(home, ["top", "--once", "--json"]));
   assert.deepEqual(look.gateways, { ready: 1, total: 1, droppedUsage: 0 });
@@ -59,14 +59,20 @@ test("top --once is one look, in every form, also without a terminal", async (t)
         requests: 30,
         errors: 0,
         limited: 0,
+        overQuota: 0,
         denied: 0,
         latencyMs: { p50: 24, p99: 39 },
+        units: { pages: 45, input_tokens: 1_200_000 },
+        cost: 0.6,
       },
     },
   );
   assert.deepEqual(look.clients.map(({ name }) => name).toSorted(), ["eve", "john", "mary"]);
   assert.deepEqual(look.services.map(({ name }) => name).toSorted(), ["chat", "ocr"]);
+  assert.equal(look.clients.find(({ name }) => name === "mary")?.overQuota, 3);
   const text = await aigw(home, ["top", "--once"]);
+  assert.match(text.stdout, /\n3 calls over a quota: mary\n/);
+  assert.match(text.stdout, /\nworth {2}pages 45 {2}input_tokens 1200000 {2}cost 0\.6\n/);
   assert.match(
     text.stdout,
     /^aigw top {2}\d\d:\d\d:\d\d UTC {2}1 of 1 gateways ready[\s\S]*\njohn +0\.5 +30 +0 +0 +0 +24 ms +39 ms\n/,

@@ -66,7 +66,7 @@ test("why tells, as it goes, what stands in a client's way", async (t) => {
   );
   assert.match(
     (await aigw(home, ["why", "john"])).stdout,
-    /failed 2 of john's 2 calls in the last 15 minutes: 502 \(twice\)\. In the last minute 6 of everybody's 7\. Each time the head of its answer is larger than 16 KiB/s,
+    /failed 2 of john's 2 calls in the last 15 minutes: 502 \(twice\)\. In the last minute 6 of everybody's 7\. Each time the head of its answer is larger than the gateway takes \(16 KiB, /s,
   );
 
   await aigw(home, ["client", "passwd", "john", "--yes", "--no-wait"]);

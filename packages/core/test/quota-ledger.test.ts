@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it, mock } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { initHome, type MaybePromise, openHome, type Store } from "@aigw/core";
 import {
+  AccountJournal,
   parseQuotas,
   type QuotaClaim,
   QuotaLedger,
@@ -24,6 +25,7 @@ let folder = "";
 let real: Store;
 let store: HostileStore;
 let clients = 0;
+const errors: unknown[] = [];
 
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), "aigw-quotas-"));
@@ -43,7 +45,10 @@ beforeEach(() => {
   const now = real.traffic.steadyNow();
   clock.advance(DAY_MS - (now % DAY_MS) + DAY_MS / 4);
 });
-afterEach(() => mock.timers.reset());
+afterEach(() => {
+  mock.timers.reset();
+  assert.deepEqual(errors.splice(0), []);
+});
 
 const WRITE = "traffic.setQuotaRecord";
 const READ = "traffic.quotaRecord";
@@ -54,8 +59,19 @@ const termsOf = (quota: string, more: Partial<QuotaTerms> = {}): QuotaTerms => {
   assert.ok(terms);
   return { ...terms, ...more };
 };
-const ledger = (holder: string, share?: { of: number; rank: number }, traffic = store.traffic): QuotaLedger =>
-  new QuotaLedger({ store: traffic, holder, ...(share && { share: () => share }) });
+const ledger = (
+  holder: string,
+  share?: { of: number; rank: number },
+  traffic = store.traffic,
+  journal?: AccountJournal,
+): QuotaLedger =>
+  new QuotaLedger({
+    store: traffic,
+    holder,
+    ...(share && { share: () => share }),
+    journal,
+    onError: (error) => errors.push(error),
+  });
 
 /** What it comes to; waiting costs no time. */
 const settled = async <T>(value: MaybePromise<T>): Promise<T> => {
@@ -385,6 +401,41 @@ describe("quotas, while the store is away", () => {
           [48 * MILLION, 0],
         ],
       );
+    });
+  }
+
+  for (const kind of ["throws", "unanswered", "never"] as const) {
+    it(`leave what they counted to the next gateway when they end before it is back: ${kind}`, async () => {
+      const terms = termsOf("requests=100/day, pages=100/day");
+      const spool = join(folder, `spool-${kind}`);
+      const journal = (id: string): AccountJournal => new AccountJournal({ folder: spool, id });
+      const one = ledger("one", undefined, store.traffic, journal("one"));
+      assert.equal(await admitted(one, terms, 5, { pages: MILLION }), 5);
+      store.treat(kind === "throws" ? [READ, WRITE] : WRITE, { kind });
+      assert.equal(await admitted(one, terms, 20, { pages: 2 * MILLION }), 20);
+      await swept(one);
+      const path = join(spool, "one.quotas");
+      const kept = readFileSync(path);
+      await settled(one.close());
+      assert.deepEqual(readFileSync(path), kept);
+      store.calm();
+      clock.advance(1_100);
+      // Delivered, and delivered once more by somebody who was cut off before the file was gone.
+      for (const [index, id] of ["two", "three"].entries()) {
+        const next = ledger(id, undefined, store.traffic, journal(id));
+        await swept(next);
+        assert.deepEqual(readdirSync(spool), []);
+        const record = (await real.traffic.quotaRecord(terms.client))?.record;
+        assert.ok(record);
+        assert.deepEqual(
+          standingsOf(terms, record, real.traffic.steadyNow()).map(({ used, reserved }) => [used, reserved]),
+          [
+            [25, 0],
+            [45 * MILLION, 0],
+          ],
+        );
+        if (index === 0) writeFileSync(path, kept, { mode: 0o600 });
+      }
     });
   }
 

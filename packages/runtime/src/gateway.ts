@@ -5,13 +5,13 @@ import { type Clock, systemClock } from "@aigw/core/clock";
 import { effectiveSetting } from "@aigw/core/config";
 import { isStoreFault } from "@aigw/core/errors";
 import { Limiter, type Share } from "@aigw/core/limits";
-import { QuotaLedger } from "@aigw/core/quotas";
+import { AccountJournal, QuotaLedger } from "@aigw/core/quotas";
 import { randomId } from "@aigw/core/random-id";
 import { isTrialMark } from "@aigw/core/sealing";
 import { UsageSpool } from "@aigw/core/spool";
 import { inTime, WORK_PATIENCE_MS } from "@aigw/core/store";
 import { realmOf } from "@aigw/core/tokens";
-import { pruneTime } from "@aigw/core/usage";
+import { pruneTime, UsageSealer, usageMac } from "@aigw/core/usage";
 import { API, endOfService } from "./api-target.ts";
 import { createApp } from "./app.ts";
 import { mayDumpCore } from "./core-dumps.ts";
@@ -166,6 +166,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     onFault: (error, held) => storeFault("record_usage", `record usage, ${held} events held`)(error),
     onRecovered: (dropped) => log.info({ dropped }, "usage is stored again"),
     onFlushed: (ms) => stats.flushes.observe(ms),
+    sealer: new UsageSealer(usageMac(sealer, store.control.storeId)),
   });
   const callers = new Callers({ tls: options.tls !== undefined, flag: options.trustProxy, env, clock, log });
   const keeper =
@@ -186,7 +187,13 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     bundles: true,
     share,
   });
-  const ledger = new QuotaLedger({ store: store.traffic, holder: instanceId, share });
+  const ledger = new QuotaLedger({
+    store: store.traffic,
+    holder: instanceId,
+    share,
+    journal: folder === undefined ? undefined : new AccountJournal({ folder, id: instanceId }),
+    onError: storeFault("permits", "write what quotas count"),
+  });
   const quotas = new QuotaGate({ follower, ledger, env });
   const guessLimit = new GuessLimit(store.traffic, instanceId, share);
   const strangers = new StrangerLog(log);
@@ -336,7 +343,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   const sweep = setInterval(() => {
     openCalls.cutRevoked();
     if (isFirst) endedKeys.look();
-    void ledger.sweep().catch(storeFault("permits", "write what quotas count"));
+    void ledger.sweep();
     for (const one of [limiter, guessLimit]) void one.settle().catch(storeFault("permits", "write permits"));
   }, EXPIRY_SWEEP_MS);
   const prune = setInterval(() => {

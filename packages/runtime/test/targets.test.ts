@@ -165,6 +165,18 @@ describe("another try", () => {
     assert.equal(a.connections.all.length, 0);
   });
 
+  test("a handshake that comes to no end within the connect timeout: nothing was sent, so every method goes on", async (t) => {
+    const hung = await scriptedUpstream(t);
+    const a = await scriptedUpstream(t, answering(ok("a")));
+    const { port } = await gateway(t, hung.origin, {
+      ...targetsAt(hung.origin.replace("http:", "https:"), a.origin),
+      connection: { openTimeoutMs: 150 },
+    });
+    assert.equal((await exchange(t, port, post("x"))).body, "a");
+    assert.equal(hung.connections.all.length, 1);
+    assert.doesNotMatch(hung.connections.all[0]?.received ?? "", /POST/);
+  });
+
   test("once: with two that fail of three the call fails", async (t) => {
     const a = await scriptedUpstream(t, answering(ok("a")));
     const { port } = await gateway(t, NOBODY, targetsAt(NOBODY, "http://127.0.0.2:1", a.origin));

@@ -1,3 +1,4 @@
+import type { ControlStore } from "@aigw/core";
 import {
   type EffectiveSetting,
   effectiveSetting,
@@ -5,6 +6,7 @@ import {
   SETTING_KEYS,
   SETTINGS,
   type SettingKey,
+  UTC,
 } from "@aigw/core/config";
 import type { Context } from "./context.ts";
 import { naming } from "./flag.ts";
@@ -17,6 +19,10 @@ export const settingsInForce = (
   Object.fromEntries(
     SETTING_KEYS.map((key) => [key, naming(SETTINGS[key].env, () => effectiveSetting(key, stored, ctx.env))]),
   ) as Record<SettingKey, EffectiveSetting>;
+
+/** Where days and months begin. */
+export const zoneOf = async (ctx: Context, control: Pick<ControlStore, "settings">): Promise<string> =>
+  settingsInForce(ctx, await control.settings()).timezone.value ?? UTC;
 
 export const warnOfPlainHttp = async (ctx: Context, publicUrl: string): Promise<void> => {
   if (!isPlainHttp(publicUrl)) return;

@@ -5,6 +5,8 @@
 const YOUNG = "--max-semi-space-size";
 /** Lets the gateway give back what loading its clients took; it is collected once, before anybody calls. */
 const COLLECT = "--expose-gc";
+/** What a gateway's process and its workers run with. */
+export const SMALL_HEAP: readonly string[] = [`${YOUNG}=8`, COLLECT];
 
 /**
  * Starts this process anew with these options, which only a command line can set: the same process id, arguments and
@@ -18,6 +20,6 @@ export const keepHeapSmall = (): void => {
   // A parent's channel does not survive it.
   const isBound = process.platform === "win32" || process.execve === undefined || process.channel !== undefined;
   if (isSet || isLookedInto || isBound) return;
-  const options = [`${YOUNG}=8`, COLLECT, ...process.execArgv];
+  const options = [...SMALL_HEAP, ...process.execArgv];
   process.execve?.(process.execPath, [process.argv0, ...options, ...process.argv.slice(1)]);
 };

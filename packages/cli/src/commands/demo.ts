@@ -6,7 +6,7 @@ import { prose } from "../terminal/output/wrap.ts";
 
 export const command = (ctx: Context): Command =>
   describe("demo", "The whole story on real input, in a folder of its own: nothing of yours is touched.", [
-    ["aigw demo", "service, client, e-mail, token, a picture read, usage, revocation"],
+    ["aigw demo", "service, client, e-mail, token, a picture read, pages, a quota, a bill, revocation"],
     ["aigw demo --json", "the results alone"],
   ]).action(() => run(ctx));
 

@@ -10,6 +10,7 @@ import type { Context } from "../app/context.ts";
 import { flag } from "../app/flag.ts";
 import type { Home } from "../app/home.ts";
 import { parseSince } from "../app/parse-value.ts";
+import { zoneOf } from "../app/settings.ts";
 import { explainClient, recentCalls } from "../findings/explain-client.ts";
 import { explainRequest } from "../findings/explain-request.ts";
 import type { Finding, When } from "../findings/finding.ts";
@@ -83,7 +84,7 @@ const notFound = async ({ store: { control } }: Home, subject: string, since: nu
 };
 
 const whyClient = async (name: string, ctx: Context, { store, clock }: Home): Promise<void> => {
-  const facts = await readClientFacts(store, clock, name);
+  const facts = await readClientFacts(store, clock, name, await zoneOf(ctx, store.control));
   const findings = (at: When): readonly Finding[] =>
     explainClient(facts, at).map((finding) => carried(finding, ctx.globals));
   await ctx.out.answer({

@@ -16,6 +16,11 @@ export interface StoryResults {
   /** What the OCR engine read from the picture. */
   readonly text: string;
   readonly confidence: number;
+  /** What the service's meter counted, and what that costs. */
+  readonly pages: number;
+  readonly cost: number;
+  /** Status of the call for which the client's quota of pages was used up: 429. */
+  readonly overQuotaWith: number;
   /** Status of the client's call after it was revoked: 401. */
   readonly refusedWith: number;
   /** What the revocation printed: which gateways applied it, and how fast. */
@@ -93,15 +98,20 @@ const story = async (ctx: Context, processes: Processes): Promise<StoryResults> 
   const upstream = /http:\S+/.exec(announced)?.[0] ?? "";
 
   await step("The gateway goes in front of it.");
-  await aigw("service", "add", "ocr", upstream);
+  await aigw("service", "add", "ocr", upstream, "--meter", "json:pages=/pages");
   await say("$ aigw serve --port 0 &");
   const { gateway } = JSON.parse(await processes.start(process.execPath, [MAIN, "serve", "--port", "0", "--json"]));
   await say(`Gateway ${gateway.id} listens on ${gateway.url}`);
   await aigw("config", "set", "public-url", gateway.url);
   await aigw("config", "set", "support-email", "support@example.com");
 
+  await step("A page costs something, and who tries it may read two a month.");
+  await aigw("config", "set", "currency", "EUR");
+  await aigw("price", "set", "ocr", "pages=0.01");
+  await aigw("plan", "add", "trial", "--services", "ocr", "--quota", "pages=2/month");
+
   await step("John gets access: this e-mail is all he needs.");
-  const email = await aigw("onboard", "john", "--create", "--email");
+  const email = await aigw("onboard", "john", "--create", "--plan", "trial", "--email");
 
   const shell = await findShell(ctx.env);
   await step(`John pastes the quick start, with ${shell.name}.`);
@@ -127,8 +137,20 @@ const story = async (ctx: Context, processes: Processes): Promise<StoryResults> 
   if (typeof text !== "string" || text === "") throw new AigwError("failed", "No text was recognised in the picture.");
   await say(`Recognised with confidence ${confidence}:\n${text.replace(/^/gm, "  │ ")}`);
 
-  await step("Who called what?");
+  await step("A second page, and his quota of the month is used up.");
+  await paste(call + picture);
+  const over = JSON.parse(await paste(call + picture));
+  await say(JSON.stringify(over));
+  if (over.status !== 429 || over.code !== "quota_exceeded") {
+    throw new AigwError("failed", "A client was served beyond its quota.");
+  }
+
+  await step("Who called what, and what is it worth?");
   await look("usage", "tail");
+  await look("usage", "report", "--unit", "pages,cost");
+  const { total } = JSON.parse((await processes.run(process.execPath, [MAIN, "usage", "report", "--json"])).stdout);
+  await step("What John is sent at the end of the month.");
+  await look("usage", "bill", "--month", new Date(ctx.clock.now()).toISOString().slice(0, 7));
 
   await step("John is revoked. The command waits for the proof.");
   const receipt = (await aigw("client", "revoke", "john", "--yes")).trim();
@@ -139,5 +161,6 @@ const story = async (ctx: Context, processes: Processes): Promise<StoryResults> 
 
   await step("Every act left its record.");
   await look("audit", "list");
-  return { text, confidence, refusedWith: refusal.status, receipt };
+  const worth = { pages: total.units.pages, cost: total.cost, overQuotaWith: over.status };
+  return { text, confidence, ...worth, refusedWith: refusal.status, receipt };
 };

@@ -80,6 +80,8 @@ export const FINDINGS = {
   service_failing: "warn",
   service_fails_calls: "warn",
   service_silent: "warn",
+  service_unread: "warn",
+  service_estimated: "warn",
   service_unreachable: "fail",
   service_untrusted: "fail",
   service_invalid: "fail",

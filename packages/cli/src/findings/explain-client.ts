@@ -4,6 +4,7 @@ import { standingOf } from "@aigw/core/clients";
 import { mayCall } from "@aigw/core/plans";
 import { grouped } from "../terminal/output/figures.ts";
 import { counted, listed } from "../terminal/output/words.ts";
+import { explainQuotas, overQuota } from "./explain-quotas.ts";
 import { explainServices } from "./explain-services.ts";
 import { explainTokens } from "./explain-tokens.ts";
 import { bySeverity, type Finding, type When } from "./finding.ts";
@@ -26,6 +27,8 @@ export type ClientFindingCode =
   | "token_expired"
   | "limit_reached"
   | "limited_lately"
+  | "quota_used_up"
+  | "quota_limited_lately"
   | "no_service"
   | "service_missing"
   | "service_not_allowed"
@@ -44,6 +47,7 @@ export const explainClient = (facts: ClientFacts, when: When): readonly ClientFi
     ...gateways(facts),
     ...explainTokens(facts, when),
     ...limit(facts, when),
+    ...explainQuotas(facts, when),
     ...explainServices(facts),
   ]);
   return found.length === 0 ? [fine(facts, when)] : found;
@@ -68,7 +72,8 @@ export const recentCalls = ({ client, recent, refused, lastLetInAt, lastUsedAt }
         total(recent, "aborted"),
     ],
     ["failed at the service", total(recent, "errors")],
-    ["over the limit", total(recent, "limited")],
+    ["over the limit", total(recent, "limited") - overQuota({ refused })],
+    ["over a quota", overQuota({ refused })],
     ["refused", total(recent, "denied")],
     ["broken off by the client", total(recent, "aborted")],
   ] as const;
@@ -175,10 +180,12 @@ const limit = ({ client, permits, recent, refused, limitSince }: ClientFacts, wh
     const message = `${permits.used} of ${permits.limit} permits are used; the next one is free in ${Math.ceil(permits.freeInMs / 1_000)} s. Until then calls get 429.`;
     return [{ code: "limit_reached", severity: "blocked", message, ...more }];
   }
-  const limited = total(recent, "limited");
-  const lastAt = Math.max(...refused.filter(({ status }) => status === 429).map((calls) => calls.lastAt));
+  const limited = total(recent, "limited") - overQuota({ refused });
+  const isOver = ({ status, reason }: (typeof refused)[number]): boolean =>
+    status === 429 && reason !== "quota_exceeded";
+  const lastAt = Math.max(...refused.filter(isOver).map((calls) => calls.lastAt));
   // Calls that another limit than today's refused say nothing about this one.
-  if (limited === 0 || lastAt < limitSince) return [];
+  if (limited <= 0 || lastAt < limitSince) return [];
   const message = `${counted(limited, "call")} of ${grouped(total(recent, "requests"))} in the last 15 minutes got 429, the latest ${when(lastAt)}: over the limit of ${permits.limit} in 60 s.`;
   return [{ code: "limited_lately", severity: "warning", message, ...more }];
 };

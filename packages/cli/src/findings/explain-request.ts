@@ -11,6 +11,7 @@ import { moreTime } from "./words.ts";
 export type RequestFindingCode =
   | `request_${Exclude<Outcome, "denied">}`
   | "request_token_refused"
+  | "request_over_quota"
   | "request_not_allowed"
   | "request_unknown_service"
   | "request_no_room";
@@ -118,7 +119,12 @@ const aborted = ({ status, upstreamMs, bytesIn, bytesOut }: UsageEvent, service:
 };
 
 const limited = (facts: RequestFacts): RequestFinding => {
-  const { event, terms } = facts;
+  const { event, client, terms } = facts;
+  if (event.reason === "quota_exceeded") {
+    const message = `A quota of ${event.client} was used up at that moment, or what was left of it was set aside for calls under way: the gateway answered ${event.status} and called no service. It counts in no quota, and cost no permit.`;
+    const command = client === undefined ? {} : { command: `aigw client quota ${client.name}` };
+    return { code: "request_over_quota", severity: "warning", message, ...command };
+  }
   // The record does not say which limit it was; it may have been changed since.
   const today = terms === undefined ? "" : ` Today it is ${terms.limit} in 60 s.`;
   const message = `${event.client} was over its limit of that moment: the gateway answered ${event.status} and called no service. It cost no permit.${today}`;

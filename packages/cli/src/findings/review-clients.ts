@@ -5,6 +5,7 @@ import { faultWords } from "@aigw/core/services";
 import { DAY_MS } from "@aigw/core/usage";
 import { grouped } from "../terminal/output/figures.ts";
 import { counted } from "../terminal/output/words.ts";
+import { isUsedUp, moreOf, NEAR_QUOTA, standingInWords } from "./explain-quotas.ts";
 import type { Finding, When } from "./finding.ts";
 import { moreCalls } from "./words.ts";
 
@@ -12,6 +13,8 @@ import { moreCalls } from "./words.ts";
 export type ReviewCode =
   | "over_limit"
   | "near_limit"
+  | "over_quota"
+  | "near_quota"
   | "calls_failing"
   | "calls_refused"
   | "expires_soon"
@@ -44,6 +47,7 @@ export const reviewClients = (facts: ReviewFacts, when: When): readonly ReviewFi
     if (standing !== "active") return [...longGone(client, standing, facts.now, when), ...refusals(client, facts)];
     return [
       ...limits(client, facts, when),
+      ...quotas(client, facts, when),
       ...oneOfEach([...use(client, facts, when), ...refusals(client, facts)]),
       ...failures(client, facts),
       ...expiry(client, facts, when),
@@ -93,6 +97,17 @@ const limits = (client: Client, { lastDay, plans }: ReviewFacts, when: When): re
     `${name} used ${Math.round(share * 100)} % of what its limit of ${limit} in 60 s lets through in an hour, in one clock hour ${span}.`,
   );
 };
+
+const quotas = ({ name }: Client, facts: ReviewFacts, when: When): readonly ReviewFinding[] =>
+  (facts.quotas.get(name) ?? [])
+    .filter(({ used, limit }) => used >= limit * NEAR_QUOTA)
+    .map((standing) => ({
+      client: name,
+      code: isUsedUp(standing) ? "over_quota" : "near_quota",
+      severity: "warning",
+      message: `${name}'s quota ${standingInWords(standing, when)}.`,
+      command: moreOf(name, standing),
+    }));
 
 const isMuch = (calls: number, of: number): boolean => calls >= FAILING.calls && calls >= of * FAILING.share;
 

@@ -1,5 +1,6 @@
 import type { SeenInstance, ServiceFault } from "@aigw/core";
 import { isSilent } from "@aigw/core/acts";
+import { millionthsInWords } from "@aigw/core/meters";
 import { downTargets, faultWords } from "@aigw/core/services";
 import { downWords } from "../findings/target-words.ts";
 import { spark } from "../terminal/output/bar.ts";
@@ -9,6 +10,7 @@ import type { Tone } from "../terminal/output/style.ts";
 import { rfc3339 } from "../terminal/output/time.ts";
 import type { View } from "../terminal/output/view.ts";
 import { displayWidth, padEnd, padStart, truncate } from "../terminal/output/width.ts";
+import { listed as wordList } from "../terminal/output/words.ts";
 import { headed, wrap } from "../terminal/output/wrap.ts";
 import type { Snapshot, Stretch } from "./rolling-minute.ts";
 
@@ -45,8 +47,10 @@ export const renderFrame = (view: View, facts: FrameFacts): readonly string[] =>
     ...downTargets(gateways.filter((gateway) => !isSilent(gateway)))
       .slice(0, MOST_DOWN)
       .flatMap((target) => alarm(view, escapeText(target.service), downWords(target))),
+    ...overQuota(view, snapshot),
     head(view, name, "", sort),
     ...row(view, name, snapshot.all),
+    ...worth(view, snapshot.all),
     "",
     head(view, name, "service", sort),
   ];
@@ -75,6 +79,20 @@ const title = (view: View, { snapshot, gateways }: FrameFacts): string => {
 const alarm = (view: View, count: string, what: string): readonly string[] =>
   headed(view, count, "red", what).split("\n");
 
+const overQuota = (view: View, { all, clients }: Snapshot): readonly string[] => {
+  if (all.overQuota === 0) return [];
+  const whose = clients.filter((client) => client.overQuota > 0).map(({ name }) => escapeText(name));
+  return alarm(view, grouped(all.overQuota), `calls over a quota: ${wordList(whose, MOST_OVER)}`);
+};
+
+/** What the calls were worth, as far as it fits on a line. */
+const worth = (view: View, { units, cost }: Stretch): readonly string[] => {
+  const parts = Object.entries(units).map(([unit, value]) => `${unit} ${millionthsInWords(value)}`);
+  if (cost > 0) parts.push(`cost ${millionthsInWords(cost)}`);
+  return parts.length === 0 ? [] : [view.style.dim(cut(view, `worth  ${parts.join("  ")}`))];
+};
+
+const MOST_OVER = 3;
 const MOST_DOWN = 3;
 
 const MOST_FAULTS = 3;

@@ -1,5 +1,6 @@
 import type { ServiceFault, UsageEvent } from "@aigw/core";
 import { countFaults } from "@aigw/core/insight";
+import type { Units } from "@aigw/core/meters";
 import { type CallKind, callKind, isTimed } from "@aigw/core/usage";
 
 /** Seconds looked back. */
@@ -14,6 +15,8 @@ export interface Stretch {
   readonly requests: number;
   readonly errors: number;
   readonly limited: number;
+  /** Of those: by a quota. */
+  readonly overQuota: number;
   /** Token, service or permission refused. */
   readonly denied: number;
   /** Milliseconds, of calls let through to a service; undefined without any. */
@@ -21,6 +24,9 @@ export interface Stretch {
   readonly p99: number | undefined;
   /** Calls in each second of the span, oldest first; the present one, which is not over, is left out. */
   readonly seconds: readonly number[];
+  /** What they were worth, and cost; millionths. */
+  readonly units: Units;
+  readonly cost: number;
 }
 
 export interface Snapshot {
@@ -64,12 +70,18 @@ const stretchOf = (name: string, events: readonly UsageEvent[], start: number): 
   let requests = 0;
   const kinds: Record<CallKind, number> = { errors: 0, limited: 0, denied: 0, aborted: 0 };
   const latencies: number[] = [];
-  for (const { at, outcome, latencyMs, count = 1 } of events) {
+  const units: Record<string, number> = {};
+  let overQuota = 0;
+  let cost = 0;
+  for (const { at, outcome, latencyMs, count = 1, reason, units: worth = {}, cost: price } of events) {
     const second = Math.floor((at - start) / SECOND_MS);
     seconds[second] = (seconds[second] ?? 0) + count;
     requests += count;
     const kind = callKind(outcome);
     if (kind !== undefined) kinds[kind] += count;
+    if (reason === "quota_exceeded") overQuota += count;
+    for (const [unit, value] of Object.entries(worth)) units[unit] = (units[unit] ?? 0) + value;
+    cost += price ?? 0;
     // Only refused calls are counted together.
     if (isTimed(outcome)) latencies.push(latencyMs);
   }
@@ -80,9 +92,12 @@ const stretchOf = (name: string, events: readonly UsageEvent[], start: number): 
     requests,
     errors: kinds.errors,
     limited: kinds.limited,
+    overQuota,
     denied: kinds.denied,
     p50: latencies[Math.ceil(latencies.length * 0.5) - 1],
     p99: latencies[Math.ceil(latencies.length * 0.99) - 1],
     seconds,
+    units,
+    cost,
   };
 };

@@ -1,5 +1,6 @@
 import type { SeenInstance, ServiceFault } from "@aigw/core";
 import { isSilent } from "@aigw/core/acts";
+import { MILLION } from "@aigw/core/meters";
 import { downTargets } from "@aigw/core/services";
 import { type DownTargetJson, downTargetJson } from "../json/service.ts";
 import { rfc3339 } from "../terminal/output/time.ts";
@@ -11,8 +12,12 @@ export interface StretchJson {
   readonly requests: number;
   readonly errors: number;
   readonly limited: number;
+  readonly overQuota: number;
   readonly denied: number;
   readonly latencyMs: { readonly p50: number; readonly p99: number } | null;
+  /** What they were worth, by unit, and cost: decimal numbers. */
+  readonly units: Readonly<Record<string, number>>;
+  readonly cost: number;
 }
 
 /** What `top --json` prints a line of each second: the last 60 s. */
@@ -47,12 +52,27 @@ export const snapshotJson = (
   };
 };
 
-const stretchJson = ({ name, perSecond, requests, errors, limited, denied, p50, p99 }: Stretch): StretchJson => ({
+const stretchJson = ({
   name,
   perSecond,
   requests,
   errors,
   limited,
+  overQuota,
+  denied,
+  p50,
+  p99,
+  units,
+  cost,
+}: Stretch): StretchJson => ({
+  name,
+  perSecond,
+  requests,
+  errors,
+  limited,
+  overQuota,
   denied,
   latencyMs: p50 === undefined || p99 === undefined ? null : { p50, p99 },
+  units: Object.fromEntries(Object.entries(units).map(([unit, millionths]) => [unit, millionths / MILLION])),
+  cost: cost / MILLION,
 });

@@ -19,7 +19,11 @@ export type ToWorker =
   /** `atOnce`: without waiting for calls under way. */
   | { readonly type: "end"; readonly atOnce: boolean };
 
+/** How often a worker that listens says that it lives. */
+export const LIFE_SIGN_MS = 1_000;
+
 export type FromWorker =
+  | { readonly type: "alive" }
   | { readonly type: "listening"; readonly id: string; readonly url: string }
   | { readonly type: "failed"; readonly failure: Failure }
   | { readonly type: "metrics"; readonly request: number; readonly families: readonly MetricFamily[] };

@@ -6,7 +6,7 @@ import { listenError } from "../app/listen-error.ts";
 import { spoolFolder } from "../app/spool-folder.ts";
 import { type LogWriter, logWriter } from "../serving/log-writer.ts";
 import { failureOf } from "./failure.ts";
-import type { FromWorker, ToWorker, WorkerJob } from "./messages.ts";
+import { type FromWorker, LIFE_SIGN_MS, type ToWorker, type WorkerJob } from "./messages.ts";
 
 /** Without a primary nobody ends a worker that does not come to its end, such as one that waits for a locked store. */
 const ALONE_MS = 3_000;
@@ -42,6 +42,7 @@ export const runWorker = async (): Promise<number> => {
     const log = await logWriter(process.stderr, { env: process.env, colour: true, raw: first.rawLog === true });
     gateway = await startGatewayOf(first, home, log);
     await tell({ type: "listening", id: gateway.instanceId, url: gateway.url });
+    setInterval(() => void tell({ type: "alive" }), LIFE_SIGN_MS).unref();
     await gateway.close(await ended.promise);
     return 0;
   } catch (error) {

@@ -9,6 +9,7 @@ import type { PrimaryLog } from "./primary-log.ts";
 import { RestartDelay } from "./restart-delay.ts";
 import { SharedListener } from "./shared-listener.ts";
 import { type Listening, type WorkerExit, WorkerProcess } from "./worker-process.ts";
+import { WorkerWatch } from "./worker-watch.ts";
 
 export interface WorkerPoolOptions {
   /** How many. */
@@ -50,6 +51,10 @@ export class WorkerPool {
   readonly #places: readonly Place[];
   readonly #started = Promise.withResolvers<void>();
   readonly #retiring = new Set<Promise<void>>();
+  readonly #watch = new WorkerWatch<WorkerProcess>(
+    () => this.#running(),
+    (process, silentMs) => this.#endHung(process, silentMs),
+  );
   #restarts = 0;
   #ending = false;
 
@@ -80,6 +85,7 @@ export class WorkerPool {
         })),
       );
       this.#started.resolve();
+      this.#watch.start();
       return running;
     } catch (error) {
       await this.end({ atOnce: true }).catch(() => undefined);
@@ -113,6 +119,7 @@ export class WorkerPool {
    */
   async end({ atOnce = false }: { readonly atOnce?: boolean } = {}): Promise<void> {
     this.#ending = true;
+    this.#watch.stop();
     for (const { timer } of this.#places) clearTimeout(timer);
     const longestMs = atOnce ? END_AT_ONCE_MS : this.#options.job.drainMs + END_MS;
     this.#listener.forget();
@@ -156,6 +163,13 @@ export class WorkerPool {
     );
     this.#retire(process);
     this.#reopenIn(place, waitMs);
+  }
+
+  /** Its end is what brings another: it has no chance to store what it holds, and would not take one. */
+  #endHung(process: WorkerProcess, silentMs: number): void {
+    const { number: of, pid, gatewayId: instance } = process;
+    this.#options.log("error", { of, pid, instance, silentMs }, "a worker hangs, and is killed");
+    process.kill();
   }
 
   #reopenIn(place: Place, waitMs: number): void {

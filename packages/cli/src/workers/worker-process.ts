@@ -33,6 +33,7 @@ export class WorkerProcess {
   readonly #worker: Worker;
   readonly #requests = new Map<number, (families: readonly MetricFamily[]) => void>();
   #request = 0;
+  #lives = true;
   #gateway: Listening | undefined;
   #exit: WorkerExit | undefined;
 
@@ -64,11 +65,12 @@ export class WorkerProcess {
       if (this.#worker.process.pid === undefined) onExit(null, null);
     });
     this.#worker.on("message", (message: FromWorker) => {
+      this.#lives = true;
       if (message.type === "listening") {
         this.#gateway = message;
         listening.resolve(message);
       } else if (message.type === "failed") listening.reject(errorOf(message.failure));
-      else this.#requests.get(message.request)?.(message.families);
+      else if (message.type === "metrics") this.#requests.get(message.request)?.(message.families);
     });
     this.listening = listening.promise;
     this.listening.catch(() => undefined);
@@ -87,6 +89,13 @@ export class WorkerProcess {
 
   get isRunning(): boolean {
     return this.#exit === undefined;
+  }
+
+  /** @returns whether it has said anything since this was asked last */
+  takeLifeSign(): boolean {
+    const lives = this.#lives;
+    this.#lives = false;
+    return lives;
   }
 
   tell(message: ToWorker): void {

@@ -7,6 +7,8 @@ import type { Clock } from "../clock.ts";
 import { type Keyring, type KeyTime, onWallClock } from "../keys/signing-key.ts";
 import { counted, EMPTY_WINDOW, nextFreeAt, settle } from "../limits/permit-window.ts";
 import { type Terms, termsOf } from "../plans/terms.ts";
+import { readStandings } from "../quotas/read-standings.ts";
+import type { QuotaStanding } from "../quotas/standing.ts";
 import type { Service } from "../services/service.ts";
 import type { SeenInstance, Store, TokenIssue } from "../store/store.ts";
 import type { UsageEvent } from "../usage/usage-event.ts";
@@ -35,6 +37,8 @@ export interface ClientFacts {
   /** The latest call on record, let in or not. */
   readonly lastUsedAt: number | undefined;
   readonly permits: Permits;
+  /** Where it stands with each of its quotas. */
+  readonly quotas: readonly QuotaStanding[];
   readonly services: readonly Pick<Service, "name" | "timeoutMs">[];
   /** The client's calls of the last {@link RECENT_MS}. */
   readonly recent: readonly ServiceStatus[];
@@ -71,7 +75,7 @@ export interface RefusedCalls {
   readonly status: number;
   /** Empty when there was no such service. */
   readonly service: string;
-  /** See `TOKEN_ENDS`, and `FAULTS` for 503; calls on record by an earlier version have none. */
+  /** See `TOKEN_ENDS`, and `FAULTS` for 503; `quota_exceeded`; calls on record by an earlier version have none. */
   readonly reason: string | undefined;
   readonly calls: number;
   readonly lastAt: number;
@@ -86,8 +90,8 @@ const HISTORY = 200;
 /** Calls of a service and status that are looked at for one that was let in: others have the status of a refusal, too. */
 const LOOKED_AT = 100;
 
-/** @throws AigwError `not_found`, `store_*` */
-export const readClientFacts = async (store: Store, clock: Clock, name: string): Promise<ClientFacts> => {
+/** @param zone of the setting timezone. @throws AigwError `not_found`, `store_*` */
+export const readClientFacts = async (store: Store, clock: Clock, name: string, zone: string): Promise<ClientFacts> => {
   const { control, traffic } = store;
   const client = await findClient(control, name);
   const plan = client.plan === undefined ? undefined : await control.plan(client.plan);
@@ -113,6 +117,7 @@ export const readClientFacts = async (store: Store, clock: Clock, name: string):
     lastToken: latestOf(issues, time),
     lastUsedAt: lastUsedAt !== undefined && lastUsedAt >= client.createdAt ? lastUsedAt : undefined,
     permits: await readPermits(store, client.id, terms),
+    quotas: await readStandings(store, client, terms.quota, zone),
     services: await control.services(),
     recent,
     refused: await refusedOf(store, name, recent, since),

@@ -12,8 +12,8 @@ export interface ServiceFault {
 export const countFaults = (events: Iterable<UsageEvent>): readonly ServiceFault[] => {
   const faults = new Map<string, { service: string; reason: string; calls: number }>();
   for (const { service, outcome, reason, count = 1 } of events) {
-    // What the gateway refused for want of room is not the service's.
-    if (reason === undefined || outcome === "denied") continue;
+    // What the gateway refused for want of room, or for a quota, is not the service's.
+    if (reason === undefined || outcome === "denied" || outcome === "limited") continue;
     const key = `${service} ${reason}`;
     const known = faults.get(key);
     if (known === undefined) faults.set(key, { service, reason, calls: count });

@@ -9,3 +9,4 @@ export {
 export { countFaults, type ServiceFault } from "./count-faults.ts";
 export { type DayOfUse, type ReviewFacts, readReviewFacts } from "./review-facts.ts";
 export { readServiceFacts, type ServiceUse } from "./service-facts.ts";
+export { isMostOf, type MeteredCalls, readMeteredCalls } from "./unread-calls.ts";

@@ -3,17 +3,27 @@ import type { Clock } from "../clock.ts";
 import type { Plan } from "../plans/plan.ts";
 import { readPlans } from "../plans/read-terms.ts";
 import { termsAmong } from "../plans/terms.ts";
+import { readStandings } from "../quotas/read-standings.ts";
+import type { QuotaStanding } from "../quotas/standing.ts";
+import type { Service } from "../services/service.ts";
 import type { Store } from "../store/store.ts";
 import { DAY_MS } from "../usage/report-plan.ts";
 import type { UsageTally } from "../usage/usage-report.ts";
 import { countFaults, type ServiceFault } from "./count-faults.ts";
 import { limitChanges, limitSince } from "./limit-since.ts";
+import { type MeteredCalls, readMeteredCalls } from "./unread-calls.ts";
 
 export interface ReviewFacts {
   readonly now: number;
   readonly clients: readonly Client[];
   /** By their names. */
   readonly plans: ReadonlyMap<string, Plan>;
+  /** By name, ascending. */
+  readonly services: readonly Service[];
+  /** What the services' meters made of the last 24 hours. */
+  readonly metered: readonly MeteredCalls[];
+  /** By client name: where those that have a quota stand with each. */
+  readonly quotas: ReadonlyMap<string, readonly QuotaStanding[]>;
   /** By client name, milliseconds since the epoch: the latest call on record, let in or not. */
   readonly lastUsedAt: ReadonlyMap<string, number>;
   /** The latest that was let in. */
@@ -35,7 +45,7 @@ export interface DayOfUse {
     /** Milliseconds since the epoch; undefined: the whole of it. */
     readonly since: number | undefined;
     readonly requests: number;
-    /** Calls refused with 429. */
+    /** Calls refused with 429, but for those that a quota refused. */
     readonly limited: number;
     /** Calls admitted in the fullest clock hour. */
     readonly busiestHour: number;
@@ -47,10 +57,10 @@ const LATEST = 5_000;
 const HISTORY = 200;
 
 /**
- * All that a review looks at. Costs two look-ups a client for its last use, a report over the last day's hours, and for
+ * All that a review looks at. Costs two look-ups a client for its last use, one for the quotas of those that have any, a report over the last day's hours, and for
  * each client that met its limit a look at its changes.
  */
-export const readReviewFacts = async (store: Store, clock: Clock): Promise<ReviewFacts> => {
+export const readReviewFacts = async (store: Store, clock: Clock, zone: string): Promise<ReviewFacts> => {
   const { control, traffic } = store;
   const now = clock.now();
   const clients = await control.clients();
@@ -66,6 +76,11 @@ export const readReviewFacts = async (store: Store, clock: Clock): Promise<Revie
     const all = client.createdAt <= since ? known : await hoursOf(store, client.name, client.createdAt);
     lastDay.set(client.name, await dayOf(store, client, plans, all, since));
   }
+  const quotas = new Map<string, readonly QuotaStanding[]>();
+  for (const client of clients) {
+    const standings = await readStandings(store, client, termsAmong(client, plans).quota, zone);
+    if (standings.length > 0) quotas.set(client.name, standings);
+  }
   const { events } = await traffic.latestUsage({}, LATEST);
   const createdAt = new Map(clients.map((client) => [client.name, client.createdAt]));
   const theirs = events.filter(({ client, at }) => at >= Math.max(since, createdAt.get(client) ?? since));
@@ -76,6 +91,9 @@ export const readReviewFacts = async (store: Store, clock: Clock): Promise<Revie
     now,
     clients,
     plans,
+    services: await control.services(),
+    metered: await readMeteredCalls(traffic, since),
+    quotas,
     lastUsedAt: await traffic.lastUsage(names),
     lastLetInAt: await traffic.lastUsage(names, { letIn: true }),
     lastDay,
@@ -99,13 +117,25 @@ const dayOf = async (
 ): Promise<DayOfUse> => {
   const requests = total(hours, "requests");
   const day = { requests, errors: total(hours, "errors"), denied: total(hours, "denied") };
-  const whole = { since: undefined, ...limitsIn(hours) };
-  if (whole.limited === 0 && whole.busiestHour < termsAmong(client, plans).limit) return { ...day, underLimit: whole };
+  const { limit, quota } = termsAmong(client, plans);
+  const limits = async (of: Hours, from: number): Promise<Omit<DayOfUse["underLimit"], "since">> => {
+    const all = limitsIn(of);
+    const overQuota = all.limited > 0 && quota !== undefined ? await countOverQuota(store, client.name, from) : 0;
+    return { ...all, limited: Math.max(0, all.limited - overQuota) };
+  };
+  const whole = { since: undefined, ...(await limits(hours, Math.max(dayAgo, client.createdAt))) };
+  if (whole.limited === 0 && whole.busiestHour < limit) return { ...day, underLimit: whole };
   const changes = await store.control.latestChanges({ subject: client.name, limit: HISTORY });
   const plan = client.plan === undefined ? undefined : plans.get(client.plan);
   const since = limitSince(await limitChanges(store.control, client, changes), client, plan);
   if (since <= Math.max(dayAgo, client.createdAt)) return { ...day, underLimit: whole };
-  return { ...day, underLimit: { since, ...limitsIn(await hoursOf(store, client.name, since)) } };
+  return { ...day, underLimit: { since, ...(await limits(await hoursOf(store, client.name, since), since)) } };
+};
+
+/** The sums do not know why calls got 429: the calls themselves are asked, which are a few a second at most. */
+const countOverQuota = async ({ traffic }: Store, client: string, since: number): Promise<number> => {
+  const { events } = await traffic.latestUsage({ client, status: { from: 429, to: 429 }, since }, LATEST);
+  return events.reduce((sum, { reason, count = 1 }) => (reason === "quota_exceeded" ? sum + count : sum), 0);
 };
 
 const limitsIn = (hours: Hours): Omit<DayOfUse["underLimit"], "since"> => ({

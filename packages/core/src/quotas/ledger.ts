@@ -1,28 +1,19 @@
 import { setImmediate as afterPoll } from "node:timers/promises";
 import type { Share } from "../limits/limiter.ts";
-import { PatientCalls } from "../store/patient-calls.ts";
-import type { MaybePromise, TrafficStore, VersionedQuotas } from "../store/store.ts";
-import { type Account, addCounts, drawLines, newAccount, readLines, takeOver } from "./account.ts";
-import { MAX_STEPS } from "./amount.ts";
+import type { MaybePromise } from "../store/store.ts";
+import { type Account, addCounts, leftBehind, newAccount, takenUp } from "./account.ts";
+import type { AccountJournal } from "./account-journal.ts";
+import { AccountWriter, type AccountWriterOptions } from "./account-writer.ts";
 import { available, bundleOf, type Line, leftOf, lineStanding } from "./line.ts";
-import { counting, type Holder, type QuotaRecord, RENEW_MS, settled } from "./quota-record.ts";
+import { aloneLeft, concerns, isBounded, isRequests, needOf, type QuotaCall, reserveOf } from "./quota-call.ts";
 import type { QuotaStanding } from "./standing.ts";
 import type { QuotaTerms } from "./terms.ts";
 
-export interface QuotaLedgerOptions {
-  readonly store: Pick<TrafficStore, "steadyNow" | "quotaRecord" | "setQuotaRecord">;
-  /** The instance's id: whose amounts set aside these are. */
-  readonly holder: string;
+export interface QuotaLedgerOptions extends AccountWriterOptions {
   /** Asked while the store is away: this gateway's part of what is left; the whole unless given. */
   readonly share?: () => Share;
-}
-
-/** What a call may be worth. */
-export interface QuotaCall {
-  /** Units that its service counts: quotas of no other are asked. */
-  readonly units: ReadonlySet<string>;
-  /** By unit: the most that it may use, in steps. What has none is known at its end alone. */
-  readonly reserves: ReadonlyMap<string, number>;
+  /** Where what is counted waits on the local disk while the store is away; without it, it waits in memory alone. */
+  readonly journal?: AccountJournal | undefined;
 }
 
 /** A call that was let in. */
@@ -42,9 +33,8 @@ export type QuotaVerdict =
 const REFUSAL_MS = 250;
 /** What is used up stays so, but for a gateway that was taken for dead and returns. */
 const USED_UP_MS = 5_000;
-/** What a client has set aside for calls to come is given back when it has not called for so long. */
-const IDLE_MS = 1_000;
-const FORGET_MS = 60_000;
+/** How often it is looked for what others left behind. */
+const ADOPT_MS = 5_000;
 const WHOLE: Share = { of: 1, rank: 0 };
 
 /**
@@ -55,22 +45,25 @@ const WHOLE: Share = { of: 1, rank: 0 };
  */
 export class QuotaLedger {
   readonly #options: QuotaLedgerOptions;
+  readonly #share: () => Share;
   readonly #accounts = new Map<string, Account>();
-  readonly #calls: PatientCalls;
+  readonly #writer: AccountWriter;
   #sweeping: Promise<void> | undefined;
+  #adoptAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: QuotaLedgerOptions) {
     this.#options = options;
-    this.#calls = new PatientCalls(() => options.store.steadyNow());
+    this.#share = options.share ?? (() => WHOLE);
+    this.#writer = new AccountWriter(options);
   }
 
   /** Asks whether a call may begin, and counts it. Whoever is given a claim calls {@link settle} once. */
   acquire(terms: QuotaTerms, call: QuotaCall): MaybePromise<QuotaVerdict> {
-    const now = this.#options.store.steadyNow();
+    const now = this.#writer.now();
     const account = this.#accountOf(terms);
     if (account.turn !== undefined) return this.#acquireNext(account, terms, call);
-    if (account.mustRead && this.#calls.awayUntil <= now)
-      return this.#read(account, () => this.#decide(account, terms, call));
+    if (account.mustRead && !this.#writer.isAway(now))
+      return this.#writer.read(account, () => this.#decide(account, terms, call));
     return this.#decide(account, terms, call);
   }
 
@@ -78,7 +71,7 @@ export class QuotaLedger {
   refusal(terms: QuotaTerms, call: QuotaCall): Extract<QuotaVerdict, { claim: undefined }> | undefined {
     const account = this.#accounts.get(terms.client);
     if (account === undefined || account.terms !== terms) return undefined;
-    const now = this.#options.store.steadyNow();
+    const now = this.#writer.now();
     if (now >= account.linesUntil) return undefined;
     for (const line of account.lines) {
       if (line.refusedUntil <= now || !concerns(line, call)) continue;
@@ -98,7 +91,7 @@ export class QuotaLedger {
       line.refusedUntil = 0;
       line.largest = Math.max(line.largest, line.pending - (before[index] ?? 0));
     }
-    if (account.lines.some((line) => available(line) < 0)) void this.#flush(account);
+    if (account.lines.some((line) => available(line) < 0)) void this.#writer.flushSafely(account);
   }
 
   /** A call that was let in does not begin: it counts for nothing. */
@@ -108,14 +101,14 @@ export class QuotaLedger {
 
   /** Where the client stands, as far as this gateway knows. */
   standing(terms: QuotaTerms): MaybePromise<readonly QuotaStanding[]> {
-    const now = this.#options.store.steadyNow();
+    const now = this.#writer.now();
     const account = this.#accountOf(terms);
     const answer = (): readonly QuotaStanding[] => {
-      this.#draw(account, terms);
+      this.#writer.draw(account, terms);
       return account.lines.map(lineStanding);
     };
-    const isKnown = !account.mustRead || this.#calls.awayUntil > now || account.turn !== undefined;
-    return isKnown ? answer() : this.#read(account, answer);
+    const isKnown = !account.mustRead || this.#writer.isAway(now) || account.turn !== undefined;
+    return isKnown ? answer() : this.#writer.read(account, answer);
   }
 
   /** Where the client of a call that was let in stands. */
@@ -137,41 +130,57 @@ export class QuotaLedger {
 
   async #sweep(): Promise<void> {
     for (const [client, account] of this.#accounts) {
-      const now = this.#options.store.steadyNow();
-      if (this.#calls.awayUntil > now) return;
-      const isIdle = now - account.lastUse >= IDLE_MS;
-      if (this.#isDue(account, now, isIdle)) {
-        await this.#flush(account);
+      const now = this.#writer.now();
+      if (this.#writer.isAway(now)) break;
+      if (this.#writer.isDue(account, now)) {
+        await this.#writer.flushSafely(account);
         // An engine that answers at once would keep everybody else waiting until the last of them is written.
         await afterPoll();
-      } else if (account.open === 0 && now - account.lastUse >= FORGET_MS && isClean(account))
-        this.#accounts.delete(client);
+      } else if (this.#writer.isOver(account, now)) this.#accounts.delete(client);
     }
-  }
-
-  #isDue(account: Account, now: number, isIdle: boolean): boolean {
-    if (account.turn !== undefined) return false;
-    if (account.pending.size > 0 || account.inDoubt !== undefined) return true;
-    const held = account.record.holders[this.#options.holder]?.held ?? {};
-    if (Object.keys(held).length === 0) return false;
-    return now - account.wroteAt >= RENEW_MS || (isIdle && account.lines.some((line) => available(line) > 0));
+    this.#keep();
+    await this.#adopt();
   }
 
   /** Writes what is left to write and gives everything back. Best effort: a store that is away is left. */
   async close(): Promise<void> {
     await this.#sweeping;
-    for (const account of this.#accounts.values()) {
-      await account.turn;
-      if (this.#calls.awayUntil > this.#options.store.steadyNow()) break;
-      if (account.mustRead) await this.#read(account, () => undefined);
-      if (account.mustRead || (isClean(account) && account.record.holders[this.#options.holder] === undefined))
-        continue;
-      await this.#write(account, undefined, (ok) => {
-        if (!ok) return this.#read(account, () => this.#write(account, undefined, () => undefined));
-        return undefined;
-      });
-    }
+    for (const account of this.#accounts.values()) await this.#writer.leave(account);
+    this.#keep();
+    this.#options.journal?.close();
     this.#accounts.clear();
+  }
+
+  /** What the store does not have yet goes to the disk, and what it has leaves it. */
+  #keep(): void {
+    const { journal, holder, onError } = this.#options;
+    if (journal === undefined) return;
+    try {
+      if (!journal.isWaiting && !this.#writer.isAway(this.#writer.now())) return;
+      journal.keep([...this.#accounts.values()].flatMap((account) => leftBehind(account, holder) ?? []));
+    } catch (error) {
+      onError(error);
+    }
+  }
+
+  /** Delivers what gateways that have ended left behind. */
+  async #adopt(): Promise<void> {
+    const { journal, onError } = this.#options;
+    const now = this.#writer.now();
+    if (journal === undefined || this.#writer.isAway(now) || now < this.#adoptAt) return;
+    this.#adoptAt = now + ADOPT_MS;
+    try {
+      for (const found of journal.find()) {
+        const writer = new AccountWriter({ ...this.#options, holder: found.holder });
+        let isDelivered = true;
+        for (const account of found.accounts)
+          isDelivered = (await writer.takeUp(takenUp(account, found.holder))) && isDelivered;
+        if (isDelivered) found.done();
+        else found.leave();
+      }
+    } catch (error) {
+      onError(error);
+    }
   }
 
   #accountOf(terms: QuotaTerms): Account {
@@ -182,15 +191,10 @@ export class QuotaLedger {
     return account;
   }
 
-  #draw(account: Account, terms: QuotaTerms): void {
-    const now = this.#options.store.steadyNow();
-    if (account.terms !== terms || now >= account.linesUntil) drawLines(account, terms, now, this.#options.holder);
-  }
-
   /** On what is known, if it is enough to let the call in. */
   #decide(account: Account, terms: QuotaTerms, call: QuotaCall, isLooked = false): MaybePromise<QuotaVerdict> {
-    this.#draw(account, terms);
-    const now = this.#options.store.steadyNow();
+    this.#writer.draw(account, terms);
+    const now = this.#writer.now();
     account.lastUse = now;
     let isEnough = true;
     for (const line of account.lines) {
@@ -200,7 +204,7 @@ export class QuotaLedger {
       if (!this.#covers(line, need, account, call, now, isLooked)) isEnough = false;
     }
     if (isEnough) return this.#admit(account, call);
-    if (account.mustRead || this.#calls.awayUntil > now) return this.#decideAlone(account, call, now);
+    if (account.mustRead || this.#writer.isAway(now)) return this.#decideAlone(account, call, now);
     return this.#ask(account, terms, call, now);
   }
 
@@ -225,17 +229,17 @@ export class QuotaLedger {
       }
       const need = needOf(line, call);
       if (left < need) {
-        if (now - account.readAt >= REFUSAL_MS) return this.#read(account, again);
+        if (now - account.readAt >= REFUSAL_MS) return this.#writer.read(account, again);
         return this.#refuse(line, need, now);
       }
       held.set(line, line.reserved + Math.min(left, Math.max(slack, this.#wanted(line, need, left, account, call))));
     }
-    return this.#write(
+    return this.#writer.write(
       account,
       held,
-      (ok) => (ok ? this.#admit(account, call) : this.#read(account, again)),
+      (ok) => (ok ? this.#admit(account, call) : this.#writer.read(account, again)),
       // What others have taken meanwhile may still be read, where a lock or a full disk keeps everybody from writing.
-      () => this.#read(account, () => this.#decideAlone(account, call, now)),
+      () => this.#writer.read(account, () => this.#decideAlone(account, call, now)),
     );
   }
 
@@ -250,7 +254,7 @@ export class QuotaLedger {
 
   /** The store is away: this gateway's share of what was left when it was last read. */
   #decideAlone(account: Account, call: QuotaCall, now: number): QuotaVerdict {
-    const { of, rank } = this.#options.share?.() ?? WHOLE;
+    const { of, rank } = this.#share();
     for (const line of account.lines) {
       if (!concerns(line, call)) continue;
       if (line.allowance === undefined) {
@@ -288,117 +292,11 @@ export class QuotaLedger {
   #count(account: Account, keys: Account["keys"], unit: string, amount: number): void {
     const under = keys.get(unit);
     if (under === undefined || amount === 0) return;
-    account.lastUse = this.#options.store.steadyNow();
+    account.lastUse = this.#writer.now();
     for (const [key, end] of under) {
       addCounts(account.pending, [[key, [amount, end]]]);
       for (const line of account.lines) if (line.countKeys.includes(key)) line.pending += amount;
     }
-  }
-
-  /** Writes what was used. */
-  #flush(account: Account): MaybePromise<void> {
-    if (account.turn !== undefined) {
-      account.flushDue = true;
-      return;
-    }
-    const now = this.#options.store.steadyNow();
-    if (this.#calls.awayUntil > now) return;
-    const again = (): MaybePromise<void> => this.#flush(account);
-    if (account.mustRead) return this.#read(account, () => (account.mustRead ? undefined : again()));
-    this.#draw(account, account.terms);
-    const isIdle = now - account.lastUse >= IDLE_MS;
-    const held = new Map<Line, number>();
-    for (const line of account.lines) {
-      const slack = isIdle ? 0 : Math.max(0, Math.min(available(line), leftOf(line)));
-      held.set(line, line.reserved + slack);
-    }
-    return this.#write(account, held, (ok) => (ok ? undefined : this.#read(account, again)));
-  }
-
-  /**
-   * @param held what is to be set aside; undefined: nothing ever again
-   * @param then is told whether it was written; another gateway may have been first
-   */
-  #write<T>(
-    account: Account,
-    held: ReadonlyMap<Line, number> | undefined,
-    then: (ok: boolean) => MaybePromise<T>,
-    onFault: () => MaybePromise<T> = () => then(true),
-  ): MaybePromise<T> {
-    const { holder: id } = this.#options;
-    const now = this.#options.store.steadyNow();
-    const { pending: carried, waiting } = account;
-    const amounts = [...(held ?? [])].flatMap(([line, amount]) =>
-      amount > 0 ? [[line.sumKey, [amount, line.period.end]] as const] : [],
-    );
-    account.seq += 1;
-    const holder: Holder = { seq: account.seq, at: now, held: Object.fromEntries(amounts) };
-    const { used, holders } = settled(account.record, now, MAX_STEPS, id);
-    const { [id]: _own, ...others } = holders;
-    const next: QuotaRecord = {
-      used: counting(used, carried, MAX_STEPS),
-      holders: held === undefined ? others : { ...others, [id]: holder },
-    };
-    account.pending = new Map();
-    account.inDoubt = { holder, carried };
-    account.looks = 0;
-    return this.#calls.run(
-      account,
-      () => this.#options.store.setQuotaRecord(account.terms.client, account.version, next),
-      (ok) => {
-        if (ok) {
-          account.inDoubt = undefined;
-          account.version += 1;
-          account.record = next;
-          account.wroteAt = now;
-          account.readAt = now;
-          account.looks = waiting;
-          this.#update(account, () => readLines(account, id));
-        } else account.mustRead = true;
-        return this.#afterTurn(account, then(ok));
-      },
-      () => {
-        account.mustRead = true;
-        // What it set aside may be less than before.
-        for (const line of account.lines) {
-          const slack = (held?.get(line) ?? 0) - line.reserved;
-          line.held = Math.min(line.held, line.pending + line.reserved + Math.max(0, slack));
-        }
-        return onFault();
-      },
-    );
-  }
-
-  #read<T>(account: Account, then: () => MaybePromise<T>): MaybePromise<T> {
-    return this.#calls.run(
-      account,
-      () => this.#options.store.quotaRecord(account.terms.client),
-      (found: VersionedQuotas | undefined) => {
-        const now = this.#options.store.steadyNow();
-        this.#update(account, () => takeOver(account, found, this.#options.holder, now));
-        return this.#afterTurn(account, then());
-      },
-      then,
-    );
-  }
-
-  /** What this gateway may use alone is the same before and after it has the store back, until all have. */
-  #update(account: Account, update: () => void): void {
-    const settling = this.#calls.isSettling(this.#options.store.steadyNow());
-    const alone = account.lines.map((line) => (settling && line.allowance !== undefined ? aloneLeft(line) : undefined));
-    update();
-    for (const [index, line] of account.lines.entries()) {
-      const before = alone[index];
-      line.allowance = before === undefined ? undefined : Math.max(0, before - available(line));
-    }
-  }
-
-  #afterTurn<T>(account: Account, answer: MaybePromise<T>): MaybePromise<T> {
-    if (account.flushDue && account.turn === undefined) {
-      account.flushDue = false;
-      void this.#flush(account);
-    }
-    return answer;
   }
 
   async #acquireNext(account: Account, terms: QuotaTerms, call: QuotaCall): Promise<QuotaVerdict> {
@@ -412,30 +310,9 @@ export class QuotaLedger {
   }
 }
 
-const isRequests = ({ quota }: Line): boolean => quota.units[0] === "requests";
-
-const concerns = ({ quota }: Line, { units }: QuotaCall): boolean => quota.units.some((unit) => units.has(unit));
-
-const reserveOf = ({ quota }: Line, { reserves }: QuotaCall): number => {
-  let sum = 0;
-  for (const unit of quota.units) sum += reserves.get(unit) ?? 0;
-  return sum;
-};
-
-/** Whether it is known beforehand how much of it the call can use. */
-const isBounded = (line: Line, call: QuotaCall): boolean => isRequests(line) || reserveOf(line, call) > 0;
-
-/** What must be left for the call to be let in. What it will use is known at its end alone: then anything. */
-const needOf = (line: Line, call: QuotaCall): number => (isRequests(line) ? 1 : reserveOf(line, call) || 1);
-
-/** What this gateway may use alone. */
-const aloneLeft = (line: Line): number => available(line) + (line.allowance ?? 0);
-
 const refused = (line: Line, need: number): Extract<QuotaVerdict, { claim: undefined }> => ({
   claim: undefined,
   by: lineStanding(line),
   need,
   hopeless: line.used + line.pending >= line.limit,
 });
-
-const isClean = ({ pending, inDoubt }: Account): boolean => pending.size === 0 && inDoubt === undefined;

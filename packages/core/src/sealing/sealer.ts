@@ -23,7 +23,7 @@ export interface Sealer {
 }
 
 /** What a code of authentication is for. No key of one purpose is another's, nor a sealing key. */
-export type MacPurpose = "gateway-proof" | "trial-login";
+export type MacPurpose = "gateway-proof" | "trial-login" | "usage-seal";
 
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;

@@ -41,7 +41,7 @@ export interface UsageEvent {
   readonly outcome: Outcome;
   /** The service that took the call, because all targets of {@link service} were down. */
   readonly fallback?: string;
-  /** Why the upstream failed (`FAULTS`), or why the token was refused (`TOKEN_ENDS`). Absent when neither was so. */
+  /** Why the upstream failed (`FAULTS`), or why the token was refused (`TOKEN_ENDS`), or `quota_exceeded`. Absent when neither was so. */
   readonly reason?: string;
   /**
    * How many requests this event stands for, ≥ 2; absent: 1. Then `at` is the first one's time, `bytesIn` and `bytesOut`
@@ -64,6 +64,8 @@ export interface UsageEvent {
   readonly cost?: number | null;
   /** The client's plan then. */
   readonly plan?: string;
+  /** What its gateway says of the events up to this one that it recorded together; see parseSeal. Absent in all but the last. */
+  readonly seal?: string;
 }
 
 /** Which events; every given field must match. */

@@ -68,7 +68,7 @@ export const sumUp = (
     group.lastAt = Math.max(group.lastAt, at);
     add(group.sums, 0, [count, event.bytesIn, event.bytesOut, latencyMs * count]);
     add(group.sums, LEADING_SUMS + bucketOf(latencyMs), [count]);
-    if (event.metered === undefined && event.cost === undefined) continue;
+    if (event.metered === undefined && event.cost === undefined && event.units === undefined) continue;
     add(group.sums, CALL_SUMS, worthCountsOf(event));
     units -= group.worth.size;
     for (const [name, value] of worthOf(event)) addWorth(group.worth, name, BigInt(value));

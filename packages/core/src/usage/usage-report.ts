@@ -1,6 +1,6 @@
-import { LATENCY_BUCKETS, quantile } from "./latency-buckets.ts";
-import type { Outcome, UsageFilter } from "./usage-event.ts";
-import { addWorth, COST, WORTH_COUNTS, type Worth, type WorthCounts } from "./worth.ts";
+import { bucketOf, LATENCY_BUCKETS, quantile } from "./latency-buckets.ts";
+import type { Outcome, UsageEvent, UsageFilter } from "./usage-event.ts";
+import { addWorth, COST, WORTH_COUNTS, type Worth, type WorthCounts, worthCountsOf, worthOf } from "./worth.ts";
 
 /** What a report can have a row for each of. Hours, days, weeks (from Monday) and months are those of UTC. */
 export type UsageKey = "client" | "service" | "status" | "hour" | "day" | "week" | "month" | "model" | "plan";
@@ -134,6 +134,17 @@ export const addCalls = (tally: UsageTally, calls: CountedCalls): void => {
   if (!isTimed(calls.outcome)) return;
   tally.timed += calls.requests;
   tally.latencyMs += calls.latencyMs;
+};
+
+/** All of a single event. */
+export const addEvent = (tally: UsageTally, event: UsageEvent): void => {
+  const { count: requests = 1, latencyMs, outcome } = event;
+  const [priced = 0, unpriced = 0, metered = 0, unread = 0, estimated = 0] = worthCountsOf(event);
+  const counts = { priced, unpriced, metered, unread, estimated };
+  addCalls(tally, { ...event, ...counts, requests, latencyMs: latencyMs * requests });
+  for (const [name, value] of worthOf(event)) addWorthTo(tally, name, BigInt(value));
+  const bucket = bucketOf(latencyMs);
+  if (isTimed(outcome)) tally.latencies[bucket] = (tally.latencies[bucket] ?? 0) + requests;
 };
 
 /** @param name a unit, or {@link COST} */

@@ -52,7 +52,7 @@ const policies = ({ standings }: AnswerQuotas): string =>
   standings
     .map((quota) => {
       const unit = unitInWords(quota);
-      const limit = Math.ceil(quota.limit / quotaSteps(quota));
+      const limit = Math.floor(quota.limit / quotaSteps(quota));
       const seconds = Math.round((quota.resetsAt - quota.startedAt) / 1_000);
       return `, ${nameOf(quota)};q=${limit};w=${seconds}${unit === "requests" ? "" : `;qu="${unit}"`}`;
     })

@@ -51,8 +51,12 @@ export class PreflightGate {
     }
   }
 
+  /** Nor goes it to a fallback, which has fields of its own. */
   #withoutFields(upstream: Upstream): Upstream {
-    const bare = this.#bare.get(upstream) ?? { ...upstream, headers: [] };
+    const known = this.#bare.get(upstream);
+    if (known !== undefined) return known;
+    const { fallback: _none, ...rest } = upstream;
+    const bare: Upstream = { ...rest, headers: [] };
     this.#bare.set(upstream, bare);
     return bare;
   }

@@ -77,7 +77,7 @@ export class CallMeter {
       options.onEvent();
       options.recorder.record(event);
     };
-    this.#refusals = new Refusals(this.#record);
+    this.#refusals = new Refusals((event) => this.#record({ ...event, id: this.#nextId() }));
     this.#isService = options.isService;
     this.#instanceId = options.instanceId;
     this.#onRequest = options.onRequest;
@@ -94,7 +94,6 @@ export class CallMeter {
 
   /** @returns what was recorded of a call that was let in */
   end(metered: Metered, client: string, ended: Ended): UsageEvent {
-    this.#count += 1;
     if (ended.fault !== undefined) this.#onFault(metered, ended.fault, ended.error);
     const { at, start, method, path, service, requestId } = metered;
     const { outcome } = ended;
@@ -102,10 +101,13 @@ export class CallMeter {
     const latencyMs = round(now - start - (ended.lateMs ?? 0));
     // What was forwarded went to a service, which may have been removed since.
     const refused = outcome === "denied" || outcome === "limited";
-    this.#stats.of(service).record(outcome, ended.status, latencyMs, ended.upstreamMs);
+    const stats = this.#stats.of(service);
+    stats.record(outcome, ended.status, latencyMs, ended.upstreamMs);
+    if (ended.refusal === "quota_exceeded") stats.overQuota += 1;
     const cost = refused ? undefined : this.#costs.of(ended.fallback ?? service, ended);
     const event: UsageEvent = {
-      id: `${this.#instanceId}.${this.#count.toString(36)}`,
+      // Refused calls have one when they are recorded, alone or gathered: numbers are without gaps, see usage-seal.ts.
+      id: refused ? "" : this.#nextId(),
       at,
       client,
       service: refused && !this.#isService(service) ? "" : service,
@@ -123,9 +125,15 @@ export class CallMeter {
       ...(cost !== undefined && { cost }),
       ...(metered.plan !== undefined && { plan: metered.plan }),
     };
+    if (ended.reading !== undefined || cost !== undefined) stats.recordWorth(event);
     if (refused) this.#refusals.take(ended.refusal === undefined ? event : { ...event, reason: ended.refusal }, now);
     else this.#record(ended.upstreamMs === undefined ? event : { ...event, upstreamMs: round(ended.upstreamMs) });
     return event;
+  }
+
+  #nextId(): string {
+    this.#count += 1;
+    return `${this.#instanceId}.${this.#count.toString(36)}`;
   }
 
   /** Hands over what is gathered: at the end, before the recorder is closed. */

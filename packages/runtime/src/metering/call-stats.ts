@@ -1,3 +1,4 @@
+import type { UsageEvent } from "@aigw/core";
 import { OUTCOMES, type Outcome } from "@aigw/core/usage";
 import { CALL_BOUNDS, Histogram } from "./histogram.ts";
 
@@ -15,6 +16,11 @@ export class ServiceStats {
   readonly duration: Histogram = new Histogram(CALL_BOUNDS);
   /** From dispatch to the upstream's response headers. */
   readonly upstream: Histogram = new Histogram(CALL_BOUNDS);
+  /** Of those that were refused: by a quota. */
+  overQuota = 0;
+  /** What calls were worth, by the units that its meters have, and what they cost; in millionths. */
+  readonly units: Map<string, number> = new Map();
+  cost = 0;
 
   constructor() {
     this.calls = Object.fromEntries(
@@ -28,6 +34,11 @@ export class ServiceStats {
     byClass[index] = (byClass[index] ?? 0) + 1;
     if (outcome !== "denied" && outcome !== "limited") this.duration.observe(latencyMs);
     if (upstreamMs !== undefined) this.upstream.observe(upstreamMs);
+  }
+
+  recordWorth({ units, cost }: Pick<UsageEvent, "units" | "cost">): void {
+    for (const unit in units) this.units.set(unit, (this.units.get(unit) ?? 0) + (units[unit] ?? 0));
+    this.cost += cost ?? 0;
   }
 }
 

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { MaybePromise, TokenIssue, TrafficStore, UsageEvent } from "@aigw/core";
 import type { UsageSpool } from "@aigw/core/spool";
 import { inTime, WORK_PATIENCE_MS } from "@aigw/core/store";
+import type { UsageSealer } from "@aigw/core/usage";
 
 const LOOK_MS = 25;
 /** With one look more, the most that a kill may cost; a store that is busy for a moment has as much again to take them. */
@@ -31,6 +32,8 @@ export interface RecorderOptions {
   readonly onFlushed?: (ms: number) => void;
   /** Takes events while the store does not, and outlives this process. The recorder closes it. */
   readonly spool?: UsageSpool | undefined;
+  /** Proves what is stored; its events are the gateway's, each once and in the order of their numbers. */
+  readonly sealer?: Pick<UsageSealer, "seal"> | undefined;
 }
 
 /**
@@ -107,11 +110,23 @@ export class UsageRecorder {
     const { spool } = this.#options;
     if (spool === undefined) return;
     while (this.#events.length > 0) {
-      const batch = this.#events.slice(0, BATCH);
+      const batch = this.#nextBatch(BATCH);
       if (!spool.append(batch)) return;
       this.#events = this.#events.slice(batch.length);
     }
     if (this.#issues.length === 0) this.#heldSince = Number.POSITIVE_INFINITY;
+  }
+
+  /** The next ones, sealed: also those whose seal the store did not take, as they were then. */
+  #nextBatch(most: number): readonly UsageEvent[] {
+    const { sealer } = this.#options;
+    if (sealer === undefined) return this.#events.slice(0, most);
+    const sealed = this.#events.slice(0, BATCH).findIndex(({ seal }) => seal !== undefined);
+    if (sealed >= 0) return this.#events.slice(0, sealed + 1);
+    const batch = this.#events.slice(0, most);
+    const last = sealer.seal(batch);
+    this.#events[batch.length - 1] = last;
+    return [...batch.slice(0, -1), last];
   }
 
   #isSpooled(): boolean {
@@ -154,7 +169,7 @@ export class UsageRecorder {
       await this.#storeSpooled();
       // Those that are there now: with a store that takes its time, others come as fast.
       for (let left = this.#events.length; left > 0 && this.#events.length > 0; ) {
-        const batch = this.#events.slice(0, Math.min(BATCH, left));
+        const batch = this.#nextBatch(Math.min(BATCH, left));
         await this.#answered(this.#options.traffic.recordUsage(batch));
         // Unless they went to the disk meanwhile: from there they are stored once more, which changes nothing.
         if (this.#events[0] === batch[0]) this.#events = this.#events.slice(batch.length);

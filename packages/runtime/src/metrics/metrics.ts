@@ -1,3 +1,4 @@
+import { MILLION } from "@aigw/core/meters";
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import { STATUS_CLASSES } from "../metering/call-stats.ts";
 import type { GatewayStats } from "../metering/gateway-stats.ts";
@@ -69,8 +70,23 @@ const addServiceMetrics = (registry: Registry, { stats }: MetricSources): void =
         ),
       ),
   );
-  counter(registry, "aigw_limited_total", "Calls refused because the client's limit was used up", ["service"], () =>
-    services().map(([service, { calls }]) => [{ service }, calls.limited.reduce((sum, count) => sum + count, 0)]),
+  counter(
+    registry,
+    "aigw_limited_total",
+    "Calls refused because the client's limit or a quota was used up",
+    ["service"],
+    () => services().map(([service, { calls }]) => [{ service }, calls.limited.reduce((sum, count) => sum + count, 0)]),
+  );
+  counter(registry, "aigw_over_quota_total", "Those of them that a quota refused", ["service"], () =>
+    services().map(([service, { overQuota }]) => [{ service }, overQuota]),
+  );
+  counter(registry, "aigw_units_total", "What calls were worth, as the meters read it", ["service", "unit"], () =>
+    services().flatMap(([service, { units }]) =>
+      [...units].map(([unit, millionths]): Sample => [{ service, unit }, millionths / MILLION]),
+    ),
+  );
+  counter(registry, "aigw_cost_total", "What calls cost by their prices, in the setting currency", ["service"], () =>
+    services().flatMap(([service, { cost }]): Sample[] => (cost === 0 ? [] : [[{ service }, cost / MILLION]])),
   );
   new ReadHistogram(
     registry,

@@ -101,7 +101,7 @@ class TargetCheck implements ResponseHandler {
   onDrain(): void {}
 
   onEnd(): void {
-    this.#connection = undefined;
+    this.#end();
   }
 
   onError(error: Error): void {

@@ -10,7 +10,7 @@ import { describe } from "../../app/command.ts";
 import type { Context } from "../../app/context.ts";
 import { flag } from "../../app/flag.ts";
 import { awaitApplied, reportChange, subjects } from "../../app/gateways.ts";
-import { settingsInForce } from "../../app/settings.ts";
+import { zoneOf } from "../../app/settings.ts";
 import { clientJson } from "../../json/client.ts";
 import { existingName } from "./client-name.ts";
 
@@ -68,8 +68,7 @@ const untilOf = (value: string, zone: string, now: number): number => {
 export const run = ({ name, amounts, until: given, note, wait }: GrantOptions, ctx: Context): Promise<void> =>
   ctx.withHome("existing", async (home) => {
     const { control } = home.store;
-    const zone = settingsInForce(ctx, await control.settings()).timezone.value ?? "UTC";
-    const until = untilOf(given, zone, ctx.clock.now());
+    const until = untilOf(given, await zoneOf(ctx, control), ctx.clock.now());
     const { result, rev } = await grantClient(home, name, { amounts, until, ...(note !== undefined && { note }) });
     const plans = await readPlans(control, [result]);
     await reportChange(ctx, {

@@ -3,12 +3,10 @@ import { findClient, resetQuotas } from "@aigw/core/acts";
 import { readTerms } from "@aigw/core/plans";
 import {
   amountInWords,
-  EMPTY_RECORD,
   grantInWords,
   type QuotaStanding,
   quotaSteps,
-  quotaTerms,
-  standingsOf,
+  readStandings,
   unitInWords,
 } from "@aigw/core/quotas";
 import type { Command } from "commander";
@@ -16,7 +14,7 @@ import { describe } from "../../app/command.ts";
 import type { Context } from "../../app/context.ts";
 import { awaitApplied, reportChange, subjects } from "../../app/gateways.ts";
 import type { Home } from "../../app/home.ts";
-import { settingsInForce } from "../../app/settings.ts";
+import { zoneOf } from "../../app/settings.ts";
 import { quotaJson } from "../../json/quota.ts";
 import { bar } from "../../terminal/output/bar.ts";
 import { type Cell, type Column, renderTable } from "../../terminal/output/table.ts";
@@ -85,11 +83,7 @@ const runReset = ({ name, wait }: { readonly name: string; readonly wait: boolea
 
 const standingsIn = async (ctx: Context, { store }: Home, client: Client): Promise<readonly QuotaStanding[]> => {
   const { quota } = await readTerms(store.control, client);
-  const zone = settingsInForce(ctx, await store.control.settings()).timezone.value ?? "UTC";
-  const terms = quotaTerms(client, quota, zone);
-  if (terms === undefined) return [];
-  const found = await store.traffic.quotaRecord(client.id);
-  return standingsOf(terms, found?.record ?? EMPTY_RECORD, store.traffic.steadyNow());
+  return readStandings(store, client, quota, await zoneOf(ctx, store.control));
 };
 
 const BAR = 20;

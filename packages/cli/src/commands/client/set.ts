@@ -1,5 +1,6 @@
+import type { Client } from "@aigw/core";
 import { type ClientPatch, setClients } from "@aigw/core/acts";
-import { readPlans } from "@aigw/core/plans";
+import { type Plan, readPlans, termsAmong } from "@aigw/core/plans";
 import { parseServiceName } from "@aigw/core/services";
 import type { Command } from "commander";
 import { UsageError } from "../../app/cli-error.ts";
@@ -109,4 +110,15 @@ export const run = ({ names, patch, wait }: SetOptions, ctx: Context): Promise<v
       json: { client: clientJson(subject, ctx.clock.now(), plans), changed },
     }));
     await reportChanges(ctx, "clients", reports, await awaitApplied(home, rev, `${subjects(names)} changed`, wait));
+    if (patch.services === null) for (const { subject } of result) await noteBounds(ctx, subject, plans);
   });
+
+/** "All" is what the client's own record says: its plan may say less. */
+const noteBounds = async (ctx: Context, client: Client, plans: ReadonlyMap<string, Plan>): Promise<void> => {
+  const { services } = termsAmong(client, plans);
+  if (services === undefined) return;
+  const { name, plan } = client;
+  await ctx.out.note(
+    `${name} may call what its plan ${plan} allows: ${services.join(", ")}. For more: aigw client set ${name} --add-service <names>`,
+  );
+};

@@ -16,6 +16,7 @@ export const command = (ctx: Context, argv: readonly string[]): Promise<Command>
       report: () => import("./report.ts"),
       bill: () => import("./bill.ts"),
       export: () => import("./export.ts"),
+      verify: () => import("./verify.ts"),
       prune: () => import("./prune.ts"),
     },
   });

@@ -1,6 +1,6 @@
-import type { Clock, HomeExamination, ServiceUse, TrafficStore } from "@aigw/core";
+import type { Clock, HomeExamination, MeteredCalls, ServiceUse, TrafficStore } from "@aigw/core";
 import { isStoreFault } from "@aigw/core/errors";
-import { RECENT_MS, readServiceFacts } from "@aigw/core/insight";
+import { RECENT_MS, readMeteredCalls, readServiceFacts } from "@aigw/core/insight";
 import { sumTallies, triedClient, type UsageRow } from "@aigw/core/usage";
 import { reasonsOf } from "../../findings/words.ts";
 import { grouped } from "../../terminal/output/figures.ts";
@@ -46,6 +46,16 @@ export const serviceUse = async (traffic: TrafficStore, clock: Clock): Promise<R
   } catch (error) {
     if (!isStoreFault(error)) throw error;
     return new Map();
+  }
+};
+
+/** What the meters made of them; nothing when usage cannot be read. */
+export const meteredCalls = async (traffic: TrafficStore, clock: Clock): Promise<readonly MeteredCalls[]> => {
+  try {
+    return await readMeteredCalls(traffic, clock.now() - RECENT_MS);
+  } catch (error) {
+    if (!isStoreFault(error)) throw error;
+    return [];
   }
 };
 

@@ -1,11 +1,12 @@
-import type { Clock, HomeExamination, Sealer, Service } from "@aigw/core";
+import type { Clock, HomeExamination, MeteredCalls, Sealer, Service } from "@aigw/core";
 import { type DownTarget, downTargets, FAULTS, type FaultKind, targetsOf } from "@aigw/core/services";
 import type { ProbeResult } from "@aigw/runtime/probe";
 import { runningGateways } from "../../app/who-runs.ts";
+import { meterWords } from "../../findings/meter-words.ts";
 import { downWords } from "../../findings/target-words.ts";
 import { counted } from "../../terminal/output/words.ts";
 import type { FindingCode, Found } from "../finding.ts";
-import { serviceUse, withUse } from "./calls.ts";
+import { meteredCalls, serviceUse, withUse } from "./calls.ts";
 
 const TIMEOUT_MS = 3_000;
 
@@ -19,11 +20,18 @@ export const checkServices = async ({ store, sealer }: HomeExamination, clock: C
   }
   const uses = await serviceUse(store.traffic, clock);
   const down = downTargets(await runningGateways(store.traffic));
+  const metered = await meteredCalls(store.traffic, clock);
   const found = services.map(async (service) => {
     const [first, ...others] = await lookAtService(service, sealer);
     if (first === undefined) return [];
     const seen = down.filter((target) => target.service === service.name).map(asSeen);
-    return [...withUse(first, service.name, uses.get(service.name)), ...others, ...seen, ...outOfUse(service)];
+    return [
+      ...withUse(first, service.name, uses.get(service.name)),
+      ...others,
+      ...seen,
+      ...outOfUse(service),
+      ...notRead(service, metered),
+    ];
   });
   return (await Promise.all(found)).flat();
 };
@@ -35,6 +43,15 @@ const asSeen = (target: DownTarget): Found => ({
   message: `${downWords(target)}, as ${counted(target.gateways, "gateway")} ${target.gateways === 1 ? "sees" : "see"} it.`,
   command: `aigw service show ${target.service}`,
 });
+
+/** What its meter made of the calls of the last 15 minutes. */
+const notRead = (service: Service, metered: readonly MeteredCalls[]): readonly Found[] => {
+  const calls = metered.find((known) => known.service === service.name);
+  const words = calls && meterWords(service, calls, "in the last 15 minutes");
+  if (words === undefined) return [];
+  const { kind, message, command } = words;
+  return [{ code: `service_${kind}`, about: `service ${service.name}`, message, command }];
+};
 
 const outOfUse = ({ name, disabled }: Service): readonly Found[] =>
   disabled === undefined

@@ -5,6 +5,8 @@ import type { Fault } from "@aigw/core/services";
 /** By the `code` of Node's errors: the system's, those of name look-ups, OpenSSL's of certificates. */
 const FAULTS_BY_CODE: Readonly<Record<string, Fault>> = {
   ECONNREFUSED: "refused",
+  // There is no socket of this name.
+  ENOENT: "refused",
   ENOTFOUND: "name_not_found",
   EAI_AGAIN: "name_lookup_failed",
   EAI_FAIL: "name_lookup_failed",

@@ -90,8 +90,8 @@ export class ConnectionPool implements ConnectionOwner {
     const now = this.#clock();
     connection.idleSince = now;
     connection.idleUntil = now + Math.min(this.#idleMs, keepAliveMs - MARGIN_MS);
-    const isKept = this.#idle.length < MAX_IDLE && connection.idleUntil > now && now >= this.#distrustedUntil;
-    if (isKept && !this.#connector.isGone(connection.address)) this.#idle.push(connection);
+    const isKept = this.#idle.length < MAX_IDLE && now >= this.#distrustedUntil && !this.#isOver(connection, now);
+    if (isKept) this.#idle.push(connection);
     else connection.destroy();
   }
 
@@ -120,8 +120,12 @@ export class ConnectionPool implements ConnectionOwner {
   sweep(now: number): void {
     if (this.#open === 0) return;
     this.#connector.refresh(now);
-    const isOver = ({ idleUntil, address }: Connection): boolean => idleUntil <= now || this.#connector.isGone(address);
-    for (const connection of this.#idle.filter(isOver)) connection.destroy();
+    for (const connection of this.#idle.filter((one) => this.#isOver(one, now))) connection.destroy();
+  }
+
+  /** It must not be used again. */
+  #isOver({ idleUntil, address }: Connection, now: number): boolean {
+    return idleUntil <= now || this.#connector.isGone(address);
   }
 
   /** Closes those that are idle. */

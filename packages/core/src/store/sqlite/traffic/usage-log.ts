@@ -61,7 +61,7 @@ export class UsageLog {
 }
 
 const COLUMNS =
-  "id, at, client, service, method, path, status, latency_ms, upstream_ms, bytes_in, bytes_out, request_id, outcome, reason, count";
+  "id, at, client, service, method, path, status, latency_ms, upstream_ms, bytes_in, bytes_out, request_id, outcome, reason, count, seal";
 const WORTH_COLUMNS = "units, metered, read_from, model, unread, cost, plan, fallback";
 /** Rows of one statement: a quarter cheaper than one by one. */
 const TOGETHER = 20;
@@ -94,8 +94,13 @@ const insert = (db: Database, events: readonly UsageEvent[]): void => {
   }
 };
 
-const hasWorth = ({ metered, cost, plan, fallback }: UsageEvent): boolean =>
-  metered !== undefined || cost !== undefined || plan !== undefined || fallback !== undefined;
+const hasWorth = ({ units, metered, model, cost, plan, fallback }: UsageEvent): boolean =>
+  metered !== undefined ||
+  plan !== undefined ||
+  cost !== undefined ||
+  model !== undefined ||
+  units !== undefined ||
+  fallback !== undefined;
 
 const valuesOf = (event: UsageEvent): (string | number | null)[] => [
   event.id,
@@ -113,6 +118,7 @@ const valuesOf = (event: UsageEvent): (string | number | null)[] => [
   event.outcome,
   event.reason ?? null,
   event.count ?? 1,
+  event.seal ?? null,
 ];
 
 const allValuesOf = (event: UsageEvent): (string | number | null)[] => [

@@ -21,6 +21,7 @@ export interface UsageRow extends WorthColumns {
   readonly outcome: Outcome;
   readonly reason: string | null;
   readonly count: number;
+  readonly seal: string | null;
   readonly read_from: "answer" | "request" | null;
   readonly unread: MeterProblem | null;
   readonly fallback: string | null;
@@ -77,6 +78,7 @@ export const toEvent = (row: UsageRow): UsageEvent => ({
   ...worthOf(row),
   ...(row.read_from === null ? {} : { from: row.read_from }),
   ...(row.unread === null ? {} : { unread: row.unread }),
+  ...(row.seal === null ? {} : { seal: row.seal }),
 });
 
 const worthOf = ({ units, metered, model, cost, plan }: WorthColumns): Partial<CountedEvent> => ({
@@ -96,5 +98,7 @@ export type CountedRow = WorthColumns & Omit<CountedEvent, keyof WorthColumns> &
 export const toCounted = (row: CountedRow): CountedEvent => {
   const { at, client, service, status, outcome, latencyMs, bytesIn, bytesOut, count = 1 } = row;
   const calls = { at, client, service, status, outcome, latencyMs, bytesIn, bytesOut, count };
-  return row.metered === null && row.cost === null && row.plan === null ? calls : { ...calls, ...worthOf(row) };
+  const { units, metered, model, cost, plan } = row;
+  const isPlain = units === null && metered === null && model === null && cost === null && plan === null;
+  return isPlain ? calls : { ...calls, ...worthOf(row) };
 };
