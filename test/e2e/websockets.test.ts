@@ -140,6 +140,32 @@ describe("a WebSocket through the gateway", { concurrency: true }, () => {
     });
   });
 
+  it("does not wait for a service that does not answer, and ends a handshake whose right ends", async (t) => {
+    let waiting = 0;
+    const { url } = await rawService(t, (socket) => {
+      waiting += 1;
+      socket.on("end", () => socket.destroy());
+      socket.on("close", () => {
+        waiting -= 1;
+      });
+    });
+    const { gateway, token } = await withService(t, url);
+    const { rev } = await setService(gateway.deps, "live", { timeoutMs: 300 });
+    await gateway.applied(rev);
+    const late = await refusedSocket(`${gateway.url}/api/live/a`, bearer(token));
+    assert.deepEqual([late.status, JSON.parse(late.body).code], [504, "upstream_timeout"]);
+    const { rev: patient } = await setService(gateway.deps, "live", { timeoutMs: 60_000 });
+    await gateway.applied(patient);
+    const asked = refusedSocket(`${gateway.url}/api/live/b`, bearer(token));
+    await until("the handshake", () => waiting === 1);
+    await revokeClient(gateway.deps, "john");
+    const at = performance.now();
+    const refused = await asked;
+    assert.deepEqual([refused.status, JSON.parse(refused.body).code], [401, "invalid_token"]);
+    assert.ok(performance.now() - at < 1_000);
+    await until("the service to be left", () => waiting === 0);
+  });
+
   it("answers other upgrades without one", async (t) => {
     const { gateway, service, token } = await scene(t);
     const refused = [
@@ -356,7 +382,7 @@ describe("a WebSocket through the gateway", { concurrency: true }, () => {
     const at = performance.now();
     await until("the record", async () => (await allUsage(gateway.store)).length === 1, 2_000);
     assert.ok(performance.now() - at < 1_500);
-    assert.ok(received().endsWith("\r\n\r\n\x88\x1e\x03\xf0the token is no longer valid"));
+    assert.ok(received().endsWith("\r\n\r\n\x88\x12\x03\xf0access has ended"));
   });
 
   it("ends a silent one by the service's idle timeout, and keeps one that is pinged", async (t) => {

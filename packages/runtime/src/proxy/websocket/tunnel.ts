@@ -36,7 +36,7 @@ const CLOSING_MS = 400;
 
 /** The Close frame for each way of the gateway to end a tunnel. */
 const LAST_WORDS: Readonly<Record<Why, readonly [code: number, reason: string]>> = {
-  revoked: [POLICY_VIOLATION, "the token is no longer valid"],
+  revoked: [POLICY_VIOLATION, "access has ended"],
   goingAway: [GOING_AWAY, "the gateway is going away"],
   silent: [GOING_AWAY, "nothing was sent for too long"],
 };
