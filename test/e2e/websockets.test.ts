@@ -156,6 +156,11 @@ describe("a WebSocket through the gateway", { concurrency: true }, () => {
     assert.deepEqual([late.status, JSON.parse(late.body).code], [504, "upstream_timeout"]);
     const { rev: patient } = await setService(gateway.deps, "live", { timeoutMs: 60_000 });
     await gateway.applied(patient);
+    const leaving = dial(t, gateway.url);
+    leaving.socket.write(handshake("/api/live/c", [`Authorization: Bearer ${token}`]));
+    await until("the handshake", () => waiting === 1);
+    leaving.socket.destroy();
+    await until("the service to be left", () => waiting === 0, 2_000);
     const asked = refusedSocket(`${gateway.url}/api/live/b`, bearer(token));
     await until("the handshake", () => waiting === 1);
     await revokeClient(gateway.deps, "john");
@@ -205,14 +210,16 @@ describe("a WebSocket through the gateway", { concurrency: true }, () => {
     const { socket, received: answered } = dial(t, gateway.url);
     socket.write(handshake("/api/live/x", [authorization]) + smuggled);
     const peer = await within("the handshake", held);
-    socket.write("and more");
+    // More than is read ahead.
+    const more = "more".repeat(100_000);
+    socket.write(more);
     // A whole other call goes by meanwhile: nothing is left that could still bring the bytes.
     await send(`${gateway.url}/health`);
     assert.equal(received().includes("smuggled"), false);
     assert.equal(received().split("\r\n\r\n")[1], "");
     peer.write(`${switched()}first words`);
     await until("both sides' first bytes", () => {
-      return answered().endsWith("\r\n\r\nfirst words") && received().endsWith(`${smuggled}and more`);
+      return answered().endsWith("\r\n\r\nfirst words") && received().endsWith(smuggled + more);
     });
     assert.equal(answered().split("HTTP/1.1 ").length, 2);
     assert.match(received(), /\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n/);

@@ -256,6 +256,9 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     if (incoming.socket.destroyed) {
       // One that left before its call was forwarded is not told of again.
       this.#clientClosed();
+    } else if (this.#state === WAITING && isUpgrade(incoming) && incoming.socket.readableEnded) {
+      // No parser says that it has left; that it is closed comes next.
+      incoming.socket.destroy();
     } else if (this.#state === WAITING && this.#requestSentAt !== Number.POSITIVE_INFINITY) {
       if (now - this.#requestSentAt >= upstream.timeoutMs) this.#fail("answer_timeout", "timeout");
     } else if (now - this.#lastByteAt >= upstream.idleTimeoutMs / 4) this.#checkMovement(now);

@@ -91,8 +91,7 @@ export class Tunnel implements ResponseHandler, TurnReader {
     client.on("close", onClientClose);
     this.#connection.handOver(this);
     client.resume();
-    // Taken away from its parser, the socket counts as being read.
-    client._read(0);
+    if (client.readableEnded) this.onClientEnd();
   }
 
   /** Ends it at both sides: with a Close frame where one may stand, and by force soon afterwards. */
