@@ -312,6 +312,26 @@ describe("a reserve", () => {
     assert.equal(await ask(two, terms, reserve), undefined);
   });
 
+  it("of one page each lets exactly 100 of 600 calls at once in, over three gateways", async () => {
+    const terms = termsOf("pages=100/day");
+    store.treatAll({ kind: "promise" });
+    const ledgers = [ledger("one"), ledger("two"), ledger("three")];
+    const call = { units: EVERYTHING, reserves: new Map([["pages", MILLION]]) };
+    const verdicts = await settled(
+      Promise.all(Array.from({ length: 600 }, (_, i) => (ledgers[i % 3] as QuotaLedger).acquire(terms, call))),
+    );
+    let claims = verdicts.filter(({ claim }) => claim !== undefined).length;
+    assert.ok(claims <= 100, `${claims}`);
+    // What one had set aside in vain is to be had a moment later.
+    clock.advance(2_000);
+    await swept(...ledgers);
+    clock.advance(2_000);
+    for (const one of ledgers)
+      for (let i = 0; i < 60; i += 1) if ((await ask(one, terms, { pages: MILLION })) !== undefined) claims += 1;
+    assert.equal(claims, 100);
+    assert.deepEqual([(await inStore(terms)).reserved, (await inStore(terms)).left], [100 * MILLION, 0]);
+  });
+
   it("holds for calls longer than a gateway may be silent, and counts as used when it was killed", async () => {
     const terms = termsOf("output_tokens=1000/day");
     const [one, other] = [ledger("one"), ledger("other")];
