@@ -5,8 +5,7 @@ import type { LoadActs } from "../peers/load.ts";
 import { startNginx } from "../peers/nginx.ts";
 import type { SeedActs } from "../peers/seed.ts";
 import { atMost, type Figure, number } from "../support/figure.ts";
-import { freePort } from "../support/free-port.ts";
-import { heapInUse } from "../support/heap.ts";
+import { startWeighed } from "../support/heap.ts";
 import { type Gateway, startGateway, temporaryFolder } from "../support/home.ts";
 import { askOnce } from "../support/peer.ts";
 import { residentMiB } from "../support/resident.ts";
@@ -79,15 +78,14 @@ const CLIENTS = { few: 1_000, many: 100_000 };
 
 const clientsGrow = async (fill: Fill, effort: Effort): Promise<readonly Figure[]> => {
   const homes = { few: await fill({ clients: CLIENTS.few }), many: await fill({ clients: CLIENTS.many }) };
-  const ports = { few: await freePort(), many: await freePort() };
   const gateways = { few: await startGateway(homes.few.home), many: await startGateway(homes.many.home) };
   const tokens = { few: homes.few.tokens[0] ?? "", many: homes.many.tokens[0] ?? "" };
   const loads = await compare(gateways, tokens, effort);
   const resident = { few: residentMiB(gateways.few.pid), many: residentMiB(gateways.many.pid) };
   await Promise.all([gateways.few.stop(), gateways.many.stop()]);
   const heapOf = async (name: "few" | "many"): Promise<number> => {
-    const gateway = await startGateway(homes[name].home, [], undefined, [`--inspect=127.0.0.1:${ports[name]}`]);
-    const heap = await heapInUse(ports[name]);
+    const gateway = await startWeighed(homes[name].home);
+    const heap = await gateway.heapInUse();
     await gateway.stop();
     return heap;
   };
@@ -153,14 +151,13 @@ const TOKENS = { few: 1_000, many: 10_000 };
 
 /** One gateway: with the first tokens used, then with all of them; each of another client. */
 const tokensGrow = async ({ home, tokens }: Filled): Promise<readonly Figure[]> => {
-  const port = await freePort();
-  const gateway = await startGateway(home, [], undefined, [`--inspect=127.0.0.1:${port}`]);
+  const gateway = await startWeighed(home);
   const url = `${gateway.url}/api/echo`;
   const use = async (some: readonly string[]): Promise<number> => {
     await askOnce<LoadActs, "eachToken">("load.ts", "eachToken", { url, tokens: some });
     // Until their usage is stored.
     await delay(1_000);
-    return heapInUse(port);
+    return gateway.heapInUse();
   };
   await use(tokens.slice(0, TOKENS.few));
   // Again: by now everything is compiled that is compiled once.

@@ -1,40 +1,27 @@
-/** Asks a process that was started with `--inspect=127.0.0.1:<port>`. */
-interface Told {
-  readonly id?: number;
-  readonly result?: Readonly<Record<string, number>>;
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { type Gateway, startGateway, temporaryFolder } from "./home.ts";
+import { until } from "./processes.ts";
+
+export interface WeighedGateway extends Gateway {
+  /**
+   * What the process holds, bytes: the JavaScript heap and the buffers of it, after everything that is not used any more
+   * was collected.
+   */
+  heapInUse(): Promise<number>;
 }
 
-/**
- * What the process holds, bytes: the JavaScript heap and the buffers of it, after everything that is not used any more
- * was collected.
- */
-export const heapInUse = async (port: number): Promise<number> => {
-  const list = (await (await fetch(`http://127.0.0.1:${port}/json/list`)).json()) as readonly {
-    readonly webSocketDebuggerUrl: string;
-  }[];
-  const socket = new WebSocket(list[0]?.webSocketDebuggerUrl ?? "");
-  const waiting = new Map<number, (result: Readonly<Record<string, number>>) => void>();
-  socket.addEventListener("message", ({ data }) => {
-    const { id = 0, result = {} } = JSON.parse(String(data)) as Told;
-    waiting.get(id)?.(result);
-  });
-  await new Promise((ready, failed) => {
-    socket.addEventListener("open", ready);
-    socket.addEventListener("error", () => failed(new Error(`the inspector at port ${port} cannot be reached`)));
-  });
-  let asked = 0;
-  const ask = (method: string): Promise<Readonly<Record<string, number>>> => {
-    asked += 1;
-    socket.send(JSON.stringify({ id: asked, method }));
-    return new Promise((done) => waiting.set(asked, done));
+const SPY = join(import.meta.dirname, "heap-spy.ts");
+
+/** A gateway that can be asked for its heap. Its inspector is shut, as ever. */
+export const startWeighed = async (home: string): Promise<WeighedGateway> => {
+  const file = join(temporaryFolder(), "heap");
+  const flags = [`--import=${SPY}`, "--expose-gc"];
+  const gateway = await startGateway(home, [], undefined, flags, { AIGW_HEAP: file });
+  const heapInUse = async (): Promise<number> => {
+    rmSync(file, { force: true });
+    process.kill(gateway.pid, "SIGUSR2");
+    return Number(await until("the heap", () => existsSync(file) && readFileSync(file, "utf8")));
   };
-  try {
-    // Twice: what a finalizer frees, only the next collection sees.
-    await ask("HeapProfiler.collectGarbage");
-    await ask("HeapProfiler.collectGarbage");
-    const { usedSize = Number.NaN, backingStorageSize = 0 } = await ask("Runtime.getHeapUsage");
-    return usedSize + backingStorageSize;
-  } finally {
-    socket.close();
-  }
+  return { ...gateway, heapInUse };
 };

@@ -1,3 +1,4 @@
+import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -27,6 +28,16 @@ export const cleanEnv = (home: string): NodeJS.ProcessEnv => ({
 
 export const aigw = (home: string, ...args: readonly string[]): string =>
   run(LOAD_CORE, process.execPath, [...AIGW, ...args], cleanEnv(home));
+
+/** The same, while others go on. */
+export const aigwAside = async (home: string, ...args: readonly string[]): Promise<string> => {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const all = ["-c", LOAD_CORE, process.execPath, ...AIGW, ...args];
+  execFile("taskset", all, { env: cleanEnv(home), maxBuffer: 1 << 28 }, (error, stdout) =>
+    error === null ? resolve(stdout) : reject(error),
+  );
+  return promise;
+};
 
 /** No limit that a test could reach. */
 export const NO_LIMIT = 10_000_000;

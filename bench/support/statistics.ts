@@ -24,3 +24,16 @@ export const scatterOf = (values: readonly number[]): number =>
 /** Each round's own ratio: what the machine does to a round, it does to both. */
 export const ratios = (ours: readonly number[], peers: readonly number[]): number[] =>
   ours.map((value, round) => value / (peers[round] ?? Number.NaN));
+
+/** Of the straight line of least squares, with its standard error: both in units of `y` for one of `x`. */
+export const slopeOf = (
+  x: readonly number[],
+  y: readonly number[],
+): { readonly slope: number; readonly error: number } => {
+  const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+  const [meanX, meanY] = [mean(x), mean(y)];
+  const spreadX = x.reduce((sum, value) => sum + (value - meanX) ** 2, 0);
+  const slope = x.reduce((sum, value, at) => sum + (value - meanX) * ((y[at] ?? Number.NaN) - meanY), 0) / spreadX;
+  const left = x.reduce((sum, value, at) => sum + ((y[at] ?? Number.NaN) - meanY - slope * (value - meanX)) ** 2, 0);
+  return { slope, error: Math.sqrt(left / (x.length - 2) / spreadX) };
+};

@@ -101,7 +101,7 @@ test("a web page opens a WebSocket", { skip }, async (t) => {
 
   await t.test("is told that its token has ended", async () => {
     await revokeClient(gateway.deps, "john");
-    assert.equal(await run("window.ended"), "1008 the token is no longer valid");
+    assert.equal(await run("window.ended"), "1008 access has ended");
   });
   reportNeed(NEEDS.browser, undefined);
 });

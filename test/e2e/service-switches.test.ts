@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { addService, type ServicePatch, setService } from "@aigw/core";
 import { aigw } from "../support/aigw.ts";
-import { selfSigned } from "../support/certificate.ts";
+import { certificateAuthority, selfSigned, signedBy } from "../support/certificate.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { bearer, send, startEcho, startUpstream, tokenFor } from "../support/http.ts";
 import { allUsage, UNLIMITED } from "../support/prepared-home.ts";
@@ -18,7 +18,7 @@ interface Scene extends TestGateway {
 }
 
 const scene = async (t: TestContext, services: Record<string, string>): Promise<Scene> => {
-  const gateway = await startTestGateway(t, { services });
+  const gateway = await startTestGateway(t, { services, admin: true });
   const headers = bearer(await gateway.tokenFor("john", UNLIMITED));
   return {
     ...gateway,
@@ -85,7 +85,7 @@ describe("health that is asked for", () => {
     };
     const one = await startUpstream(t, answer);
     const other = await startUpstream(t, (_, response) => response.end("other"));
-    const { call, deps, applied, log, home } = await scene(t, {});
+    const { call, deps, applied, log, home, gateway } = await scene(t, {});
     const { rev } = await addService(deps, {
       name: "ocr",
       url: `${one.url}/v1`,
@@ -115,6 +115,10 @@ describe("health that is asked for", () => {
     assert.match(top.stdout, /ocr \S+\/v1 is down since \S+: its health check got another status/);
     const doctor = await aigw(home, ["doctor"]);
     assert.match(doctor.stdout, /\/v1 is down since .*, as 1 gateway sees it/s);
+    const metrics = (await send(`${gateway.adminUrl}/metrics`)).body;
+    assert.match(metrics, /aigw_target_up\{service="ocr",target="1"\} 0\n/);
+    assert.match(metrics, /aigw_target_up\{service="ocr",target="2"\} 1\n/);
+    assert.doesNotMatch(metrics, /127\.0\.0\.1/);
     status = 200;
     await until("it to be back", () => log.some((line) => line.includes('"target up"')));
     assert.equal(await bodies(), "one,other");
@@ -274,6 +278,38 @@ describe("TLS to a target", () => {
     assert.equal((await call("ocr/x")).status, 502);
     await set("ocr", { ca: null });
     assert.equal((await call("ocr/x")).status, 502);
+  });
+
+  it("a private authority: its services are trusted, others' are not, and each fault has its name", async (t) => {
+    const ours = certificateAuthority("our authority");
+    const theirs = certificateAuthority("their authority");
+    const [good, expired, wrong, foreign] = await Promise.all([
+      secure(t, signedBy(ours, "good")),
+      secure(t, signedBy(ours, "expired", { endsInDays: -1 })),
+      secure(t, signedBy(ours, "wrong", { host: "ocr.internal" })),
+      secure(t, signedBy(theirs, "foreign")),
+    ]);
+    const services = { good: good.url, expired: expired.url, wrong: wrong.url, foreign: foreign.url };
+    const { call, set, log } = await scene(t, services);
+    for (const name of Object.keys(services)) await set(name, { ca: ours.cert });
+    const reasons: Record<string, string> = {};
+    for (const name of Object.keys(services)) {
+      const { status } = await call(`${name}/x`);
+      const line = await until("the line of the log", () => {
+        const lines = log.map((text) => JSON.parse(text) as Record<string, string>);
+        return status === 200 ? { reason: "none" } : lines.find(({ service, reason }) => service === name && reason);
+      });
+      reasons[name] = String(line["reason"]);
+    }
+    assert.deepEqual(reasons, {
+      good: "none",
+      expired: "certificate_expired",
+      wrong: "certificate_wrong_name",
+      foreign: "certificate_unknown_authority",
+    });
+    // Two authorities in one file, as while one takes over from the other.
+    await set("foreign", { ca: ours.cert + theirs.cert });
+    assert.equal((await call("foreign/x")).status, 200);
   });
 
   it("a wrong name and an expired certificate are told apart; the name can be given", async (t) => {

@@ -8,7 +8,7 @@ import { bearer, send } from "../support/http.ts";
 import { allUsage, UNLIMITED } from "../support/prepared-home.ts";
 import { SteadyLoad } from "../support/steady-load.ts";
 import { startTarget, type TargetProcess } from "../support/target-process.ts";
-import { until } from "../support/until.ts";
+import { until, within } from "../support/until.ts";
 
 const RATE = 200;
 
@@ -18,6 +18,8 @@ interface Scene {
   readonly other: TargetProcess;
   readonly load: (method: string, body?: string) => SteadyLoad;
   readonly call: (path?: string, options?: Parameters<typeof send>[1]) => ReturnType<typeof send>;
+  /** Resolves when the answer has begun. @returns what waits for its end */
+  readonly stream: (path: string) => Promise<() => Promise<string>>;
 }
 
 /** A gateway before a service in two processes. */
@@ -39,6 +41,10 @@ const scene = async (t: TestContext, facts: Partial<Parameters<typeof addService
     one,
     other,
     load: (method, body) => new SteadyLoad(`${url}/x`, RATE, { method, headers, ...(body !== undefined && { body }) }),
+    stream: async (path) => {
+      const answer = await within("the answer to begin", fetch(url + path, { headers }));
+      return () => within("the answer to end", answer.text());
+    },
     call: (path = "/x", options = {}) => send(url + path, { ...options, headers: { ...headers, ...options.headers } }),
   };
 };
@@ -113,9 +119,10 @@ describe("one of two targets, under load", () => {
   });
 
   it("is added, drained and removed while calls go on: none fails, and a stream goes on", async (t) => {
-    const { gateway, one, other, load } = await scene(t);
+    const { gateway, one, other, load, stream } = await scene(t);
     const calls = load("POST", "x");
     await Promise.all([answered(calls, one), answered(calls, other)]);
+    const streams = await Promise.all(Array.from({ length: 6 }, () => stream("/stream")));
     const drained = await setService(gateway.deps, "ocr", { drain: [one.url] });
     await gateway.applied(drained.rev);
     await until("its last calls", async () => {
@@ -134,6 +141,9 @@ describe("one of two targets, under load", () => {
     });
     const { failed, statuses } = await calls.stop();
     assert.equal(failed, 0, JSON.stringify([...statuses]));
+    const bodies = await Promise.all(streams.map((body) => body()));
+    for (const { pid } of [one, other]) assert.ok(bodies.includes(`begun by ${pid} 0`), `a whole stream of ${pid}`);
+    assert.ok(bodies.every((body) => /^begun by \d+ 0$/.test(body)));
   });
 });
 

@@ -22,7 +22,8 @@ test("MongoDB is killed, then a gateway: the calls of the outage are served, and
   const [home, echo, env] = [temporaryHome(t), await startEcho(t), { AIGW_STORE: mongodUri(mongod.port, "aigw") }];
   assert.equal((await aigw(home, ["init"], { env })).code, 0);
   assert.equal((await aigw(home, ["service", "add", "echo", echo.url], { env })).code, 0);
-  const added = await aigwJson<{ password: string }>(home, ["client", "add", "john", "--limit", "100000"], { env });
+  const facts = ["--limit", "100000", "--quota", "requests=1000/month"];
+  const added = await aigwJson<{ password: string }>(home, ["client", "add", "john", ...facts], { env });
   const first = await startGatewayProcess(t, home, [], env);
   const token = await tokenFor(first.url, "john", added.password);
   const call = async (url: string, count: number): Promise<void> => {
@@ -55,6 +56,23 @@ test("MongoDB is killed, then a gateway: the calls of the outage are served, and
   };
   await until("all calls in the report", async () => (await requests()) >= 60, 15_000);
   assert.equal(await requests(), 60);
+  // And what its quota counts is the same, with nothing left set aside.
+  await until(
+    "all calls in the quota",
+    async () => {
+      const { quotas } = await aigwJson<{ quotas: { used: number; reserved: number }[] }>(
+        home,
+        ["client", "quota", "john"],
+        { env },
+      );
+      return quotas[0]?.used === 60 && quotas[0].reserved === 0;
+    },
+    15_000,
+  );
+  assert.deepEqual(
+    readdirSync(spool).filter((name) => name.includes("quotas")),
+    [],
+  );
   const proof = await aigwJson<{ compared: { events: number }; problems: unknown[] }>(home, ["usage", "verify"], {
     env,
   });

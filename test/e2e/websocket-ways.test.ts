@@ -6,7 +6,7 @@ import { createServer as createTlsServer, request } from "node:https";
 import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import { addService } from "@aigw/core";
+import { addService, setService } from "@aigw/core";
 import { WebSocketServer } from "ws";
 import { aigwJson, startGatewayProcess, temporaryHome } from "../support/aigw.ts";
 import { selfSigned } from "../support/certificate.ts";
@@ -14,7 +14,7 @@ import { startTestGateway } from "../support/gateway.ts";
 import { bearer } from "../support/http.ts";
 import { allUsage, prepareHome, UNLIMITED, withHome } from "../support/prepared-home.ts";
 import { until, within } from "../support/until.ts";
-import { echo, openSocket, startSocketService } from "../support/websocket.ts";
+import { echo, openSocket, refusedSocket, startSocketService } from "../support/websocket.ts";
 
 const MIB = 1024 * 1024;
 
@@ -100,6 +100,13 @@ describe("the ways of a WebSocket", { concurrency: true }, () => {
     await until("the records", async () => (await allUsage(gateway.store)).length === 5);
     const events = await allUsage(gateway.store);
     assert.equal(events.find(({ service: name }) => name === "down")?.fallback, "spare");
+
+    const { socket, next } = await openSocket(`${gateway.url}/api/two`, { headers });
+    const { rev: later } = await setService(gateway.deps, "two", { drain: [service.url], disabled: "" });
+    await gateway.applied(later);
+    socket.send("still here");
+    assert.equal(await next(), "still here", "maintenance lets it go on");
+    assert.equal((await refusedSocket(`${gateway.url}/api/two`, headers)).status, 503);
   });
 
   it("over HTTPS to several workers, which end with 1001 at once, and not after their time to drain", async (t) => {
@@ -133,6 +140,6 @@ describe("the ways of a WebSocket", { concurrency: true }, () => {
     await until("the service to know", () => service.closed.length === 9);
     assert.ok(service.closed.slice(1).every(({ code }) => code === 1001));
     const events = await withHome(home, ({ store }) => allUsage(store));
-    assert.equal(events.filter(({ outcome, status }) => status === 101 && outcome === "incomplete").length, 8);
+    assert.equal(events.filter(({ outcome, status }) => status === 101 && outcome === "ok").length, 9);
   });
 });

@@ -40,7 +40,7 @@ test("WebSockets of Python: its clients at its services and at one of Node", { s
       const next = async (): Promise<unknown> => (await within("a line", lines.next(), START_MS)).value;
       assert.equal(await next(), "open");
       await revokeClient(gateway.deps, kind);
-      assert.equal(await next(), "1008 the token is no longer valid");
+      assert.equal(await next(), "1008 access has ended");
       assert.equal((await within("its end", lines.next(), START_MS)).done, true);
     });
   }

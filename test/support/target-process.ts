@@ -5,12 +5,17 @@ import { until, within } from "./until.ts";
 
 type Owner = Pick<TestContext, "after">;
 
-/** Node's own server: answers with its process id, the length of the body behind it, after 5 ms. */
+/** Node's own server: answers with its process id, the length of the body behind it, after 5 ms; `/stream` ends 2 s later. */
 const SERVER = `
   const server = require("node:http").createServer((request, response) => {
     let bytes = 0;
     request.on("data", (chunk) => { bytes += chunk.length; });
-    request.on("end", () => setTimeout(() => response.end(process.pid + " " + bytes), 5));
+    const end = () => response.end(process.pid + " " + bytes);
+    request.on("end", () => {
+      if (request.url !== "/stream") return setTimeout(end, 5);
+      response.write("begun by ");
+      setTimeout(end, 2_000);
+    });
   });
   server.listen(Number(process.argv[1]), "127.0.0.1", () => console.log(server.address().port));
 `;

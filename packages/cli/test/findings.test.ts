@@ -491,6 +491,18 @@ describe("what became of a request", () => {
     assert.match(request(anEvent({ outcome: "aborted", status: 408 })).message, /^The client left, or stopped/);
   });
 
+  it("tells how a WebSocket ended", () => {
+    const socket = (outcome: RequestFacts["event"]["outcome"]): string =>
+      line(request(anEvent({ outcome, status: 101, bytesIn: 7, bytesOut: 9 })));
+    assert.match(socket("ok"), /^request_ok fine \| A WebSocket of ocr .* 7 B from the client and 9 B to it, and then/);
+    assert.match(
+      socket("aborted"),
+      /^request_aborted warning \| The client ended a WebSocket of ocr without closing it/,
+    );
+    assert.match(socket("incomplete"), /^request_incomplete warning \| ocr, or the gateway when it was stopped, ended/);
+    assert.match(socket("revoked"), /^request_revoked blocked \| The transfer was cut .* right to it ended/);
+  });
+
   it("tells a service's own error from no answer", () => {
     const { upstreamMs: _none, ...unreached } = anEvent({ outcome: "upstream_error", status: 502 });
     assert.match(request(unreached).message, /got no answer from ocr and sent 502\.$/);

@@ -157,6 +157,17 @@ test("switches are set, shown and taken back; a key is in no output", async (t) 
   );
 });
 
+test("who removes a fallback is told whose it was", async (t) => {
+  const run = await home(t);
+  await run(`service add cloud ${ONE} --no-check`);
+  await run(`service add ocr ${TWO} --no-check --fallback cloud`);
+  const refused = await run("service remove cloud");
+  assert.match(refused.stderr, /ocr will have no fallback any more\./);
+  assert.equal((await run("service remove cloud --yes")).code, 0);
+  // A fallback that is gone is none; nothing else of the service is in the way of a change.
+  assert.equal((await run("service set ocr --timeout 5s")).code, 0);
+});
+
 const EXPECTED = {
   ca: true,
   clientCert: true,
@@ -194,7 +205,9 @@ describe("service test", () => {
     writeFileSync(join(path, "page.json"), '{"a":1}');
     const key = ["--header-env", "X-Api-Key=KEY"];
     const options = { env: { KEY: "secret-key" } };
-    await aigw(path, ["service", "add", "ocr", url, ...key, "--ca", join(path, "ca.pem"), "--no-check"], options);
+    const added = await aigw(path, ["service", "add", "ocr", url, ...key, "--ca", join(path, "ca.pem")], options);
+    assert.deepEqual([added.code, added.stderr], [0, ""], "looked at with the authority that was given");
+    assert.match(seen.shift() ?? "", /^HEAD \/base /);
     await aigw(path, ["client", "add", "john"]);
     const tested = await aigw(path, [
       "service",

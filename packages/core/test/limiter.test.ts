@@ -125,6 +125,19 @@ describe("limiter", () => {
     assert.equal((await two.acquire(key, 600)).remaining, 599);
   });
 
+  it("refunds permits of a bundle, of the present one and of those before", async () => {
+    const [one, key] = [limiter("one"), newKey()];
+    const permits: Permit[] = [];
+    for (let i = 0; i < 50; i += 1) {
+      clock.advance(7);
+      permits.push(await one.acquire(key, 1_200));
+    }
+    assert.equal((await limiter("other").peek(key, 1_200)).remaining, 1_200 - 60);
+    for (const permit of permits) await one.refund(key, permit);
+    await one.close();
+    assert.equal((await limiter("other").peek(key, 1_200)).remaining, 1_200);
+  });
+
   it("refunds what did not count, also on another's view", async () => {
     const key = newKey();
     const [one, two] = [limiter("one", false), limiter("two", false)];

@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { MongoClient } from "mongodb";
 import { type ReplicaSet, startReplicaSet } from "../../../test/support/mongod.ts";
 import { MONGOD, mongodbMissing, mongodbRan } from "../../../test/support/mongodb.ts";
-import { within } from "../../../test/support/until.ts";
+import { until, within } from "../../../test/support/until.ts";
 import { isStoreFault } from "../src/errors.ts";
 import { MongoTraffic } from "../src/store/mongodb/traffic/mongo-traffic.ts";
 import type { TrafficStore } from "../src/store/store.ts";
@@ -326,11 +326,15 @@ describe("usage on MongoDB", { concurrency: 4 }, () => {
           await delay(20);
         }
       })();
-      await delay(700);
+      const more = (): Promise<unknown> => {
+        const before = acknowledged.length;
+        return until("events on record", () => acknowledged.length >= before + 40, 30_000);
+      };
+      await more();
       const first = await set.primary();
       await first.kill();
       await within("another primary", set.primary(), 30_000);
-      await delay(700);
+      await more();
       await first.restart();
       const second = await set.primary();
       assert.notEqual(second.port, first.port);
@@ -341,7 +345,7 @@ describe("usage on MongoDB", { concurrency: 4 }, () => {
         .catch(() => undefined);
       await admin.close();
       await within("another primary", set.primary(), 30_000);
-      await delay(700);
+      await more();
       ended = true;
       await Promise.all([writing, folding]);
       written = true;

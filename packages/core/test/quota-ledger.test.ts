@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it, mock } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { initHome, type MaybePromise, openHome, type Store } from "@aigw/core";
 import {
+  AccountJournal,
   parseQuotas,
   type QuotaClaim,
   QuotaLedger,
@@ -58,11 +59,17 @@ const termsOf = (quota: string, more: Partial<QuotaTerms> = {}): QuotaTerms => {
   assert.ok(terms);
   return { ...terms, ...more };
 };
-const ledger = (holder: string, share?: { of: number; rank: number }, traffic = store.traffic): QuotaLedger =>
+const ledger = (
+  holder: string,
+  share?: { of: number; rank: number },
+  traffic = store.traffic,
+  journal?: AccountJournal,
+): QuotaLedger =>
   new QuotaLedger({
     store: traffic,
     holder,
     ...(share && { share: () => share }),
+    journal,
     onError: (error) => errors.push(error),
   });
 
@@ -305,6 +312,26 @@ describe("a reserve", () => {
     assert.equal(await ask(two, terms, reserve), undefined);
   });
 
+  it("of one page each lets exactly 100 of 600 calls at once in, over three gateways", async () => {
+    const terms = termsOf("pages=100/day");
+    store.treatAll({ kind: "promise" });
+    const ledgers = [ledger("one"), ledger("two"), ledger("three")];
+    const call = { units: EVERYTHING, reserves: new Map([["pages", MILLION]]) };
+    const verdicts = await settled(
+      Promise.all(Array.from({ length: 600 }, (_, i) => (ledgers[i % 3] as QuotaLedger).acquire(terms, call))),
+    );
+    let claims = verdicts.filter(({ claim }) => claim !== undefined).length;
+    assert.ok(claims <= 100, `${claims}`);
+    // What one had set aside in vain is to be had a moment later.
+    clock.advance(2_000);
+    await swept(...ledgers);
+    clock.advance(2_000);
+    for (const one of ledgers)
+      for (let i = 0; i < 60; i += 1) if ((await ask(one, terms, { pages: MILLION })) !== undefined) claims += 1;
+    assert.equal(claims, 100);
+    assert.deepEqual([(await inStore(terms)).reserved, (await inStore(terms)).left], [100 * MILLION, 0]);
+  });
+
   it("holds for calls longer than a gateway may be silent, and counts as used when it was killed", async () => {
     const terms = termsOf("output_tokens=1000/day");
     const [one, other] = [ledger("one"), ledger("other")];
@@ -394,6 +421,41 @@ describe("quotas, while the store is away", () => {
           [48 * MILLION, 0],
         ],
       );
+    });
+  }
+
+  for (const kind of ["throws", "unanswered", "never"] as const) {
+    it(`leave what they counted to the next gateway when they end before it is back: ${kind}`, async () => {
+      const terms = termsOf("requests=100/day, pages=100/day");
+      const spool = join(folder, `spool-${kind}`);
+      const journal = (id: string): AccountJournal => new AccountJournal({ folder: spool, id });
+      const one = ledger("one", undefined, store.traffic, journal("one"));
+      assert.equal(await admitted(one, terms, 5, { pages: MILLION }), 5);
+      store.treat(kind === "throws" ? [READ, WRITE] : WRITE, { kind });
+      assert.equal(await admitted(one, terms, 20, { pages: 2 * MILLION }), 20);
+      await swept(one);
+      const path = join(spool, "one.quotas");
+      const kept = readFileSync(path);
+      await settled(one.close());
+      assert.deepEqual(readFileSync(path), kept);
+      store.calm();
+      clock.advance(1_100);
+      // Delivered, and delivered once more by somebody who was cut off before the file was gone.
+      for (const [index, id] of ["two", "three"].entries()) {
+        const next = ledger(id, undefined, store.traffic, journal(id));
+        await swept(next);
+        assert.deepEqual(readdirSync(spool), []);
+        const record = (await real.traffic.quotaRecord(terms.client))?.record;
+        assert.ok(record);
+        assert.deepEqual(
+          standingsOf(terms, record, real.traffic.steadyNow()).map(({ used, reserved }) => [used, reserved]),
+          [
+            [25, 0],
+            [45 * MILLION, 0],
+          ],
+        );
+        if (index === 0) writeFileSync(path, kept, { mode: 0o600 });
+      }
     });
   }
 

@@ -185,6 +185,27 @@ describe("usage of before calls were worth anything", () => {
   });
 });
 
+describe("usage of before there were quotas", () => {
+  it("keeps all it had, once migrated, takes what quotas count, and is refused by the version before", async () => {
+    const { folder, open } = await lived({ worth: false });
+    const path = join(folder, "aigw.usage.db");
+    const store = open();
+    const before = (await everythingOf(store)) as Readonly<Record<string, unknown>>;
+    await store.close();
+    downgradeUsage(path, 4);
+    const again = open();
+    assert.deepEqual(await everythingOf(again), { ...before, quotas: undefined });
+    const record = { used: { "requests 2027-01": [3, again.traffic.steadyNow() + 1_000] }, holders: {} } as const;
+    assert.equal(again.traffic.setQuotaRecord("c_john", 0, record), true);
+    assert.deepEqual(again.traffic.quotaRecord("c_john"), { version: 1, record });
+    await again.close();
+    assert.throws(
+      () => Database.open(path, olderSchema(4), 0),
+      (error) => isAigwError(error, "store_schema_newer"),
+    );
+  });
+});
+
 describe("a newer database", () => {
   it("is refused and left as it is", () => {
     const path = newFile(manySteps(4));

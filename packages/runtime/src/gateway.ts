@@ -5,7 +5,7 @@ import { type Clock, systemClock } from "@aigw/core/clock";
 import { effectiveSetting } from "@aigw/core/config";
 import { isStoreFault } from "@aigw/core/errors";
 import { Limiter, type Share } from "@aigw/core/limits";
-import { QuotaLedger } from "@aigw/core/quotas";
+import { AccountJournal, QuotaLedger } from "@aigw/core/quotas";
 import { randomId } from "@aigw/core/random-id";
 import { isTrialMark } from "@aigw/core/sealing";
 import { UsageSpool } from "@aigw/core/spool";
@@ -191,6 +191,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     store: store.traffic,
     holder: instanceId,
     share,
+    journal: folder === undefined ? undefined : new AccountJournal({ folder, id: instanceId }),
     onError: storeFault("permits", "write what quotas count"),
   });
   const quotas = new QuotaGate({ follower, ledger, env });

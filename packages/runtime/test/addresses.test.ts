@@ -86,6 +86,21 @@ describe("the addresses of a service's name", () => {
     assert.equal(old.open.size, 1, "the stream's");
   });
 
+  test("a connection rests for as long as the service says, and no longer", async (t) => {
+    const one = await host(t, "127.0.0.2");
+    const hand = { now: 1_000 };
+    const { port } = await gateway(t, `http://127.0.0.2:${one.port}`, {
+      clock: () => hand.now,
+      connection: { idleMs: 300 },
+    });
+    await exchange(t, port, get("/x"));
+    hand.now += 290;
+    await delay(150);
+    assert.equal(one.open.size, 1);
+    hand.now += 20;
+    await until("its end", () => one.open.size === 0, 1_000);
+  });
+
   test("a name server that is away, or tells a part, makes no address go", async () => {
     const hand = { now: 0 };
     let answer: () => Promise<readonly Address[]> = async () => at("127.0.0.2", "127.0.0.3");

@@ -15,6 +15,7 @@ describe("a piece of a body that was passed on", () => {
     await new Promise<void>((ready) => server.listen(0, "127.0.0.1", ready));
     t.after(() => server.close());
     const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+    t.after(() => socket.destroy());
     await new Promise<void>((done) => {
       const release = onPassedOn(piece);
       socket.write(piece, "latin1", () => {

@@ -215,8 +215,8 @@ describe("the response that the client gets", () => {
     ]);
     const result = await gw.results.next("the result");
     assert.deepEqual(
-      { ...result, upstreamMs: 0 },
-      { outcome: "ok", status: 299, upstreamMs: 0, bytesIn: 0, bytesOut: 2 },
+      { ...result, upstreamMs: 0, serviceMs: 0 },
+      { outcome: "ok", status: 299, upstreamMs: 0, serviceMs: 0, bytesIn: 0, bytesOut: 2 },
     );
   });
 

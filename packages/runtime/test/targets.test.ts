@@ -165,6 +165,18 @@ describe("another try", () => {
     assert.equal(a.connections.all.length, 0);
   });
 
+  test("a handshake that comes to no end within the connect timeout: nothing was sent, so every method goes on", async (t) => {
+    const hung = await scriptedUpstream(t);
+    const a = await scriptedUpstream(t, answering(ok("a")));
+    const { port } = await gateway(t, hung.origin, {
+      ...targetsAt(hung.origin.replace("http:", "https:"), a.origin),
+      connection: { openTimeoutMs: 150 },
+    });
+    assert.equal((await exchange(t, port, post("x"))).body, "a");
+    assert.equal(hung.connections.all.length, 1);
+    assert.doesNotMatch(hung.connections.all[0]?.received ?? "", /POST/);
+  });
+
   test("once: with two that fail of three the call fails", async (t) => {
     const a = await scriptedUpstream(t, answering(ok("a")));
     const { port } = await gateway(t, NOBODY, targetsAt(NOBODY, "http://127.0.0.2:1", a.origin));
@@ -292,6 +304,29 @@ describe("a target that fails rests", () => {
     }
     assert.equal(hung.connections.all.length, 8);
   });
+});
+
+test("a target that no service has any more: kept connections are closed, a stream goes on and its connection is not kept", async (t) => {
+  const a = await scriptedUpstream(t, (peer) => {
+    peer.socket.on("data", () => {
+      if (peer.received.includes("GET /stream")) peer.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbegun");
+      else peer.send(ok("a"));
+    });
+  });
+  const { port, proxy } = await gateway(t, a.origin);
+  const stream = await dial(t, port, get("/stream"));
+  await stream.has("begun");
+  const [streaming] = a.connections.all;
+  await exchange(t, port, get("/x"));
+  const kept = a.connections.all.at(-1);
+  assert.notEqual(kept, streaming);
+  proxy.follow([]);
+  await kept?.close(1_000);
+  assert.equal(streaming?.closed, false);
+  streaming?.send(" end");
+  await stream.over();
+  assert.match(stream.received, /begun end$/);
+  await streaming?.close(1_000);
 });
 
 describe("a fallback", () => {

@@ -47,6 +47,7 @@ export const explainRequest = (facts: RequestFacts): RequestFinding => {
     ...(command !== undefined && { command }),
   });
   const show = known === undefined ? undefined : `aigw service show ${known.name}`;
+  if (status === 101 && outcome !== "revoked") return finding(...socket(event, service, took));
   switch (outcome) {
     case "ok": {
       const own = status >= 400 ? " The status is the service's own, not the gateway's." : "";
@@ -92,6 +93,15 @@ export const explainRequest = (facts: RequestFacts): RequestFinding => {
         "aigw audit list",
       );
   }
+};
+
+/** A WebSocket that nobody cut. */
+const socket = ({ outcome, bytesIn, bytesOut }: UsageEvent, service: string, took: string): [Severity, string] => {
+  const moved = `with ${humanBytes(bytesIn)} from the client and ${humanBytes(bytesOut)} to it`;
+  if (outcome === "ok")
+    return ["fine", `A WebSocket of ${service} that was open for ${took}, ${moved}, and then closed.`];
+  const who = outcome === "aborted" ? "The client" : `${service}, or the gateway when it was stopped,`;
+  return ["warning", `${who} ended a WebSocket of ${service} without closing it, after ${took}, ${moved}.`];
 };
 
 /** Who may be asked about it: a client that is there. */

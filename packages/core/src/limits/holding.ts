@@ -150,7 +150,8 @@ export const refused = (holding: Holding, now: number, terms: Terms): Permit => 
   return { admitted: false, limit: holding.limit, remaining: 0, resetMs: Math.max(1, freeAt - now), at: now };
 };
 
-const UNSAVED_STEP_MS = 1_000;
+/** So much of what could not be written may count together. */
+export const UNSAVED_STEP_MS = 1_000;
 
 /**
  * One more permit that could not be written. Those of one second count together, as of the last of them: an outage

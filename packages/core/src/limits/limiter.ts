@@ -11,6 +11,7 @@ import {
   refused,
   SINGLE_PERMIT_LIMIT,
   takeOver,
+  UNSAVED_STEP_MS,
   withAlone,
   withUnsaved,
 } from "./holding.ts";
@@ -125,11 +126,23 @@ export class Limiter {
     if (holding.turn !== undefined) return this.#inTurn(holding, () => this.refund(key, permit));
     holding.refusedUntil = 0;
     if (holding.alone.length > 0) this.#countAlone(holding, this.#options.store.steadyNow(), -1);
-    const unsaved = holding.unsaved.findIndex(([at]) => at === permit.at);
-    if (unsaved >= 0) {
-      holding.unsaved = holding.unsaved.toSpliced(unsaved, 1);
+    if (holding.leaseUsed > 0 && permit.at >= holding.leaseUntil - LEASE_MS && permit.at <= holding.leaseLastUse) {
+      // Of the bundle that is being handed out, which is not written yet. None is left of one under another limit.
+      holding.leaseUsed -= 1;
+      if (holding.leaseLeft > 0) holding.leaseLeft += 1;
       return;
     }
+    const unsaved = holding.unsaved.findIndex(([at]) => at >= permit.at && at - permit.at < UNSAVED_STEP_MS);
+    const entry = holding.unsaved[unsaved];
+    if (entry !== undefined) {
+      // What is in doubt is to be found again as it was.
+      if (holding.inDoubt.has(entry)) return;
+      const rest: Spent[] = entry[1] > 1 ? [[entry[0], entry[1] - 1]] : [];
+      holding.unsaved = holding.unsaved.toSpliced(unsaved, 1, ...rest);
+      return;
+    }
+    // Every try would cost the thread the lock's patience.
+    if (this.#calls.awayUntil > this.#options.store.steadyNow()) return;
     const window = unspend(currentWindow(holding, this.#options.store.steadyNow(), this.#options), permit.at);
     return this.#write(
       key,

@@ -42,12 +42,12 @@ export const spend = (window: PermitWindow, at: number, count: number): PermitWi
   leases: window.leases,
 });
 
-/** Takes back one permit spent at `at`, if it still counts. */
+/** Takes back one permit spent at `at`, if it still counts: those of a bundle count together, as of the last of them. */
 export const unspend = (window: PermitWindow, at: number): PermitWindow => {
-  const index = window.spent.findIndex(([spentAt]) => spentAt === at);
+  const index = window.spent.findIndex(([spentAt]) => spentAt >= at);
   const entry = window.spent[index];
   if (entry === undefined) return window;
-  const rest: Spent[] = entry[1] > 1 ? [[at, entry[1] - 1]] : [];
+  const rest: Spent[] = entry[1] > 1 ? [[entry[0], entry[1] - 1]] : [];
   return { spent: window.spent.toSpliced(index, 1, ...rest), leases: window.leases };
 };
 

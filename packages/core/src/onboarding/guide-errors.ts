@@ -38,9 +38,9 @@ export const GUIDE_ERRORS: readonly GuideError[] = [
   { status: 417, codes: ["expectation_failed"], advice: "The only expectation that is met is 100-continue." },
   {
     status: 429,
-    codes: ["rate_limited", "slow_down"],
+    codes: ["rate_limited", "quota_exceeded", "slow_down"],
     advice:
-      "Your limit is used up, or there were too many failed logins. Wait as many seconds as Retry-After says, then repeat.",
+      "Your limit or a quota is used up, or there were too many failed logins. Wait as many seconds as Retry-After says, then repeat.",
   },
   { status: 431, codes: ["headers_too_large"], advice: "The header fields are larger than 16 KiB in all." },
   {

@@ -93,6 +93,9 @@ const services = ({ publicUrl, services: all }: GuideFacts): Section => ({
     paragraph(
       text`Your account may be limited to some of them. What follows the service's name, the query, the method and the body go to the service as you send them; its answer comes back as it is, also as a stream.`,
     ),
+    paragraph(
+      text`Where a service speaks WebSocket, it does so at the same address, with ${publicUrl.startsWith("https:") ? code("wss:") : code("ws:")} in front. A web page, which cannot send a field with it, offers the token as a subprotocol: ${code("new WebSocket(url, ['bearer.' + token])")}.`,
+    ),
   ],
   parts: all.flatMap(aboutService),
 });

@@ -97,6 +97,22 @@ export class AccountWriter {
     await this.write(account, undefined, () => undefined);
   }
 
+  /**
+   * Writes what a gateway that has ended left behind, under its own name and number: once, whoever does it and however
+   * often.
+   * @returns whether the store has it
+   */
+  async takeUp(account: Account): Promise<boolean> {
+    const { seq } = account;
+    await this.read(account, () => undefined);
+    if (account.mustRead) return false;
+    // Somebody has written it before, and was cut off then.
+    if ((account.record.holders[this.#options.holder]?.seq ?? 0) > seq) return true;
+    account.lastUse = Number.NEGATIVE_INFINITY;
+    if (!isClean(account) || this.#holds(account)) await this.flush(account);
+    return isClean(account);
+  }
+
   #holds({ record }: Account): boolean {
     return Object.keys(record.holders[this.#options.holder]?.held ?? {}).length > 0;
   }

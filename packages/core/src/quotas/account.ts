@@ -1,8 +1,10 @@
 import type { Turns } from "../store/patient-calls.ts";
 import type { VersionedQuotas } from "../store/store.ts";
+import type { LeftBehind } from "./account-journal.ts";
 import { type Line, newLine, readLine } from "./line.ts";
 import { type Count, countKeyOf, EMPTY_RECORD, type Holder, type QuotaRecord } from "./quota-record.ts";
 import { currentQuotas, type QuotaTerms } from "./terms.ts";
+import { timeZone } from "./time-zone.ts";
 
 /** What one gateway knows of one client's quotas. Times are the store's steady milliseconds. */
 export interface Account extends Turns {
@@ -57,6 +59,30 @@ export const newAccount = (terms: QuotaTerms): Account => ({
   open: 0,
   lastUse: Number.NEGATIVE_INFINITY,
   flushDue: false,
+});
+
+/** What of it the store may not have; undefined when it has all. */
+export const leftBehind = (
+  { terms, seq, record, inDoubt, pending }: Account,
+  holder: string,
+): LeftBehind | undefined =>
+  pending.size === 0 && inDoubt === undefined
+    ? undefined
+    : {
+        client: terms.client,
+        seq,
+        known: record.holders[holder] ?? null,
+        inDoubt: inDoubt === undefined ? null : { holder: inDoubt.holder, carried: [...inDoubt.carried] },
+        pending: [...pending],
+      };
+
+/** The account of a gateway that has ended, to be written by another one. */
+export const takenUp = ({ client, seq, known, inDoubt, pending }: LeftBehind, holder: string): Account => ({
+  ...newAccount({ client, quotas: [], grants: [], resets: 0, zone: timeZone("UTC") }),
+  seq,
+  record: { used: {}, holders: known === null ? {} : { [holder]: known } },
+  inDoubt: inDoubt === null ? undefined : { holder: inDoubt.holder, carried: new Map(inDoubt.carried) },
+  pending: new Map(pending),
 });
 
 export const addCounts = (to: Map<string, Count>, more: Iterable<readonly [key: string, count: Count]>): void => {

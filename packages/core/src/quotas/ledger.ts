@@ -1,7 +1,8 @@
 import { setImmediate as afterPoll } from "node:timers/promises";
 import type { Share } from "../limits/limiter.ts";
 import type { MaybePromise } from "../store/store.ts";
-import { type Account, addCounts, newAccount } from "./account.ts";
+import { type Account, addCounts, leftBehind, newAccount, takenUp } from "./account.ts";
+import type { AccountJournal } from "./account-journal.ts";
 import { AccountWriter, type AccountWriterOptions } from "./account-writer.ts";
 import { available, bundleOf, type Line, leftOf, lineStanding } from "./line.ts";
 import { aloneLeft, concerns, isBounded, isRequests, needOf, type QuotaCall, reserveOf } from "./quota-call.ts";
@@ -11,6 +12,8 @@ import type { QuotaTerms } from "./terms.ts";
 export interface QuotaLedgerOptions extends AccountWriterOptions {
   /** Asked while the store is away: this gateway's part of what is left; the whole unless given. */
   readonly share?: () => Share;
+  /** Where what is counted waits on the local disk while the store is away; without it, it waits in memory alone. */
+  readonly journal?: AccountJournal | undefined;
 }
 
 /** A call that was let in. */
@@ -30,6 +33,8 @@ export type QuotaVerdict =
 const REFUSAL_MS = 250;
 /** What is used up stays so, but for a gateway that was taken for dead and returns. */
 const USED_UP_MS = 5_000;
+/** How often it is looked for what others left behind. */
+const ADOPT_MS = 5_000;
 const WHOLE: Share = { of: 1, rank: 0 };
 
 /**
@@ -39,12 +44,15 @@ const WHOLE: Share = { of: 1, rank: 0 };
  * is written at once when it is more than was set aside.
  */
 export class QuotaLedger {
+  readonly #options: QuotaLedgerOptions;
   readonly #share: () => Share;
   readonly #accounts = new Map<string, Account>();
   readonly #writer: AccountWriter;
   #sweeping: Promise<void> | undefined;
+  #adoptAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: QuotaLedgerOptions) {
+    this.#options = options;
     this.#share = options.share ?? (() => WHOLE);
     this.#writer = new AccountWriter(options);
   }
@@ -123,20 +131,56 @@ export class QuotaLedger {
   async #sweep(): Promise<void> {
     for (const [client, account] of this.#accounts) {
       const now = this.#writer.now();
-      if (this.#writer.isAway(now)) return;
+      if (this.#writer.isAway(now)) break;
       if (this.#writer.isDue(account, now)) {
         await this.#writer.flushSafely(account);
         // An engine that answers at once would keep everybody else waiting until the last of them is written.
         await afterPoll();
       } else if (this.#writer.isOver(account, now)) this.#accounts.delete(client);
     }
+    this.#keep();
+    await this.#adopt();
   }
 
   /** Writes what is left to write and gives everything back. Best effort: a store that is away is left. */
   async close(): Promise<void> {
     await this.#sweeping;
     for (const account of this.#accounts.values()) await this.#writer.leave(account);
+    this.#keep();
+    this.#options.journal?.close();
     this.#accounts.clear();
+  }
+
+  /** What the store does not have yet goes to the disk, and what it has leaves it. */
+  #keep(): void {
+    const { journal, holder, onError } = this.#options;
+    if (journal === undefined) return;
+    try {
+      if (!journal.isWaiting && !this.#writer.isAway(this.#writer.now())) return;
+      journal.keep([...this.#accounts.values()].flatMap((account) => leftBehind(account, holder) ?? []));
+    } catch (error) {
+      onError(error);
+    }
+  }
+
+  /** Delivers what gateways that have ended left behind. */
+  async #adopt(): Promise<void> {
+    const { journal, onError } = this.#options;
+    const now = this.#writer.now();
+    if (journal === undefined || this.#writer.isAway(now) || now < this.#adoptAt) return;
+    this.#adoptAt = now + ADOPT_MS;
+    try {
+      for (const found of journal.find()) {
+        const writer = new AccountWriter({ ...this.#options, holder: found.holder });
+        let isDelivered = true;
+        for (const account of found.accounts)
+          isDelivered = (await writer.takeUp(takenUp(account, found.holder))) && isDelivered;
+        if (isDelivered) found.done();
+        else found.leave();
+      }
+    } catch (error) {
+      onError(error);
+    }
   }
 
   #accountOf(terms: QuotaTerms): Account {

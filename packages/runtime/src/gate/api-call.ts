@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { QuotaClaim } from "@aigw/core/quotas";
+import type { QuotaClaim, QuotaTerms } from "@aigw/core/quotas";
 import type { TokenClaims } from "@aigw/core/tokens";
 import { trialName } from "@aigw/core/usage";
 import { API, endOfService } from "../api-target.ts";
@@ -47,7 +47,8 @@ export class ApiCall implements Call, Metered, Identified {
   responseFields!: readonly string[];
   /** Its content, read before it was let in; null: it could not be. */
   body: Buffer | null | undefined = undefined;
-  /** Of a client with quotas: what it was let in by, and who is told what it was worth. */
+  /** Of a client with quotas: what they are, what it was let in by, and who is told what it was worth. */
+  quotaTerms: QuotaTerms | undefined = undefined;
   claim: QuotaClaim | undefined = undefined;
   quotas: QuotaGate | undefined = undefined;
   readonly #meter: CallMeter;

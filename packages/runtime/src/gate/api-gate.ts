@@ -90,6 +90,7 @@ export class ApiGate {
 
   #limit(call: ApiCall, who: Admitted): void {
     const terms = this.#deps.quotas.termsOf(who.client, who.claims);
+    call.quotaTerms = terms;
     const refusal = terms === undefined ? undefined : this.#deps.quotas.refusal(terms, call);
     if (refusal !== undefined) {
       this.#refuseOverQuota(call, who, refusal);
@@ -105,7 +106,7 @@ export class ApiGate {
       this.#refuseLimited(call, who, permit);
       return;
     }
-    const terms = this.#deps.quotas.termsOf(who.client, who.claims);
+    const terms = call.quotaTerms;
     if (terms === undefined) this.#send(call, who, permit, undefined);
     else if (call.body === undefined && this.#deps.quotas.waits(terms, call)) this.#awaitBody(call, who, permit);
     else this.#claim(call, who, permit, terms);
@@ -169,8 +170,11 @@ export class ApiGate {
   /** While it waited for its permit, it may have been revoked, or the service removed or taken from it. */
   #forwardLate(call: ApiCall, { claims }: Admitted, permit: Permit): void {
     const now = this.#deps.authenticator.judge(claims);
-    if (this.#mayStillCall(call, now)) this.#forward(call, now, permit);
-    else this.#permit(call, now);
+    if (!this.#mayStillCall(call, now)) this.#permit(call, now);
+    else {
+      call.quotaTerms = this.#deps.quotas.termsOf(now.client, claims);
+      this.#forward(call, now, permit);
+    }
   }
 
   #mayStillCall(call: ApiCall, now: Authentication): now is Admitted {

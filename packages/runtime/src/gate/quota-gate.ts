@@ -20,12 +20,17 @@ export interface QuotaGateDeps {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
+/** Requests that are read before they are let in, all at once: what is beyond is let in on what is known without it. */
+const MAX_AHEAD_ALL = 64 * 1024 * 1024;
+
 /** What clients with quotas may use: a client without one costs a look at its terms. */
 export class QuotaGate {
   readonly #deps: QuotaGateDeps;
   readonly #terms = new WeakMap<Terms, QuotaTerms>();
   readonly #services = new WeakMap<Service, ServiceQuota>();
   #zone: string = UTC;
+  /** Bytes that are being read ahead. */
+  #ahead = 0;
 
   constructor(deps: QuotaGateDeps) {
     this.#deps = deps;
@@ -63,15 +68,23 @@ export class QuotaGate {
   /** Whether the request itself says how much it may use: {@link acquire} then waits for it. */
   waits(terms: QuotaTerms, { service, incoming }: ApiCall): boolean {
     const quota = this.#serviceQuota(service);
-    return terms.quotas.some(({ units }) => quota.readsRequest(units)) && lengthAhead(incoming) !== undefined;
+    if (!terms.quotas.some(({ units }) => quota.readsRequest(units))) return false;
+    const length = lengthAhead(incoming);
+    return length !== undefined && this.#ahead + length <= MAX_AHEAD_ALL;
   }
 
   /** The request, as far as it can be had. @param mayWait is asked several times a second */
-  body(call: ApiCall, mayWait: () => boolean): Promise<Buffer | undefined> {
+  async body(call: ApiCall, mayWait: () => boolean): Promise<Buffer | undefined> {
     const { incoming, outgoing, expectsContinue } = call;
+    const length = lengthAhead(incoming) ?? 0;
     if (expectsContinue) outgoing.writeContinue();
     call.expectsContinue = false;
-    return readAhead(incoming, lengthAhead(incoming) ?? 0, mayWait);
+    this.#ahead += length;
+    try {
+      return await readAhead(incoming, length, mayWait);
+    } finally {
+      this.#ahead -= length;
+    }
   }
 
   acquire(terms: QuotaTerms, call: ApiCall, body: Buffer | undefined): QuotaVerdict | Promise<QuotaVerdict> {

@@ -5,10 +5,11 @@ import { isHandshake } from "../proxy/websocket/handshake.ts";
 import { isForeignProtocol } from "./foreign-protocol.ts";
 
 /**
- * A request with `Upgrade` that is no handshake of a service's WebSocket is answered as the plain request it also is (RFC 9110 §7.8), and is the last one of its
- * connection: Node does that when it is told that nobody wants to upgrade. But its parser then says nothing of errors in
- * the body any more, and one in the chunks would leave the request open. So one with chunks is read a second time,
- * without the field, if no answer before it is outstanding; the same holds for a handshake, which then is a plain request.
+ * A request with `Upgrade` that is no handshake of a service's WebSocket is answered as the plain request it also is
+ * (RFC 9110 §7.8), and is the last one of its connection: Node does that when it is told that nobody wants to upgrade.
+ * But its parser then says nothing of errors in the body any more, and one in the chunks would leave the request open. So
+ * one with chunks is read a second time, without the field. Neither is done while an answer before it is outstanding: a
+ * handshake is a plain request then.
  * @returns whether the server shall emit `upgrade`
  */
 export const leavesParser = (incoming: IncomingMessage): boolean => {

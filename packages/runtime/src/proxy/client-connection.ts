@@ -127,11 +127,13 @@ export class ClientConnection implements Placed, TurnReader {
     this.discard();
   }
 
-  /** The same for an upgrade: what the client sends waits for whoever reads it. */
+  /** The same for an upgrade: what the client sends waits for whoever takes it, and its end is seen. */
   leaveParser(): void {
     const { socket } = this;
     socket.on("error", destroy);
     socket.on("drain", passDrain);
+    // Taken away from its parser, the socket counts as being read.
+    socket._read(0);
     this.#owner.keep(this);
   }
 

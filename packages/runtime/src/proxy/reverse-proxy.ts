@@ -85,11 +85,20 @@ export class ReverseProxy<C extends Call = Call> implements ExchangeOwner<C> {
     return this.#routes;
   }
 
-  /** Which services there are: their health is looked at as they say, and what is known of other targets is forgotten. */
+  /**
+   * Which services there are: their health is looked at as they say. What is known of other targets is forgotten, and no
+   * connection to them is kept.
+   */
   follow(upstreams: Iterable<Upstream>): void {
     this.#routes = [...upstreams].flatMap((upstream) => this.#balanceOf(upstream).routes);
     const states = new Set(this.#routes.map(({ state }) => state));
     for (const [key, state] of this.#states) if (!states.has(state)) this.#states.delete(key);
+    const pools = new Set(this.#routes.map(({ pool }) => pool));
+    for (const [key, pool] of this.#pools) {
+      if (pools.has(pool)) continue;
+      pool.retire();
+      this.#pools.delete(key);
+    }
     this.#checks.follow(this.#routes);
   }
 

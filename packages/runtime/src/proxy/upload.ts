@@ -128,7 +128,8 @@ export class Upload implements TurnReader {
   }
 
   #keep(kept: Buffer[], chunk: Buffer): void {
-    if (this.bytes <= MOST_KEPT) kept.push(chunk);
+    // A copy: a large piece gives its memory back as soon as it was passed on.
+    if (this.bytes <= MOST_KEPT) kept.push(Buffer.from(chunk));
     else this.#kept = undefined;
   }
 

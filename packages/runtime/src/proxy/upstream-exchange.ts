@@ -222,12 +222,12 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
   }
 
   goAway(): void {
-    this.#tunnel?.cut("incomplete");
+    this.#tunnel?.cut("goingAway");
   }
 
   cut(outcome: "revoked" | "incomplete"): void {
     if (this.#tunnel !== undefined) {
-      this.#tunnel.cut(outcome);
+      this.#tunnel.cut(outcome === "revoked" ? outcome : "goingAway");
       return;
     }
     if (this.#state === ENDED) {
@@ -256,6 +256,9 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     if (incoming.socket.destroyed) {
       // One that left before its call was forwarded is not told of again.
       this.#clientClosed();
+    } else if (this.#state === WAITING && isUpgrade(incoming) && incoming.socket.readableEnded) {
+      // No parser says that it has left; that it is closed comes next.
+      incoming.socket.destroy();
     } else if (this.#state === WAITING && this.#requestSentAt !== Number.POSITIVE_INFINITY) {
       if (now - this.#requestSentAt >= upstream.timeoutMs) this.#fail("answer_timeout", "timeout");
     } else if (now - this.#lastByteAt >= upstream.idleTimeoutMs / 4) this.#checkMovement(now);
@@ -326,7 +329,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     });
     this.#tunnel = tunnel;
     tunnel.start();
-    if (this.#owner.isGoingAway) tunnel.cut("incomplete");
+    if (this.#owner.isGoingAway) tunnel.cut("goingAway");
   }
 
   #tunnelEnded({ outcome, fault }: TunnelEnd): void {

@@ -1,13 +1,11 @@
-import type { Client, ControlStore, TrafficStore } from "@aigw/core";
+import type { Client, ControlStore, Plan, TrafficStore } from "@aigw/core";
 import { isStoreFault } from "@aigw/core/errors";
-import { readPlans } from "@aigw/core/plans";
 import type { Command } from "commander";
 import { choiceOption, choicesOption } from "../../app/choice-option.ts";
 import { describe } from "../../app/command.ts";
 import type { Context } from "../../app/context.ts";
 import { flag } from "../../app/flag.ts";
 import { parseAge, parseCount } from "../../app/parse-value.ts";
-import { clientJson } from "../../json/client.ts";
 import { rfc3339 } from "../../terminal/output/time.ts";
 import {
   type ClientFilter,
@@ -55,6 +53,10 @@ export const run = (options: ListOptions, ctx: Context): Promise<void> =>
 const needsCalls = ({ idle, sort }: ListOptions, { out }: Context): boolean =>
   out.mode !== "quiet" || idle !== undefined || sort === "last-call";
 
+/** Nor for what each may call, and how often. */
+const needsTerms = ({ service, sort }: ListOptions, { out }: Context): boolean =>
+  out.mode !== "quiet" || service !== undefined || sort === "limit";
+
 const show = async (
   options: ListOptions,
   ctx: Context,
@@ -66,16 +68,19 @@ const show = async (
   const clients = await control.clients();
   if (service !== undefined) await assertService(control, clients, service);
   if (plan !== undefined) await assertPlan(control, plan);
-  const plans = await readPlans(control, clients);
+  const plans = needsTerms(options, ctx) ? await import("@aigw/core/plans") : undefined;
+  const known = (await plans?.readPlans(control, clients)) ?? new Map<string, Plan>();
+  const reader = plans && { termsOf: (client: Client) => plans.termsAmong(client, known), mayCall: plans.mayCall };
   const lastUsage = traffic && (await lastUsageOf(options, ctx, traffic, clients));
-  const found = sorted(matching(listedClients(clients, plans, lastUsage, now), options, now), sort);
+  const found = sorted(matching(listedClients(clients, reader, lastUsage, now), options, reader, now), sort);
   const shown = found.slice(0, limit);
   const total = totalsOf(found);
+  const json = ctx.out.mode === "json" ? await import("../../json/client.ts") : undefined;
   await ctx.out.answer({
     isLong: true,
     json: () => ({
       clients: shown.map(({ client, lastCallAt }) => ({
-        ...clientJson(client, now, plans),
+        ...json?.clientJson(client, now, known),
         lastCallAt: lastCallAt == null ? null : rfc3339(lastCallAt),
       })),
       total,

@@ -1,9 +1,10 @@
+import type { Terms } from "@aigw/core";
 import { type Client, type ClientStanding, standingOf } from "@aigw/core/clients";
-import { mayCall, type Plan, type Terms, termsAmong } from "@aigw/core/plans";
 
 export interface ListedClient {
   readonly client: Client;
-  readonly terms: Terms;
+  /** Undefined: nobody asks for them. */
+  readonly terms: Terms | undefined;
   readonly standing: ClientStanding;
   /** Milliseconds since the epoch; undefined: never; null: nobody has looked, or it could not be read. */
   readonly lastCallAt: number | null | undefined;
@@ -19,10 +20,19 @@ export interface ClientFilter {
   readonly idle?: number;
 }
 
-/** @param lastUsage when each name was last recorded, milliseconds since the epoch; undefined: not known */
+/** What clients may do in the end: loaded for those who ask for it. */
+export interface TermsReader {
+  readonly termsOf: (client: Client) => Terms;
+  readonly mayCall: (terms: Terms, service: string) => boolean;
+}
+
+/**
+ * @param terms undefined: neither shown, nor filtered or sorted by
+ * @param lastUsage when each name was last recorded, milliseconds since the epoch; undefined: not known
+ */
 export const listedClients = (
   clients: readonly Client[],
-  plans: ReadonlyMap<string, Plan>,
+  terms: TermsReader | undefined,
   lastUsage: ReadonlyMap<string, number> | undefined,
   now: number,
 ): readonly ListedClient[] =>
@@ -30,19 +40,24 @@ export const listedClients = (
     const last = lastUsage?.get(client.name);
     // A call before its time was made by another client of the same name.
     const own = last !== undefined && last >= client.createdAt ? last : undefined;
-    const terms = termsAmong(client, plans);
-    return { client, terms, standing: standingOf(client, now), lastCallAt: lastUsage === undefined ? null : own };
+    return {
+      client,
+      terms: terms?.termsOf(client),
+      standing: standingOf(client, now),
+      lastCallAt: lastUsage === undefined ? null : own,
+    };
   });
 
 export const matching = (
   listed: readonly ListedClient[],
   { status, service, plan, idle }: ClientFilter,
+  reader: TermsReader | undefined,
   now: number,
 ): readonly ListedClient[] =>
   listed.filter(
     ({ client, terms, standing, lastCallAt }) =>
       (status === undefined || status.includes(standing)) &&
-      (service === undefined || mayCall(terms, service)) &&
+      (service === undefined || (terms !== undefined && reader?.mayCall(terms, service) === true)) &&
       (plan === undefined || client.plan === plan) &&
       (idle === undefined || now - (lastCallAt ?? client.createdAt) >= idle),
   );
@@ -60,7 +75,7 @@ const ORDERS: Readonly<Record<Sort, Order>> = {
   "last-call": (one, other) => (other.lastCallAt ?? 0) - (one.lastCallAt ?? 0),
   created: (one, other) => other.client.createdAt - one.client.createdAt,
   expires: (one, other) => end(one) - end(other),
-  limit: (one, other) => other.terms.limit - one.terms.limit,
+  limit: (one, other) => (other.terms?.limit ?? 0) - (one.terms?.limit ?? 0),
   status: (one, other) => STANDINGS.indexOf(one.standing) - STANDINGS.indexOf(other.standing),
 };
 export const SORTS: readonly Sort[] = Object.keys(ORDERS) as Sort[];

@@ -112,18 +112,21 @@ export const run = ({ name, meter, answer, request }: MeterOptions, ctx: Context
     });
   });
 
-/** Of what the gateway counts itself, how long the service took is not known here. */
+/** As the gateway reckons it, but for how long the service took, which is not known here. */
 const costOf = (
   service: Service,
   { units, model }: Reading,
   answer: MessageInFile,
   request: MessageInFile | undefined,
 ): number | null => {
-  const counted = {
-    requests: MILLION,
-    bytes_in: (request?.content.length ?? 0) * MILLION,
-    bytes_out: answer.content.length * MILLION,
-  };
+  const isError = (answer.status ?? 200) >= 400;
+  const counted = isError
+    ? {}
+    : {
+        requests: MILLION,
+        bytes_in: (request?.content.length ?? 0) * MILLION,
+        bytes_out: answer.content.length * MILLION,
+      };
   return new Tariff(priceListsOf(service)).cost({ ...units, ...counted }, model);
 };
 

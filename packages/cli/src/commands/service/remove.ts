@@ -31,10 +31,13 @@ export const run = ({ names, wait }: RemoveOptions, ctx: Context): Promise<void>
     const { control } = home.store;
     await findServices(control, names);
     const clients = await control.clients();
+    const services = await control.services();
     const plans = await readPlans(control, clients);
     const hit = names.map((name) => {
       const callers = clients.filter((client) => mayCall(termsAmong(client, plans), name)).length;
-      return `/api/${name} will be gone at once, for the ${counted(callers, "client")} that may call it.`;
+      const leaning = services.filter(({ fallback }) => fallback === name).map((service) => service.name);
+      const without = leaning.length === 0 ? "" : ` ${listed(leaning)} will have no fallback any more.`;
+      return `/api/${name} will be gone at once, for the ${counted(callers, "client")} that may call it.${without}`;
     });
     await confirmed(ctx, hit.join(" "), `Remove ${listed(names)}?`);
     const { result, rev } = await removeServices(home, names);

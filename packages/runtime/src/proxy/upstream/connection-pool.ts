@@ -32,6 +32,8 @@ export class ConnectionPool implements ConnectionOwner {
   readonly #clock: () => number;
   readonly #openFiles: ConnectorOptions["openFiles"];
   readonly #idleMs: number;
+  /** No service has this upstream any more. */
+  #isRetired = false;
   /** Connections that are there or on the way, idle or not. */
   #open = 0;
   /** Ascending by the end of their last use. */
@@ -123,9 +125,15 @@ export class ConnectionPool implements ConnectionOwner {
     for (const connection of this.#idle.filter((one) => this.#isOver(one, now))) connection.destroy();
   }
 
+  /** Keeps no connection from now on; those in use are closed when their calls end. */
+  retire(): void {
+    this.#isRetired = true;
+    this.close();
+  }
+
   /** It must not be used again. */
   #isOver({ idleUntil, address }: Connection, now: number): boolean {
-    return idleUntil <= now || this.#connector.isGone(address);
+    return idleUntil <= now || this.#isRetired || this.#connector.isGone(address);
   }
 
   /** Closes those that are idle. */

@@ -8,7 +8,7 @@ import { codeOf } from "../upstream-failure.ts";
 import { closeFrame, FrameTracker, GOING_AWAY, POLICY_VIOLATION } from "./frames.ts";
 
 export interface TunnelEnd {
-  readonly outcome: "ok" | "aborted" | "incomplete" | "revoked" | "timeout";
+  readonly outcome: "ok" | "aborted" | "incomplete" | "revoked";
   readonly fault?: Fault;
 }
 
@@ -28,15 +28,18 @@ export interface TunnelOptions {
   readonly onEnd: (end: TunnelEnd) => void;
 }
 
+/** The right to it has ended, the gateway is about to, or nothing has moved for too long. */
+type Why = "revoked" | "goingAway" | "silent";
+
 /** A side that was told that it is over has so long to close. */
 const CLOSING_MS = 400;
 
 /** The Close frame for each way of the gateway to end a tunnel. */
-const LAST_WORDS = {
-  revoked: [POLICY_VIOLATION, "the token is no longer valid"],
-  incomplete: [GOING_AWAY, "the gateway is going away"],
-  timeout: [GOING_AWAY, "nothing was sent for too long"],
-} as const;
+const LAST_WORDS: Readonly<Record<Why, readonly [code: number, reason: string]>> = {
+  revoked: [POLICY_VIOLATION, "access has ended"],
+  goingAway: [GOING_AWAY, "the gateway is going away"],
+  silent: [GOING_AWAY, "nothing was sent for too long"],
+};
 
 const TUNNEL: unique symbol = Symbol("tunnel");
 type TunnelSocket = Socket & { [TUNNEL]?: Tunnel | undefined };
@@ -88,15 +91,16 @@ export class Tunnel implements ResponseHandler, TurnReader {
     client.on("close", onClientClose);
     this.#connection.handOver(this);
     client.resume();
-    // Taken away from its parser, the socket counts as being read.
-    client._read(0);
+    if (client.readableEnded) this.onClientEnd();
   }
 
   /** Ends it at both sides: with a Close frame where one may stand, and by force soon afterwards. */
-  cut(outcome: "revoked" | "incomplete" | "timeout"): void {
+  cut(why: Why): void {
     if (this.#closingAt !== 0) return;
-    const [code, reason] = LAST_WORDS[outcome];
-    this.#close(outcome);
+    const [code, reason] = LAST_WORDS[why];
+    // Both are told in good order, or one sees no more than the end.
+    const isWhole = this.#fromService.isBetween && this.#fromClient.isBetween;
+    this.#close(why === "revoked" ? why : (this.#outcome ?? (isWhole ? "ok" : "incomplete")));
     if (this.#fromService.isBetween && !this.#fromService.closed && !this.#serviceEnded) {
       this.#client.write(closeFrame(code, reason, false));
     } else if (!this.#fromService.isBetween) this.#client.destroy();
@@ -117,7 +121,8 @@ export class Tunnel implements ResponseHandler, TurnReader {
     const taker = this.#taker();
     if (taker !== undefined && this.#owner.sendQueues.moved(taker, this.#movedAt, now)) this.#movedAt = now;
     else if (now - this.#movedAt >= Math.max(this.#idleTimeoutMs, taker === undefined ? 0 : STEP_MS)) {
-      this.cut("timeout");
+      if (taker !== undefined) this.#outcome ??= taker === this.#client ? "aborted" : "incomplete";
+      this.cut("silent");
     }
   }
 

@@ -1,0 +1,150 @@
+/**
+ * `node bench/soak.ts [--minutes 30] [--per-second 2000]`: one gateway under steady load, while an admin revokes and
+ * restores, rotates the secret, people log in and reports are asked for. Looked at every ten seconds: resident memory and
+ * the tail. In the end: whether memory grows by more than chance, and whether the tail does. Writes soak.json and
+ * soak.svg; exits 1 when either grows, when a single call failed, and when it was too short to tell.
+ */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import type { LoadActs } from "./peers/load.ts";
+import { startNginx } from "./peers/nginx.ts";
+import type { SeedActs } from "./peers/seed.ts";
+import { now } from "./support/clock.ts";
+import { number } from "./support/figure.ts";
+import { addClient, aigwAside, type Credentials, startGateway, temporaryFolder, tokenFor } from "./support/home.ts";
+import { BENCH, machine } from "./support/machine.ts";
+import { askOnce, startPeer } from "./support/peer.ts";
+import { plot } from "./support/plot.ts";
+import { stopAll } from "./support/processes.ts";
+import { residentMiB } from "./support/resident.ts";
+import { median, slopeOf } from "./support/statistics.ts";
+
+const { values } = parseArgs({
+  options: { minutes: { type: "string", default: "30" }, "per-second": { type: "string", default: "2000" } },
+});
+const minutes = Number(values.minutes);
+const perSecond = Number(values["per-second"]);
+
+/** Of one look; a whole number of rounds of what is done beside the load. */
+const WINDOW_S = 10;
+const CLIENTS = 1_000;
+const NO_LIMIT = 10_000_000;
+const LOGINS = 10;
+/** What comes first fills caches and pools. */
+const WARM_SHARE = 0.2;
+/** With fewer looks behind the warm-up chance has too much to say. */
+const ENOUGH_LOOKS = 12;
+/** So much more in the last third than in the first is growth. */
+const MOST_TAIL_GROWTH = 1.25;
+
+interface Look {
+  /** Minutes since the start. */
+  readonly at: number;
+  readonly residentMiB: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+
+/** One after the other, for as long as the load runs; what fails ends the soak. */
+const admin = async (home: string, url: string, others: readonly Credentials[], isOver: () => boolean) => {
+  const [victim = ""] = others.map(({ username }) => username);
+  const counts = { revocations: 0, rotations: 0, logins: 0, reports: 0 };
+  for (let round = 0; !isOver(); round += 1) {
+    await aigwAside(home, "client", "revoke", victim, "--yes");
+    await aigwAside(home, "client", "restore", victim, "--yes");
+    counts.revocations += 1;
+    if (round % 6 === 0) {
+      await aigwAside(home, "secret", "rotate", "--grace", "60m", "--yes");
+      counts.rotations += 1;
+    }
+    await Promise.all(Array.from({ length: LOGINS }, (_, one) => tokenFor(url, others[1 + (one % 4)] as Credentials)));
+    counts.logins += LOGINS;
+    await aigwAside(home, "usage", "report", "--by", "client");
+    counts.reports += 1;
+  }
+  return counts;
+};
+
+const run = async (): Promise<boolean> => {
+  const { url: upstream } = await startNginx();
+  const home = join(temporaryFolder(), "home");
+  const input = { home, upstream, clients: CLIENTS, limit: NO_LIMIT, events: 0, tokens: CLIENTS };
+  const tokens = await askOnce<SeedActs, "home">("seed.ts", "home", input);
+  const others = Array.from({ length: 5 }, (_, index) => addClient(home, `other-${index}`));
+  const gateway = await startGateway(home);
+  const load = startPeer<LoadActs>("load.ts");
+  const started = now();
+  const until = started + minutes * 60_000;
+  let over = false;
+  const acts = admin(home, gateway.url, others, () => over);
+  const looks: Look[] = [];
+  for (let window = 0; now() < until; window += 1) {
+    const { p50, p99, max } = await load.ask("constant", {
+      url: `${gateway.url}/api/echo`,
+      token: "",
+      // Fewer requests at once are prepared than would show in the load's own memory.
+      tokens: tokens.slice((window * 100) % CLIENTS, ((window * 100) % CLIENTS) + 100),
+      perSecond,
+      seconds: WINDOW_S,
+      requestIds: `soak-${window}`,
+    });
+    const look = { at: (now() - started) / 60_000, residentMiB: residentMiB(gateway.pid), p50, p99, max };
+    looks.push(look);
+    say(
+      `${number(look.at)} min: resident ${number(look.residentMiB)} MiB, p50 ${number(p50)}, p99 ${number(p99)}, max ${number(max)} ms`,
+    );
+  }
+  over = true;
+  const counts = await acts;
+  await gateway.stop();
+  return judge(looks, counts);
+};
+
+const judge = (looks: readonly Look[], counts: Readonly<Record<string, number>>): boolean => {
+  const warm = looks.slice(Math.ceil(looks.length * WARM_SHARE));
+  const { slope, error } = slopeOf(
+    warm.map(({ at }) => at),
+    warm.map((look) => look.residentMiB),
+  );
+  const isEnough = warm.length >= ENOUGH_LOOKS;
+  const said = (grows: boolean): string => (isEnough ? (grows ? "grows" : "does not grow") : "too short to tell");
+  const grows = slope > 2 * error;
+  const third = Math.max(1, Math.floor(warm.length / 3));
+  const p99s = warm.map(({ p99 }) => p99);
+  const tail = median(p99s.slice(-third)) / median(p99s.slice(0, third));
+  const what = Object.entries(counts)
+    .map(([name, count]) => `${count} ${name}`)
+    .join(", ");
+  const result = [
+    `${number(minutes)} minutes at ${perSecond} requests/s, ${what}; no call failed`,
+    `resident memory: ${number(slope)} ± ${number(error)} MiB a minute: ${said(grows)}`,
+    `p99 of the last third against the first: ${number(tail)} ×: ${said(tail > MOST_TAIL_GROWTH)}`,
+  ];
+  for (const line of result) say(line);
+  writeFileSync(
+    join(BENCH, "soak.json"),
+    `${JSON.stringify({ at: new Date().toISOString(), machine: machine(), result, looks }, null, 2)}\n`,
+  );
+  const x = looks.map(({ at }) => at);
+  writeFileSync(
+    join(BENCH, "soak.svg"),
+    plot(result.join("; "), "minutes", x, [
+      { name: "resident, MiB", values: looks.map((look) => look.residentMiB) },
+      { name: "p99, ms", values: looks.map(({ p99 }) => p99) },
+    ]),
+  );
+  return isEnough && !grows && tail <= MOST_TAIL_GROWTH;
+};
+
+process.on("SIGINT", () => process.exit(130));
+let sound = false;
+try {
+  sound = await run();
+} finally {
+  await stopAll();
+}
+process.exit(sound ? 0 : 1);
