@@ -204,6 +204,27 @@ describe("usage verify", () => {
     assert.deepEqual(wordsOf(await verified(traffic)).slice(0, 1), ["missing gw-one 57-63"]);
   });
 
+  it("does not miss what a gateway recorded before it was idle for days, once that is pruned or not asked for", async () => {
+    const { open } = sqliteFixture();
+    const { traffic } = open();
+    const sealer = new UsageSealer(mac);
+    for (const [number, day] of [
+      [1, 0],
+      [2, 5],
+      [3, 6],
+    ] as const)
+      traffic.recordUsage([sealer.seal([anEvent({ id: `gw-idle.${number}`, at: DAY + day * DAY_MS })])]);
+    assert.deepEqual(wordsOf(await verified(traffic, { since: DAY + DAY_MS })), []);
+    await foldAll(traffic);
+    while (traffic.pruneUsage(DAY + 2 * DAY_MS, 1_000).more) {
+      // The next slice.
+    }
+    assert.deepEqual(wordsOf(await verified(traffic)), []);
+    traffic.database().run("DELETE FROM usage WHERE id = 'gw-idle.2'");
+    // Of its beginning nothing else tells; the sums do.
+    assert.deepEqual(wordsOf(await verified(traffic)), ["sums hours", "sums days", "sums totals"]);
+  });
+
   it("says what nothing proves: events of before there were seals", async () => {
     const { open } = sqliteFixture();
     const { traffic } = open();

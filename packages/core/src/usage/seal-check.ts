@@ -172,8 +172,9 @@ export class SealCheck {
     let before: Batch | undefined;
     for (const batch of batches) {
       const from = (before?.last ?? 0) + 1;
-      // What was between may have been pruned with its seal, if it was recorded together with what was.
-      const mayBePruned = batch.oldest < this.#cut + DAY_MS;
+      // Of a gateway's beginning all may be pruned, however long it was idle since; of what was between two batches what
+      // was recorded together with calls of that day.
+      const mayBePruned = before === undefined ? this.#cut > 0 : batch.oldest < this.#cut + DAY_MS;
       if (batch.first > from && !mayBePruned)
         this.problems.push({ kind: "missing", gateway, from, to: batch.first - 1, events: batch.first - from });
       else if (batch.first < from) this.problems.push({ kind: "altered", gateway, from: batch.first, to: batch.last });
