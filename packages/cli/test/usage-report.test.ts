@@ -197,6 +197,10 @@ test("report sums up units, cost and what had no price, by model and plan, in ev
   const piped = await usage(home, ["report"]);
   assert.match(piped.stdout, /^CLIENT +REQUESTS .* ABORTED +INPUT_TOKENS +OUTPUT_TOKENS +COST\n/);
 
+  await aigw(home, ["config", "set", "currency", "EUR"]);
+  assert.match((await usage(home, ["report"], { terminal: 200 })).stdout, /Cost \(EUR\)/);
+  assert.doesNotMatch((await usage(home, ["report"])).stdout, /EUR/);
+
   const typo = await usage(home, ["report", "--unit", "input_token"]);
   assert.equal(typo.code, 3);
   assert.match(

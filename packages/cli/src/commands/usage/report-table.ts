@@ -33,6 +33,7 @@ export const renderReport = (
   rows: readonly UsageRow[],
   total: UsageTally,
   asked?: readonly string[],
+  currency?: string,
 ): Promise<string> => {
   const units = shownUnits(asked, total).filter((unit) => !(unit in OWN_COLUMN));
   const first = asked?.[0] ?? "requests";
@@ -52,12 +53,16 @@ export const renderReport = (
     view,
     asked,
     ["Requests", ...COUNTS, ...OTHERS].map((title) => ({ title, align: "right" })),
-    units.map((title) => ({ title: title === COST ? "Cost" : title, align: "right" })),
+    units.map((unit) => ({ title: unit === COST ? costTitle(view, currency) : unit, align: "right" })),
     hasBar ? [{ title: "" }] : [],
   );
   const named = titles.map((title): Column => ({ title, key: true }));
   return renderTable(view, [...named, ...columns], [...body, last.map((cell) => bold(view, cell))]);
 };
+
+/** A pipe's titles have no blanks. */
+const costTitle = (view: View, currency: string | undefined): string =>
+  view.isTerminal && currency !== undefined ? `Cost (${currency})` : "Cost";
 
 const COUNTS = ["Errors", "Limited", "Denied"];
 const OTHERS = ["p50", "p95", "Out", "In", "Mean", "Aborted"];

@@ -14,6 +14,7 @@ import { choicesOption } from "../../app/choice-option.ts";
 import { UsageError } from "../../app/cli-error.ts";
 import { describe } from "../../app/command.ts";
 import type { Context } from "../../app/context.ts";
+import { settingsInForce } from "../../app/settings.ts";
 import { tallyJson, unitsOf } from "../../json/usage-report.ts";
 import { csvLine } from "../../terminal/output/csv.ts";
 import { grouped, humanBytes, humanCost, humanMs, humanUnits } from "../../terminal/output/figures.ts";
@@ -78,6 +79,7 @@ export const run = ({ by, filter, until, csv, units }: ReportOptions, ctx: Conte
     const total = sumTallies(report.rows.map(({ tally }) => tally));
     if (units !== undefined) await assertKnownUnits(store, units, total);
     const end = report.until ?? now;
+    const currency = settingsInForce(ctx, await store.control.settings()).currency.value;
     if (csv) return ctx.out.line(csvOf(by, rows, total));
     await ctx.out.answer({
       json: () => ({
@@ -88,7 +90,7 @@ export const run = ({ by, filter, until, csv, units }: ReportOptions, ctx: Conte
         total: tallyJson(total),
       }),
       quiet: () => (units ?? ["requests"]).map((unit) => sumInWords(unitOf(total, unit))),
-      text: (view) => (report.rows.length === 0 ? "" : renderReport(view, by, rows, total, units)),
+      text: (view) => (report.rows.length === 0 ? "" : renderReport(view, by, rows, total, units, currency)),
     });
     await ctx.out.note(noteOf(report, end, total));
     await noteCut(ctx, report, filter.since ?? 0, until);
