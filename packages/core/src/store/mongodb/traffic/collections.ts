@@ -65,6 +65,8 @@ export interface FoldState {
   readonly to: number | null;
   /** Events and hours before it may be gone, milliseconds since the epoch. */
   readonly pruned: number;
+  /** No event behind this place was pruned. Absent: none was, or by a version that did not say so. */
+  readonly gone?: number;
 }
 
 export interface PermitRecord {

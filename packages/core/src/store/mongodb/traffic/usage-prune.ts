@@ -14,7 +14,7 @@ export const pruneUsage = async (
   limit: number,
 ): Promise<UsageSlice> => {
   const cut = Math.floor(before / DAY_MS) * DAY_MS;
-  const { seq: folded, pruned } = await ensureFoldState(state);
+  const { seq: folded, pruned, gone: goneTo = -1 } = await ensureFoldState(state);
   const old = usage.find(
     { _id: { $lte: batchOf(folded) }, "e.at": { $lt: cut } },
     { projection: { "e.k": 1, "e.at": 1 }, limit, batchSize: 50 },
@@ -22,18 +22,22 @@ export const pruneUsage = async (
   const writes: AnyBulkWriteOperation<UsageBatch>[] = [];
   const head = await log.head();
   let events = 0;
+  let furthest = goneTo;
   for await (const batch of old) {
     const goes = (batch.e ?? []).filter(({ k, at }) => at < cut && placeOf(batch._id, k) <= folded);
     const taken = goes.slice(0, limit - events);
     if (taken.length === 0) continue;
     events += taken.length;
+    for (const { k } of taken) furthest = Math.max(furthest, placeOf(batch._id, k));
     writes.push(without(batch, taken, head));
     if (events === limit) break;
   }
   const gone = events < limit ? await oldSums([totals, hours], cut, limit) : [];
   if (events === 0 && gone.length === 0) return { events, more: false };
-  // Before the first record goes: from then on a report must not look for records before it.
-  if (pruned < cut) await state.updateOne({ _id: "usage" }, { $max: { pruned: cut } });
+  // Before the first record goes: from then on a report must not look for records before it, nor one that has read the
+  // sums already for events that were not in them then.
+  if (pruned < cut || goneTo < furthest)
+    await state.updateOne({ _id: "usage" }, { $max: { pruned: cut, gone: furthest } });
   await writeAll(usage, writes);
   for (const { sums, ids } of gone) await sums.deleteMany({ _id: { $in: [...ids] } });
   return { events, more: events === limit || gone.some(({ ids }) => ids.length === limit) };

@@ -39,7 +39,7 @@ interface Ahead {
 const FIRST_WINDOW_MS = 600_000;
 const FIRST_BATCHES = 1_000;
 
-/** Pruning happens once a day; that it meets a report twice in a row would be a wonder. */
+/** Pruning happens once a day, and old events come only after an outage: that it meets a report twice is a wonder. */
 const TRIES = 5;
 
 /**
@@ -47,7 +47,8 @@ const TRIES = 5;
  * of one moment, without a snapshot, and while others record, fold and prune. First the place up to which everything is
  * in the sums; then the sums, each record with the place that it has come to itself, which may be further; then the
  * newest event; then every event between, but for those that the record of its own has taken in already. Folding only
- * moves events from one side to the other. Pruning takes some away, and says so before: then all of it is read anew.
+ * moves events from one side to the other. Pruning takes some away, and says so before, and which: then all of it is read anew, unless what
+ * has gone was in the sums from the beginning.
  */
 export const reportUsage = async (
   collections: TrafficCollections,
@@ -57,8 +58,8 @@ export const reportUsage = async (
   for (let attempt = 1; ; attempt += 1) {
     const { seq, pruned } = await readFoldState(collections.state);
     const report = await readReport(collections, log, query, seq, pruned);
-    const { pruned: prunedMeanwhile } = await readFoldState(collections.state);
-    if (prunedMeanwhile === pruned || attempt === TRIES) return report;
+    const { pruned: prunedMeanwhile, gone = -1 } = await readFoldState(collections.state);
+    if ((prunedMeanwhile === pruned && gone <= seq) || attempt === TRIES) return report;
   }
 };
 
