@@ -149,6 +149,17 @@ describe("limiter", () => {
     assert.equal((await one.acquire(key, 3)).admitted, false);
   });
 
+  it("refunds one that does not count any more without another's in its place", async () => {
+    const key = newKey();
+    const one = limiter("one");
+    const first = await one.acquire(key, 3);
+    clock.advance(10);
+    await one.acquire(key, 3);
+    await one.refund(key, first);
+    await one.refund(key, first);
+    assert.equal((await one.peek(key, 3)).remaining, 2);
+  });
+
   it("counts on alone while the store is away, and writes it down afterwards", async () => {
     const key = newKey();
     let away = false;

@@ -132,7 +132,10 @@ export class Limiter {
       if (holding.leaseLeft > 0) holding.leaseLeft += 1;
       return;
     }
-    const unsaved = holding.unsaved.findIndex(([at]) => at >= permit.at && at - permit.at < UNSAVED_STEP_MS);
+    const countsTogether = holding.limit > SINGLE_PERMIT_LIMIT;
+    const unsaved = holding.unsaved.findIndex(([at]) =>
+      countsTogether ? at >= permit.at && at - permit.at < UNSAVED_STEP_MS : at === permit.at,
+    );
     const entry = holding.unsaved[unsaved];
     if (entry !== undefined) {
       // What is in doubt is to be found again as it was.
@@ -143,7 +146,8 @@ export class Limiter {
     }
     // Every try would cost the thread the lock's patience.
     if (this.#calls.awayUntil > this.#options.store.steadyNow()) return;
-    const window = unspend(currentWindow(holding, this.#options.store.steadyNow(), this.#options), permit.at);
+    const known = currentWindow(holding, this.#options.store.steadyNow(), this.#options);
+    const window = unspend(known, permit.at, countsTogether ? LEASE_MS : 0);
     return this.#write(
       key,
       holding,

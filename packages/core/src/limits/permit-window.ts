@@ -42,9 +42,12 @@ export const spend = (window: PermitWindow, at: number, count: number): PermitWi
   leases: window.leases,
 });
 
-/** Takes back one permit spent at `at`, if it still counts: those of a bundle count together, as of the last of them. */
-export const unspend = (window: PermitWindow, at: number): PermitWindow => {
-  const index = window.spent.findIndex(([spentAt]) => spentAt >= at);
+/**
+ * Takes back one permit spent at `at`, if it still counts.
+ * @param within those of a bundle count together, as of the last of them, which came so much later at most; 0: each for itself
+ */
+export const unspend = (window: PermitWindow, at: number, within: number): PermitWindow => {
+  const index = window.spent.findIndex(([spentAt]) => spentAt >= at && spentAt - at <= within);
   const entry = window.spent[index];
   if (entry === undefined) return window;
   const rest: Spent[] = entry[1] > 1 ? [[entry[0], entry[1] - 1]] : [];
