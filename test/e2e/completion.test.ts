@@ -10,6 +10,7 @@ import { promisify } from "node:util";
 import { run as runCli } from "@aigw/cli";
 import { addClient, addPlan, addService, initHome, openHome, systemClock } from "@aigw/core";
 import { AIGW, aigw, cleanEnv, temporaryHome } from "../support/aigw.ts";
+import { NEEDS, reportNeed } from "../support/needs.ts";
 import { NO_PTY, onPty, type PtyStep } from "../support/pty.ts";
 
 const run = promisify(execFile);
@@ -245,6 +246,7 @@ test("bash: Tab at a real prompt", { skip: NO_PTY }, async (t) => {
   assert.deepEqual(readFileSync(ready.calls, "utf8").split("\n").slice(0, -1), EXPECTED_CALLS);
 });
 
+reportNeed(NEEDS.completion, NO_PTY || unless("zsh").skip || undefined);
 test("zsh: Tab at a real prompt", NO_PTY === false ? unless("zsh") : { skip: NO_PTY }, async (t) => {
   const ready = await prepared(t);
   await typeInto(ready, ["zsh", "-f", "-i"], 'autoload -Uz compinit && compinit -D; eval "$(aigw completion zsh)"\n');

@@ -227,6 +227,14 @@ describe("a quota that the service's answers count", () => {
     waiting.pop()?.();
     assert.equal((await last).status, 200);
     await usedSoon(gateway, "john", 50 * MILLION);
+    // That one which says nothing was refused a moment ago is nothing to one that says that it wants less.
+    const beside = [wanting(920)];
+    await until("the long one", () => waiting.length === 1);
+    assert.equal((await post("{}")).status, 429);
+    beside.push(wanting(20));
+    await until("the short one beside it", () => waiting.length === 2);
+    for (const answer of waiting.splice(0)) answer();
+    assert.deepEqual(statuses(await Promise.all(beside)), { 200: 2 });
   });
 
   it("waits for a request that says what it may use, byte for byte, and not for one that is left", async (t) => {

@@ -5,7 +5,7 @@ import { addService, setService } from "@aigw/core";
 import { aigw } from "../support/aigw.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { bearer, send } from "../support/http.ts";
-import { allUsage, UNLIMITED } from "../support/prepared-home.ts";
+import { allUsage, prepareHome, UNLIMITED } from "../support/prepared-home.ts";
 import { SteadyLoad } from "../support/steady-load.ts";
 import { startTarget, type TargetProcess } from "../support/target-process.ts";
 import { until, within } from "../support/until.ts";
@@ -56,6 +56,13 @@ const answered = (load: SteadyLoad, { pid }: TargetProcess, more = 20): Promise<
 
 const logged = ({ log }: TestGateway, message: string): readonly Record<string, unknown>[] =>
   log.map((line) => JSON.parse(line) as Record<string, unknown>).filter(({ msg }) => msg === message);
+
+it("a target of which there is nothing to tell is not in the store's reports", async (t) => {
+  const { home } = await prepareHome(t, { services: { one: "http://127.0.0.1:1", other: "http://127.0.0.1:1" } });
+  const { store } = await startTestGateway(t, { home });
+  const reports = async () => (await store.traffic.instances(10_000)).map(({ targets }) => targets);
+  assert.deepEqual(await until("its report", async () => (await reports())[0]), []);
+});
 
 describe("one of two targets, under load", () => {
   it("is killed and started again: no idempotent call fails, and it takes calls again", async (t) => {

@@ -53,7 +53,8 @@ test("what two gateways recorded is proven, over kill -9 and a hundred refused c
   db.exec("DELETE FROM usage WHERE seq = (SELECT min(seq) FROM usage)");
   const { code, stdout, stderr } = await aigw(home, ["usage", "verify"]);
   assert.equal(code, 1);
-  assert.match(stdout, /^1 event of events 1 to \d+ of gw-\w+ is gone\.$/m);
+  // A batch of one when the first call was stored before the next one ended.
+  assert.match(stdout, /^1 event of (events 1 to \d+|event 1) of gw-\w+ is gone\.$/m);
   assert.match(stdout, /^events? \d+.* of gw-\w+ (is|are) not what was recorded: altered, or added\.$/m);
   assert.match(stderr, /The usage on record is not what the gateways recorded: 2 problems/);
 });

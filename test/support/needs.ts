@@ -2,7 +2,7 @@ import { appendFileSync } from "node:fs";
 
 /**
  * What tests need that npm cannot bring, by the names that `AIGW_REQUIRE` takes (separated by commas): a test that is
- * skipped for the want of one is then a failure. `.ci/run` requires them all.
+ * skipped for the want of one is then a failure. `.ci/run` requires them all, each of the command that runs it.
  */
 export const NEEDS = {
   browser: "The browser tests",
@@ -11,6 +11,7 @@ export const NEEDS = {
   python: "The tests with clients and services in Python",
   go: "The tests with clients in Go",
   zsh: "The README's lines in zsh",
+  completion: "The completion at a prompt of zsh",
   mongodb: "The tests on MongoDB",
   terminal: "The tests on a pseudo-terminal",
   strace: "The test that watches system calls",

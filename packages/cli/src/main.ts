@@ -12,11 +12,13 @@ if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
   process.stderr.write(`error: aigw needs Node.js ${OLDEST.join(".")} or later; this is ${process.versions.node}.\n`);
   process.exitCode = 1;
 } else {
-  if (process.argv.includes("serve")) (await import("./app/small-heap.ts")).keepHeapSmall();
+  const isLong = process.argv.includes("serve");
+  const onlyReads = ["help", "--help", "-h"].some((word) => process.argv.includes(word));
+  if (isLong && !onlyReads) (await import("./app/small-heap.ts")).keepHeapSmall();
   const { enableCompileCache } = await import("./app/compile-cache.ts");
   enableCompileCache();
   // What lives long is looked at even if no option asks for it: a signal may have come before the line above.
-  if (process.argv.includes("serve") || /--(inspect|report)/.test(`${process.execArgv} ${process.env["NODE_OPTIONS"]}`))
+  if (isLong || /--(inspect|report)/.test(`${process.execArgv} ${process.env["NODE_OPTIONS"]}`))
     (await import("./app/shut-diagnostics.ts")).shutDiagnostics();
   // What asks on the terminal colours by itself, and knows of no flag.
   if (process.argv.includes("--no-color")) process.env["NO_COLOR"] = "1";

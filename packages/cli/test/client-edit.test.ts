@@ -51,7 +51,7 @@ test("client edit: what can be changed, as it is; what was changed is in force, 
   assert.match(head ?? "", /^# john: change what stands behind the colons/);
   assert.equal(
     fields,
-    "email: john@example.com\ndisplay-name:\nservices: ocr\nlimit: default\nquota: default\nplan: none\nexpires: 2999-01-31\nnote: a: b\n",
+    "email: john@example.com\ndisplay-name:\nservices: ocr\nlimit: default\nquota: default\nplan: none\nweight: default\nexpires: 2999-01-31\nnote: a: b\n",
   );
   const { limit, note, email, services, expiresAt } = (await john()) ?? {};
   assert.deepEqual(
@@ -92,10 +92,10 @@ test("client edit: what is wrong is named by its line; at a terminal the editor 
   assert.deepEqual([refused.code, refused.stdout], [2, ""]);
   const lines = refused.stderr.split("\n");
   assert.equal(lines[0], "error: john was edited to what is not valid. Nothing was changed.");
-  assert.match(lines[1] ?? "", /^ {2}line 14: email is there twice/);
-  assert.match(lines[2] ?? "", /^ {2}line 16: There is no service 'orc'; services are: chat, ocr\. Did you mean ocr\?/);
-  assert.match(lines[3] ?? "", /^ {2}line 17: limit 'lots' is not valid: use a whole number/);
-  assert.match(lines[4] ?? "", /^ {2}line 21: 'ntoe' is not a field: use one of .*\. Did you mean note\?/);
+  assert.match(lines[1] ?? "", /^ {2}line 15: email is there twice/);
+  assert.match(lines[2] ?? "", /^ {2}line 17: There is no service 'orc'; services are: chat, ocr\. Did you mean ocr\?/);
+  assert.match(lines[3] ?? "", /^ {2}line 18: limit 'lots' is not valid: use a whole number/);
+  assert.match(lines[4] ?? "", /^ {2}line 23: 'ntoe' is not a field: use one of .*\. Did you mean note\?/);
 
   for (const [field, asks] of [
     ["services", /services is empty: .* or: all\./],
@@ -121,13 +121,13 @@ test("client edit: what is wrong is named by its line; at a terminal the editor 
   );
   const again = await edit(`sh ${script}`, { terminal: 100, answers: [true] });
   assert.equal(again.code, 0, again.stderr);
-  assert.match(again.stderr, /warning: line 16: limit 'lots' is not valid[^?]*\n\? Open the editor again\?/);
+  assert.match(again.stderr, /warning: line 17: limit 'lots' is not valid[^?]*\n\? Open the editor again\?/);
   assert.match(readFileSync(`${script}.seen`, "utf8"), /\n# ✗ limit 'lots' is not valid: [^\n]*\nlimit: lots\n/);
   assert.equal((await john())?.limit, 7);
   assert.equal(await control.head(), before + 1);
   const given = await edit("SEE sed -i 's/^limit:.*/limit: lots/'", { terminal: 100, answers: [false] });
   assert.deepEqual([given.code, given.stdout], [2, ""]);
-  assert.match(given.stderr, /line 16: limit 'lots'/);
+  assert.match(given.stderr, /line 17: limit 'lots'/);
   assert.equal(existsSync(dirname(seen().path)), false);
 });
 

@@ -126,10 +126,16 @@ test("onboarding puts people on plans, one by one and by a column", async (t) =>
   const { services } = json<{ services: string[]; client: ClientFacts }>(one);
   assert.deepEqual([services, (await client("ann")).plan], [["ocr"], "basic"]);
   refused(await on("onboard", "ann", "--plan", "other", "--yes", "--no-verify"), 5, /other facts \(plan\)/);
-  const people = "name,plan,weight\njohn,basic,2\nmary,,\n";
+  const quota = ["--quota", "requests=5/day"];
+  refused(await on("onboard", "ann", ...quota, "--yes", "--no-verify"), 5, /other facts \(quota\)/);
+  await on("onboard", "eve", "--create", ...quota, "--no-verify", "--json");
+  assert.match(JSON.stringify((await client("eve")).quotas), /requests=5\/day/);
+  refused(await on("onboard", "--from", "-", ...quota), 2, /--quota goes with one client/);
+  const people = "name,plan,weight,quota\njohn,basic,2,requests=5/day\nmary,,,\n";
   const many = await aigw(home, ["onboard", "--from", "-", "--create", "--no-verify"], { stdin: people });
   assert.equal(many.code, 0, many.stderr);
-  const { plan, limit, weight } = await client("john");
+  const { plan, limit, weight, quotas } = await client("john");
+  assert.match(JSON.stringify(quotas), /requests=5\/day/);
   assert.deepEqual([plan, limit, weight, (await client("mary")).plan], ["basic", 5, 2, null]);
   const wrong = await aigw(home, ["onboard", "--from", "-", "--create", "--no-verify"], {
     stdin: "name,plan\nzoe,gold\n",

@@ -6,6 +6,7 @@ import { createSealer } from "../src/sealing/sealer.ts";
 import type { TrafficStore } from "../src/store/store.ts";
 import { anEvent } from "../src/testing/index.ts";
 import { DAY_MS, HOUR_MS } from "../src/usage/report-plan.ts";
+import { SealCheck } from "../src/usage/seal-check.ts";
 import type { UsageEvent } from "../src/usage/usage-event.ts";
 import { UsageSealer, usageMac } from "../src/usage/usage-seal.ts";
 import { type UsageProof, type VerifyUsageOptions, verifyUsage } from "../src/usage/verify-usage.ts";
@@ -182,6 +183,22 @@ describe("usage verify", () => {
     // Without the key nothing can be sealed, nor proven.
     const other = usageMac(createSealer(new Uint8Array(32).fill(1)), STORE);
     assert.equal((await verified(traffic, { mac: other })).problems.length, 20);
+  });
+
+  it("takes nothing for added that came once more, in whatever order batches were complete", () => {
+    const check = new SealCheck(mac, 0);
+    const sealer = new UsageSealer(mac);
+    const events = Array.from({ length: 8 }, (_, n) => anEvent({ id: `gw-one.${n + 1}`, at: DAY + n }));
+    const early = [...events.slice(0, 3), sealer.seal(events.slice(0, 4))];
+    const late = [...events.slice(4, 7), sealer.seal(events.slice(4))];
+    // Long calls, which began first, are recorded last.
+    for (const event of [...late, ...early]) check.take(event);
+    // Stored while it read: they were among those.
+    for (const event of [late[1], early[1], ...late]) check.take(event as UsageEvent, true);
+    check.finish();
+    assert.deepEqual([check.problems, check.events, check.batches], [[], 8, 2]);
+    check.take(late[1] as UsageEvent);
+    assert.deepEqual(check.problems, [{ kind: "repeated", gateway: "gw-one", from: 6, to: 6 }]);
   });
 
   it("knows what was pruned from what was removed", async () => {

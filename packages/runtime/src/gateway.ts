@@ -132,9 +132,9 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     onApplied: () => {
       callers.trust(follower.settings);
       quotas.refresh();
-      if (!ready) return;
       cors.refresh();
       proxy.follow(follower.upstreams);
+      if (!ready) return;
       authenticator.forgetDead();
       openCalls.cutRevoked();
       void reporter.report();
@@ -275,10 +275,8 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     onError,
   });
 
-  const startedAt = clock.now();
   await follower.start();
-  cors.refresh();
-  proxy.follow(follower.upstreams);
+  const startedAt = clock.now();
   releaseAfterLoading(follower.clientCount);
   const listeners = await openListeners({
     address: { host: options.host, port: options.port },

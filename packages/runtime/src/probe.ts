@@ -3,6 +3,8 @@ import { Connection } from "./proxy/upstream/connection.ts";
 import { type ConnectionFacts, Connector } from "./proxy/upstream/connector.ts";
 import { faultOf, systemCodeOf } from "./proxy/upstream-failure.ts";
 
+import { ALONE } from "./trial-call.ts";
+
 export { connectionFacts } from "./follow/open-reach.ts";
 export { type TrialRequest, type TrialResult, type TrialStages, trialCall } from "./trial-call.ts";
 
@@ -10,8 +12,6 @@ export type ProbeResult =
   | { readonly kind: "answer"; readonly status: number }
   /** `code`: the system's word for it, or OpenSSL's; may be empty. */
   | { readonly kind: "fault"; readonly fault: Fault; readonly code: string };
-
-const ALONE = { release: () => undefined, closed: () => undefined, sawSurplus: () => undefined };
 
 /**
  * A `HEAD` request to a service, without its API key, over a connection as the gateway would open it and read as the

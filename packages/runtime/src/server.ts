@@ -121,9 +121,9 @@ export const listen = async (options: ListenOptions): Promise<GatewayServer> => 
 
   const close = async ({ lameDuckMs, drainMs, goAway, cutOpenCalls }: CloseOptions): Promise<void> => {
     await delay(lameDuckMs);
-    goAway?.();
     await allAccepted(server);
     stopListening(server);
+    goAway?.();
     // http.Server.close() destroys connections without a request, also those whose first request is on its way.
     await delay(FIRST_REQUEST_MS);
     const closed = new Promise<void>((done) => server.close(() => done()));

@@ -48,7 +48,8 @@ export interface TrialResult {
   readonly fault?: { readonly fault: Fault; readonly code: string };
 }
 
-const ALONE = { release: () => undefined, closed: () => undefined, sawSurplus: () => undefined };
+/** Whose connection serves one exchange and nobody else. */
+export const ALONE = { release: () => undefined, closed: () => undefined, sawSurplus: () => undefined };
 const CHECK_MS = 50;
 
 /** One request to a target, on a connection as the gateway opens it and read as the gateway reads it. Never throws. */

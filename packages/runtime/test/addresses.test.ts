@@ -42,6 +42,30 @@ const host = async (t: TestContext, address: string, port = 0): Promise<Host> =>
 };
 
 describe("the addresses of a service's name", () => {
+  test("do not go by one answer that names a few, also when none came for a while before", async () => {
+    let now = 0;
+    let answer: () => readonly Address[] = () => at("127.0.0.2", "127.0.0.3");
+    const book = new AddressBook(
+      "svc.test",
+      async () => answer(),
+      () => now,
+    );
+    const look = async (): Promise<void> => void (await book.inTurn().catch(() => undefined));
+    await look();
+    answer = () => {
+      throw new Error("the name server is away");
+    };
+    now += 20_000;
+    await look();
+    answer = () => at("127.0.0.2");
+    now += 10_000;
+    await look();
+    assert.equal(book.isGone("127.0.0.3"), false);
+    now += 10_000;
+    await look();
+    assert.equal(book.isGone("127.0.0.3"), true);
+  });
+
   test("all of them are used; one that is not there costs one attempt in 30 s", async (t) => {
     const one = await host(t, "127.0.0.2");
     const other = await host(t, "127.0.0.3", one.port);

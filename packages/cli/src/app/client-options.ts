@@ -61,7 +61,7 @@ export const addFactsBesideEmail = (command: Command, clock: Clock): Command =>
     )
     .option(
       "--weight <number>",
-      "its share where calls wait for a service, 1 to 100 (1)",
+      "its share where calls wait for a service (none do so far), 1 to 100 (1)",
       flag("--weight", parseWeight),
     )
     .option("--note <text>", "a note for yourself", flag("--note", parseNote))
@@ -71,3 +71,6 @@ const parsePlan = (value: string): string | false => (value === "none" ? false :
 const parseDisplayName = (value: string): string => parseLine("display name", value, 100);
 const parseNote = (value: string): string => parseLine("note", value, 500);
 const parseServices = (value: string): ServiceChoice => ({ names: parseServiceList(value) });
+
+/** What `--no-…` takes away is false in a command's flags, and null for the act. */
+export const cleared = <T>(value: T | false): T | null => (value === false ? null : value);

@@ -1,16 +1,14 @@
 import type { Client, Grant } from "../clients/client.ts";
 import { AigwError } from "../errors.ts";
-import type { Plan } from "../plans/plan.ts";
-import { readPlans } from "../plans/read-terms.ts";
-import { termsAmong } from "../plans/terms.ts";
+import { readTerms } from "../plans/read-terms.ts";
+import type { GrantedAmount } from "../quotas/grant.ts";
 import { isSameSum, parseQuotas, parseUnits, unitInWords } from "../quotas/quota.ts";
-import { type Changed, type Conclusion, changeSeveral, onlyOne } from "./change-several.ts";
-import type { ActDeps, Committed } from "./commit.ts";
-import { findClients } from "./find.ts";
+import { type ActDeps, type Committed, commit } from "./commit.ts";
+import { findClient } from "./find.ts";
 
 export interface GrantsInput {
   /** One or more, each unit once. */
-  readonly amounts: readonly Pick<Grant, "unit" | "value">[];
+  readonly amounts: readonly GrantedAmount[];
   /** Milliseconds since the epoch. */
   readonly until: number;
   readonly note?: string;
@@ -25,46 +23,36 @@ export const grantClient = (
   name: string,
   { amounts, until, note }: GrantsInput,
 ): Promise<Committed<Client>> =>
-  onlyOne(
-    changeQuotas(deps, [name], (client, quota) => {
-      for (const { unit } of amounts) assertHasQuota(client.name, unit, quota);
-      const now = deps.clock.now();
-      const left = (client.grants ?? []).filter((grant) => grant.until > now);
-      const given = amounts.map(({ unit, value }): Grant => ({ unit, value, until, ...(note && { note }), at: now }));
-      return { ...client, grants: [...left, ...given] };
-    }),
-  );
+  changeQuotas(deps, name, (client, quota) => {
+    for (const { unit } of amounts) assertHasQuota(client.name, unit, quota);
+    const now = deps.clock.now();
+    const left = (client.grants ?? []).filter((grant) => grant.until > now);
+    const given = amounts.map(({ unit, value }): Grant => ({ unit, value, until, ...(note && { note }), at: now }));
+    return { ...client, grants: [...left, ...given] };
+  });
 
 /**
  * Lets the periods of a client's quotas start anew: what it has used of them so far counts no more.
  * @throws AigwError `not_found`; `invalid_value` for a client without a quota
  */
 export const resetQuotas = (deps: ActDeps, name: string): Promise<Committed<Client>> =>
-  onlyOne(
-    changeQuotas(deps, [name], (client, quota) => {
-      if (quota === undefined) throw noQuota(client.name);
-      return { ...client, quotaResets: (client.quotaResets ?? 0) + 1 };
-    }),
-  );
+  changeQuotas(deps, name, (client, quota) => {
+    if (quota === undefined) throw noQuota(client.name);
+    return { ...client, quotaResets: (client.quotaResets ?? 0) + 1 };
+  });
 
 /** @param change is given what counts of the client in the end: its own quota, or its plan's */
 const changeQuotas = (
   deps: ActDeps,
-  names: readonly string[],
+  name: string,
   change: (client: Client, quota: string | undefined) => Client,
-): Promise<Committed<readonly Changed<Client>[]>> =>
-  changeSeveral(
-    deps,
-    async () => {
-      const clients = await findClients(deps.store.control, names);
-      const plans: ReadonlyMap<string, Plan> = await readPlans(deps.store.control, clients);
-      return clients.map((client) => ({ client, quota: termsAmong(client, plans).quota }));
-    },
-    ({ client, quota }): Conclusion<Client> => {
-      const after = change(client, quota);
-      return { draft: { action: "client.set", subject: client.name, after }, subject: after };
-    },
-  );
+): Promise<Committed<Client>> =>
+  commit(deps, async () => {
+    const client = await findClient(deps.store.control, name);
+    const { quota } = await readTerms(deps.store.control, client);
+    const after = change(client, quota);
+    return { draft: { action: "client.set", subject: name, after }, result: after };
+  });
 
 const assertHasQuota = (name: string, unit: string, quota: string | undefined): void => {
   if (quota === undefined) throw noQuota(name);

@@ -1,2 +1,3 @@
 export type { Permit } from "./holding.ts";
-export { Limiter, type LimiterOptions, type Share } from "./limiter.ts";
+export { Limiter, type LimiterOptions } from "./limiter.ts";
+export type { Share } from "./share.ts";

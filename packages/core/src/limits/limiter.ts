@@ -25,6 +25,7 @@ import {
   spend,
   unspend,
 } from "./permit-window.ts";
+import { partOf, type Share, WHOLE } from "./share.ts";
 
 export interface LimiterOptions {
   readonly store: Pick<TrafficStore, "steadyNow" | "permitWindow" | "setPermitWindow">;
@@ -37,13 +38,6 @@ export interface LimiterOptions {
   readonly share?: () => Share;
 }
 
-/** One gateway's part of what is free while each counts alone: of so many gateways it is the `rank`-th, from 0. */
-export interface Share {
-  readonly of: number;
-  readonly rank: number;
-}
-
-const WHOLE: Share = { of: 1, rank: 0 };
 const LEASE_MS = 2_000;
 /**
  * Before its end a bundle is renewed by whoever calls, or given back: from its end on others count all of it as spent,
@@ -324,12 +318,12 @@ export class Limiter {
   /** How many more this instance may admit alone. */
   #leftOfShare(holding: Holding, now: number): number {
     const { windowMs, share } = this.#options;
-    const { of, rank } = share?.() ?? WHOLE;
-    const longer = of > 1 ? ALONE_MS : 0;
+    const part = share?.() ?? WHOLE;
+    const longer = part.of > 1 ? ALONE_MS : 0;
     const own = holding.alone.reduce((sum, [at, count]) => sum + (now - at < windowMs + longer ? count : 0), 0);
     const known = currentWindow(holding, now - longer, this.#options);
     const free = holding.limit - (counted(known) - own);
-    return Math.floor(free / of) + (rank < free % of ? 1 : 0) - own;
+    return partOf(part, free) - own;
   }
 
   #refuseAlone(holding: Holding, now: number): Permit {

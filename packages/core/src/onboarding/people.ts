@@ -10,6 +10,7 @@ import {
 } from "../clients/index.ts";
 import { AigwError, isAigwError } from "../errors.ts";
 import { parsePlanName, parseWeight } from "../plans/parse-plan.ts";
+import { parseQuotas, quotasInWords } from "../quotas/quota.ts";
 import type { Row } from "./roster.ts";
 
 export interface People {
@@ -124,11 +125,12 @@ const COLUMNS: Readonly<Record<string, Column>> = {
   services: "services",
   limit: "limit",
   plan: "plan",
+  quota: "quota",
   weight: "weight",
   expires: "expiresAt",
   note: "note",
 };
-const KNOWN_COLUMNS = "name, email, display name, services, limit, plan, weight, expires, note";
+const KNOWN_COLUMNS = "name, email, display name, services, limit, plan, quota, weight, expires, note";
 
 const columnsOf = (header: readonly string[]): readonly (Column | undefined)[] => {
   const columns = header.map((title) => {
@@ -178,6 +180,7 @@ const personIn = (
     ...cell("services", (value) => parseServiceList(value.replace(/[;|\s]+/g, ",").replace(/,+/g, ","))),
     ...cell("limit", parseLimit),
     ...cell("plan", parsePlanName),
+    ...cell("quota", (value) => quotasInWords(parseQuotas(value))),
     ...cell("weight", parseWeight),
     ...cell("expiresAt", (value) => parseExpiry(value, now)),
     expiryIsRelative: isRelativeExpiry(cells[columns.indexOf("expiresAt")] ?? ""),

@@ -11,6 +11,8 @@ export interface Person {
   readonly services?: readonly string[];
   readonly limit?: number;
   readonly plan?: string;
+  /** In its canonical text. */
+  readonly quota?: string;
   readonly weight?: number;
   /** Milliseconds since the epoch. */
   readonly expiresAt?: number;
@@ -101,6 +103,7 @@ export const factsOf = ({
   services,
   limit,
   plan,
+  quota,
   weight,
   expiresAt,
   note,
@@ -111,6 +114,7 @@ export const factsOf = ({
   ...(services !== undefined && { services }),
   ...(limit !== undefined && { limit }),
   ...(plan !== undefined && { plan }),
+  ...(quota !== undefined && { quota }),
   ...(weight !== undefined && { weight }),
   ...(expiresAt !== undefined && { expiresAt }),
   ...(note !== undefined && { note }),
@@ -127,6 +131,7 @@ export const differences = (person: Person, client: Client, now: number): readon
     ["services", person.services?.join(), client.services?.join()],
     ["limit", person.limit, client.limit],
     ["plan", person.plan, client.plan],
+    ["quota", person.quota, client.quota],
     ["weight", person.weight, client.weight],
     ["expires", person.expiresAt, expiryToCompare(person, client, now)],
     ["note", person.note, client.note],

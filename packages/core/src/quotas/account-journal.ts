@@ -74,12 +74,11 @@ export class AccountJournal {
     this.#written = text;
   }
 
-  /** What gateways that have ended left behind, each held until it is said what became of it. @throws what node:fs throws */
-  find(): readonly FoundJournal[] {
+  /** What gateways that have ended left behind, one held at a time until it is said what became of it. @throws what node:fs throws */
+  *find(): Generator<FoundJournal> {
     const { folder, id } = this.#options;
-    if (!existsSync(folder)) return [];
+    if (!existsSync(folder)) return;
     assertPrivate(folder, "folder");
-    const found: FoundJournal[] = [];
     for (const name of readdirSync(folder)) {
       const holder = name.endsWith(ENDING) ? name.slice(0, -ENDING.length) : id;
       if (holder === id) continue;
@@ -92,19 +91,20 @@ export class AccountJournal {
         lock.release();
       };
       // Somebody else may have been faster.
-      if (!existsSync(path)) finish();
-      else {
-        try {
-          const accounts = JSON.parse(readFileSync(path, "utf8")) as readonly LeftBehind[];
-          found.push({ holder, accounts, done: finish, leave: () => lock.release() });
-        } catch (error) {
-          renameSync(path, `${path}.damaged`);
-          finish();
-          throw error;
-        }
+      if (!existsSync(path)) {
+        finish();
+        continue;
       }
+      let accounts: readonly LeftBehind[];
+      try {
+        accounts = JSON.parse(readFileSync(path, "utf8"));
+      } catch (error) {
+        renameSync(path, `${path}.damaged`);
+        finish();
+        throw error;
+      }
+      yield { holder, accounts, done: finish, leave: () => lock.release() };
     }
-    return found;
   }
 
   /** What is kept is delivered by the next gateway. */

@@ -1,5 +1,5 @@
 import { setImmediate as afterPoll } from "node:timers/promises";
-import type { Share } from "../limits/limiter.ts";
+import { partOf, type Share, WHOLE } from "../limits/share.ts";
 import type { MaybePromise } from "../store/store.ts";
 import { type Account, addCounts, leftBehind, newAccount, takenUp } from "./account.ts";
 import type { AccountJournal } from "./account-journal.ts";
@@ -35,7 +35,6 @@ const REFUSAL_MS = 250;
 const USED_UP_MS = 5_000;
 /** How often it is looked for what others left behind. */
 const ADOPT_MS = 5_000;
-const WHOLE: Share = { of: 1, rank: 0 };
 
 /**
  * Quotas over all gateways that share the store. Each sets some of what is left aside in the store, lets its calls use
@@ -172,11 +171,13 @@ export class QuotaLedger {
     try {
       for (const found of journal.find()) {
         const writer = new AccountWriter({ ...this.#options, holder: found.holder });
-        let isDelivered = true;
-        for (const account of found.accounts)
-          isDelivered = (await writer.takeUp(takenUp(account, found.holder))) && isDelivered;
-        if (isDelivered) found.done();
-        else found.leave();
+        let left = found.accounts.length;
+        try {
+          for (const account of found.accounts) if (await writer.takeUp(takenUp(account, found.holder))) left -= 1;
+        } finally {
+          if (left === 0) found.done();
+          else found.leave();
+        }
       }
     } catch (error) {
       onError(error);
@@ -254,12 +255,11 @@ export class QuotaLedger {
 
   /** The store is away: this gateway's share of what was left when it was last read. */
   #decideAlone(account: Account, call: QuotaCall, now: number): QuotaVerdict {
-    const { of, rank } = this.#share();
     for (const line of account.lines) {
       if (!concerns(line, call)) continue;
       if (line.allowance === undefined) {
         const free = Math.max(0, leftOf(line) - Math.max(0, available(line)));
-        line.allowance = Math.floor(free / of) + (rank < free % of ? 1 : 0);
+        line.allowance = partOf(this.#share(), free);
       }
       const need = needOf(line, call);
       if (Math.min(aloneLeft(line), leftOf(line)) < need) return this.#refuse(line, need, now);
@@ -270,7 +270,8 @@ export class QuotaLedger {
   #refuse(line: Line, need: number, now: number): QuotaVerdict {
     const verdict = refused(line, need);
     line.refusedUntil = Math.min(line.until, now + (verdict.hopeless ? USED_UP_MS : REFUSAL_MS));
-    line.refusedNeed = need;
+    // Where nothing is left, it is the same what a call needs.
+    line.refusedNeed = verdict.hopeless ? Math.min(1, need) : need;
     return verdict;
   }
 

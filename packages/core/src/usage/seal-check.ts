@@ -47,6 +47,7 @@ interface Chain {
   readonly times: Map<number, number>;
   /** Seals some of whose events did not come yet. */
   waiting: Batch[];
+  /** Compared, ascending. */
   readonly batches: Batch[];
   firstAt: number;
 }
@@ -151,7 +152,8 @@ export class SealCheck {
       chain.open.delete(number);
       chain.times.delete(number);
     }
-    chain.batches.push(batch);
+    // In the order of their numbers: a long call is read before those that were recorded before it.
+    chain.batches.splice(chain.batches.findLastIndex(({ first }) => first < batch.first) + 1, 0, batch);
     this.events += numbers.length;
     this.batches += 1;
     this.dropped += batch.dropped;
@@ -168,7 +170,6 @@ export class SealCheck {
 
   /** Batches follow each other; the first is the gateway's first, unless some were pruned. */
   #linked(gateway: string, { batches }: Chain): void {
-    batches.sort((one, other) => one.first - other.first);
     let before: Batch | undefined;
     for (const batch of batches) {
       const from = (before?.last ?? 0) + 1;

@@ -60,9 +60,16 @@ export class QuotaGate {
     }
   }
 
-  /** What refuses a call before anything is asked for it; costs no store call. */
+  /**
+   * What refuses a call before anything is asked for it; costs no store call. How much one wants that waits for its
+   * request is not known yet: only what is used up refuses it.
+   */
   refusal(terms: QuotaTerms, call: ApiCall): QuotaRefusal | undefined {
-    return this.#deps.ledger.refusal(terms, this.#facts(call, undefined));
+    const isOpen = call.body === undefined && this.waits(terms, call);
+    const facts = isOpen
+      ? { units: this.#serviceQuota(call.service).units, reserves: NOTHING }
+      : this.#facts(call, undefined);
+    return this.#deps.ledger.refusal(terms, facts);
   }
 
   /** Whether the request itself says how much it may use: {@link acquire} then waits for it. */
@@ -133,3 +140,5 @@ export class QuotaGate {
 
 /** One that was removed a moment ago. */
 const NO_SERVICE = new ServiceQuota({});
+
+const NOTHING: QuotaCall["reserves"] = new Map();

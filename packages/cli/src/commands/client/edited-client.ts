@@ -11,6 +11,7 @@ import {
 } from "@aigw/core/clients";
 import { didYouMean } from "@aigw/core/did-you-mean";
 import { AigwError } from "@aigw/core/errors";
+import { parseWeight } from "@aigw/core/plans";
 import { parseQuotas, quotasInWords } from "@aigw/core/quotas";
 import { problemOf } from "../../app/flag.ts";
 import { escapeText } from "../../terminal/output/escape.ts";
@@ -72,6 +73,11 @@ const FIELDS: Readonly<Record<string, Field>> = {
     about: "the plan that says what this does not, or: none",
     shown: ({ plan = "none" }) => plan,
     patch: (value, { plans }) => ({ plan: value === "none" ? null : existingPlan(value, plans) }),
+  },
+  weight: {
+    about: "its share where calls wait for a service (none do so far), 1 to 100, or: default",
+    shown: ({ weight }) => (weight === undefined ? "default" : String(weight)),
+    patch: (value) => ({ weight: value === "default" ? null : parseWeight(value) }),
   },
   expires: {
     about: "last day such as 2027-01-31 (UTC), a date-time, 30d, or: never",

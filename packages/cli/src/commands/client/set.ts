@@ -4,7 +4,7 @@ import { type Plan, readPlans, termsAmong } from "@aigw/core/plans";
 import { parseServiceName } from "@aigw/core/services";
 import type { Command } from "commander";
 import { UsageError } from "../../app/cli-error.ts";
-import { addFactOptions, type ClientFactOptions, FACTS } from "../../app/client-options.ts";
+import { addFactOptions, type ClientFactOptions, cleared, FACTS } from "../../app/client-options.ts";
 import { collect, describe } from "../../app/command.ts";
 import type { Context } from "../../app/context.ts";
 import { flag } from "../../app/flag.ts";
@@ -71,8 +71,6 @@ export const command = (ctx: Context): Command =>
     });
 
 const parseNames = (value: string): readonly string[] => value.split(",").map((name) => parseServiceName(name.trim()));
-
-const cleared = <T>(value: T | false): T | null => (value === false ? null : value);
 
 const patchOf = (flags: Flags): ClientPatch => {
   const { email, displayName, services, limit, plan, quota, weight, expires, note } = flags;

@@ -18,7 +18,7 @@ export const command = (ctx: Context): Command =>
   addFactOptions(
     describe("add", "Add a plan. Nobody is on it yet.", [
       ["aigw plan add basic --limit 60 --services ocr,chat", "what its clients may call, and how often"],
-      ["aigw plan add pro --quota 'pages=500/week' --weight 3", "with a quota, and more of a queue"],
+      ["aigw plan add pro --quota 'pages=500/week'", "with a quota"],
       ["aigw client set john --plan basic", "john is on it"],
     ]),
   )

@@ -3,7 +3,7 @@ import { parseLimit, parseServiceList } from "@aigw/core/clients";
 import { parseWeight } from "@aigw/core/plans";
 import { parseQuotas, quotasInWords } from "@aigw/core/quotas";
 import type { Command } from "commander";
-import type { ServiceChoice } from "../../app/client-options.ts";
+import { cleared, type ServiceChoice } from "../../app/client-options.ts";
 import { flag } from "../../app/flag.ts";
 
 /** What `--no-…` of `set` takes away again is false. */
@@ -28,10 +28,12 @@ export const addFactOptions = (command: Command): Command =>
       "how much in each hour, day, week or month, such as 'requests=10000/day, pages=500/week'; or none",
       flag("--quota", (value) => quotasInWords(parseQuotas(value))),
     )
-    .option("--weight <number>", "their share where calls wait for a service, 1 to 100", flag("--weight", parseWeight))
+    .option(
+      "--weight <number>",
+      "their share where calls wait for a service (none do so far), 1 to 100",
+      flag("--weight", parseWeight),
+    )
     .optionsGroup("Options:");
-
-const cleared = <T>(value: T | false): T | null => (value === false ? null : value);
 
 export const patchOf = ({ services, limit, quota, weight }: PlanFlags): PlanPatch => ({
   ...(services === undefined ? {} : { services: services.names ?? null }),

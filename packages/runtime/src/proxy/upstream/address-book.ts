@@ -6,8 +6,8 @@ export type Lookup = (name: string) => Promise<readonly Address[]>;
 /** A name is looked up again so often while there are connections to it. */
 const REFRESH_MS = 10_000;
 /**
- * An address that the name did not have in two look-ups in a row is gone. One is not enough: some name servers tell
- * a few of many addresses, each time others.
+ * An address that the name did not have in two answers in a row, for so long, is gone. One is not enough: some name
+ * servers tell a few of many addresses, each time others.
  */
 const GONE_MS = 15_000;
 /** One that could not be connected to is tried last for so long. */
@@ -23,6 +23,7 @@ export class AddressBook {
   readonly #shunnedUntil = new Map<string, number>();
   #turn = 0;
   #askedAt = Number.NEGATIVE_INFINITY;
+  #answeredAt = Number.NEGATIVE_INFINITY;
   #asking = false;
 
   /** @param clock monotonic, milliseconds */
@@ -70,9 +71,11 @@ export class AddressBook {
     this.#askedAt = this.#clock();
     const found = await this.#lookup(this.#name);
     const now = this.#clock();
+    const before = this.#answeredAt;
+    this.#answeredAt = now;
     for (const { address } of found) this.#told.set(address, now);
     for (const [address, at] of this.#told) {
-      if (now - at >= GONE_MS) {
+      if (now - at >= GONE_MS && at < before) {
         this.#told.delete(address);
         this.#shunnedUntil.delete(address);
       }
