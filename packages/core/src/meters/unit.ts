@@ -3,7 +3,7 @@ import { AigwError } from "../errors.ts";
 /** Values, prices and costs are integers of this part of one: 1.5 pages are 1,500,000. */
 export const MILLION = 1_000_000;
 
-/** The most that one call may be worth in a unit, as the service says it; its millionths are exact, and 9,000 sums of it too. */
+/** The most that one call may be worth in a unit, as the service says it; its millionths are exact. */
 export const MAX_VALUE = 1_000_000_000;
 
 /** Units that the meters of one service may declare. */

@@ -75,7 +75,12 @@ export class AccountWriter {
       const slack = isIdle ? 0 : Math.max(0, Math.min(available(line), leftOf(line)));
       held.set(line, line.reserved + slack);
     }
-    return this.write(account, held, (ok) => (ok ? undefined : this.read(account, again)));
+    return this.write(
+      account,
+      held,
+      (ok) => (ok ? undefined : this.read(account, again)),
+      () => undefined,
+    );
   }
 
   /** {@link flush}, for whom nobody waits. */
@@ -94,7 +99,12 @@ export class AccountWriter {
     if (!isClean(account) || this.#holds(account)) await this.flushSafely(account);
     // Only what is known to be written may lose the number that tells so.
     if (!isClean(account) || account.record.holders[this.#options.holder] === undefined) return;
-    await this.write(account, undefined, () => undefined);
+    await this.write(
+      account,
+      undefined,
+      () => undefined,
+      () => undefined,
+    );
   }
 
   /**
@@ -119,13 +129,14 @@ export class AccountWriter {
 
   /**
    * @param held what is to be set aside; undefined: nothing ever again
-   * @param then is told whether it is known to be written; if not, the record is to be read
+   * @param then is told whether it was written; if not, somebody else was first, and the record is to be read
+   * @param onFault nobody knows whether it was written
    */
   write<T>(
     account: Account,
     held: ReadonlyMap<Line, number> | undefined,
     then: (ok: boolean) => MaybePromise<T>,
-    onFault: () => MaybePromise<T> = () => then(true),
+    onFault: () => MaybePromise<T>,
   ): MaybePromise<T> {
     const { holder: id, store } = this.#options;
     const now = this.now();

@@ -20,7 +20,7 @@ export interface QuotaGateDeps {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** Requests that are read before they are let in, all at once: what is beyond is let in on what is known without it. */
+/** Requests that are being read before they are let in, at once: what is beyond is let in on what is known without it. */
 const MAX_AHEAD_ALL = 64 * 1024 * 1024;
 
 /** What clients with quotas may use: a client without one costs a look at its terms. */

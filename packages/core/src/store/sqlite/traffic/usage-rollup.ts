@@ -42,7 +42,7 @@ const writeSeq = (db: Database, key: "usage_folded" | "usage_totals", seq: numbe
 };
 
 /**
- * Counts the next events, in the order they were stored, into hours and days. Sums are made before the write lock is
+ * Counts the next events, in the order they were stored, into all sums. They are made before the write lock is
  * taken, which is then held for one upsert per group.
  */
 export const foldUsage = (db: Database, limit: number): UsageSlice => {
