@@ -5,16 +5,24 @@ import { it } from "node:test";
 import { isStoreFault } from "../src/errors.ts";
 import { translated, wasDone } from "../src/store/mongodb/translate-error.ts";
 
-/** What a socket says when nobody listens, and when the other side has ended it. */
+/** What a socket says that the other side has ended, and when nobody listens. */
 const socketErrors = async (): Promise<readonly unknown[]> => {
-  const server = createServer((socket) => socket.end()).listen(0, "127.0.0.1");
+  const server = createServer((socket) =>
+    socket
+      .on("error", () => undefined)
+      .resume()
+      .end(),
+  ).listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as { port: number };
-  const ended = connect({ port, host: "127.0.0.1", allowHalfOpen: false });
-  const failed = new Promise((settle) => ended.once("error", settle));
-  ended.once("end", () => ended.write("too late")).resume();
-  const late = await failed;
-  await new Promise((closed) => server.close(closed));
+  const ended = connect(port, "127.0.0.1")
+    .on("error", () => undefined)
+    .resume();
+  await once(ended, "end");
+  const late = await new Promise((settle) => ended.write("too late", settle));
+  ended.destroy();
+  server.close();
+  await once(server, "close");
   return [late, await new Promise((settle) => connect(port, "127.0.0.1").once("error", settle))];
 };
 
