@@ -4,6 +4,7 @@ import type { QuotaRecord } from "../../../quotas/quota-record.ts";
 import type { Outcome, UsageEvent } from "../../../usage/usage-event.ts";
 import type { WorthCounts } from "../../../usage/worth.ts";
 import type { Instance } from "../../store.ts";
+import type { VersionedRecord } from "./versioned-records.ts";
 
 /**
  * One batch of usage: recorded all or none, because it is one document. Numbered 1, 2, 3 …, and a number is given only
@@ -69,22 +70,13 @@ export interface FoldState {
   readonly gone?: number;
 }
 
-export interface PermitRecord {
-  readonly _id: string;
-  readonly v: number;
+export interface PermitRecord extends VersionedRecord {
   readonly w: PermitWindow;
-  /** Steady milliseconds: nothing counts from then on. */
-  readonly endsAt: number;
 }
 
-/** What a client has used of its quotas. */
-export interface QuotaDocument {
-  /** The client's id. */
-  readonly _id: string;
-  readonly v: number;
+/** What a client has used of its quotas; `_id` is the client's. */
+export interface QuotaDocument extends VersionedRecord {
   readonly r: QuotaRecord;
-  /** Steady milliseconds: nothing in it matters from then on. */
-  readonly endsAt: number;
 }
 
 export interface IssueRecord {

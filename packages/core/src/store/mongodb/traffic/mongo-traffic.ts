@@ -19,8 +19,8 @@ import type { StoreTime } from "../store-time.ts";
 import { translated } from "../translate-error.ts";
 import { type TrafficCollections, trafficCollections } from "./collections.ts";
 import { forgetInstances, readInstances, reportInstance } from "./instances.ts";
-import { pruneWindows, readWindow, writeWindow } from "./permits.ts";
-import { pruneQuotas, readQuotas, writeQuotas } from "./quota-records.ts";
+import { readWindow, writeWindow } from "./permits.ts";
+import { readQuotas, writeQuotas } from "./quota-records.ts";
 import { pruneTokenIssues, readLiveTokens, recordTokenIssues } from "./token-issues.ts";
 import { foldUsage } from "./usage-fold.ts";
 import { readLastUsage } from "./usage-last.ts";
@@ -28,6 +28,7 @@ import { UsageLog } from "./usage-log.ts";
 import { pruneUsage } from "./usage-prune.ts";
 import { readUsageOfRequest, readUsageSpan } from "./usage-span.ts";
 import { reportUsage } from "./usage-tally.ts";
+import { pruneVersioned } from "./versioned-records.ts";
 
 export interface MongoTrafficOptions {
   readonly db: Db;
@@ -125,7 +126,7 @@ export class MongoTraffic implements TrafficStore {
   }
 
   prunePermitWindows(now: number): Promise<void> {
-    return translated(() => pruneWindows(this.#collections.permits, now));
+    return translated(() => pruneVersioned(this.#collections.permits, now));
   }
 
   quotaRecord(client: string): Promise<VersionedQuotas | undefined> {
@@ -137,7 +138,7 @@ export class MongoTraffic implements TrafficStore {
   }
 
   pruneQuotaRecords(now: number): Promise<void> {
-    return translated(() => pruneQuotas(this.#collections.quotas, now));
+    return translated(() => pruneVersioned(this.#collections.quotas, now));
   }
 
   reportInstance(instance: Instance): Promise<void> {
