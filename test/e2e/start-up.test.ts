@@ -116,7 +116,7 @@ describe("a command loads what it needs", () => {
       child.kill("SIGKILL");
       return options.filter((option) => /semi|expose/.test(option));
     };
-    assert.deepEqual(await optionsOf(t, home), ["--max-semi-space-size=8", "--expose-gc"]);
+    assert.deepEqual(await optionsOf(t, home, [], { NODE_OPTIONS: "" }), ["--max-semi-space-size=8", "--expose-gc"]);
     assert.deepEqual(await optionsOf(t, home, [], { NODE_OPTIONS: "--max_semi_space_size=32" }), []);
   });
 });
