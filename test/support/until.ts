@@ -11,11 +11,14 @@ export const until = async <T>(
 ): Promise<Exclude<T, undefined | null | false | 0 | "">> => {
   const started = performance.now();
   for (;;) {
+    const asked = performance.now();
     const value = await check();
     if (value) return value as Exclude<T, undefined | null | false | 0 | "">;
-    const waited = performance.now() - started;
-    if (waited > timeoutMs) throw new Error(`timed out after ${timeoutMs} ms waiting for ${what}`);
-    await delay(Math.min(5 + waited / 50, 25));
+    const now = performance.now();
+    if (now - started > timeoutMs) throw new Error(`timed out after ${timeoutMs} ms waiting for ${what}`);
+    // A check may be a whole command.
+    const longest = Math.max(25, Math.min(now - asked, 250));
+    await delay(Math.min(5 + (now - started) / 50 + (now - asked), longest));
   }
 };
 
