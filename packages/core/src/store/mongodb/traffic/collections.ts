@@ -119,11 +119,15 @@ const NAMES: Readonly<Record<keyof TrafficCollections, string>> = {
   instances: "instances",
 };
 
-/** What is acknowledged survives any member; what is read does too. */
-export const trafficCollections = (db: Db): TrafficCollections => {
-  const open = <T extends object>(name: string): Collection<T> =>
+/**
+ * What is acknowledged survives any member; what is read does too.
+ * @param requestMs so long a write of what requests wait for may wait for the other members. They are away for a second
+ *   after each election; what nobody waits for any more would keep the connections from those who only read
+ */
+export const trafficCollections = (db: Db, requestMs?: number): TrafficCollections => {
+  const open = <T extends object>(name: string, wtimeoutMS?: number): Collection<T> =>
     db.collection<T>(name, {
-      writeConcern: { w: "majority", journal: true },
+      writeConcern: { w: "majority", journal: true, ...(wtimeoutMS !== undefined && { wtimeoutMS }) },
       readConcern: { level: "majority" },
       readPreference: "primary",
       ignoreUndefined: true,
@@ -135,8 +139,8 @@ export const trafficCollections = (db: Db): TrafficCollections => {
     totals: open(NAMES.totals),
     last: open(NAMES.last),
     state: open(NAMES.state),
-    permits: open(NAMES.permits),
-    quotas: open(NAMES.quotas),
+    permits: open(NAMES.permits, requestMs),
+    quotas: open(NAMES.quotas, requestMs),
     issues: open(NAMES.issues),
     instances: open(NAMES.instances),
   };

@@ -4,6 +4,7 @@ import type { PermitWindow } from "../../../limits/permit-window.ts";
 import type { QuotaRecord } from "../../../quotas/quota-record.ts";
 import type { UsageEvent, UsageFilter } from "../../../usage/usage-event.ts";
 import type { UsageReport, UsageReportQuery } from "../../../usage/usage-report.ts";
+import { REQUEST_PATIENCE_MS } from "../../in-time.ts";
 import type {
   Instance,
   SeenInstance,
@@ -56,7 +57,7 @@ export class MongoTraffic implements TrafficStore {
   constructor({ db, time, clock }: MongoTrafficOptions) {
     this.#time = time;
     this.#clock = clock;
-    this.#collections = trafficCollections(db);
+    this.#collections = trafficCollections(db, REQUEST_PATIENCE_MS);
     this.#log = new UsageLog(this.#collections.usage);
   }
 
