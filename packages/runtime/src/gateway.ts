@@ -77,6 +77,8 @@ export interface GatewayOptions {
   readonly worker?: GatewayWorker;
   /** Where usage waits on the local disk while the store takes none; without it, it waits in memory alone. */
   readonly spoolFolder?: string;
+  /** Where what quotas count waits meanwhile; without it, in memory alone. */
+  readonly quotaFolder?: string;
   /** How long known clients are served while the store cannot be read, milliseconds. */
   readonly maxStaleMs: number;
   /** How long open transfers may take to end on {@link Gateway.close}, milliseconds. */
@@ -158,7 +160,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     onElsewhere: (service) => stats.elsewhere.add(service),
   });
   const openCalls = new OpenCalls(proxy, follower, authenticator);
-  const { spoolFolder: folder } = options;
+  const { spoolFolder: folder, quotaFolder } = options;
   const recorder = new UsageRecorder({
     traffic: store.traffic,
     spool:
@@ -191,7 +193,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     store: store.traffic,
     holder: instanceId,
     share,
-    journal: folder === undefined ? undefined : new AccountJournal({ folder, id: instanceId }),
+    journal: quotaFolder === undefined ? undefined : new AccountJournal({ folder: quotaFolder, id: instanceId }),
     onError: storeFault("permits", "write what quotas count"),
   });
   const quotas = new QuotaGate({ follower, ledger, env });
