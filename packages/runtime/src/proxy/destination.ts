@@ -84,7 +84,7 @@ export class Destination<C extends Call> {
   /** @param fault of the target that it leaves */
   moveTo(route: Route, fault: Fault): void {
     this.blame(fault);
-    this.leave();
+    this.#target?.ended(this.#exchange);
     this.enter(route);
     this.#owner.wentElsewhere(this.#exchange.call.upstream);
   }
