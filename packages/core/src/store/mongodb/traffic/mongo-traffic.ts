@@ -35,6 +35,8 @@ export interface MongoTrafficOptions {
   readonly db: Db;
   readonly time: StoreTime;
   readonly clock: Clock;
+  /** Whether there is a server that takes writes, as far as is known. There is, unless given. */
+  readonly isLed?: () => boolean;
 }
 
 /** How often whoever writes anyway drops what is told of no more. */
@@ -49,12 +51,14 @@ const LONG_WORK_MS = 60_000;
 export class MongoTraffic implements TrafficStore {
   readonly #time: StoreTime;
   readonly #clock: Clock;
+  readonly #isLed: () => boolean;
   readonly #collections: TrafficCollections;
   readonly #log: UsageLog;
   #issuesDueAt = Number.NEGATIVE_INFINITY;
   #instancesDueAt = Number.NEGATIVE_INFINITY;
 
-  constructor({ db, time, clock }: MongoTrafficOptions) {
+  constructor({ db, time, clock, isLed = () => true }: MongoTrafficOptions) {
+    this.#isLed = isLed;
     this.#time = time;
     this.#clock = clock;
     this.#collections = trafficCollections(db, REQUEST_PATIENCE_MS);
@@ -119,7 +123,7 @@ export class MongoTraffic implements TrafficStore {
   }
 
   permitWindow(key: string): Promise<VersionedWindow | undefined> {
-    return translated(() => readWindow(this.#collections.permits, key));
+    return translated(() => readWindow(this.#collections.permits, key, this.#isLed()));
   }
 
   setPermitWindow(key: string, expectedVersion: number, window: PermitWindow): Promise<boolean> {
