@@ -6,6 +6,7 @@ import { PROBLEM_CODES, PROBLEMS } from "../../packages/runtime/src/http-errors.
 import { TOKEN_ERROR_CODES } from "../../packages/runtime/src/login/credentials.ts";
 import { JumpingClock, startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { type Answer, bearer, login, send, sendRaw, startEcho, startUpstream } from "../support/http.ts";
+import { openSocket, refusedSocket, startSocketService } from "../support/websocket.ts";
 
 interface Response {
   readonly $ref?: string;
@@ -247,6 +248,22 @@ describe("GET /openapi.json", () => {
     const flood = await Promise.all(Array.from({ length: 21 }, () => call("echo")));
     assert.ok(flood.some(({ status }) => status === 429));
     for (const answer of flood) check.answer("get", "/api/{service}", answer);
+
+    const live = await startSocketService(t);
+    await gateway.applied((await addService(gateway.deps, { name: "live", url: live.url })).rev);
+    const talker = await gateway.tokenFor("talker");
+    for (const options of [{ headers: bearer(talker) }, { protocols: [`bearer.${talker}`] }]) {
+      const { answer, socket, next } = await openSocket(`${url}/api/live/room`, options);
+      const { statusCode: status = 0, headers, rawHeaders } = answer;
+      assert.equal(status, 101);
+      check.answer("get", "/api/{service}/{path}", { status, headers, rawHeaders, body: "" });
+      socket.send("there");
+      assert.equal(await next(), "there");
+      socket.close();
+    }
+    const refused = await refusedSocket(`${url}/api/live`, bearer("x.y.z"));
+    assert.equal(refused.status, 401);
+    check.answer("get", "/api/{service}", { ...refused, rawHeaders: [] });
 
     const mary = bearer(await gateway.tokenFor("mary"));
     const quota = "requests=1/month, input_tokens+output_tokens=2M/day";

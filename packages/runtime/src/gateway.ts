@@ -12,7 +12,7 @@ import { UsageSpool } from "@aigw/core/spool";
 import { inTime, WORK_PATIENCE_MS } from "@aigw/core/store";
 import { realmOf } from "@aigw/core/tokens";
 import { pruneTime, UsageSealer, usageMac } from "@aigw/core/usage";
-import { API, endOfService } from "./api-target.ts";
+import { API, serviceIn } from "./api-target.ts";
 import { createApp } from "./app.ts";
 import { mayDumpCore } from "./core-dumps.ts";
 import { CorsRules } from "./cors/cors-rules.ts";
@@ -303,8 +303,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     openFiles,
     isDraining: () => state === "draining",
     passesEncodedSlash: (target) =>
-      target.startsWith(API) &&
-      follower.upstream(target.slice(API.length, endOfService(target)))?.passesEncodedSlash === true,
+      target.startsWith(API) && follower.upstream(serviceIn(target))?.passesEncodedSlash === true,
     onMalformed: onStranger,
     onError,
     log,

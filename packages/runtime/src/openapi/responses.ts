@@ -80,6 +80,11 @@ const refs = (prefix: string, responses: JsonObject): JsonObject =>
 export const RESPONSES: JsonObject = {
   ...named("guard", GUARD),
   ...named("call", CALL),
+  "call-101": {
+    description:
+      "The connection is a WebSocket (RFC 6455), if the service takes the handshake. Closed with 1008 when the right to it ends, with 1001 when the gateway does, or after too long a silence.",
+    headers: headers(...CLIENT_HEADERS, "Connection", "Upgrade", "Sec-WebSocket-Accept"),
+  },
   "not-found": problems(["not_found"])["404"] ?? {},
 };
 
@@ -87,6 +92,9 @@ export const RESPONSES: JsonObject = {
 export const GUARD_RESPONSES: JsonObject = refs("guard", GUARD);
 /** Of a call of a service. */
 export const CALL_RESPONSES: JsonObject = refs("call", CALL);
+
+/** Of a `GET` that is a WebSocket's handshake: a refusal is that of any call. */
+export const SWITCH_RESPONSE: JsonObject = ref("responses", "call-101");
 
 /** The token endpoint's refusals, and in the same responses the guard's. */
 export const tokenErrors = (): JsonObject => {
