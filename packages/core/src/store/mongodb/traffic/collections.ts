@@ -87,6 +87,17 @@ export interface QuotaDocument {
   readonly endsAt: number;
 }
 
+/** Who has a service's slots, and who waits for one. */
+export interface QueueDocument {
+  /** The service's id. */
+  readonly _id: string;
+  readonly v: number;
+  /** A QueueRecord in JSON. */
+  readonly r: string;
+  /** Steady milliseconds: nothing in it matters from then on. */
+  readonly endsAt: number;
+}
+
 export interface IssueRecord {
   readonly _id: { readonly c: string; readonly k: string };
   readonly epoch: number;
@@ -110,6 +121,7 @@ export interface TrafficCollections {
   readonly state: Collection<FoldState>;
   readonly permits: Collection<PermitRecord>;
   readonly quotas: Collection<QuotaDocument>;
+  readonly queues: Collection<QueueDocument>;
   readonly issues: Collection<IssueRecord>;
   readonly instances: Collection<InstanceRecord>;
 }
@@ -123,6 +135,7 @@ const NAMES: Readonly<Record<keyof TrafficCollections, string>> = {
   state: "usage_state",
   permits: "permits",
   quotas: "quotas",
+  queues: "queues",
   issues: "token_issues",
   instances: "instances",
 };
@@ -145,6 +158,7 @@ export const trafficCollections = (db: Db): TrafficCollections => {
     state: open(NAMES.state),
     permits: open(NAMES.permits),
     quotas: open(NAMES.quotas),
+    queues: open(NAMES.queues),
     issues: open(NAMES.issues),
     instances: open(NAMES.instances),
   };
@@ -179,6 +193,7 @@ export const TRAFFIC_INDEXES: readonly CollectionIndexes[] = [
   { collection: NAMES.state, indexes: [] },
   { collection: NAMES.permits, indexes: [] },
   { collection: NAMES.quotas, indexes: [] },
+  { collection: NAMES.queues, indexes: [] },
   { collection: NAMES.issues, indexes: [{ name: "token_issues_by_end", key: { expiresAt: 1 } }] },
   { collection: NAMES.instances, indexes: [] },
 ];
