@@ -47,10 +47,10 @@ export interface QueueStanding {
   readonly running: number;
 }
 
-/** How often lines are looked at in which something waits or is held. */
-const TICK_MS = 20;
+/** How often lines are looked at in which something waits or is held: so late it is seen that a slot was given. */
+const TICK_MS = 10;
 /** An engine behind a network is asked less often. */
-const REMOTE_LOOK_MS = 50;
+const REMOTE_LOOK_MS = 25;
 /** Nobody takes a slot without asking who has not seen for so long that nobody waits elsewhere. */
 const FRESH_MS = 100;
 /** A gateway says so often that it is there: three answers may be late before what it has lapses. */
@@ -78,7 +78,10 @@ export class FairQueue {
   readonly #calls: PatientCalls;
   #timer: NodeJS.Timeout | undefined;
   #isRemote = false;
+  #seq = 0;
   #isClosed = false;
+  /** When the store was away first, if it still is; steady milliseconds. */
+  #awaySince: number | undefined;
   /** What is to be told of, once all is as it is told. */
   readonly #news: Ticket[] = [];
   #isTelling = false;
@@ -249,6 +252,7 @@ export class FairQueue {
 
   #tick(): void {
     const now = this.#now();
+    if (!this.#isAlone(now)) this.#awaySince = undefined;
     for (const [key, line] of this.#lines) {
       for (const ticket of allOf(line)) {
         if (now - ticket.at >= (ticket.call.waitMs ?? line.terms.waitMs)) this.#refuseWaiting(ticket, "too_long");
@@ -367,12 +371,13 @@ export class FairQueue {
     const own = record.holders[this.#id];
     line.held = own?.slots ?? 0;
     line.until = own?.until ?? 0;
+    line.leased = line.held;
     if (own === undefined) {
       // Others took it for dead; whoever waits here has to be told of anew.
       for (const ticket of allOf(line)) ticket.written = 0;
       line.taken.clear();
-    } else if (line.inDoubt) {
-      if (own.seq === line.seq) line.okSeq = line.seq;
+    } else if (line.inDoubt || line.okSeq === 0) {
+      if (line.inDoubt && own.seq === line.seq) line.okSeq = line.seq;
       // What was given in it may have been taken alone meanwhile: with the next write it is given once more.
       line.taken.clear();
       for (const [client, count] of Object.entries(own.given)) line.taken.set(client, count);
@@ -439,14 +444,15 @@ export class FairQueue {
     const isWanted = line.count > 0 || waitingIn(base, this.#id) > 0;
     const isKept = !isWanted && !line.isOff && now - line.lastUse < KEEP_MS && line.held <= concurrency;
     const joined = this.#joined(line, base, isKept ? idle : 0, now);
-    // Others may have begun calls of which the store does not know yet: each its share, for some seconds more.
-    const given = isAlone ? withTurns(joined, Math.min(concurrency, this.#aloneIn(line, joined, now))) : joined;
-    return makeRoom(line, this.#id, isAlone ? given : withTurns(given, concurrency), most);
+    const next = isAlone ? this.#withOwnTurns(line, joined, now) : withTurns(joined, concurrency);
+    return makeRoom(line, this.#id, next, most);
   }
 
   /** The record with this gateway's own part. */
   #joined(line: Line, base: QueueRecord, idle: number, now: number): QueueRecord {
-    line.seq += 1;
+    // Never twice, also of a line that was forgotten in between.
+    this.#seq += 1;
+    line.seq = this.#seq;
     for (const ticket of allOf(line)) if (!isIn(ticket)) ticket.written = line.seq;
     const holder = holderOf(line, idle, now + LEASE_MS);
     const { [this.#id]: _before, ...others } = base.holders;
@@ -454,22 +460,30 @@ export class FairQueue {
     return { ...base, holders: isEmpty ? others : { ...others, [this.#id]: holder } };
   }
 
-  /** For how many slots in all this gateway may act: so that its own are no more than its share. */
-  #aloneIn(line: Line, record: QueueRecord, now: number): number {
-    return slotsIn(record, this.#id) + this.#ownSlots(line, now);
+  /** Others may have begun calls of which the store does not know: each gives its own, of its share. */
+  #withOwnTurns(line: Line, record: QueueRecord, now: number): QueueRecord {
+    const { [this.#id]: own, ...others } = record.holders;
+    if (own === undefined) return record;
+    const given = withTurns({ ...record, holders: { [this.#id]: own } }, this.#ownSlots(line, now));
+    return { ...given, holders: { ...others, ...given.holders } };
   }
 
   /** How many calls may be with the service from here while the store is away, or was a moment ago. */
   #ownSlots(line: Line, now: number): number {
     const { concurrency } = line.terms;
-    const share = partOf(this.#options.share?.() ?? WHOLE, concurrency);
-    return Math.min(share, concurrency - heldElsewhere(line, this.#id, now));
+    const share = this.#options.share?.() ?? WHOLE;
+    const part = partOf(share, concurrency);
+    if (this.#calls.awayUntil <= now) return Math.min(part, concurrency - heldElsewhere(line, this.#id, now));
+    // Others may have taken all the rest a moment before, and know it is theirs until their leases are over.
+    const isTheirs = share.of > 1 && now - (this.#awaySince ?? now) < LEASE_MS;
+    return isTheirs ? Math.min(part, now < line.until ? line.leased : 0) : part;
   }
 
   #written(line: Line, next: QueueRecord, now: number): void {
     line.record = next;
     line.held = next.holders[this.#id]?.slots ?? 0;
     line.until = next.holders[this.#id]?.until ?? 0;
+    line.leased = line.held;
     line.okSeq = line.seq;
     line.inDoubt = false;
     line.wroteAt = now;
@@ -482,6 +496,7 @@ export class FairQueue {
   /** Without the store: this gateway's share of the slots, in turn over the clients that wait here. */
   #goOnAlone(line: Line): void {
     const now = this.#now();
+    this.#awaySince ??= now;
     const { most } = line.terms;
     line.held = line.running;
     if (line.count === 0) return;
@@ -490,7 +505,7 @@ export class FairQueue {
     const { next, refused } = makeRoom(
       line,
       this.#id,
-      withTurns(base, this.#ownSlots(line, now)),
+      this.#withOwnTurns(line, base, now),
       // One at least, or a call that came a moment too early would not even wait for the store.
       Math.min(most, Math.max(1, partOf(share, most))),
     );

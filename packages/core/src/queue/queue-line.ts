@@ -87,6 +87,8 @@ export interface Line {
   /** Slots that the record says are here, and calls that have one. */
   held: number;
   running: number;
+  /** Slots that were here when the record was last seen or written. */
+  leased: number;
   lastUse: number;
   /** Of what others have given: what has been taken up, by client. */
   readonly taken: Map<string, number>;
@@ -115,6 +117,7 @@ export const newLine = (terms: QueueTerms): Line => ({
   isChanged: false,
   held: 0,
   running: 0,
+  leased: 0,
   lastUse: Number.NEGATIVE_INFINITY,
   taken: new Map(),
   waiting: new Map(),
