@@ -100,7 +100,7 @@ export class FairQueue {
       call,
       line,
       at,
-      startedAt: 0,
+      endedAt: at,
       state: "waits",
       why: undefined,
       isEntering: true,
@@ -124,13 +124,14 @@ export class FairQueue {
     const { line } = ticket;
     if (ticket.state === "waits") {
       ticket.state = "left";
+      ticket.endedAt = this.#now();
       if (removeTicket(ticket, ticket) && isIn(ticket)) line.isChanged = true;
     } else if (ticket.state === "has_slot") {
       ticket.state = "left";
       const now = this.#now();
       line.running -= 1;
       line.lastUse = now;
-      line.holds.push(now - ticket.startedAt);
+      line.holds.push(now - ticket.endedAt);
       if (line.holds.length > 20) line.holds.shift();
       if (line.count > 0 || othersWait(line, this.#id)) this.#sync(line);
       else if (now - line.lookedAt >= FRESH_MS / 2) this.#look(line);
@@ -520,7 +521,7 @@ export class FairQueue {
   #start(ticket: Ticket, now: number): void {
     removeTicket(ticket, ticket);
     ticket.state = "has_slot";
-    ticket.startedAt = now;
+    ticket.endedAt = now;
     ticket.line.running += 1;
     ticket.line.lastUse = now;
     if (!ticket.isEntering) this.#news.push(ticket);
@@ -535,6 +536,7 @@ export class FairQueue {
   #refuse(ticket: Ticket, why: QueueRefusal): void {
     ticket.state = "refused";
     ticket.why = why;
+    ticket.endedAt = this.#now();
     if (!ticket.isEntering) this.#news.push(ticket);
   }
 

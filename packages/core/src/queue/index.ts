@@ -10,3 +10,4 @@ export {
   waitingIn,
   withoutLapsed,
 } from "./queue-record.ts";
+export { readQueues, type SeenQueue } from "./read-queues.ts";

@@ -48,9 +48,9 @@ export interface QueuedCall {
 export interface Ticket {
   readonly call: QueuedCall;
   readonly line: Line;
-  /** Steady milliseconds: when it came, and when it had its slot. */
+  /** Steady milliseconds: when it came, and when its waiting ended, with a slot or without one. */
   readonly at: number;
-  startedAt: number;
+  endedAt: number;
   state: "waits" | "has_slot" | "refused" | "left";
   why: QueueRefusal | undefined;
   /** {@link FairQueue.enter} has not returned yet, which says what became of it. */

@@ -530,6 +530,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Respo
     if (target === undefined) return;
     this.#target = undefined;
     target.ended(this);
+    this.call.onServed?.();
   }
 
   #clientClosed(): void {
