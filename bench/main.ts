@@ -11,6 +11,7 @@ import { latency } from "./rows/latency.ts";
 import { logins } from "./rows/logins.ts";
 import { meters } from "./rows/meters.ts";
 import { mongodb } from "./rows/mongodb.ts";
+import { queue } from "./rows/queue.ts";
 import { recording } from "./rows/recording.ts";
 import { report } from "./rows/report.ts";
 import { reportYear } from "./rows/report-year.ts";
@@ -41,6 +42,7 @@ const ROWS: readonly Row[] = [
   clients,
   logins,
   meters,
+  queue,
   mongodb,
 ];
 

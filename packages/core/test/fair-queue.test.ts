@@ -306,6 +306,25 @@ for (const isRemote of [false, true]) {
       await one.close();
     });
 
+    it("forgets a call that leaves while the store is told of it", async () => {
+      const one = world(2);
+      const first = one.enter(0, "c_0", { holdMs: 60_000 });
+      await one.pass(300);
+      one.stores[1]?.treat("traffic.setQueueRecord", { kind: "held" });
+      const late = one.enter(1, "c_1");
+      await one.pass(10);
+      one.leave(late);
+      one.stores[1]?.calm();
+      one.stores[1]?.release();
+      await one.pass(100);
+      assert.deepEqual(await one.record(), { slots: 1, waiting: 0 });
+      const next = one.enter(0, "c_2");
+      one.leave(first);
+      await one.pass(200);
+      assert.ok((next.waited ?? 1_000) <= 60, `${next.waited}`);
+      await one.close();
+    });
+
     it("follows its settings: more slots, fewer, none of it", async () => {
       const one = world(2);
       const calls = Array.from({ length: 8 }, (_, n) => one.enter(n % 2, "c_1", { holdMs: 2_000 }));
@@ -411,6 +430,8 @@ it("whatever calls, leaves and is killed: never more than the slots, nobody is f
           } else if (kind === "pass") await one.pass(gateway * STEP_MS);
           else if (kind === "close" && !closed) {
             closed = true;
+            // As a gateway ends: first nobody waits, then nothing runs.
+            one.queues[2]?.refuseAll();
             for (const call of [...one.running]) if (call.gateway === 2) one.leave(call);
             await one.queues[2]?.close();
           }

@@ -80,6 +80,7 @@ export class FairQueue {
   #isRemote = false;
   #seq = 0;
   #isClosed = false;
+  #isEnded = false;
   /** When the store was away first, if it still is; steady milliseconds. */
   #awaySince: number | undefined;
   /** What is to be told of, once all is as it is told. */
@@ -103,6 +104,7 @@ export class FairQueue {
       endedAt: at,
       state: "waits",
       why: undefined,
+      isAtOnce: false,
       isEntering: true,
       written: 0,
     };
@@ -125,7 +127,7 @@ export class FairQueue {
     if (ticket.state === "waits") {
       ticket.state = "left";
       ticket.endedAt = this.#now();
-      if (removeTicket(ticket, ticket) && isIn(ticket)) line.isChanged = true;
+      if (removeTicket(ticket)) this.#withdraw(ticket);
     } else if (ticket.state === "has_slot") {
       ticket.state = "left";
       const now = this.#now();
@@ -208,6 +210,7 @@ export class FairQueue {
       while (line.isBusy) await line.turn;
     }
     this.#lines.clear();
+    this.#isEnded = true;
   }
 
   #now(): number {
@@ -270,13 +273,15 @@ export class FairQueue {
 
   /** Whether nothing of it is here any more. */
   #isOver(line: Line): boolean {
-    return line.count === 0 && line.running === 0 && line.held === 0 && !line.isChanged;
+    const isEmpty = line.count === 0 && line.running === 0 && line.held === 0 && !line.isChanged;
+    return isEmpty && line.record.holders[this.#id] === undefined;
   }
 
   #lookAfter(line: Line, now: number): void {
     const idle = line.held - line.running;
-    const isIdle = idle > 0 && (now - line.lastUse >= KEEP_MS || line.isOff);
-    const isDue = line.isChanged || isIdle || now - line.wroteAt >= RENEW_MS;
+    const isIdle = line.running === 0 && line.count === 0 && idle === 0;
+    const isSpare = idle > 0 && (now - line.lastUse >= KEEP_MS || line.isOff);
+    const isDue = line.isChanged || isIdle || isSpare || now - line.wroteAt >= RENEW_MS;
     if (isDue || this.#calls.awayUntil > now) this.#sync(line);
     else if ((line.count > 0 || idle > 0) && now - line.lookedAt >= (this.#isRemote ? REMOTE_LOOK_MS : TICK_MS)) {
       this.#look(line);
@@ -285,6 +290,7 @@ export class FairQueue {
 
   /** Brings the record and this gateway together. */
   #sync(line: Line): void {
+    if (this.#isEnded) return;
     if (line.isBusy) {
       line.isDue = true;
       return;
@@ -301,7 +307,7 @@ export class FairQueue {
 
   /** Sees what others have done; writes only what that asks for. */
   #look(line: Line): void {
-    if (line.isBusy || this.#calls.awayUntil > this.#now()) return;
+    if (line.isBusy || this.#isEnded || this.#calls.awayUntil > this.#now()) return;
     this.#guarded(line, () => this.#read(line, () => (this.#mustWrite(line) ? this.#write(line) : undefined)));
     this.#tell();
   }
@@ -388,8 +394,8 @@ export class FairQueue {
     if (own !== undefined) this.#leavePushedOut(line, own.waiting);
   }
 
-  /** Calls whose turn has come begin. */
-  #takeGiven(line: Line): void {
+  /** Calls whose turn has come begin. @param written by the write of which this is the outcome */
+  #takeGiven(line: Line, written?: number): void {
     const now = this.#now();
     for (const [client, count] of Object.entries(line.record.holders[this.#id]?.given ?? {})) {
       const fresh = count - (line.taken.get(client) ?? 0);
@@ -399,6 +405,7 @@ export class FairQueue {
         // It has left: the slot goes to the next with the next write.
         if (ticket === undefined) line.isChanged = true;
         if (ticket === undefined) break;
+        ticket.isAtOnce = ticket.written === written;
         this.#start(ticket, now);
       }
     }
@@ -491,7 +498,7 @@ export class FairQueue {
     line.lookedAt = now;
     line.holds = [];
     line.taken.clear();
-    this.#takeGiven(line);
+    this.#takeGiven(line, line.seq);
   }
 
   /** Without the store: this gateway's share of the slots, in turn over the clients that wait here. */
@@ -519,7 +526,7 @@ export class FairQueue {
   }
 
   #start(ticket: Ticket, now: number): void {
-    removeTicket(ticket, ticket);
+    removeTicket(ticket);
     ticket.state = "has_slot";
     ticket.endedAt = now;
     ticket.line.running += 1;
@@ -528,9 +535,14 @@ export class FairQueue {
   }
 
   #refuseWaiting(ticket: Ticket, why: QueueRefusal): void {
-    if (!removeTicket(ticket, ticket)) return;
-    if (isIn(ticket)) ticket.line.isChanged = true;
+    if (!removeTicket(ticket)) return;
+    this.#withdraw(ticket);
     this.#refuse(ticket, why);
+  }
+
+  /** The store may have been told of it, or is being told. */
+  #withdraw({ line, written }: Ticket): void {
+    if (written > 0) line.isChanged = true;
   }
 
   #refuse(ticket: Ticket, why: QueueRefusal): void {

@@ -53,6 +53,8 @@ export interface Ticket {
   endedAt: number;
   state: "waits" | "has_slot" | "refused" | "left";
   why: QueueRefusal | undefined;
+  /** There was room when it came: it waited for nothing but the store's answer. */
+  isAtOnce: boolean;
   /** {@link FairQueue.enter} has not returned yet, which says what became of it. */
   isEntering: boolean;
   /** Of the write that told the store of it; 0: none did. */
@@ -134,7 +136,8 @@ export const addTicket = (ticket: Ticket): void => {
 };
 
 /** @returns false when it does not wait */
-export const removeTicket = ({ line, call }: Ticket, ticket: Ticket): boolean => {
+export const removeTicket = (ticket: Ticket): boolean => {
+  const { line, call } = ticket;
   const tickets = line.waiting.get(call.client);
   const index = tickets?.indexOf(ticket) ?? -1;
   if (tickets === undefined || index < 0) return false;

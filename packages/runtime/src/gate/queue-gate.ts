@@ -187,7 +187,7 @@ export class WaitingCall implements QueuedCall {
   }
 
   #note(): void {
-    this.call.queuedMs = this.ticket.endedAt - this.ticket.at;
+    if (!this.ticket.isAtOnce) this.call.queuedMs = this.ticket.endedAt - this.ticket.at;
   }
 
   #unwatch(): void {

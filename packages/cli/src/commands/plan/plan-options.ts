@@ -28,11 +28,7 @@ export const addFactOptions = (command: Command): Command =>
       "how much in each hour, day, week or month, such as 'requests=10000/day, pages=500/week'; or none",
       flag("--quota", (value) => quotasInWords(parseQuotas(value))),
     )
-    .option(
-      "--weight <number>",
-      "their share where calls wait for a service (none do so far), 1 to 100",
-      flag("--weight", parseWeight),
-    )
+    .option("--weight <number>", "their share where calls wait for a service, 1 to 100", flag("--weight", parseWeight))
     .optionsGroup("Options:");
 
 export const patchOf = ({ services, limit, quota, weight }: PlanFlags): PlanPatch => ({
