@@ -26,7 +26,7 @@ const scene = async (
   facts: { limit?: number } = {},
 ): Promise<Scene> => {
   const service = await startHeldService(t);
-  const gateway = await startTestGateway(t);
+  const gateway = await startTestGateway(t, { admin: true });
   const { result, rev } = await addService(gateway.deps, {
     name: "ocr",
     url: service.url,
@@ -101,6 +101,16 @@ describe("a service that takes one call at once", () => {
       assert.match(refused.headers["retry-after"] ?? "", /^[1-9]\d*$/);
       assert.equal(refused.headers["x-ratelimit-remaining"], "1");
     }
+    const { body } = await send(`${one.gateway.gateway.adminUrl}/metrics`);
+    for (const line of [
+      'aigw_queue_slots{service="ocr"} 1',
+      'aigw_queue_slots_used{service="ocr"} 1',
+      'aigw_queue_waiting{service="ocr"} 1',
+      'aigw_turned_away_total{service="ocr"} 5',
+    ]) {
+      assert.ok(body.includes(`${line}\n`), line);
+    }
+    assert.match(body, /aigw_queue_oldest_wait_seconds\{service="ocr"\} 0\.\d+/);
     one.service.calls[0]?.answer();
     await one.service.came(2);
     one.service.calls[1]?.answer();
@@ -110,7 +120,7 @@ describe("a service that takes one call at once", () => {
     assert.deepEqual(new Set(busy.map(({ outcome, status }) => `${outcome} ${status}`)), new Set(["denied 503"]));
   });
 
-  it("refuses what has waited for too long; a Retry-After is made of how long calls take", async (t) => {
+  it("refuses what has waited for too long, and does not call the service for it", async (t) => {
     const one = await scene(t, { waitMs: 300 });
     const first = one.call();
     await one.service.came(1);

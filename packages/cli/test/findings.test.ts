@@ -564,6 +564,8 @@ describe("what became of a request", () => {
     assert.match(slow.message, /For 4\.0 s of that it waited for the service to have room\.$/);
     const quick = request(anEvent({ outcome: "ok", status: 200, latencyMs: 5_000, queuedMs: 1_000 }));
     assert.doesNotMatch(quick.message, /waited/);
+    const shut = request(anEvent({ outcome: "denied", status: 503 }));
+    assert.equal(shut.code, "request_unavailable");
   });
 
   it("does not blame a service for the gateway's own want of room", () => {
@@ -582,6 +584,7 @@ describe("the review", () => {
     readonly day?: Partial<DayOfUse>;
     readonly limits?: Partial<DayOfUse["underLimit"]>;
     readonly quotas?: ReviewFacts["quotas"];
+    readonly turnedAway?: ReviewFacts["turnedAway"];
   }
   const found = (
     fields: Partial<typeof JOHN>,
@@ -595,7 +598,7 @@ describe("the review", () => {
       plans: new Map(),
       services: [],
       metered: [],
-      turnedAway: new Map(),
+      turnedAway: more.turnedAway ?? { services: new Map(), clients: new Map() },
       quotas: more.quotas ?? new Map(),
       lastUsedAt: at(lastUsedAt),
       lastLetInAt: at(lastLetInAt),
@@ -639,6 +642,8 @@ describe("the review", () => {
       said({}, { lastUsedAt: NOW - 2_000, lastLetInAt: NOW - 9_000, day }),
       "3,311 of john's 3,536 calls in the last 24 hours were refused: token, service or permission.",
     );
+    const turnedAway = { services: new Map(), clients: new Map([["john", 3_308]]) };
+    assert.deepEqual(review({}, { lastUsedAt: NOW - 2_000, lastLetInAt: NOW - 9_000, day, turnedAway }), []);
     const never = { day, lastUsedAt: NOW - 2_000, lastLetInAt: JOHN.createdAt - 1 };
     assert.equal(
       said({}, never),

@@ -363,6 +363,18 @@ for (const isRemote of [false, true]) {
       await one.close();
     });
 
+    it("knows how long it takes until a call that comes has its turn, by how long calls took", async () => {
+      const one = world(2, { concurrency: 2 });
+      assert.equal(one.queues[0]?.waitFor(one.terms), 500);
+      for (let n = 0; n < 40; n += 1) one.enter(n % 2, "c_1", { holdMs: 2_000 });
+      await one.pass(34_100);
+      // Some eighteen have ended, and some twenty wait.
+      const [here, there] = one.queues.map((queue) => queue.waitFor(one.terms));
+      const due = (1 + (await one.record()).waiting) * 1_000;
+      for (const ms of [here, there]) assert.ok(Math.abs((ms ?? 0) - due) < due / 5, `${ms} of ${due}`);
+      await one.close();
+    });
+
     it("goes on without the store, each gateway with its share, and with all of it behind that", async () => {
       const one = world(2, { concurrency: 4 });
       for (let n = 0; n < 4; n += 1) one.enter(0, "c_1", { holdMs: 50 });

@@ -352,8 +352,8 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   strangers.start();
   const sweep = setInterval(() => {
     openCalls.cutRevoked();
-    queue.review();
     if (isFirst) endedKeys.look();
+    queue.review();
     void ledger.sweep();
     for (const one of [limiter, guessLimit]) void one.settle().catch(storeFault("permits", "write permits"));
   }, EXPIRY_SWEEP_MS);

@@ -16,7 +16,8 @@ export type RequestFindingCode =
   | "request_not_allowed"
   | "request_unknown_service"
   | "request_no_room"
-  | "request_service_busy";
+  | "request_service_busy"
+  | "request_unavailable";
 
 export type RequestFinding = Finding<RequestFindingCode>;
 
@@ -151,6 +152,10 @@ const denied = (facts: RequestFacts): RequestFinding => {
     return { code: "request_no_room", severity: "blocked", message, command: "aigw doctor" };
   }
   if (reason === "service_busy") return busy(facts);
+  if (status === 503) {
+    const message = `The gateway refused it with 503 and did not call ${service}: the service was out of use then (aigw service disable), or the gateway was about to end.`;
+    return { code: "request_unavailable", severity: "warning", message, command: `aigw service show ${service}` };
+  }
   if (status === 403) return notAllowed(facts);
   if (status === 404) {
     const isThere = services.some(

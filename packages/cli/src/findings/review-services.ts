@@ -15,7 +15,7 @@ export interface ServiceReviewFinding extends Finding<ServiceReviewCode> {
 /** What an admin should look at of the services, in their order; empty when there is nothing. */
 export const reviewServices = ({ services, metered, turnedAway }: ReviewFacts): readonly ServiceReviewFinding[] =>
   services.flatMap((service) => [
-    ...overfull(service, turnedAway.get(service.name) ?? 0),
+    ...overfull(service, turnedAway.services.get(service.name) ?? 0),
     ...notRead(service, metered),
   ]);
 

@@ -42,21 +42,32 @@ export const readWaits = async (
   return found;
 };
 
-/** By service: calls that were refused because it had no room, of services that there are; those without are left out. */
+/** Calls that were refused because their service had no room, by its name and by the client's. */
+export interface TurnedAway {
+  readonly services: ReadonlyMap<string, number>;
+  readonly clients: ReadonlyMap<string, number>;
+}
+
+/** Of services that there are. */
 export const readTurnedAway = async (
   traffic: Pick<TrafficStore, "usageReport" | "usageBetween">,
   services: readonly Service[],
   since: number,
-): Promise<ReadonlyMap<string, number>> => {
+): Promise<TurnedAway> => {
   const limited = new Set(services.filter(({ queue }) => queue !== undefined).map(({ name }) => name));
-  const counts = new Map<string, number>();
+  const counts = { services: new Map<string, number>(), clients: new Map<string, number>() };
   if (limited.size === 0) return counts;
+  const add = (to: Map<string, number>, name: string, count: number): void => {
+    to.set(name, (to.get(name) ?? 0) + count);
+  };
   const isOne = ({ service, status, tally }: ServiceStatus): boolean =>
     status === 503 && tally.denied > 0 && limited.has(service);
   for (const row of (await callsSince(traffic, { since })).filter(isOne)) {
     // The sums do not know why: the calls themselves are asked, which are a few a second at most.
-    for await (const { reason, count = 1 } of eventsOf(traffic, row, { since })) {
-      if (reason === "service_busy") counts.set(row.service, (counts.get(row.service) ?? 0) + count);
+    for await (const { client, reason, count = 1 } of eventsOf(traffic, row, { since })) {
+      if (reason !== "service_busy") continue;
+      add(counts.services, row.service, count);
+      add(counts.clients, client, count);
     }
   }
   return counts;

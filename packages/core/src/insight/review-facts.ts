@@ -11,7 +11,7 @@ import { DAY_MS } from "../usage/report-plan.ts";
 import type { UsageTally } from "../usage/usage-report.ts";
 import { countFaults, type ServiceFault } from "./count-faults.ts";
 import { limitChanges, limitSince } from "./limit-since.ts";
-import { readTurnedAway } from "./queue-facts.ts";
+import { readTurnedAway, type TurnedAway } from "./queue-facts.ts";
 import { type MeteredCalls, readMeteredCalls } from "./unread-calls.ts";
 
 export interface ReviewFacts {
@@ -23,8 +23,8 @@ export interface ReviewFacts {
   readonly services: readonly Service[];
   /** What the services' meters made of the last 24 hours. */
   readonly metered: readonly MeteredCalls[];
-  /** By service: calls that were refused in the last 24 hours because it had no room. */
-  readonly turnedAway: ReadonlyMap<string, number>;
+  /** In the last 24 hours. */
+  readonly turnedAway: TurnedAway;
   /** By client name: where those that have a quota stand with each. */
   readonly quotas: ReadonlyMap<string, readonly QuotaStanding[]>;
   /** By client name, milliseconds since the epoch: the latest call on record, let in or not. */

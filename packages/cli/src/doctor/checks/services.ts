@@ -1,5 +1,5 @@
 import type { Clock, HomeExamination, MeteredCalls, Sealer, Service } from "@aigw/core";
-import { RECENT_MS, readTurnedAway } from "@aigw/core/insight";
+import { RECENT_MS, readTurnedAway, type TurnedAway } from "@aigw/core/insight";
 import { readQueues, type SeenQueue } from "@aigw/core/queue";
 import { type DownTarget, downTargets, FAULTS, type FaultKind, targetsOf } from "@aigw/core/services";
 import type { ProbeResult } from "@aigw/runtime/probe";
@@ -51,8 +51,8 @@ const asSeen = (target: DownTarget): Found => ({
 });
 
 /** More wait than may, now or in the last 15 minutes. */
-const busy = (queue: SeenQueue, turnedAway: ReadonlyMap<string, number>): readonly Found[] => {
-  const calls = turnedAway.get(queue.service) ?? 0;
+const busy = (queue: SeenQueue, turnedAway: TurnedAway): readonly Found[] => {
+  const calls = turnedAway.services.get(queue.service) ?? 0;
   const isFull = queue.waiting > 0 && queue.waiting >= queue.most;
   if (calls === 0 && !isFull) return [];
   const lately = calls === 0 ? "" : ` ${counted(calls, "call")} got 503 in the last 15 minutes for want of room.`;
