@@ -5,6 +5,7 @@ import type { QueueRecord } from "../../../queue/queue-record.ts";
 import type { QuotaRecord } from "../../../quotas/quota-record.ts";
 import type { UsageEvent, UsageFilter } from "../../../usage/usage-event.ts";
 import type { UsageReport, UsageReportQuery } from "../../../usage/usage-report.ts";
+import { REQUEST_PATIENCE_MS } from "../../in-time.ts";
 import type {
   Instance,
   SeenInstance,
@@ -21,9 +22,9 @@ import type { StoreTime } from "../store-time.ts";
 import { translated } from "../translate-error.ts";
 import { type TrafficCollections, trafficCollections } from "./collections.ts";
 import { forgetInstances, readInstances, reportInstance } from "./instances.ts";
-import { pruneWindows, readWindow, writeWindow } from "./permits.ts";
-import { pruneQueues, readQueue, writeQueue } from "./queue-records.ts";
-import { pruneQuotas, readQuotas, writeQuotas } from "./quota-records.ts";
+import { readWindow, writeWindow } from "./permits.ts";
+import { readQueue, writeQueue } from "./queue-records.ts";
+import { readQuotas, writeQuotas } from "./quota-records.ts";
 import { pruneTokenIssues, readLiveTokens, recordTokenIssues } from "./token-issues.ts";
 import { foldUsage } from "./usage-fold.ts";
 import { readLastUsage } from "./usage-last.ts";
@@ -31,6 +32,7 @@ import { UsageLog } from "./usage-log.ts";
 import { pruneUsage } from "./usage-prune.ts";
 import { readUsageOfRequest, readUsageSpan } from "./usage-span.ts";
 import { reportUsage } from "./usage-tally.ts";
+import { pruneVersioned } from "./versioned-records.ts";
 
 export interface MongoTrafficOptions {
   readonly db: Db;
@@ -58,7 +60,7 @@ export class MongoTraffic implements TrafficStore {
   constructor({ db, time, clock }: MongoTrafficOptions) {
     this.#time = time;
     this.#clock = clock;
-    this.#collections = trafficCollections(db);
+    this.#collections = trafficCollections(db, REQUEST_PATIENCE_MS);
     this.#log = new UsageLog(this.#collections.usage);
   }
 
@@ -128,7 +130,7 @@ export class MongoTraffic implements TrafficStore {
   }
 
   prunePermitWindows(now: number): Promise<void> {
-    return translated(() => pruneWindows(this.#collections.permits, now));
+    return translated(() => pruneVersioned(this.#collections.permits, now));
   }
 
   quotaRecord(client: string): Promise<VersionedQuotas | undefined> {
@@ -140,7 +142,7 @@ export class MongoTraffic implements TrafficStore {
   }
 
   pruneQuotaRecords(now: number): Promise<void> {
-    return translated(() => pruneQuotas(this.#collections.quotas, now));
+    return translated(() => pruneVersioned(this.#collections.quotas, now));
   }
 
   queueRecord(service: string): Promise<VersionedQueue | undefined> {
@@ -152,7 +154,7 @@ export class MongoTraffic implements TrafficStore {
   }
 
   pruneQueueRecords(now: number): Promise<void> {
-    return translated(() => pruneQueues(this.#collections.queues, now));
+    return translated(() => pruneVersioned(this.#collections.queues, now));
   }
 
   reportInstance(instance: Instance): Promise<void> {
