@@ -116,6 +116,8 @@ const addServices = async (t: TestContext, { deps }: TestGateway): Promise<void>
   await addService(deps, { name: "broken", url: broken.url });
   await addService(deps, { name: "silent", url: silent.url, timeoutMs: 200 });
   await addService(deps, { name: "down", url: "http://127.0.0.1:1", addTargets: ["http://127.0.0.2:1"] });
+  const queue = { concurrency: 1, most: 0 };
+  await addService(deps, { name: "busy", url: silent.url, timeoutMs: 1_000, queue });
   await addService(deps, { name: "shut", url: echo.url, disabled: "Back at 14:00." });
 };
 
@@ -160,7 +162,7 @@ describe("GET /openapi.json", () => {
     const { url } = gateway;
     const check = new Checker(await documentOf(gateway));
     const { name, password } = await gateway.add("john", {
-      services: ["echo", "gone", "broken", "silent", "down", "shut"],
+      services: ["echo", "gone", "broken", "silent", "down", "busy", "shut"],
       limit: 20,
     });
     const granted = await login(url, name, password);
@@ -245,6 +247,9 @@ describe("GET /openapi.json", () => {
       check.answer("get", "/api/{service}", answer);
     }
     assert.deepEqual(untilDown, [502, 502, 502, 503]);
+    const both = await Promise.all([call("busy"), call("busy")]);
+    assert.deepEqual(both.map(({ status }) => status).sort(), [503, 504]);
+    for (const answer of both) check.answer("get", "/api/{service}", answer);
     const flood = await Promise.all(Array.from({ length: 21 }, () => call("echo")));
     assert.ok(flood.some(({ status }) => status === 429));
     for (const answer of flood) check.answer("get", "/api/{service}", answer);

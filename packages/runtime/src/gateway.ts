@@ -5,6 +5,7 @@ import { type Clock, systemClock } from "@aigw/core/clock";
 import { effectiveSetting } from "@aigw/core/config";
 import { isStoreFault } from "@aigw/core/errors";
 import { Limiter, type Share } from "@aigw/core/limits";
+import { FairQueue } from "@aigw/core/queue";
 import { AccountJournal, QuotaLedger } from "@aigw/core/quotas";
 import { randomId } from "@aigw/core/random-id";
 import { isTrialMark } from "@aigw/core/sealing";
@@ -25,6 +26,7 @@ import { ApiGate } from "./gate/api-gate.ts";
 import { Authenticator } from "./gate/authenticator.ts";
 import { OpenCalls } from "./gate/open-calls.ts";
 import { PreflightGate } from "./gate/preflight-gate.ts";
+import { QueueGate } from "./gate/queue-gate.ts";
 import { QuotaGate } from "./gate/quota-gate.ts";
 import { type GatewayWorker, HAND_OUT_MS } from "./gateway-worker.ts";
 import type { ClientDocs } from "./guide/client-docs.ts";
@@ -137,6 +139,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       quotas.refresh();
       cors.refresh();
       proxy.follow(follower.upstreams);
+      queue.refresh();
       if (!ready) return;
       authenticator.forgetDead();
       openCalls.cutRevoked();
@@ -199,6 +202,13 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     onError: storeFault("permits", "write what quotas count"),
   });
   const quotas = new QuotaGate({ follower, ledger, env });
+  const fairQueue = new FairQueue({
+    store: store.traffic,
+    holder: instanceId,
+    share,
+    onError: storeFault("permits", "keep a service's queue"),
+  });
+  const queue = new QueueGate({ follower, authenticator, queue: fairQueue });
   const guessLimit = new GuessLimit(store.traffic, instanceId, share);
   const strangers = new StrangerLog(log);
   const onStranger = (code: ProblemCode): void => {
@@ -244,6 +254,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     authenticator,
     limiter,
     quotas,
+    queue,
     steadyNow: tokenNow,
     proxy,
     meter,
@@ -295,6 +306,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       isReady: () => state === "ready" && follower.staleMs <= options.maxStaleMs,
       openCalls: () => openCalls.size,
       routes: () => proxy.routes,
+      queues: () => queue.figures(),
       staleMs: () => follower.staleMs,
       appliedRev: () => follower.rev,
       usage: () => recorder,
@@ -347,6 +359,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   const sweep = setInterval(() => {
     openCalls.cutRevoked();
     if (isFirst) endedKeys.look();
+    queue.review();
     void ledger.sweep();
     for (const one of [limiter, guessLimit]) void one.settle().catch(storeFault("permits", "write permits"));
   }, EXPIRY_SWEEP_MS);
@@ -358,22 +371,29 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     if (isFirst) void pruneStore(store).catch(storeFault("prune"));
   }, PRUNE_MS);
   const stayLarge = releaseWhenQuiet(() => openCalls.size === 0);
+  const cutAll = (): void => {
+    queue.refuseAll();
+    openCalls.cutAll();
+  };
   const end = async (atOnce: boolean): Promise<void> => {
     state = "draining";
     log.info({ openCalls: openCalls.size }, "draining");
     await reporter.report();
-    const cutOpenCalls = (): void => openCalls.cutAll();
     await listeners.close({
       lameDuckMs: atOnce ? 0 : LAME_DUCK_MS + (worker ? HAND_OUT_MS : 0),
       drainMs: atOnce ? 0 : options.drainMs,
-      goAway: () => openCalls.goAway(),
-      cutOpenCalls,
+      goAway: () => {
+        queue.goAway();
+        openCalls.goAway();
+      },
+      cutOpenCalls: cutAll,
     });
     clearInterval(sweep);
     clearInterval(prune);
     stayLarge();
     follower.stop();
     proxy.close();
+    await fairQueue.close();
     await limiter.close();
     await ledger.close();
     await guessLimit.close();
@@ -387,7 +407,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   };
   let ended: Promise<void> | undefined;
   const close: Gateway["close"] = ({ atOnce = false } = {}) => {
-    if (ended !== undefined && atOnce) openCalls.cutAll();
+    if (ended !== undefined && atOnce) cutAll();
     ended ??= end(atOnce);
     return ended;
   };
@@ -403,4 +423,5 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
 const pruneStore = async ({ traffic }: Store): Promise<void> => {
   await inTime(traffic.prunePermitWindows(traffic.steadyNow()), WORK_PATIENCE_MS);
   await inTime(traffic.pruneQuotaRecords(traffic.steadyNow()), WORK_PATIENCE_MS);
+  await inTime(traffic.pruneQueueRecords(traffic.steadyNow()), WORK_PATIENCE_MS);
 };

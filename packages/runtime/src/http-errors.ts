@@ -21,6 +21,7 @@ export const PROBLEMS = {
   upstream_invalid: { status: 502, title: "Invalid answer from the service" },
   service_down: { status: 503, title: "Service down" },
   service_disabled: { status: 503, title: "Service out of use" },
+  service_busy: { status: 503, title: "Service busy" },
   unavailable: { status: 503, title: "Temporarily unavailable" },
   upstream_timeout: { status: 504, title: "Service timed out" },
 } as const;

@@ -25,6 +25,7 @@ const FIELDS: Partial<Record<ProblemCode, readonly HeaderName[]>> = {
   quota_exceeded: ["Retry-After"],
   service_down: ["Retry-After"],
   service_disabled: ["Retry-After"],
+  service_busy: ["Retry-After"],
   unavailable: ["Retry-After"],
 };
 
@@ -50,7 +51,7 @@ const GUARD = problems(GUARD_CODES);
 
 const CALL: JsonObject = {
   ...GUARD,
-  ...problems(["missing_token", "invalid_token", "service_down", "service_disabled", "unavailable"]),
+  ...problems(["missing_token", "invalid_token", "service_down", "service_disabled", "service_busy", "unavailable"]),
   ...problems(
     [
       "insufficient_scope",

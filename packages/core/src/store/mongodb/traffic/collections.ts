@@ -79,6 +79,12 @@ export interface QuotaDocument extends VersionedRecord {
   readonly r: QuotaRecord;
 }
 
+/** Who has a service's slots, and who waits for one; `_id` is the service's. */
+export interface QueueDocument extends VersionedRecord {
+  /** A QueueRecord in JSON: a field for each client would be read and written one by one, and a thousand may wait. */
+  readonly r: string;
+}
+
 export interface IssueRecord {
   readonly _id: { readonly c: string; readonly k: string };
   readonly epoch: number;
@@ -102,6 +108,7 @@ export interface TrafficCollections {
   readonly state: Collection<FoldState>;
   readonly permits: Collection<PermitRecord>;
   readonly quotas: Collection<QuotaDocument>;
+  readonly queues: Collection<QueueDocument>;
   readonly issues: Collection<IssueRecord>;
   readonly instances: Collection<InstanceRecord>;
 }
@@ -115,6 +122,7 @@ const NAMES: Readonly<Record<keyof TrafficCollections, string>> = {
   state: "usage_state",
   permits: "permits",
   quotas: "quotas",
+  queues: "queues",
   issues: "token_issues",
   instances: "instances",
 };
@@ -141,6 +149,7 @@ export const trafficCollections = (db: Db, requestMs?: number): TrafficCollectio
     state: open(NAMES.state),
     permits: open(NAMES.permits, requestMs),
     quotas: open(NAMES.quotas, requestMs),
+    queues: open(NAMES.queues, requestMs),
     issues: open(NAMES.issues),
     instances: open(NAMES.instances),
   };
@@ -175,6 +184,7 @@ export const TRAFFIC_INDEXES: readonly CollectionIndexes[] = [
   { collection: NAMES.state, indexes: [] },
   { collection: NAMES.permits, indexes: [] },
   { collection: NAMES.quotas, indexes: [] },
+  { collection: NAMES.queues, indexes: [] },
   { collection: NAMES.issues, indexes: [{ name: "token_issues_by_end", key: { expiresAt: 1 } }] },
   { collection: NAMES.instances, indexes: [] },
 ];

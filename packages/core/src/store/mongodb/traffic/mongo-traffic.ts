@@ -1,6 +1,7 @@
 import type { Db } from "mongodb";
 import type { Clock } from "../../../clock.ts";
 import type { PermitWindow } from "../../../limits/permit-window.ts";
+import type { QueueRecord } from "../../../queue/queue-record.ts";
 import type { QuotaRecord } from "../../../quotas/quota-record.ts";
 import type { UsageEvent, UsageFilter } from "../../../usage/usage-event.ts";
 import type { UsageReport, UsageReportQuery } from "../../../usage/usage-report.ts";
@@ -13,6 +14,7 @@ import type {
   UsagePage,
   UsageSlice,
   UsageSpan,
+  VersionedQueue,
   VersionedQuotas,
   VersionedWindow,
 } from "../../store.ts";
@@ -21,6 +23,7 @@ import { translated } from "../translate-error.ts";
 import { type TrafficCollections, trafficCollections } from "./collections.ts";
 import { forgetInstances, readInstances, reportInstance } from "./instances.ts";
 import { readWindow, writeWindow } from "./permits.ts";
+import { readQueue, writeQueue } from "./queue-records.ts";
 import { readQuotas, writeQuotas } from "./quota-records.ts";
 import { pruneTokenIssues, readLiveTokens, recordTokenIssues } from "./token-issues.ts";
 import { foldUsage } from "./usage-fold.ts";
@@ -144,6 +147,18 @@ export class MongoTraffic implements TrafficStore {
 
   pruneQuotaRecords(now: number): Promise<void> {
     return translated(() => pruneVersioned(this.#collections.quotas, now));
+  }
+
+  queueRecord(service: string): Promise<VersionedQueue | undefined> {
+    return translated(() => readQueue(this.#collections.queues, service));
+  }
+
+  setQueueRecord(service: string, expectedVersion: number, record: QueueRecord): Promise<boolean> {
+    return translated(() => writeQueue(this.#collections.queues, service, expectedVersion, record, this.#time.now()));
+  }
+
+  pruneQueueRecords(now: number): Promise<void> {
+    return translated(() => pruneVersioned(this.#collections.queues, now));
   }
 
   reportInstance(instance: Instance): Promise<void> {

@@ -3,6 +3,7 @@ import type { Clock } from "../../../clock.ts";
 import { AigwError, isStoreFault } from "../../../errors.ts";
 import { assertRoomForUsage } from "../../../files/free-space.ts";
 import type { PermitWindow } from "../../../limits/permit-window.ts";
+import type { QueueRecord } from "../../../queue/queue-record.ts";
 import type { QuotaRecord } from "../../../quotas/quota-record.ts";
 import type { UsageEvent, UsageFilter } from "../../../usage/usage-event.ts";
 import type { UsageReport, UsageReportQuery } from "../../../usage/usage-report.ts";
@@ -14,6 +15,7 @@ import type {
   UsagePage,
   UsageSlice,
   UsageSpan,
+  VersionedQueue,
   VersionedQuotas,
   VersionedWindow,
 } from "../../store.ts";
@@ -23,6 +25,7 @@ import { Database } from "../files/database.ts";
 import { readInstances } from "./instance-table.ts";
 import { pruneWindows, readWindow, writeWindow } from "./permit-table.ts";
 import { Presence } from "./presence/presence.ts";
+import { pruneQueues, readQueue, writeQueue } from "./queue-table.ts";
 import { pruneQuotas, readQuotas, writeQuotas } from "./quota-table.ts";
 import { agreeOnSteadyOffset, noteSteadyCopy, noteSteadyTime, readBootId, readSteadyCopy } from "./steady-time.ts";
 import { readLiveTokens, recordTokenIssues } from "./token-issues.ts";
@@ -185,6 +188,18 @@ export class SqliteTraffic implements TrafficStore {
 
   pruneQuotaRecords(now: number): void {
     pruneQuotas(this.#open().db, now, this.steadyNow());
+  }
+
+  queueRecord(service: string): VersionedQueue | undefined {
+    return readQueue(this.#open().db, service);
+  }
+
+  setQueueRecord(service: string, expectedVersion: number, record: QueueRecord): boolean {
+    return writeQueue(this.#open().db, service, expectedVersion, record);
+  }
+
+  pruneQueueRecords(now: number): void {
+    pruneQueues(this.#open().db, now, this.steadyNow());
   }
 
   reportInstance(instance: Instance): void {
