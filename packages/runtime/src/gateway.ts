@@ -29,6 +29,7 @@ import { QuotaGate } from "./gate/quota-gate.ts";
 import { type GatewayWorker, HAND_OUT_MS } from "./gateway-worker.ts";
 import type { ClientDocs } from "./guide/client-docs.ts";
 import type { ProblemCode } from "./http-errors.ts";
+import { Jobs } from "./jobs/jobs.ts";
 import { openListeners } from "./listeners.ts";
 import { createLogger } from "./log.ts";
 import { GuessLimit } from "./login/guess-limit.ts";
@@ -77,6 +78,8 @@ export interface GatewayOptions {
   readonly worker?: GatewayWorker;
   /** Where usage waits on the local disk while the store takes none; without it, it waits in memory alone. */
   readonly spoolFolder?: string;
+  /** Where requests and answers of jobs lie, unless the setting `jobs-folder` says otherwise. */
+  readonly jobsFolder?: string;
   /** How long known clients are served while the store cannot be read, milliseconds. */
   readonly maxStaleMs: number;
   /** How long open transfers may take to end on {@link Gateway.close}, milliseconds. */
@@ -137,6 +140,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       if (!ready) return;
       authenticator.forgetDead();
       openCalls.cutRevoked();
+      jobs.changed();
       void reporter.report();
     },
     onFault: storeFault("follow"),
@@ -235,6 +239,23 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     onRequest: () => reporter.countRequest(),
     onEvent: () => keeper?.countCall(),
   });
+  const jobs = new Jobs({
+    store,
+    sealer,
+    clock,
+    follower,
+    authenticator,
+    meter,
+    instanceId,
+    folder: options.jobsFolder,
+    env,
+    ownUrl: () => listeners.url,
+    isFirst,
+    onStranger,
+    onError,
+    onFault: storeFault("jobs"),
+    log,
+  });
   const apiGate = new ApiGate({
     follower,
     authenticator,
@@ -244,6 +265,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     proxy,
     meter,
     callers,
+    jobs,
     onStranger,
     onError,
   });
@@ -266,6 +288,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     login,
     callers,
     apiGate,
+    jobs,
     preflightGate,
     prover,
     docs: async () => docs ?? loadDocs(),
@@ -337,9 +360,11 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   ready = true;
   recorder.start();
   keeper?.start();
+  jobs.start(apiGate);
   strangers.start();
   const sweep = setInterval(() => {
     openCalls.cutRevoked();
+    jobs.cutRevoked();
     if (isFirst) endedKeys.look();
     void ledger.sweep();
     for (const one of [limiter, guessLimit]) void one.settle().catch(storeFault("permits", "write permits"));
@@ -348,6 +373,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     limiter.prune();
     guessLimit.prune();
     meter.prune();
+    jobs.prune();
     if (isFirst) void pruneStore(store).catch(storeFault("prune"));
   }, PRUNE_MS);
   const stayLarge = releaseWhenQuiet(() => openCalls.size === 0);
@@ -356,12 +382,15 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     log.info({ openCalls: openCalls.size }, "draining");
     await reporter.report();
     const cutOpenCalls = (): void => openCalls.cutAll();
+    // Before calls under way are cut: a job is to be put back, or to say that it was interrupted.
+    const jobsEnded = jobs.close(atOnce ? 0 : options.drainMs);
     await listeners.close({
       lameDuckMs: atOnce ? 0 : LAME_DUCK_MS + (worker ? HAND_OUT_MS : 0),
       drainMs: atOnce ? 0 : options.drainMs,
       goAway: () => openCalls.goAway(),
       cutOpenCalls,
     });
+    await jobsEnded;
     clearInterval(sweep);
     clearInterval(prune);
     stayLarge();

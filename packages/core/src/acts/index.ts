@@ -16,6 +16,7 @@ export {
   takeBackCredentials,
 } from "./issue-credentials.ts";
 export { keyTime } from "./key-time.ts";
+export type { JobsPatch } from "./patch-jobs.ts";
 export type { ReachPatch } from "./patch-reach.ts";
 export {
   type AddPlanInput,

@@ -1,3 +1,4 @@
+import { jobContract } from "./job-contract.ts";
 import { permitContract } from "./permit-contract.ts";
 import { presenceContract } from "./presence-contract.ts";
 import { quotaContract } from "./quota-contract.ts";
@@ -10,5 +11,6 @@ export const trafficContract = (withStore: WithStore): void => {
   usageReportContract(withStore);
   permitContract(withStore);
   quotaContract(withStore);
+  jobContract(withStore);
   presenceContract(withStore);
 };

@@ -315,6 +315,7 @@ export class ControlFollower {
       idleTimeoutMs: service.idleTimeoutMs,
       meter: meterOf(service),
       asksUsage: service.askUsage === true,
+      ...(service.jobs && { jobs: service.jobs }),
     });
   }
 }

@@ -51,6 +51,8 @@ export class ApiCall implements Call, Metered, Identified {
   quotaTerms: QuotaTerms | undefined = undefined;
   claim: QuotaClaim | undefined = undefined;
   quotas: QuotaGate | undefined = undefined;
+  /** A job's, whose request was counted already, at an earlier try. */
+  isCountedBefore = false;
   readonly #meter: CallMeter;
 
   constructor({ incoming, outgoing, target, requestId, expectsContinue, cors }: GatewayRequest, meter: CallMeter) {

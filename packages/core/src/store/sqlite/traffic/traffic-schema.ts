@@ -1,4 +1,5 @@
 import type { Schema } from "../files/migrations.ts";
+import { JOBS_TABLE } from "./job-table.ts";
 import { firstFillTotals, firstRollupTable, monthsTable, ROLLUPS, withWorth } from "./usage-rollup-shape.ts";
 
 /**
@@ -88,5 +89,6 @@ export const TRAFFIC_SCHEMA: Schema = {
      ${monthsTable()}
      CREATE INDEX usage_days_by_client ON usage_days (client);`,
     "ALTER TABLE usage ADD COLUMN fallback TEXT;",
+    JOBS_TABLE,
   ],
 };
