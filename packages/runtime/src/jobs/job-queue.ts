@@ -21,13 +21,20 @@ export const slotsOf = ({
 export class JobQueue {
   readonly #records: JobRecords;
   readonly #runnable: (service: string) => Service | undefined;
+  readonly #owner: (group: Pick<Job, "client" | "service">) => unknown;
   /** When a client's job was begun last here, by client: of those that are equal otherwise, who waited longer is next. */
   readonly #begun = new Map<string, number>();
   #places: { readonly at: number; readonly groups: readonly JobGroup[]; readonly place: string } | undefined;
 
-  constructor(records: JobRecords, runnable: (service: string) => Service | undefined) {
+  /** @param owner undefined for what is about to be taken away with its client's right */
+  constructor(
+    records: JobRecords,
+    runnable: (service: string) => Service | undefined,
+    owner: (group: Pick<Job, "client" | "service">) => unknown,
+  ) {
     this.#records = records;
     this.#runnable = runnable;
+    this.#owner = owner;
   }
 
   /**
@@ -51,7 +58,9 @@ export class JobQueue {
         this.#begun.get(`${name} ${group.client}`) ?? 0,
         group.oldestAt,
       ];
-      const order = waiting.filter((group) => group.service === name).toSorted((a, b) => compare(turn(a), turn(b)));
+      const order = waiting
+        .filter((group) => group.service === name && this.#owner(group) !== undefined)
+        .toSorted((a, b) => compare(turn(a), turn(b)));
       for (const { client } of order) {
         const claimed = await this.#claimOf(name, client, place, holder, here);
         if (claimed === undefined) continue;

@@ -31,11 +31,13 @@ export interface JobRunnerDeps {
   /** The service, when its jobs may run now. */
   readonly runnable: (service: string) => Service | undefined;
   /** The client, when it may still have jobs of that service. */
-  readonly owner: (job: Job) => Client | undefined;
+  readonly owner: (job: Pick<Job, "client" | "service">) => Client | undefined;
   /** Whether calls of this service may be made again. */
   readonly mayRepeat: (service: string) => boolean;
   /** Completes the record of a job that has ended. */
   readonly ended: (job: Job) => Job;
+  /** Records the usage of a job whose call has left none. */
+  readonly count: (job: Job, outcome: "incomplete" | "aborted" | "revoked") => void;
   /** A job has ended here. */
   readonly onEnded: (job: Job) => void;
   readonly onFault: (error: unknown) => void;
@@ -73,7 +75,7 @@ export class JobRunner {
 
   constructor(deps: JobRunnerDeps) {
     this.#deps = deps;
-    this.#queue = new JobQueue(deps.records, deps.runnable);
+    this.#queue = new JobQueue(deps.records, deps.runnable, deps.owner);
   }
 
   get running(): number {
@@ -327,15 +329,7 @@ export class JobRunner {
     request.end();
   }
 
-  async #end(
-    run: Run,
-    {
-      call,
-      facts,
-      isWhole,
-      why,
-    }: { call: JobCall | undefined; facts: AnswerFacts | undefined; isWhole: boolean; why: Stop | undefined },
-  ): Promise<void> {
+  async #end(run: Run, { call, facts, isWhole, why }: Ended): Promise<void> {
     const { records, folder, onEnded } = this.#deps;
     const { held } = run;
     const result = call?.result;
@@ -380,14 +374,15 @@ export class JobRunner {
     };
     const isOurs = await this.#write(run, ended);
     if (isOurs) {
-      call?.count(state === "interrupted" ? "incomplete" : why === "full" ? "denied" : undefined);
+      const outcome = state === "interrupted" ? "incomplete" : why === "full" ? "denied" : undefined;
+      this.#count(held.job, { call, facts }, outcome);
       folder().remove(held.job, "request");
       onEnded(held.job);
       return;
     }
     // Somebody was faster: cancelled it, say, or took it away with its client.
     if (await this.#settled(held.job.id)) {
-      call?.count(this.#deps.owner(held.job) === undefined ? "revoked" : undefined);
+      this.#count(held.job, { call, facts }, this.#deps.owner(held.job) === undefined ? "revoked" : undefined);
       folder().remove(held.job);
     } else call?.discount();
   }
@@ -403,6 +398,12 @@ export class JobRunner {
         await new Promise((again) => setTimeout(again, RETRY_MS));
       }
     }
+  }
+
+  #count(job: Job, { call, facts }: Pick<Ended, "call" | "facts">, outcome: CallResult["outcome"] | undefined): void {
+    if (call?.result !== undefined) call.count(outcome);
+    // One that was refused is recorded by who refused it; one that never came so far is not.
+    else if (facts === undefined) this.#deps.count(job, outcome === "revoked" ? outcome : "incomplete");
   }
 
   /**
@@ -433,6 +434,14 @@ const whyLost = (found: VersionedJob | undefined): Stop => {
   if (found === undefined) return "revoked";
   return found.job.state === "cancelled" ? "cancelled" : "lost";
 };
+
+/** How far the call of a job has come. */
+interface Ended {
+  readonly call: JobCall | undefined;
+  readonly facts: AnswerFacts | undefined;
+  readonly isWhole: boolean;
+  readonly why: Stop | undefined;
+}
 
 interface Control {
   readonly why: () => Stop | undefined;

@@ -142,6 +142,7 @@ export class Jobs implements JobTaker {
       },
       owner: (job) => this.#ownerOf(job),
       mayRepeat: (service) => this.#mayRepeat(service),
+      count: (job, outcome) => this.#count(job, outcome),
       ended: (job) => endedJob(job, this.#records.now()),
       onEnded: ({ callback }) => {
         if (callback !== undefined) void this.#tick();
