@@ -417,6 +417,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     await close({ atOnce: true });
     throw error;
   });
+  if (state === "ready") jobs.begin();
   log.info({ url, adminUrl, version: options.version, rev: follower.rev }, "gateway started");
   const metricFamilies = async (): Promise<readonly MetricFamily[]> => (await listeners.loadMetrics()).families();
   return { url, adminUrl, instanceId, reloadCertificate, metricFamilies, close };

@@ -24,6 +24,7 @@ const MOST_ATTEMPTS = 5;
 const PAGE = 100;
 /** A file without a record that is younger may be one whose record is being written. */
 const ORPHAN_MS = 60_000;
+const ADOPT_EVERY_MS = 1_000;
 const ORPHANS_EVERY_MS = 60_000;
 
 /** The record of a job that has ended: when it is looked at next, and when its end is told. */
@@ -39,6 +40,7 @@ export class JobKeeper {
   /** Until then records that look forsaken may be those of gateways that could not reach the store either. */
   #trustAt = 0;
   #orphansAt = 0;
+  #adoptAt = 0;
 
   constructor(deps: JobKeeperDeps) {
     this.#deps = deps;
@@ -47,6 +49,28 @@ export class JobKeeper {
   /** The store was away: others could not say that they run. */
   distrust(): void {
     this.#trustAt = this.#deps.records.now() + LEASE_MS;
+  }
+
+  /**
+   * Jobs of gateways that have ended, as the store sees it: a home knows at once that a process of its machine is gone.
+   * @throws the store's faults
+   */
+  async adopt(): Promise<void> {
+    const { records, instanceId } = this.#deps;
+    const now = records.now();
+    if (now < this.#adoptAt || now < this.#trustAt) return;
+    this.#adoptAt = now + ADOPT_EVERY_MS;
+    const held: VersionedJob[] = [];
+    for (const state of ["running", "receiving"] as const) {
+      held.push(...(await inTime(records.traffic.jobs({ state }, { limit: PAGE }), WORK_PATIENCE_MS)));
+    }
+    if (held.every(({ job }) => job.holder === instanceId)) return;
+    const instances = await inTime(records.traffic.instances(LEASE_MS), WORK_PATIENCE_MS);
+    const alive = new Set(instances.map(({ id }) => id));
+    for (const known of held) {
+      const { holder } = known.job;
+      if (holder !== undefined && holder !== instanceId && !alive.has(holder)) await this.#forsaken(known);
+    }
   }
 
   /** What is due now. @throws the store's faults */

@@ -167,7 +167,12 @@ export class Jobs implements JobTaker {
         ),
       onError: this.#deps.onError,
     });
+  }
+
+  /** Runs what waits: not before others can know that this gateway runs, or they would take its jobs for forsaken. */
+  begin(): void {
     this.#timer = setInterval(() => void this.#tick(), TICK_MS);
+    void this.#tick();
   }
 
   /** Requests under `/jobs/`. */
@@ -178,7 +183,7 @@ export class Jobs implements JobTaker {
   async take(call: ApiCall, who: Admitted, wish: JobWish): Promise<Taken> {
     const taken = await this.#intake.take(call, who, wish);
     this.#isIdle = false;
-    if (taken.kind === "taken") void this.#runner?.look();
+    if (taken.kind === "taken" && this.#timer !== undefined) void this.#runner?.look();
     return taken;
   }
 
@@ -242,6 +247,7 @@ export class Jobs implements JobTaker {
       this.#purgeAt = now + TICK_MS;
       await this.#keeper.purge();
     }
+    if (isFirst) await this.#keeper.adopt();
     await this.#keeper.look();
     if (!this.#closing) await runner.look();
     if (isFirst) await this.#keeper.sweepFiles();
