@@ -317,6 +317,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       staleMs: () => follower.staleMs,
       appliedRev: () => follower.rev,
       usage: () => recorder,
+      jobs: () => jobs.figures,
       refusedForFiles: () => openFiles.refused,
     },
     openFiles,

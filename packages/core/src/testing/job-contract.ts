@@ -1,35 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type Job, newJobId } from "../jobs/job.ts";
+import type { Job } from "../jobs/job.ts";
+import { aJob } from "./builders.ts";
 import type { WithStore } from "./store-contract.ts";
-
-const jobOf = (facts: Partial<Job>): Job => ({
-  id: newJobId(),
-  client: "c_1",
-  clientName: "john",
-  service: "whisper",
-  state: "queued",
-  method: "POST",
-  path: "/api/whisper",
-  requestId: "r",
-  place: "p_1",
-  hostname: "host",
-  at: 1_000,
-  wakeAt: 5_000,
-  keepMs: 1_000,
-  attempts: 0,
-  requestBytes: 10,
-  resultBytes: 0,
-  storedBytes: 10,
-  ...facts,
-});
 
 export const jobContract = (withStore: WithStore): void => {
   describe("job records", () => {
     it(
       "are written and removed by compare-and-set",
       withStore(async ({ one, two }) => {
-        const job = jobOf({});
+        const job = aJob({});
         assert.equal(await one.traffic.job(job.id), undefined);
         assert.equal(await one.traffic.setJob(1, job), false);
         assert.equal(await one.traffic.setJob(0, job), true);
@@ -49,7 +29,7 @@ export const jobContract = (withStore: WithStore): void => {
     it(
       "are claimed by one of many exactly",
       withStore(async ({ one, two }) => {
-        const jobs = Array.from({ length: 20 }, (_, index) => jobOf({ at: index }));
+        const jobs = Array.from({ length: 20 }, (_, index) => aJob({ at: index }));
         for (const job of jobs) await one.traffic.setJob(0, job);
         const won: string[] = [];
         const claim = async (store: typeof one, holder: string): Promise<void> => {
@@ -68,11 +48,11 @@ export const jobContract = (withStore: WithStore): void => {
       "are listed page by page, by what is asked for, from either end",
       withStore(async ({ one, two }) => {
         const made = [
-          jobOf({ at: 1 }),
-          jobOf({ at: 2, client: "c_2" }),
-          jobOf({ at: 3, state: "done" }),
-          jobOf({ at: 4, service: "ocr" }),
-          jobOf({ at: 5, place: "p_2" }),
+          aJob({ at: 1 }),
+          aJob({ at: 2, client: "c_2" }),
+          aJob({ at: 3, state: "done" }),
+          aJob({ at: 4, service: "ocr" }),
+          aJob({ at: 5, place: "p_2" }),
         ];
         for (const job of made) await one.traffic.setJob(0, job);
         const ats = async (...query: Parameters<typeof two.traffic.jobs>): Promise<readonly number[]> =>
@@ -93,8 +73,8 @@ export const jobContract = (withStore: WithStore): void => {
     it(
       "come up when they are due, and are summed up",
       withStore(async ({ one, two }) => {
-        const late = jobOf({ wakeAt: 300, storedBytes: 5 });
-        for (const job of [jobOf({ wakeAt: 200 }), late, jobOf({ wakeAt: 100, client: "c_2", at: 7 })])
+        const late = aJob({ wakeAt: 300, storedBytes: 5 });
+        for (const job of [aJob({ wakeAt: 200 }), late, aJob({ wakeAt: 100, client: "c_2", at: 7 })])
           await one.traffic.setJob(0, job);
         const due = async (now: number, limit = 9): Promise<readonly number[]> =>
           (await two.traffic.dueJobs(now, limit)).map(({ job }) => job.wakeAt);

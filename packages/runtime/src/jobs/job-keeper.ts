@@ -1,5 +1,13 @@
 import type { Client } from "@aigw/core/clients";
-import { hasEnded, type Job, type JobFolder, keptUntil, type VersionedJob, wakeOfEnded } from "@aigw/core/jobs";
+import {
+  hasEnded,
+  type Job,
+  type JobFolder,
+  type JobGroup,
+  keptUntil,
+  type VersionedJob,
+  wakeOfEnded,
+} from "@aigw/core/jobs";
 import { inTime, WORK_PATIENCE_MS } from "@aigw/core/store";
 import { type JobRecords, LEASE_MS } from "./job-records.ts";
 
@@ -143,15 +151,16 @@ export class JobKeeper {
 
   /**
    * Takes away all that clients have who may have nothing any more: their files at once, then their records.
+   * @returns what there was before
    * @throws the store's faults
    */
-  async purge(): Promise<void> {
+  async purge(): Promise<readonly JobGroup[]> {
     const { records, folder, isActive, owner } = this.#deps;
     const ours = folder();
     for (const client of ours.clients()) if (!isActive(client)) ours.removeClient(client);
-    for (const group of await inTime(records.traffic.jobGroups({}), WORK_PATIENCE_MS)) {
-      if (owner(group) === undefined) await this.#purgeAll(group);
-    }
+    const groups = await inTime(records.traffic.jobGroups({}), WORK_PATIENCE_MS);
+    for (const group of groups) if (owner(group) === undefined) await this.#purgeAll(group);
+    return groups;
   }
 
   async #purgeAll({ client, service }: Pick<Job, "client" | "service">): Promise<void> {

@@ -18,6 +18,7 @@ import { ownPublicUrl } from "../own-url.ts";
 import { JobBounds } from "./job-bounds.ts";
 import { jobClaims } from "./job-call.ts";
 import { JobCallbacks } from "./job-callbacks.ts";
+import { type JobFigures, jobFigures } from "./job-figures.ts";
 import { JobIntake, type Taken } from "./job-intake.ts";
 import { endedJob, JobKeeper } from "./job-keeper.ts";
 import { JobRecords } from "./job-records.ts";
@@ -46,6 +47,8 @@ export interface JobsDeps {
 }
 
 const TICK_MS = 500;
+/** Whoever expires is no change: what is left of such clients is looked for so often. */
+const PURGE_MS = 5_000;
 /** Without a service whose calls become jobs it is looked so often whether there are some from before. */
 const IDLE_MS = 60_000;
 
@@ -66,8 +69,8 @@ export class Jobs implements JobTaker {
   #timer: NodeJS.Timeout | undefined;
   #ticking: Promise<void> | undefined;
   #purgeDue = true;
-  /** Expired clients are no change: they are looked for now and then. */
   #purgeAt = 0;
+  #figures: JobFigures | undefined;
   #idleUntil = 0;
   #isIdle = false;
   #closing = false;
@@ -175,6 +178,11 @@ export class Jobs implements JobTaker {
     void this.#tick();
   }
 
+  /** As they were a few seconds ago; undefined in all but one of several processes, and where there is nothing. */
+  get figures(): JobFigures | undefined {
+    return this.#deps.isFirst ? this.#figures : undefined;
+  }
+
   /** Requests under `/jobs/`. */
   handle(request: GatewayRequest): void {
     this.#routes?.handle(request);
@@ -238,14 +246,15 @@ export class Jobs implements JobTaker {
     const isUsed = [...follower.upstreams].some(({ jobs }) => jobs !== undefined);
     if (!isUsed && runner.running === 0 && (await store.traffic.jobs({}, { limit: 1 })).length === 0) {
       this.#isIdle = true;
+      this.#figures = undefined;
       this.#idleUntil = now + IDLE_MS;
       this.#purgeDue = false;
       return;
     }
     if (this.#purgeDue || now >= this.#purgeAt) {
       this.#purgeDue = false;
-      this.#purgeAt = now + TICK_MS;
-      await this.#keeper.purge();
+      this.#purgeAt = now + PURGE_MS;
+      this.#figures = jobFigures(await this.#keeper.purge(), this.#records.now());
     }
     if (isFirst) await this.#keeper.adopt();
     await this.#keeper.look();

@@ -23,6 +23,8 @@ const FIELDS: Partial<Record<ProblemCode, readonly HeaderName[]>> = {
   method_not_allowed: ["Allow"],
   rate_limited: ["Retry-After"],
   quota_exceeded: ["Retry-After"],
+  too_many_jobs: ["Retry-After"],
+  insufficient_storage: ["Retry-After"],
   service_down: ["Retry-After"],
   service_disabled: ["Retry-After"],
   unavailable: ["Retry-After"],
@@ -57,6 +59,8 @@ const CALL: JsonObject = {
       "unknown_service",
       "rate_limited",
       "quota_exceeded",
+      "too_many_jobs",
+      "insufficient_storage",
       "upstream_unreachable",
       "upstream_invalid",
       "upstream_timeout",
@@ -76,10 +80,16 @@ const named = (prefix: string, responses: JsonObject): JsonObject =>
 const refs = (prefix: string, responses: JsonObject): JsonObject =>
   Object.fromEntries(Object.keys(responses).map((status) => [status, ref("responses", `${prefix}-${status}`)]));
 
+const JOB: JsonObject = {
+  ...GUARD,
+  ...problems(["missing_token", "invalid_token", "not_found", "no_result", "rate_limited", "unavailable"]),
+};
+
 /** `components.responses`. */
 export const RESPONSES: JsonObject = {
   ...named("guard", GUARD),
   ...named("call", CALL),
+  ...named("job", JOB),
   "not-found": problems(["not_found"])["404"] ?? {},
 };
 
@@ -87,6 +97,9 @@ export const RESPONSES: JsonObject = {
 export const GUARD_RESPONSES: JsonObject = refs("guard", GUARD);
 /** Of a call of a service. */
 export const CALL_RESPONSES: JsonObject = refs("call", CALL);
+
+/** Of what there is of jobs. */
+export const JOB_RESPONSES: JsonObject = refs("job", JOB);
 
 /** The token endpoint's refusals, and in the same responses the guard's. */
 export const tokenErrors = (): JsonObject => {

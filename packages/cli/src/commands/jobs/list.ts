@@ -1,6 +1,7 @@
 import { findClient, findService } from "@aigw/core/acts";
 import { JOB_STATES, type Job, type JobState } from "@aigw/core/jobs";
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
+import { choiceOption } from "../../app/choice-option.ts";
 import { describe } from "../../app/command.ts";
 import type { Context } from "../../app/context.ts";
 import { flag } from "../../app/flag.ts";
@@ -29,7 +30,7 @@ export const command = (ctx: Context): Command =>
   ])
     .option("--client <name>", "those of this client")
     .option("--service <name>", "those of this service")
-    .addOption(new Option("--state <state>", "those that are so").choices(JOB_STATES))
+    .addOption(choiceOption("--state <state>", "state", "those that are so", JOB_STATES))
     .option(
       "-n, --limit <number>",
       "how many at most",
