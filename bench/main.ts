@@ -9,6 +9,7 @@ import { clients } from "./rows/clients.ts";
 import { growth } from "./rows/growth.ts";
 import { latency } from "./rows/latency.ts";
 import { logins } from "./rows/logins.ts";
+import { metered } from "./rows/metered.ts";
 import { meters } from "./rows/meters.ts";
 import { mongodb } from "./rows/mongodb.ts";
 import { recording } from "./rows/recording.ts";
@@ -40,6 +41,7 @@ const ROWS: readonly Row[] = [
   recording,
   clients,
   logins,
+  metered,
   meters,
   mongodb,
 ];

@@ -153,6 +153,46 @@ describe("limiters that count alone", () => {
     });
   }
 
+  // As a primary does that was just elected: the other members do not follow it yet.
+  for (const kind of ["never", "unanswered"] as const) {
+    it(`admit 60 together while writes are ${kind} and reads are not, also of clients of whom one knows`, async () => {
+      for (const looked of [false, true]) {
+        const [all, key] = [three(store.traffic), newKey()];
+        if (looked) for (const one of all) await settled(one.peek(key, 60));
+        const before = await take(all[0] as Limiter, key, 60, 30);
+        store.treat(BOTH, { kind: "promise" });
+        store.treat(WRITES, { kind });
+        // Somebody else's call has found it out.
+        for (const one of all) assert.ok((await settled(one.acquire(newKey(), 60))).waitedMs <= 250);
+        const alone = await takeAll(all, key, 60);
+        assert.equal(before + alone, 60);
+        clock.advance(1_001);
+        assert.equal(await takeAll(all, key, 60), 0, "nor when it is asked again");
+        store.calm();
+        clock.advance(2_000);
+        assert.equal(await takeAll(all, key, 60), 0);
+        clock.advance(LIMIT_WINDOW_MS);
+        assert.equal(await takeAll(all, key, 60), 60, "the next window is whole");
+      }
+    });
+  }
+
+  it("read what others have taken as soon as that can be read", async () => {
+    const [all, key] = [three(store.traffic), newKey()];
+    const [first, second] = all as [Limiter, Limiter, Limiter];
+    assert.equal(await take(first, key, 60, 60), 60);
+    store.treat(BOTH, { kind: "never" });
+    assert.equal(await take(second, key, 60, 5), 5, "of what it cannot know");
+    const reads = store.calls("traffic.permitWindow");
+    assert.equal(await take(second, key, 60, 5), 5);
+    assert.equal(store.calls("traffic.permitWindow"), reads, "and does not ask for each");
+    store.calm();
+    store.treat(WRITES, { kind: "throws" });
+    clock.advance(1_001);
+    await settled(second.acquire(newKey(), 60));
+    assert.equal(await take(second, key, 60, 5), 0);
+  });
+
   it("admit fewer than twice the limit where it cannot be read either", async () => {
     const [all, key] = [three(store.traffic), newKey()];
     // The others looked before, and know nothing of it.

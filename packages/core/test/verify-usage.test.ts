@@ -8,7 +8,7 @@ import { anEvent } from "../src/testing/index.ts";
 import { DAY_MS, HOUR_MS } from "../src/usage/report-plan.ts";
 import { SealCheck } from "../src/usage/seal-check.ts";
 import type { UsageEvent } from "../src/usage/usage-event.ts";
-import { UsageSealer, usageMac } from "../src/usage/usage-seal.ts";
+import { newestBatches, UsageSealer, usageMac } from "../src/usage/usage-seal.ts";
 import { type UsageProof, type VerifyUsageOptions, verifyUsage } from "../src/usage/verify-usage.ts";
 import { type MongoTrafficFixture, mongoTrafficFixture } from "./store-support/mongo-traffic-fixture.ts";
 import { sqliteFixture } from "./store-support/sqlite-fixture.ts";
@@ -240,6 +240,35 @@ describe("usage verify", () => {
     traffic.database().run("DELETE FROM usage WHERE id = 'gw-idle.2'");
     // Of its beginning nothing else tells; the sums do.
     assert.deepEqual(wordsOf(await verified(traffic)), ["sums hours", "sums days", "sums totals"]);
+  });
+
+  it("misses a gateway, or its last batches, that another one has named, with its sums or without", async () => {
+    const one = recorded().filter(({ id }) => id.startsWith("gw-one."));
+    const sealer = new UsageSealer(mac);
+    const next = (number: number, hours: number): UsageEvent =>
+      sealer.seal([anEvent({ id: `gw-next.${number}`, at: DAY + hours * HOUR_MS })]);
+    sealer.noteOthers(newestBatches([...one, ...recorded()], "gw-two"));
+    const [first, second] = [next(1, 71), next(2, 72)];
+    assert.match(first.seal ?? "", /^1 0 \d+ {2}[\w-]+ gw-one\.1y:\d+:[\w-]+$/);
+    assert.match(second.seal ?? "", /^2 0 \d+ [\w-]+ [\w-]+$/, "once");
+    const problemsWith = async (events: readonly UsageEvent[], since = 0): Promise<readonly string[]> => {
+      const { traffic } = sqliteFixture().open();
+      traffic.recordUsage([...events, first, second]);
+      await foldAll(traffic);
+      return wordsOf(await verified(traffic, { since }));
+    };
+    assert.deepEqual(await problemsWith(one), []);
+    // As if it had never been there: the sums are those of the rest.
+    assert.deepEqual(await problemsWith([]), ["missing gw-one 1-70"]);
+    assert.deepEqual(await problemsWith(one.slice(0, 56)), ["missing gw-one 57-70"]);
+    assert.deepEqual(await problemsWith(one.slice(0, 68)), ["unsealed gw-one 64-68", "missing gw-one 69-70"]);
+    // What may be pruned is not missed, and what is asked for is.
+    assert.deepEqual(await problemsWith([], DAY + 3 * DAY_MS), []);
+    assert.deepEqual(await problemsWith([], DAY + 1), ["missing gw-one 70-70"]);
+    const forged = { ...first, seal: first.seal?.replace("1y:", "1z:") ?? "" };
+    const { traffic } = sqliteFixture().open();
+    traffic.recordUsage([...one, forged, second]);
+    assert.deepEqual(wordsOf(await verified(traffic)), ["altered gw-next 1-1", "missing gw-one 71-71"]);
   });
 
   it("says what nothing proves: events of before there were seals", async () => {

@@ -40,6 +40,7 @@ import { Costs } from "./metering/call-cost.ts";
 import { CallMeter } from "./metering/call-meter.ts";
 import { faultLog } from "./metering/fault-log.ts";
 import { GatewayStats, type StoreOperation } from "./metering/gateway-stats.ts";
+import { sealOthers } from "./metering/seal-others.ts";
 import { spoolLog } from "./metering/spool-log.ts";
 import { StrangerLog } from "./metering/stranger-log.ts";
 import { targetLog } from "./metering/target-log.ts";
@@ -80,6 +81,8 @@ export interface GatewayOptions {
   readonly spoolFolder?: string;
   /** Where requests and answers of jobs lie, unless the setting `jobs-folder` says otherwise. */
   readonly jobsFolder?: string;
+  /** Where what quotas count waits meanwhile; without it, in memory alone. */
+  readonly quotaFolder?: string;
   /** How long known clients are served while the store cannot be read, milliseconds. */
   readonly maxStaleMs: number;
   /** How long open transfers may take to end on {@link Gateway.close}, milliseconds. */
@@ -162,7 +165,8 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     onElsewhere: (service) => stats.elsewhere.add(service),
   });
   const openCalls = new OpenCalls(proxy, follower, authenticator);
-  const { spoolFolder: folder } = options;
+  const { spoolFolder: folder, quotaFolder } = options;
+  const usageSealer = new UsageSealer(usageMac(sealer, store.control.storeId));
   const recorder = new UsageRecorder({
     traffic: store.traffic,
     spool:
@@ -170,7 +174,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     onFault: (error, held) => storeFault("record_usage", `record usage, ${held} events held`)(error),
     onRecovered: (dropped) => log.info({ dropped }, "usage is stored again"),
     onFlushed: (ms) => stats.flushes.observe(ms),
-    sealer: new UsageSealer(usageMac(sealer, store.control.storeId)),
+    sealer: usageSealer,
   });
   const callers = new Callers({ tls: options.tls !== undefined, flag: options.trustProxy, env, clock, log });
   const keeper =
@@ -195,7 +199,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     store: store.traffic,
     holder: instanceId,
     share,
-    journal: folder === undefined ? undefined : new AccountJournal({ folder, id: instanceId }),
+    journal: quotaFolder === undefined ? undefined : new AccountJournal({ folder: quotaFolder, id: instanceId }),
     onError: storeFault("permits", "write what quotas count"),
   });
   const quotas = new QuotaGate({ follower, ledger, env });
@@ -359,6 +363,9 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   });
   openFiles.measure();
   ready = true;
+  const nameOthers = (): void =>
+    void sealOthers(store.traffic, usageSealer, instanceId).catch(storeFault("record_usage", "name others' seals"));
+  nameOthers();
   recorder.start();
   keeper?.start();
   jobs.start(apiGate);
@@ -375,6 +382,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     guessLimit.prune();
     meter.prune();
     jobs.prune();
+    if (reporter.share.of > 1) nameOthers();
     if (isFirst) void pruneStore(store).catch(storeFault("prune"));
   }, PRUNE_MS);
   const stayLarge = releaseWhenQuiet(() => openCalls.size === 0);

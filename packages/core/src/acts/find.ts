@@ -93,3 +93,7 @@ export const assertServicesExist = async (
     `There is no service '${missing}'; ${choice}.${didYouMean(missing, [...known])} Add it: aigw service add ${missing} <url>`,
   );
 };
+
+/** Names of the clients on a plan, in their order. */
+export const namesOn = (clients: readonly Client[], plan: string): readonly string[] =>
+  clients.filter((client) => client.plan === plan).map(({ name }) => name);

@@ -27,6 +27,8 @@ export interface Permit {
 export interface Holding {
   version: number;
   window: PermitWindow;
+  /** The store had it no earlier than then. */
+  knownAt: number;
   limit: number;
   /** Of the current lease: permits not handed out, permits handed out and when last, its end (0: there is none). */
   leaseLeft: number;
@@ -63,6 +65,7 @@ export const SINGLE_PERMIT_LIMIT = 120;
 export const newHolding = (limit: number): Holding => ({
   version: 0,
   window: EMPTY_WINDOW,
+  knownAt: Number.NEGATIVE_INFINITY,
   limit,
   leaseLeft: 0,
   leaseUsed: 0,

@@ -1,18 +1,14 @@
 import { setImmediate as afterPoll } from "node:timers/promises";
-import { PatientCalls } from "../store/patient-calls.ts";
-import type { MaybePromise, TrafficStore, VersionedWindow } from "../store/store.ts";
+import type { MaybePromise } from "../store/store.ts";
 import {
   admitted,
   currentWindow,
-  endLease,
   type Holding,
   newHolding,
   type Permit,
   refused,
   SINGLE_PERMIT_LIMIT,
-  takeOver,
   UNSAVED_STEP_MS,
-  withAlone,
   withUnsaved,
 } from "./holding.ts";
 import {
@@ -25,12 +21,10 @@ import {
   spend,
   unspend,
 } from "./permit-window.ts";
-import { partOf, type Share, WHOLE } from "./share.ts";
+import { countAlone, leftOfShare, type Share, WHOLE } from "./share.ts";
+import { WindowCalls, type WindowCallsOptions } from "./window-calls.ts";
 
-export interface LimiterOptions {
-  readonly store: Pick<TrafficStore, "steadyNow" | "permitWindow" | "setPermitWindow">;
-  /** The instance's id: whose leases these are. */
-  readonly holder: string;
+export interface LimiterOptions extends WindowCallsOptions {
   readonly windowMs: number;
   /** Limits above {@link SINGLE_PERMIT_LIMIT} are leased in bundles; false asks the store for each permit. */
   readonly bundles: boolean;
@@ -46,11 +40,6 @@ const LEASE_MS = 2_000;
 const GIVE_BACK_MS = 750;
 /** While somebody else holds a lease, a refusal may be out of date as soon as they give back what they did not use. */
 const REFUSAL_WITH_LEASES_MS = 250;
-/**
- * To who counts alone, permits count for so long more: what runs out meanwhile others may take, who had a later look at
- * the store, or have it back sooner. As long as a failover takes, with MongoDB's own time-out of 10 s for elections.
- */
-const ALONE_MS = 15_000;
 
 /**
  * Exactly N permits in any rolling window, over all instances that share the store and over restarts.
@@ -66,12 +55,12 @@ export class Limiter {
   readonly #holdings = new Map<string, Holding>();
   /** Those of which a bundle is lent. */
   readonly #lent = new Map<string, Holding>();
-  readonly #calls: PatientCalls;
+  readonly #calls: WindowCalls;
   #settling: Promise<void> | undefined;
 
   constructor(options: LimiterOptions) {
     this.#options = options;
-    this.#calls = new PatientCalls(() => options.store.steadyNow());
+    this.#calls = new WindowCalls(options);
   }
 
   acquire(key: string, limit: number): MaybePromise<Permit> {
@@ -81,7 +70,7 @@ export class Limiter {
     if (holding.turn !== undefined) return this.#acquireNext(key, limit, holding);
     if (holding.limit !== limit) this.#changeLimit(holding, limit);
     if (now < holding.refusedUntil) return refused(holding, now, this.#options);
-    if (holding.outdated) return this.#reload(key, holding, () => this.acquire(key, limit));
+    if (holding.outdated) return this.#calls.reload(key, holding, () => this.acquire(key, limit));
     if (holding.leaseLeft > 0 && now < holding.leaseUntil - GIVE_BACK_MS) {
       holding.leaseLeft -= 1;
       holding.leaseUsed += 1;
@@ -142,11 +131,11 @@ export class Limiter {
     if (this.#calls.awayUntil > this.#options.store.steadyNow()) return;
     const known = currentWindow(holding, this.#options.store.steadyNow(), this.#options);
     const window = unspend(known, permit.at, countsTogether ? LEASE_MS : 0);
-    return this.#write(
+    return this.#calls.write(
       key,
       holding,
       window,
-      (ok) => (ok ? undefined : this.#reload(key, holding, () => this.refund(key, permit))),
+      (ok) => (ok ? undefined : this.#calls.reload(key, holding, () => this.refund(key, permit))),
       () => undefined,
     );
   }
@@ -181,7 +170,7 @@ export class Limiter {
     // Nobody has asked meanwhile: whether it is back, the first who calls has to know.
     for (const [key, holding] of this.#holdings) {
       if (!this.#calls.isAway || this.#calls.awayUntil > this.#options.store.steadyNow()) return;
-      if (holding.turn === undefined) await this.#reload(key, holding, () => undefined);
+      if (holding.turn === undefined) await this.#calls.reload(key, holding, () => undefined);
     }
   }
 
@@ -189,11 +178,11 @@ export class Limiter {
     const now = this.#options.store.steadyNow();
     if (holding.turn !== undefined || this.#calls.awayUntil > now) return;
     if (holding.unsaved.length === 0 && holding.leaseUntil === 0) return;
-    return this.#write(
+    return this.#calls.write(
       key,
       holding,
       currentWindow(holding, now, this.#options),
-      (ok) => (ok ? undefined : this.#reload(key, holding, () => this.#save(key, holding))),
+      (ok) => (ok ? undefined : this.#calls.reload(key, holding, () => this.#save(key, holding))),
       () => undefined,
     );
   }
@@ -214,7 +203,7 @@ export class Limiter {
       if (this.#calls.awayUntil > this.#options.store.steadyNow()) break;
       if (holding.leaseUntil === 0 && holding.unsaved.length === 0) continue;
       const window = currentWindow(holding, this.#options.store.steadyNow(), this.#options);
-      await this.#write(
+      await this.#calls.write(
         key,
         holding,
         window,
@@ -229,7 +218,7 @@ export class Limiter {
   #load(key: string, limit: number, then: () => MaybePromise<Permit>): MaybePromise<Permit> {
     const holding = newHolding(limit);
     this.#holdings.set(key, holding);
-    return this.#reload(key, holding, then);
+    return this.#calls.reload(key, holding, then);
   }
 
   #changeLimit(holding: Holding, limit: number): void {
@@ -246,7 +235,7 @@ export class Limiter {
     if (!settling && holding.alone.length > 0) holding.alone = [];
     const free = holding.limit - counted(window);
     if (free <= 0) return this.#refuse(holding, window, now);
-    if (this.#calls.awayUntil > now) return this.#admitAlone(holding, now);
+    if (this.#calls.awayUntil > now) return this.#calls.withLatest(key, holding, () => this.#admitAlone(holding, now));
     const most = settling ? Math.min(free, this.#leftOfShare(holding, now)) : free;
     if (most <= 0) return this.#refuseAlone(holding, now);
     const least = this.#bundleFor(holding.limit);
@@ -256,12 +245,12 @@ export class Limiter {
     const until = now + LEASE_MS;
     const next =
       bundle === 1 ? spend(window, now, count) : lend(window, { holder: this.#options.holder, count, until });
-    return this.#write(
+    return this.#calls.write(
       key,
       holding,
       next,
       (ok) => {
-        if (!ok) return this.#reload(key, holding, () => this.acquire(key, holding.limit));
+        if (!ok) return this.#calls.reload(key, holding, () => this.acquire(key, holding.limit));
         if (settling) this.#countAlone(holding, now, count);
         if (bundle > 1) {
           holding.leaseLeft = bundle - 1;
@@ -285,7 +274,7 @@ export class Limiter {
       holding.inDoubt.add(entry);
       this.#countAlone(holding, now, count);
     }
-    return this.#reload(key, holding, () => {
+    return this.#calls.reload(key, holding, () => {
       this.#calls.isAway = true;
       if (bundle > 1) return this.#admitAlone(holding, now);
       const mayBeNew = holding.unsaved.includes(entry);
@@ -312,18 +301,11 @@ export class Limiter {
   }
 
   #countAlone(holding: Holding, now: number, count: number): void {
-    holding.alone = withAlone(holding.alone, now, count, this.#options.windowMs + ALONE_MS);
+    countAlone(holding, now, count, this.#options);
   }
 
-  /** How many more this instance may admit alone. */
   #leftOfShare(holding: Holding, now: number): number {
-    const { windowMs, share } = this.#options;
-    const part = share?.() ?? WHOLE;
-    const longer = part.of > 1 ? ALONE_MS : 0;
-    const own = holding.alone.reduce((sum, [at, count]) => sum + (now - at < windowMs + longer ? count : 0), 0);
-    const known = currentWindow(holding, now - longer, this.#options);
-    const free = holding.limit - (counted(known) - own);
-    return partOf(part, free) - own;
+    return leftOfShare(holding, this.#options.share?.() ?? WHOLE, now, this.#options);
   }
 
   #refuseAlone(holding: Holding, now: number): Permit {
@@ -343,58 +325,6 @@ export class Limiter {
     holding.refusedUntil = othersLease ? Math.min(freeAt, now + REFUSAL_WITH_LEASES_MS) : freeAt;
     holding.outdated = othersLease;
     return { admitted: false, limit: holding.limit, remaining: 0, resetMs: freeAt - now, at: now };
-  }
-
-  #write<T>(
-    key: string,
-    holding: Holding,
-    next: PermitWindow,
-    then: (ok: boolean) => MaybePromise<T>,
-    onFault: () => MaybePromise<T>,
-  ): MaybePromise<T> {
-    const settled = (ok: boolean): MaybePromise<T> => {
-      if (ok) {
-        holding.version += 1;
-        holding.window = next;
-        endLease(holding);
-        holding.unsaved = [];
-        holding.inDoubt.clear();
-      }
-      return then(ok);
-    };
-    const unsettled = (): MaybePromise<T> => {
-      holding.inDoubt = new Set(holding.unsaved);
-      return onFault();
-    };
-    return this.#guarded(
-      holding,
-      () => this.#options.store.setPermitWindow(key, holding.version, next),
-      settled,
-      unsettled,
-    );
-  }
-
-  #reload<T>(key: string, holding: Holding, then: () => MaybePromise<T>): MaybePromise<T> {
-    const loaded = (found: VersionedWindow | undefined): MaybePromise<T> => {
-      takeOver(holding, found, this.#options.holder);
-      return then();
-    };
-    const storeAway = (): MaybePromise<T> => {
-      holding.outdated = false;
-      return then();
-    };
-    return this.#guarded(holding, () => this.#options.store.permitWindow(key), loaded, storeAway);
-  }
-
-  /** Runs one store call; holds others of this key back while it is under way; takes a store fault as "away". */
-  #guarded<A, T>(
-    holding: Holding,
-    call: () => MaybePromise<A>,
-    then: (answer: A) => MaybePromise<T>,
-    onFault: () => MaybePromise<T>,
-  ): MaybePromise<T> {
-    if (!this.#calls.isSilent()) holding.granted = 0;
-    return this.#calls.run(holding, call, then, onFault);
   }
 
   async #acquireNext(key: string, limit: number, holding: Holding): Promise<Permit> {

@@ -29,8 +29,11 @@ export class PatientCalls {
   awayUntil = 0;
   /** Steady milliseconds: others may have admitted until then what the store does not have yet. */
   settledAt = 0;
+  /** When the last fault came, steady milliseconds: what was known before may be out of date. */
+  faultAt: number = Number.NEGATIVE_INFINITY;
   /** A store that did not answer is not asked before it, not even to read: every caller would wait as long again. */
   #silentUntil = 0;
+  #isLooking = false;
   /** One call finds out for all when the lock is free: every try blocks the thread for the busy timeout. */
   #lockFree: Promise<void> | undefined;
 
@@ -51,6 +54,23 @@ export class PatientCalls {
     return false;
   }
 
+  /**
+   * Finds out whether a store that did not answer can be read all the same, as a primary can before the other members
+   * follow it. Nobody waits for it.
+   */
+  async lookAgain(read: () => MaybePromise<unknown>): Promise<void> {
+    if (this.#isLooking || !this.isSilent()) return;
+    this.#isLooking = true;
+    try {
+      await inTime(read(), REQUEST_PATIENCE_MS);
+      this.#silentUntil = 0;
+    } catch {
+      // It stays silent until it is asked again.
+    } finally {
+      this.#isLooking = false;
+    }
+  }
+
   /** Runs one call; holds others of these turns back while it is under way; takes a store fault as "away". */
   run<A, T>(
     turns: Turns,
@@ -65,7 +85,8 @@ export class PatientCalls {
     const fault = (error: unknown): MaybePromise<T> => {
       if (!isStoreFault(error)) throw error;
       this.isAway = true;
-      this.awayUntil = this.#steadyNow() + STORE_RETRY_MS;
+      this.faultAt = this.#steadyNow();
+      this.awayUntil = this.faultAt + STORE_RETRY_MS;
       this.settledAt = this.awayUntil + SETTLE_MS;
       if (isSilence(error)) this.#silentUntil = this.awayUntil;
       return onFault();

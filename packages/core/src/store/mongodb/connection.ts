@@ -34,8 +34,8 @@ const OPTIONS = {
   connectTimeoutMS: 2_000,
   socketTimeoutMS: 4_500,
   heartbeatFrequencyMS: 1_000,
-  // A streamed heartbeat does not say how old it is, and costs one connection more.
-  serverMonitoringMode: "poll",
+  // A primary that was elected says so at once, and not at the next heartbeat. Costs one connection more to each member.
+  serverMonitoringMode: "stream",
 } as const;
 
 export interface MongoTopology {

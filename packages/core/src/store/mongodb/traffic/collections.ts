@@ -5,6 +5,7 @@ import type { QuotaRecord } from "../../../quotas/quota-record.ts";
 import type { Outcome, UsageEvent } from "../../../usage/usage-event.ts";
 import type { WorthCounts } from "../../../usage/worth.ts";
 import type { Instance } from "../../store.ts";
+import type { VersionedRecord } from "./versioned-records.ts";
 
 /**
  * One batch of usage: recorded all or none, because it is one document. Numbered 1, 2, 3 …, and a number is given only
@@ -70,22 +71,13 @@ export interface FoldState {
   readonly gone?: number;
 }
 
-export interface PermitRecord {
-  readonly _id: string;
-  readonly v: number;
+export interface PermitRecord extends VersionedRecord {
   readonly w: PermitWindow;
-  /** Steady milliseconds: nothing counts from then on. */
-  readonly endsAt: number;
 }
 
-/** What a client has used of its quotas. */
-export interface QuotaDocument {
-  /** The client's id. */
-  readonly _id: string;
-  readonly v: number;
+/** What a client has used of its quotas; `_id` is the client's. */
+export interface QuotaDocument extends VersionedRecord {
   readonly r: QuotaRecord;
-  /** Steady milliseconds: nothing in it matters from then on. */
-  readonly endsAt: number;
 }
 
 export interface JobDocument {
@@ -137,11 +129,15 @@ const NAMES: Readonly<Record<keyof TrafficCollections, string>> = {
   instances: "instances",
 };
 
-/** What is acknowledged survives any member; what is read does too. */
-export const trafficCollections = (db: Db): TrafficCollections => {
-  const open = <T extends object>(name: string): Collection<T> =>
+/**
+ * What is acknowledged survives any member; what is read does too.
+ * @param requestMs so long a write of what requests wait for may wait for the other members. They are away for a second
+ *   after each election; what nobody waits for any more would keep the connections from those who only read
+ */
+export const trafficCollections = (db: Db, requestMs?: number): TrafficCollections => {
+  const open = <T extends object>(name: string, wtimeoutMS?: number): Collection<T> =>
     db.collection<T>(name, {
-      writeConcern: { w: "majority", journal: true },
+      writeConcern: { w: "majority", journal: true, ...(wtimeoutMS !== undefined && { wtimeoutMS }) },
       readConcern: { level: "majority" },
       readPreference: "primary",
       ignoreUndefined: true,
@@ -153,8 +149,8 @@ export const trafficCollections = (db: Db): TrafficCollections => {
     totals: open(NAMES.totals),
     last: open(NAMES.last),
     state: open(NAMES.state),
-    permits: open(NAMES.permits),
-    quotas: open(NAMES.quotas),
+    permits: open(NAMES.permits, requestMs),
+    quotas: open(NAMES.quotas, requestMs),
     jobs: open(NAMES.jobs),
     issues: open(NAMES.issues),
     instances: open(NAMES.instances),

@@ -6,6 +6,7 @@ import type { PermitWindow } from "../../../limits/permit-window.ts";
 import type { QuotaRecord } from "../../../quotas/quota-record.ts";
 import type { UsageEvent, UsageFilter } from "../../../usage/usage-event.ts";
 import type { UsageReport, UsageReportQuery } from "../../../usage/usage-report.ts";
+import { REQUEST_PATIENCE_MS } from "../../in-time.ts";
 import type {
   Instance,
   SeenInstance,
@@ -22,8 +23,8 @@ import { translated } from "../translate-error.ts";
 import { type TrafficCollections, trafficCollections } from "./collections.ts";
 import { forgetInstances, readInstances, reportInstance } from "./instances.ts";
 import { deleteJob, readDueJobs, readJob, readJobGroups, readJobs, writeJob } from "./jobs.ts";
-import { pruneWindows, readWindow, writeWindow } from "./permits.ts";
-import { pruneQuotas, readQuotas, writeQuotas } from "./quota-records.ts";
+import { readWindow, writeWindow } from "./permits.ts";
+import { readQuotas, writeQuotas } from "./quota-records.ts";
 import { pruneTokenIssues, readLiveTokens, recordTokenIssues } from "./token-issues.ts";
 import { foldUsage } from "./usage-fold.ts";
 import { readLastUsage } from "./usage-last.ts";
@@ -31,6 +32,7 @@ import { UsageLog } from "./usage-log.ts";
 import { pruneUsage } from "./usage-prune.ts";
 import { readUsageOfRequest, readUsageSpan } from "./usage-span.ts";
 import { reportUsage } from "./usage-tally.ts";
+import { pruneVersioned } from "./versioned-records.ts";
 
 export interface MongoTrafficOptions {
   readonly db: Db;
@@ -58,7 +60,7 @@ export class MongoTraffic implements TrafficStore {
   constructor({ db, time, clock }: MongoTrafficOptions) {
     this.#time = time;
     this.#clock = clock;
-    this.#collections = trafficCollections(db);
+    this.#collections = trafficCollections(db, REQUEST_PATIENCE_MS);
     this.#log = new UsageLog(this.#collections.usage);
   }
 
@@ -128,7 +130,7 @@ export class MongoTraffic implements TrafficStore {
   }
 
   prunePermitWindows(now: number): Promise<void> {
-    return translated(() => pruneWindows(this.#collections.permits, now));
+    return translated(() => pruneVersioned(this.#collections.permits, now));
   }
 
   quotaRecord(client: string): Promise<VersionedQuotas | undefined> {
@@ -140,7 +142,7 @@ export class MongoTraffic implements TrafficStore {
   }
 
   pruneQuotaRecords(now: number): Promise<void> {
-    return translated(() => pruneQuotas(this.#collections.quotas, now));
+    return translated(() => pruneVersioned(this.#collections.quotas, now));
   }
 
   job(id: string): Promise<VersionedJob | undefined> {
