@@ -31,6 +31,7 @@ import { QuotaGate } from "./gate/quota-gate.ts";
 import { type GatewayWorker, HAND_OUT_MS } from "./gateway-worker.ts";
 import type { ClientDocs } from "./guide/client-docs.ts";
 import type { ProblemCode } from "./http-errors.ts";
+import { Jobs } from "./jobs/jobs.ts";
 import { openListeners } from "./listeners.ts";
 import { createLogger } from "./log.ts";
 import { GuessLimit } from "./login/guess-limit.ts";
@@ -80,6 +81,8 @@ export interface GatewayOptions {
   readonly worker?: GatewayWorker;
   /** Where usage waits on the local disk while the store takes none; without it, it waits in memory alone. */
   readonly spoolFolder?: string;
+  /** Where requests and answers of jobs lie, unless the setting `jobs-folder` says otherwise. */
+  readonly jobsFolder?: string;
   /** Where what quotas count waits meanwhile; without it, in memory alone. */
   readonly quotaFolder?: string;
   /** How long known clients are served while the store cannot be read, milliseconds. */
@@ -143,6 +146,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       if (!ready) return;
       authenticator.forgetDead();
       openCalls.cutRevoked();
+      jobs.changed();
       void reporter.report();
     },
     onFault: storeFault("follow"),
@@ -249,6 +253,23 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     onRequest: () => reporter.countRequest(),
     onEvent: () => keeper?.countCall(),
   });
+  const jobs = new Jobs({
+    store,
+    sealer,
+    clock,
+    follower,
+    authenticator,
+    meter,
+    instanceId,
+    folder: options.jobsFolder,
+    env,
+    ownUrl: () => listeners.url,
+    isFirst,
+    onStranger,
+    onError,
+    onFault: storeFault("jobs"),
+    log,
+  });
   const apiGate = new ApiGate({
     follower,
     authenticator,
@@ -259,6 +280,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     proxy,
     meter,
     callers,
+    jobs,
     onStranger,
     onError,
   });
@@ -281,6 +303,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     login,
     callers,
     apiGate,
+    jobs,
     preflightGate,
     prover,
     docs: async () => docs ?? loadDocs(),
@@ -310,6 +333,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       staleMs: () => follower.staleMs,
       appliedRev: () => follower.rev,
       usage: () => recorder,
+      jobs: () => jobs.figures,
       refusedForFiles: () => openFiles.refused,
     },
     openFiles,
@@ -355,9 +379,11 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   nameOthers();
   recorder.start();
   keeper?.start();
+  jobs.start(apiGate);
   strangers.start();
   const sweep = setInterval(() => {
     openCalls.cutRevoked();
+    jobs.cutRevoked();
     if (isFirst) endedKeys.look();
     queue.review();
     void ledger.sweep();
@@ -367,6 +393,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     limiter.prune();
     guessLimit.prune();
     meter.prune();
+    jobs.prune();
     if (reporter.share.of > 1) nameOthers();
     if (isFirst) void pruneStore(store).catch(storeFault("prune"));
   }, PRUNE_MS);
@@ -379,6 +406,8 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     state = "draining";
     log.info({ openCalls: openCalls.size }, "draining");
     await reporter.report();
+    // Before calls under way are cut: a job is to be put back, or to say that it was interrupted.
+    const jobsEnded = jobs.close(atOnce ? 0 : options.drainMs);
     await listeners.close({
       lameDuckMs: atOnce ? 0 : LAME_DUCK_MS + (worker ? HAND_OUT_MS : 0),
       drainMs: atOnce ? 0 : options.drainMs,
@@ -388,6 +417,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       },
       cutOpenCalls: cutAll,
     });
+    await jobsEnded;
     clearInterval(sweep);
     clearInterval(prune);
     stayLarge();
@@ -415,6 +445,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     await close({ atOnce: true });
     throw error;
   });
+  if (state === "ready") jobs.begin();
   log.info({ url, adminUrl, version: options.version, rev: follower.rev }, "gateway started");
   const metricFamilies = async (): Promise<readonly MetricFamily[]> => (await listeners.loadMetrics()).families();
   return { url, adminUrl, instanceId, reloadCertificate, metricFamilies, close };

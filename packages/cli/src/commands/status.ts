@@ -1,5 +1,6 @@
 import { isSilent } from "@aigw/core/acts";
 import { standingOf } from "@aigw/core/clients";
+import type { JobGroup } from "@aigw/core/jobs";
 import { readQueues } from "@aigw/core/queue";
 import { downTargets } from "@aigw/core/services";
 import { locateStore, type SeenInstance } from "@aigw/core/store";
@@ -13,6 +14,7 @@ import { downWords } from "../findings/target-words.ts";
 import { queueJson } from "../json/queue.ts";
 import { downTargetJson } from "../json/service.ts";
 import { renderFields } from "../terminal/output/fields.ts";
+import { grouped, humanBytes } from "../terminal/output/figures.ts";
 import type { Tone } from "../terminal/output/style.ts";
 import { type Cell, type Column, renderTable } from "../terminal/output/table.ts";
 import { rfc3339, when } from "../terminal/output/time.ts";
@@ -38,6 +40,7 @@ export const run = (ctx: Context): Promise<void> =>
     const down = downTargets(gateways.filter((gateway) => !isSilent(gateway)));
     const disabled = services.filter((service) => service.disabled !== undefined);
     const active = clients.filter((client) => standingOf(client, clock.now()) === "active").length;
+    const jobs = jobCounts(await store.traffic.jobGroups({}));
     const { location } = await locateStore(storeUrl);
     await ctx.out.answer({
       json: () => ({
@@ -46,6 +49,7 @@ export const run = (ctx: Context): Promise<void> =>
         revision,
         clients: { active, total: clients.length },
         services: services.length,
+        jobs,
         confirmed: problem === undefined,
         targetsDown: down.map(downTargetJson),
         queues: queues.map(queueJson),
@@ -62,6 +66,7 @@ export const run = (ctx: Context): Promise<void> =>
             "Services",
             `${services.length}${disabled.length === 0 ? "" : `, out of use: ${listed(disabled.map(({ name }) => name))}`}`,
           ],
+          ["Jobs", jobsInWords(jobs)],
           ["Gateways", carryFlags(countOf(running), ctx.globals)],
         ]);
         if (gateways.length === 0) return facts;
@@ -81,6 +86,30 @@ export const run = (ctx: Context): Promise<void> =>
     });
     if (problem !== undefined) throw problem;
   });
+
+interface JobCounts {
+  readonly waiting: number;
+  readonly running: number;
+  readonly ended: number;
+  /** On the disk. */
+  readonly storedBytes: number;
+}
+
+const jobCounts = (groups: readonly JobGroup[]): JobCounts => {
+  const count = (...states: readonly string[]): number =>
+    groups.filter(({ state }) => states.includes(state)).reduce((sum, group) => sum + group.count, 0);
+  const all = groups.reduce((sum, group) => sum + group.count, 0);
+  const waiting = count("queued", "receiving");
+  const running = count("running");
+  const storedBytes = groups.reduce((sum, group) => sum + group.storedBytes, 0);
+  return { waiting, running, ended: all - waiting - running, storedBytes };
+};
+
+/** Empty where there is none. */
+const jobsInWords = ({ waiting, running, ended, storedBytes }: JobCounts): string =>
+  waiting + running + ended === 0
+    ? ""
+    : `${grouped(waiting)} waiting, ${grouped(running)} running, ${grouped(ended)} ended; ${humanBytes(storedBytes)} on the disk`;
 
 const countOf = ({ gateways, problem }: WhoRuns): string => {
   if (gateways.length > 0) return `${gateways.length}${problem === undefined ? "" : ", not all of them confirmed"}`;

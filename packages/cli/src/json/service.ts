@@ -54,7 +54,15 @@ export interface ServiceJson {
   readonly reserve: string | null;
   /** As `price set` takes them. */
   readonly prices: readonly PriceListJson[];
+  /** How its calls become jobs; null: they do not. */
+  readonly jobs: JobRulesJson | null;
   readonly createdAt: string;
+}
+
+export interface JobRulesJson {
+  readonly keepMs: number;
+  readonly retry: boolean;
+  readonly callbackOrigins: readonly string[];
 }
 
 export interface PriceListJson {
@@ -112,6 +120,14 @@ export const serviceJson = (service: Service, gateways: readonly SeenInstance[] 
   askUsage: service.askUsage === true,
   reserve: service.reserve ?? null,
   prices: (service.prices ?? []).map(({ model = null, prices }) => ({ model, prices })),
+  jobs:
+    service.jobs === undefined
+      ? null
+      : {
+          keepMs: service.jobs.keepMs,
+          retry: service.jobs.retry === true,
+          callbackOrigins: service.jobs.callbackOrigins ?? [],
+        },
   createdAt: rfc3339(service.createdAt),
 });
 

@@ -2,6 +2,7 @@ import type { Change, ChangeDraft } from "../changes/change.ts";
 import type { ControlState } from "../changes/control-state.ts";
 import type { Client } from "../clients/client.ts";
 import type { SettingKey } from "../config/settings.ts";
+import type { JobStore } from "../jobs/job-store.ts";
 import type { Keyring } from "../keys/signing-key.ts";
 import type { PermitWindow } from "../limits/permit-window.ts";
 import type { Plan } from "../plans/plan.ts";
@@ -143,8 +144,8 @@ export interface TokenIssue {
   readonly expiresAt: number;
 }
 
-/** Usage, permits and instances: busy data, apart from the change log. */
-export interface TrafficStore {
+/** Usage, permits, jobs and instances: busy data, apart from the change log. */
+export interface TrafficStore extends JobStore {
   /** Stores the events whose id is new, all or none of the batch. */
   recordUsage(events: readonly UsageEvent[]): MaybePromise<void>;
   /** The newest `limit` matching events in the order they were stored, and the cursor behind them. */

@@ -1,3 +1,4 @@
+import { jobContract } from "./job-contract.ts";
 import { permitContract } from "./permit-contract.ts";
 import { presenceContract } from "./presence-contract.ts";
 import { queueContract } from "./queue-contract.ts";
@@ -12,5 +13,6 @@ export const trafficContract = (withStore: WithStore): void => {
   permitContract(withStore);
   quotaContract(withStore);
   queueContract(withStore);
+  jobContract(withStore);
   presenceContract(withStore);
 };

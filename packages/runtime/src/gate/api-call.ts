@@ -55,6 +55,8 @@ export class ApiCall implements Call, Metered, Identified {
   /** Of a service that takes only so many calls at once. */
   slot: WaitingCall | undefined = undefined;
   queuedMs: number | undefined = undefined;
+  /** A job's, whose request was counted already, at an earlier try. */
+  isCountedBefore = false;
   readonly #meter: CallMeter;
 
   constructor({ incoming, outgoing, target, requestId, expectsContinue, cors }: GatewayRequest, meter: CallMeter) {

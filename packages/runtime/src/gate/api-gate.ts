@@ -1,14 +1,21 @@
 import type { Limiter, MaybePromise, Outcome, Permit } from "@aigw/core";
+import type { Client } from "@aigw/core/clients";
+import type { Job } from "@aigw/core/jobs";
 import { mayCall } from "@aigw/core/plans";
 import type { QueueRefusal, QueueTerms } from "@aigw/core/queue";
 import type { QuotaStanding, QuotaTerms, QuotaVerdict } from "@aigw/core/quotas";
 import type { ControlFollower } from "../follow/control-follower.ts";
 import type { GatewayRequest } from "../gateway-env.ts";
 import { PROBLEMS, type Problem, type ProblemCode, problemBody } from "../http-errors.ts";
+import { type JobCall, jobClaims } from "../jobs/job-call.ts";
+import type { Taken } from "../jobs/job-intake.ts";
+import { jobTakenFields, jobText } from "../jobs/job-json.ts";
+import { type JobWish, jobWish } from "../jobs/prefer.ts";
 import type { CallMeter } from "../metering/call-meter.ts";
 import type { Callers } from "../peer/callers.ts";
-import { refuse } from "../proxy/lingering-close.ts";
+import { refuse, refuseAndClose, refuseAndCut } from "../proxy/lingering-close.ts";
 import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
+import { answerJson } from "../routes/answer.ts";
 import { secondsUntil } from "../seconds.ts";
 import { type AnswerQuotas, answerFields } from "./answer-fields.ts";
 import { ApiCall, type ForwardedCall, recordedAs } from "./api-call.ts";
@@ -28,10 +35,21 @@ export interface ApiGateDeps {
   readonly proxy: ReverseProxy<ForwardedCall>;
   readonly meter: CallMeter;
   readonly callers: Callers;
+  /** Takes calls in that are to become jobs. */
+  readonly jobs: JobTaker;
   /** A request that belongs to nobody was refused. */
   readonly onStranger: (code: ProblemCode) => void;
   readonly onError: (error: unknown, requestId: string) => void;
 }
+
+/** Who keeps a request that is to be a job. */
+export interface JobTaker {
+  /** What is answered is the gate's. */
+  take(call: ApiCall, who: Admitted, wish: JobWish): Promise<Taken>;
+}
+
+/** Of a job: it was taken when its request came, and is given back to nobody. */
+const TAKEN_BEFORE: Permit = { admitted: true, at: 0, limit: 0, remaining: 0, resetMs: 0 };
 
 const BEARER = 'Bearer realm="aigw"';
 
@@ -109,6 +127,72 @@ export class ApiGate {
       this.#refuseLimited(call, who, permit);
       return;
     }
+    if (call.upstream.jobs !== undefined) {
+      const wish = jobWish(call.incoming);
+      if (wish !== undefined) {
+        this.#keep(call, who, permit, wish);
+        return;
+      }
+    }
+    this.#reserve(call, who, permit);
+  }
+
+  /** It becomes a job, which comes back to {@link ApiGate.run}. */
+  #keep(call: ApiCall, who: Admitted, permit: Permit, wish: JobWish): void {
+    call.clientName = who.client.name;
+    if (!this.#deps.callers.identify(call)) {
+      call.claims = who.claims;
+      this.#leave(call);
+      return;
+    }
+    this.#later(call, this.#deps.jobs.take(call, who, wish), (taken) => {
+      if (taken.kind === "taken") {
+        const fields = [...jobTakenFields(taken.job), ...answerFields(who.client.name, permit, undefined)];
+        answerJson({ ...call, target: "" }, 202, jobText(taken.job, undefined), fields);
+      } else if (taken.kind === "refused") {
+        this.#refuseAuthenticated(call, who, taken.code, taken.detail, taken.fields);
+      } else this.#broken(call, who, taken);
+    });
+  }
+
+  /** The request of a job did not come to its end. */
+  #broken(call: ApiCall, who: Admitted, { why, bytesIn }: Extract<Taken, { kind: "broken" }>): void {
+    const { incoming, outgoing, requestId } = call;
+    const outcome = why === "revoked" ? "revoked" : "aborted";
+    const status = why === "left" ? 0 : why === "revoked" ? 401 : 408;
+    this.#deps.meter.end(call, recordedAs(who.client.name, who.claims), { outcome, status, bytesIn, bytesOut: 0 });
+    if (why === "left") incoming.socket.destroy();
+    else if (why === "revoked") {
+      const fields = ["WWW-Authenticate", `${BEARER}, error="invalid_token"`, ...call.cors.own];
+      refuseAndCut(
+        incoming,
+        outgoing,
+        { code: "invalid_token", detail: "The token is no longer valid.", requestId },
+        fields,
+      );
+    } else {
+      const detail = "The rest of the request did not arrive in time.";
+      refuseAndClose(incoming, outgoing, { code: "request_timeout", detail, requestId }, call.cors.own);
+    }
+  }
+
+  /** The call of a job: quota ▶ forward. Its client's limit has let its request in when that came. */
+  run(call: JobCall, client: Client, { trial }: Pick<Job, "trial">): void {
+    try {
+      const who: Admitted = { kind: "ok", client, claims: jobClaims(client, trial === true) };
+      call.plan = client.plan;
+      if (!this.#mayStillCall(call, who)) {
+        this.#permit(call, who);
+        return;
+      }
+      call.quotaTerms = this.#deps.quotas.termsOf(client, who.claims);
+      this.#reserve(call, who, TAKEN_BEFORE);
+    } catch (error) {
+      this.#fail(call, error);
+    }
+  }
+
+  #reserve(call: ApiCall, who: Admitted, permit: Permit): void {
     const terms = call.quotaTerms;
     if (terms === undefined) this.#send(call, who, permit, undefined);
     else if (call.body === undefined && this.#deps.quotas.waits(terms, call)) this.#awaitBody(call, who, permit);
@@ -131,18 +215,23 @@ export class ApiGate {
   }
 
   #decide(call: ApiCall, who: Admitted, permit: Permit, verdict: QuotaVerdict): void {
-    const { quotas, limiter, steadyNow } = this.#deps;
+    const { quotas, steadyNow } = this.#deps;
     if (verdict.claim === undefined) {
-      const refunded = limiter.refund(who.client.id, permit);
+      const refunded = this.#refund(who.client.id, permit);
       const refuse = (): void => this.#refuseOverQuota(call, who, verdict);
       if (refunded instanceof Promise) this.#later(call, refunded, refuse);
       else refuse();
       return;
     }
+    if (call.isCountedBefore) quotas.countedBefore(verdict.claim);
     call.claim = verdict.claim;
     call.quotas = quotas;
     call.body = undefined;
     this.#send(call, who, permit, { standings: quotas.standingOf(verdict.claim), now: steadyNow() });
+  }
+
+  #refund(clientId: string, permit: Permit): MaybePromise<void> {
+    return permit === TAKEN_BEFORE ? undefined : this.#deps.limiter.refund(clientId, permit);
   }
 
   /** As {@link ApiGate.#forwardLate}: a call that was let in and does not begin counts for nothing. */
@@ -160,12 +249,12 @@ export class ApiGate {
     call.claims = who.claims;
     call.clientName = client.name;
     const { queue } = call.upstream;
-    if (queue === undefined || this.#enter(call, who, permit, queue)) this.#dispatch(call, permit, quotas);
+    if (queue === undefined || this.#enter(call, who, permit, queue)) this.#dispatch(call, who, permit, quotas);
   }
 
-  #dispatch(call: ApiCall, permit: Permit, quotas: AnswerQuotas | undefined): void {
+  #dispatch(call: ApiCall, who: Admitted, permit: Permit, quotas: AnswerQuotas | undefined): void {
     call.responseFields = answerFields(call.clientName, permit, quotas);
-    if (this.#deps.callers.identify(call)) this.#deps.proxy.forward(call);
+    if (who.claims.job === true || this.#deps.callers.identify(call)) this.#deps.proxy.forward(call);
     else this.#leave(call);
   }
 
@@ -200,7 +289,7 @@ export class ApiGate {
     }
     const dispatch = (known: Permit): void => {
       const standings = call.claim && { standings: quotas.standingOf(call.claim), now: steadyNow() };
-      this.#dispatch(call, known, standings);
+      this.#dispatch(call, now, known, standings);
     };
     // Where it stands by now; the permit itself was taken when it came.
     const known = limiter.peek(now.client.id, follower.termsOf(now.client).limit);
@@ -220,7 +309,7 @@ export class ApiGate {
       return;
     }
     call.cancelClaim();
-    const refunded = this.#deps.limiter.refund(claims.clientId, permit);
+    const refunded = this.#refund(claims.clientId, permit);
     const refuse = (): void => this.#refuseWaiting(call, claims, why);
     if (refunded instanceof Promise) this.#later(call, refunded, refuse);
     else refuse();

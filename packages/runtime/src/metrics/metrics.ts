@@ -1,6 +1,7 @@
 import { MILLION } from "@aigw/core/meters";
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { QueueFigures } from "../gate/queue-gate.ts";
+import type { JobFigures } from "../jobs/job-figures.ts";
 import { STATUS_CLASSES } from "../metering/call-stats.ts";
 import type { GatewayStats } from "../metering/gateway-stats.ts";
 import type { Route } from "../proxy/route.ts";
@@ -22,6 +23,8 @@ export interface MetricSources {
   readonly staleMs: () => number;
   readonly appliedRev: () => number;
   readonly usage: () => { readonly held: number; readonly dropped: number };
+  /** Of all gateways, as one of several processes sees it; undefined for the others, and where there are none. */
+  readonly jobs: () => JobFigures | undefined;
   /** Connections and calls refused for want of file descriptors. */
   readonly refusedForFiles: () => number;
   /** With TLS: milliseconds since the epoch. */
@@ -211,6 +214,20 @@ const addGatewayMetrics = (registry: Registry, sources: MetricSources): void => 
     () => [[{}, sources.appliedRev()]],
     "min",
   );
+  const jobs = (read: (figures: JobFigures) => readonly Sample[]) => (): readonly Sample[] => {
+    const figures = sources.jobs();
+    return figures === undefined ? [] : read(figures);
+  };
+  const byState = jobs(({ waiting, running, ended }) => [
+    [{ state: "waiting" }, waiting],
+    [{ state: "running" }, running],
+    [{ state: "ended" }, ended],
+  ]);
+  gauge(registry, "aigw_jobs", "Jobs that wait, run, or have ended and are kept, at all gateways", ["state"], byState);
+  const oldest = jobs(({ oldestWaitMs }) => [[{}, oldestWaitMs / 1000]]);
+  gauge(registry, "aigw_jobs_oldest_wait_seconds", "How long the first of the jobs that wait has waited", [], oldest);
+  const stored = jobs(({ storedBytes }) => [[{}, storedBytes]]);
+  gauge(registry, "aigw_jobs_stored_bytes", "What jobs keep on the disk", [], stored);
   gauge(registry, "aigw_usage_held", "Usage events waiting to be stored", [], () => [[{}, sources.usage().held]]);
   const { certificateExpiresAt } = sources;
   if (certificateExpiresAt === undefined) return;

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Outcome } from "@aigw/core";
+import type { JobRules } from "@aigw/core/jobs";
 import type { QueueTerms } from "@aigw/core/queue";
 import type { Fault, HealthCheck } from "@aigw/core/services";
 import type { CorsAnswer } from "../cors/cors-answer.ts";
@@ -62,6 +63,8 @@ export interface Upstream {
   readonly disabled?: string;
   /** Who takes its calls while all of its targets are down; asked for then. */
   readonly fallback?: () => Upstream | undefined;
+  /** Its calls may become jobs. */
+  readonly jobs?: JobRules;
   /** It takes the calls of another service, under that one's prefix. */
   readonly standsIn?: boolean;
 }

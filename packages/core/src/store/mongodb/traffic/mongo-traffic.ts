@@ -1,5 +1,7 @@
 import type { Db } from "mongodb";
 import type { Clock } from "../../../clock.ts";
+import type { Job, VersionedJob } from "../../../jobs/job.ts";
+import type { JobCursor, JobFilter, JobGroup } from "../../../jobs/job-store.ts";
 import type { PermitWindow } from "../../../limits/permit-window.ts";
 import type { QueueRecord } from "../../../queue/queue-record.ts";
 import type { QuotaRecord } from "../../../quotas/quota-record.ts";
@@ -22,6 +24,7 @@ import type { StoreTime } from "../store-time.ts";
 import { translated } from "../translate-error.ts";
 import { type TrafficCollections, trafficCollections } from "./collections.ts";
 import { forgetInstances, readInstances, reportInstance } from "./instances.ts";
+import { deleteJob, readDueJobs, readJob, readJobGroups, readJobs, writeJob } from "./jobs.ts";
 import { readWindow, writeWindow } from "./permits.ts";
 import { readQueue, writeQueue } from "./queue-records.ts";
 import { readQuotas, writeQuotas } from "./quota-records.ts";
@@ -159,6 +162,33 @@ export class MongoTraffic implements TrafficStore {
 
   pruneQueueRecords(now: number): Promise<void> {
     return translated(() => pruneVersioned(this.#collections.queues, now));
+  }
+
+  job(id: string): Promise<VersionedJob | undefined> {
+    return translated(() => readJob(this.#collections.jobs, id));
+  }
+
+  setJob(expectedVersion: number, job: Job): Promise<boolean> {
+    return translated(() => writeJob(this.#collections.jobs, expectedVersion, job));
+  }
+
+  removeJob(expectedVersion: number, id: string): Promise<boolean> {
+    return translated(() => deleteJob(this.#collections.jobs, expectedVersion, id));
+  }
+
+  jobs(
+    filter: JobFilter,
+    page: { readonly limit: number; readonly after?: JobCursor | undefined; readonly oldestFirst?: boolean },
+  ): Promise<readonly VersionedJob[]> {
+    return translated(() => readJobs(this.#collections.jobs, filter, page));
+  }
+
+  dueJobs(now: number, limit: number): Promise<readonly VersionedJob[]> {
+    return translated(() => readDueJobs(this.#collections.jobs, now, limit));
+  }
+
+  jobGroups(filter: JobFilter): Promise<readonly JobGroup[]> {
+    return translated(() => readJobGroups(this.#collections.jobs, filter));
   }
 
   reportInstance(instance: Instance): Promise<void> {

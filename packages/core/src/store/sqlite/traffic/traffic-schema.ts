@@ -1,4 +1,5 @@
 import type { Schema } from "../files/migrations.ts";
+import { JOBS_TABLE } from "./job-table.ts";
 import { firstFillTotals, firstRollupTable, monthsTable, ROLLUPS, withWorth } from "./usage-rollup-shape.ts";
 
 /**
@@ -96,5 +97,6 @@ export const TRAFFIC_SCHEMA: Schema = {
        ends_at REAL NOT NULL,
        record TEXT NOT NULL
      ) STRICT;`,
+    JOBS_TABLE,
   ],
 };

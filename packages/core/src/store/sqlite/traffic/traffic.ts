@@ -2,6 +2,8 @@ import { existsSync } from "node:fs";
 import type { Clock } from "../../../clock.ts";
 import { AigwError, isStoreFault } from "../../../errors.ts";
 import { assertRoomForUsage } from "../../../files/free-space.ts";
+import type { Job, VersionedJob } from "../../../jobs/job.ts";
+import type { JobCursor, JobFilter, JobGroup } from "../../../jobs/job-store.ts";
 import type { PermitWindow } from "../../../limits/permit-window.ts";
 import type { QueueRecord } from "../../../queue/queue-record.ts";
 import type { QuotaRecord } from "../../../quotas/quota-record.ts";
@@ -23,6 +25,7 @@ import type { SqliteControl } from "../control/control.ts";
 import { createDatabaseFile } from "../files/create-database-file.ts";
 import { Database } from "../files/database.ts";
 import { readInstances } from "./instance-table.ts";
+import { deleteJob, readDueJobs, readJob, readJobGroups, readJobs, writeJob } from "./job-table.ts";
 import { pruneWindows, readWindow, writeWindow } from "./permit-table.ts";
 import { Presence } from "./presence/presence.ts";
 import { pruneQueues, readQueue, writeQueue } from "./queue-table.ts";
@@ -200,6 +203,33 @@ export class SqliteTraffic implements TrafficStore {
 
   pruneQueueRecords(now: number): void {
     pruneQueues(this.#open().db, now, this.steadyNow());
+  }
+
+  job(id: string): VersionedJob | undefined {
+    return readJob(this.#open().db, id);
+  }
+
+  setJob(expectedVersion: number, job: Job): boolean {
+    return writeJob(this.#open().db, expectedVersion, job);
+  }
+
+  removeJob(expectedVersion: number, id: string): boolean {
+    return deleteJob(this.#open().db, expectedVersion, id);
+  }
+
+  jobs(
+    filter: JobFilter,
+    page: { readonly limit: number; readonly after?: JobCursor | undefined; readonly oldestFirst?: boolean },
+  ): readonly VersionedJob[] {
+    return readJobs(this.#open().db, filter, page);
+  }
+
+  dueJobs(now: number, limit: number): readonly VersionedJob[] {
+    return readDueJobs(this.#open().db, now, limit);
+  }
+
+  jobGroups(filter: JobFilter): readonly JobGroup[] {
+    return readJobGroups(this.#open().db, filter);
   }
 
   reportInstance(instance: Instance): void {
