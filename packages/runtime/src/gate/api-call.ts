@@ -55,6 +55,8 @@ export class ApiCall implements Call, Metered, Identified {
   /** Of a service that takes only so many calls at once. */
   slot: WaitingCall | undefined = undefined;
   queuedMs: number | undefined = undefined;
+  /** How long it waits for that at most, milliseconds; as the service says unless set. See QueuedCall. */
+  queueWaitMs: number | undefined = undefined;
   readonly #meter: CallMeter;
 
   constructor({ incoming, outgoing, target, requestId, expectsContinue, cors }: GatewayRequest, meter: CallMeter) {
