@@ -57,6 +57,8 @@ export class ApiCall implements Call, Metered, Identified {
   queuedMs: number | undefined = undefined;
   /** A job's, whose request was counted already, at an earlier try. */
   isCountedBefore = false;
+  /** How long it waits for that at most, milliseconds; as the service says unless set. See QueuedCall. */
+  queueWaitMs: number | undefined = undefined;
   readonly #meter: CallMeter;
 
   constructor({ incoming, outgoing, target, requestId, expectsContinue, cors }: GatewayRequest, meter: CallMeter) {
