@@ -6,6 +6,7 @@ import { PROBLEM_CODES, PROBLEMS } from "../../packages/runtime/src/http-errors.
 import { TOKEN_ERROR_CODES } from "../../packages/runtime/src/login/credentials.ts";
 import { JumpingClock, startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { type Answer, bearer, login, send, sendRaw, startEcho, startUpstream } from "../support/http.ts";
+import { openSocket, refusedSocket, startSocketService } from "../support/websocket.ts";
 
 interface Response {
   readonly $ref?: string;
@@ -116,6 +117,8 @@ const addServices = async (t: TestContext, { deps }: TestGateway): Promise<void>
   await addService(deps, { name: "broken", url: broken.url });
   await addService(deps, { name: "silent", url: silent.url, timeoutMs: 200 });
   await addService(deps, { name: "down", url: "http://127.0.0.1:1", addTargets: ["http://127.0.0.2:1"] });
+  const queue = { concurrency: 1, most: 0 };
+  await addService(deps, { name: "busy", url: silent.url, timeoutMs: 1_000, queue });
   await addService(deps, { name: "shut", url: echo.url, disabled: "Back at 14:00." });
 };
 
@@ -195,7 +198,7 @@ describe("GET /openapi.json", () => {
     const { url } = gateway;
     const check = new Checker(await documentOf(gateway));
     const { name, password } = await gateway.add("john", {
-      services: ["echo", "gone", "broken", "silent", "down", "shut"],
+      services: ["echo", "gone", "broken", "silent", "down", "busy", "shut"],
       limit: 20,
     });
     const granted = await login(url, name, password);
@@ -280,9 +283,28 @@ describe("GET /openapi.json", () => {
       check.answer("get", "/api/{service}", answer);
     }
     assert.deepEqual(untilDown, [502, 502, 502, 503]);
+    const both = await Promise.all([call("busy"), call("busy")]);
+    assert.deepEqual(both.map(({ status }) => status).sort(), [503, 504]);
+    for (const answer of both) check.answer("get", "/api/{service}", answer);
     const flood = await Promise.all(Array.from({ length: 21 }, () => call("echo")));
     assert.ok(flood.some(({ status }) => status === 429));
     for (const answer of flood) check.answer("get", "/api/{service}", answer);
+
+    const live = await startSocketService(t);
+    await gateway.applied((await addService(gateway.deps, { name: "live", url: live.url })).rev);
+    const talker = await gateway.tokenFor("talker");
+    for (const options of [{ headers: bearer(talker) }, { protocols: [`bearer.${talker}`] }]) {
+      const { answer, socket, next } = await openSocket(`${url}/api/live/room`, options);
+      const { statusCode: status = 0, headers, rawHeaders } = answer;
+      assert.equal(status, 101);
+      check.answer("get", "/api/{service}/{path}", { status, headers, rawHeaders, body: "" });
+      socket.send("there");
+      assert.equal(await next(), "there");
+      socket.close();
+    }
+    const refused = await refusedSocket(`${url}/api/live`, bearer("x.y.z"));
+    assert.equal(refused.status, 401);
+    check.answer("get", "/api/{service}", { ...refused, rawHeaders: [] });
 
     const mary = bearer(await gateway.tokenFor("mary"));
     const quota = "requests=1/month, input_tokens+output_tokens=2M/day";

@@ -5,6 +5,7 @@ import { type Clock, systemClock } from "@aigw/core/clock";
 import { effectiveSetting } from "@aigw/core/config";
 import { isStoreFault } from "@aigw/core/errors";
 import { Limiter, type Share } from "@aigw/core/limits";
+import { FairQueue } from "@aigw/core/queue";
 import { AccountJournal, QuotaLedger } from "@aigw/core/quotas";
 import { randomId } from "@aigw/core/random-id";
 import { isTrialMark } from "@aigw/core/sealing";
@@ -12,7 +13,7 @@ import { UsageSpool } from "@aigw/core/spool";
 import { inTime, WORK_PATIENCE_MS } from "@aigw/core/store";
 import { realmOf } from "@aigw/core/tokens";
 import { pruneTime, UsageSealer, usageMac } from "@aigw/core/usage";
-import { API, endOfService } from "./api-target.ts";
+import { API, serviceIn } from "./api-target.ts";
 import { createApp } from "./app.ts";
 import { mayDumpCore } from "./core-dumps.ts";
 import { CorsRules } from "./cors/cors-rules.ts";
@@ -25,6 +26,7 @@ import { ApiGate } from "./gate/api-gate.ts";
 import { Authenticator } from "./gate/authenticator.ts";
 import { OpenCalls } from "./gate/open-calls.ts";
 import { PreflightGate } from "./gate/preflight-gate.ts";
+import { QueueGate } from "./gate/queue-gate.ts";
 import { QuotaGate } from "./gate/quota-gate.ts";
 import { type GatewayWorker, HAND_OUT_MS } from "./gateway-worker.ts";
 import type { ClientDocs } from "./guide/client-docs.ts";
@@ -140,6 +142,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       quotas.refresh();
       cors.refresh();
       proxy.follow(follower.upstreams);
+      queue.refresh();
       if (!ready) return;
       authenticator.forgetDead();
       openCalls.cutRevoked();
@@ -203,6 +206,13 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     onError: storeFault("permits", "write what quotas count"),
   });
   const quotas = new QuotaGate({ follower, ledger, env });
+  const fairQueue = new FairQueue({
+    store: store.traffic,
+    holder: instanceId,
+    share,
+    onError: storeFault("permits", "keep a service's queue"),
+  });
+  const queue = new QueueGate({ follower, authenticator, queue: fairQueue });
   const guessLimit = new GuessLimit(store.traffic, instanceId, share);
   const strangers = new StrangerLog(log);
   const onStranger = (code: ProblemCode): void => {
@@ -265,6 +275,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     authenticator,
     limiter,
     quotas,
+    queue,
     steadyNow: tokenNow,
     proxy,
     meter,
@@ -318,6 +329,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       isReady: () => state === "ready" && follower.staleMs <= options.maxStaleMs,
       openCalls: () => openCalls.size,
       routes: () => proxy.routes,
+      queues: () => queue.figures(),
       staleMs: () => follower.staleMs,
       appliedRev: () => follower.rev,
       usage: () => recorder,
@@ -327,8 +339,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     openFiles,
     isDraining: () => state === "draining",
     passesEncodedSlash: (target) =>
-      target.startsWith(API) &&
-      follower.upstream(target.slice(API.length, endOfService(target)))?.passesEncodedSlash === true,
+      target.startsWith(API) && follower.upstream(serviceIn(target))?.passesEncodedSlash === true,
     onMalformed: onStranger,
     onError,
     log,
@@ -374,6 +385,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     openCalls.cutRevoked();
     jobs.cutRevoked();
     if (isFirst) endedKeys.look();
+    queue.review();
     void ledger.sweep();
     for (const one of [limiter, guessLimit]) void one.settle().catch(storeFault("permits", "write permits"));
   }, EXPIRY_SWEEP_MS);
@@ -386,18 +398,24 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     if (isFirst) void pruneStore(store).catch(storeFault("prune"));
   }, PRUNE_MS);
   const stayLarge = releaseWhenQuiet(() => openCalls.size === 0);
+  const cutAll = (): void => {
+    queue.refuseAll();
+    openCalls.cutAll();
+  };
   const end = async (atOnce: boolean): Promise<void> => {
     state = "draining";
     log.info({ openCalls: openCalls.size }, "draining");
     await reporter.report();
-    const cutOpenCalls = (): void => openCalls.cutAll();
     // Before calls under way are cut: a job is to be put back, or to say that it was interrupted.
     const jobsEnded = jobs.close(atOnce ? 0 : options.drainMs);
     await listeners.close({
       lameDuckMs: atOnce ? 0 : LAME_DUCK_MS + (worker ? HAND_OUT_MS : 0),
       drainMs: atOnce ? 0 : options.drainMs,
-      goAway: () => openCalls.goAway(),
-      cutOpenCalls,
+      goAway: () => {
+        queue.goAway();
+        openCalls.goAway();
+      },
+      cutOpenCalls: cutAll,
     });
     await jobsEnded;
     clearInterval(sweep);
@@ -405,6 +423,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     stayLarge();
     follower.stop();
     proxy.close();
+    await fairQueue.close();
     await limiter.close();
     await ledger.close();
     await guessLimit.close();
@@ -418,7 +437,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   };
   let ended: Promise<void> | undefined;
   const close: Gateway["close"] = ({ atOnce = false } = {}) => {
-    if (ended !== undefined && atOnce) openCalls.cutAll();
+    if (ended !== undefined && atOnce) cutAll();
     ended ??= end(atOnce);
     return ended;
   };
@@ -435,4 +454,5 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
 const pruneStore = async ({ traffic }: Store): Promise<void> => {
   await inTime(traffic.prunePermitWindows(traffic.steadyNow()), WORK_PATIENCE_MS);
   await inTime(traffic.pruneQuotaRecords(traffic.steadyNow()), WORK_PATIENCE_MS);
+  await inTime(traffic.pruneQueueRecords(traffic.steadyNow()), WORK_PATIENCE_MS);
 };

@@ -23,6 +23,7 @@ export const PROBLEMS = {
   upstream_invalid: { status: 502, title: "Invalid answer from the service" },
   service_down: { status: 503, title: "Service down" },
   service_disabled: { status: 503, title: "Service out of use" },
+  service_busy: { status: 503, title: "Service busy" },
   unavailable: { status: 503, title: "Temporarily unavailable" },
   upstream_timeout: { status: 504, title: "Service timed out" },
   insufficient_storage: { status: 507, title: "No room" },

@@ -1,6 +1,7 @@
 import { isSilent } from "@aigw/core/acts";
 import { standingOf } from "@aigw/core/clients";
 import type { JobGroup } from "@aigw/core/jobs";
+import { readQueues } from "@aigw/core/queue";
 import { downTargets } from "@aigw/core/services";
 import { locateStore, type SeenInstance } from "@aigw/core/store";
 import type { Command } from "commander";
@@ -8,7 +9,9 @@ import { carryFlags } from "../app/carry-flags.ts";
 import { describe } from "../app/command.ts";
 import type { Context } from "../app/context.ts";
 import { type WhoRuns, whoRuns } from "../app/who-runs.ts";
+import { queueWords } from "../findings/queue-words.ts";
 import { downWords } from "../findings/target-words.ts";
+import { queueJson } from "../json/queue.ts";
 import { downTargetJson } from "../json/service.ts";
 import { renderFields } from "../terminal/output/fields.ts";
 import { grouped, humanBytes } from "../terminal/output/figures.ts";
@@ -31,6 +34,7 @@ export const run = (ctx: Context): Promise<void> =>
     const revision = await store.control.head();
     const clients = await store.control.clients();
     const services = await store.control.services();
+    const queues = await readQueues(store, services);
     const running = await whoRuns(store.traffic);
     const { gateways, problem } = running;
     const down = downTargets(gateways.filter((gateway) => !isSilent(gateway)));
@@ -48,6 +52,7 @@ export const run = (ctx: Context): Promise<void> =>
         jobs,
         confirmed: problem === undefined,
         targetsDown: down.map(downTargetJson),
+        queues: queues.map(queueJson),
         gateways: gateways.map(gatewayJson),
       }),
       quiet: () => [...new Set(gateways.map(({ address }) => address))],
@@ -72,6 +77,9 @@ export const run = (ctx: Context): Promise<void> =>
         return [
           table,
           ...down.map((target) => headed(view, target.service, "red", downWords(target))),
+          ...queues.map((queue) =>
+            headed(view, queue.service, queue.waiting > 0 ? "yellow" : "green", queueWords(queue)),
+          ),
           ...refusing.map((gateway) => headed(view, gateway.id, "red", carryFlags(outOfFiles(gateway), ctx.globals))),
         ].join("\n");
       },

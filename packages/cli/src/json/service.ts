@@ -21,6 +21,11 @@ export interface ServiceJson {
   readonly disabled: string | null;
   readonly fallback: string | null;
   readonly health: HealthCheck | null;
+  /** How many calls it takes at once; null: every one. */
+  readonly concurrency: number | null;
+  /** How many may wait, and for how long; null without a concurrency. */
+  readonly queue: number | null;
+  readonly queueWaitMs: number | null;
   readonly connectTimeoutMs: number;
   readonly idleConnectionMs: number;
   readonly maxHeadBytes: number;
@@ -92,6 +97,9 @@ export const serviceJson = (service: Service, gateways: readonly SeenInstance[] 
   disabled: service.disabled ?? null,
   fallback: service.fallback ?? null,
   health: service.health ?? null,
+  concurrency: service.queue?.concurrency ?? null,
+  queue: service.queue?.most ?? null,
+  queueWaitMs: service.queue?.waitMs ?? null,
   connectTimeoutMs: service.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
   idleConnectionMs: service.idleConnectionMs ?? DEFAULT_IDLE_CONNECTION_MS,
   maxHeadBytes: service.maxHeadBytes ?? DEFAULT_MAX_HEAD_BYTES,

@@ -66,9 +66,9 @@ export const GUIDE_ERRORS: readonly GuideError[] = [
   },
   {
     status: 503,
-    codes: ["service_down", "service_disabled", "unavailable", "temporarily_unavailable"],
+    codes: ["service_down", "service_disabled", "service_busy", "unavailable", "temporarily_unavailable"],
     advice:
-      "The service is down or out of use, or the gateway is busy or restarting. Try again after as many seconds as Retry-After says.",
+      "The service is down, out of use or has all the calls it takes, or the gateway is busy or restarting. Try again after as many seconds as Retry-After says.",
   },
   {
     status: 504,

@@ -1,6 +1,6 @@
 import { headers } from "./headers.ts";
 import { type JsonObject, ref } from "./json.ts";
-import { CALL_RESPONSES, GUARD_RESPONSES, JOB_RESPONSES, tokenErrors } from "./responses.ts";
+import { CALL_RESPONSES, GUARD_RESPONSES, JOB_RESPONSES, SWITCH_RESPONSE, tokenErrors } from "./responses.ts";
 
 const json = (schema: string): JsonObject => ({ "application/json": { schema: ref("schemas", schema) } });
 const get = (operation: JsonObject): JsonObject => ({ get: { security: [], ...operation } });
@@ -63,6 +63,22 @@ const PROOF: JsonObject = get({
 const CALL_METHODS = ["get", "put", "post", "delete", "options", "head", "patch"] as const;
 const WITHOUT_BODY: readonly string[] = ["get", "head"];
 
+/** OpenAPI has no word for WebSockets but the answer that they begin with. */
+const WEBSOCKET: JsonObject = {
+  description:
+    "With `Connection: Upgrade`, `Upgrade: websocket`, `Sec-WebSocket-Key` and `Sec-WebSocket-Version` in HTTP/1.1 it is the handshake of a WebSocket (`wss:`), which counts as one call; messages then pass both ways as they are. A browser's page cannot send Authorization with it, and offers its token as the subprotocol `bearer.<token>`, which the service does not see.",
+  parameters: [
+    {
+      name: "Sec-WebSocket-Protocol",
+      in: "header",
+      description:
+        "Of a handshake: the subprotocols that the client offers, and `bearer.<token>` where there is no Authorization.",
+      schema: { type: "string" },
+    },
+  ],
+  responses: { "101": SWITCH_RESPONSE, ...CALL_RESPONSES },
+};
+
 const call = (suffix: string, parameters: readonly string[]): JsonObject => ({
   description:
     "Everything behind the service's name, with slashes and the query, goes to the service byte for byte. With `Prefer: respond-async`, at a service whose calls may become jobs, the answer is 202 with a job and its `Location`; `callback=\"https://…\"` beside it names who is told of its end. `//`, dot segments, `%2f`, `%5c` and `\\` in the path are refused. A service's redirects to itself lead here again. CORS preflights are answered as those of the token endpoint.",
@@ -75,6 +91,7 @@ const call = (suffix: string, parameters: readonly string[]): JsonObject => ({
         summary: "Call a service",
         ...(WITHOUT_BODY.includes(method) ? {} : { requestBody: { content: { "*/*": {} } } }),
         responses: CALL_RESPONSES,
+        ...(method === "get" && WEBSOCKET),
       },
     ]),
   ),

@@ -27,6 +27,7 @@ const FIELDS: Partial<Record<ProblemCode, readonly HeaderName[]>> = {
   insufficient_storage: ["Retry-After"],
   service_down: ["Retry-After"],
   service_disabled: ["Retry-After"],
+  service_busy: ["Retry-After"],
   unavailable: ["Retry-After"],
 };
 
@@ -52,7 +53,7 @@ const GUARD = problems(GUARD_CODES);
 
 const CALL: JsonObject = {
   ...GUARD,
-  ...problems(["missing_token", "invalid_token", "service_down", "service_disabled", "unavailable"]),
+  ...problems(["missing_token", "invalid_token", "service_down", "service_disabled", "service_busy", "unavailable"]),
   ...problems(
     [
       "insufficient_scope",
@@ -89,6 +90,11 @@ const JOB: JsonObject = {
 export const RESPONSES: JsonObject = {
   ...named("guard", GUARD),
   ...named("call", CALL),
+  "call-101": {
+    description:
+      "The connection is a WebSocket (RFC 6455), if the service takes the handshake. Closed with 1008 when the right to it ends, with 1001 when the gateway does, or after too long a silence.",
+    headers: headers(...CLIENT_HEADERS, "Connection", "Upgrade", "Sec-WebSocket-Accept"),
+  },
   ...named("job", JOB),
   "not-found": problems(["not_found"])["404"] ?? {},
 };
@@ -97,6 +103,9 @@ export const RESPONSES: JsonObject = {
 export const GUARD_RESPONSES: JsonObject = refs("guard", GUARD);
 /** Of a call of a service. */
 export const CALL_RESPONSES: JsonObject = refs("call", CALL);
+
+/** Of a `GET` that is a WebSocket's handshake: a refusal is that of any call. */
+export const SWITCH_RESPONSE: JsonObject = ref("responses", "call-101");
 
 /** Of what there is of jobs. */
 export const JOB_RESPONSES: JsonObject = refs("job", JOB);

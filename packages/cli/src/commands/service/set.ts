@@ -74,6 +74,7 @@ const declared = (ctx: Context): Command =>
         "aigw service set ocr --add-target http://gpu2:9000 --weight http://gpu2:9000=2",
         "a second place for two thirds of the calls",
       ],
+      ["aigw service set ocr --concurrency 2 --queue 100", "two calls at once, and the others wait in turn"],
       ["aigw service set chat --header-env 'Authorization=LLM_AUTH'", "a new key for the upstream"],
       ["aigw service set chat --remove-header X-Api-Key --timeout 2m", "without that header"],
       ["aigw service set chat --meter openai --ask-usage", "count tokens, also of streams"],

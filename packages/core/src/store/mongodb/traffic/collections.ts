@@ -80,6 +80,12 @@ export interface QuotaDocument extends VersionedRecord {
   readonly r: QuotaRecord;
 }
 
+/** Who has a service's slots, and who waits for one; `_id` is the service's. */
+export interface QueueDocument extends VersionedRecord {
+  /** A QueueRecord in JSON: a field for each client would be read and written one by one, and a thousand may wait. */
+  readonly r: string;
+}
+
 export interface JobDocument {
   /** The job's id. */
   readonly _id: string;
@@ -110,6 +116,7 @@ export interface TrafficCollections {
   readonly state: Collection<FoldState>;
   readonly permits: Collection<PermitRecord>;
   readonly quotas: Collection<QuotaDocument>;
+  readonly queues: Collection<QueueDocument>;
   readonly jobs: Collection<JobDocument>;
   readonly issues: Collection<IssueRecord>;
   readonly instances: Collection<InstanceRecord>;
@@ -124,6 +131,7 @@ const NAMES: Readonly<Record<keyof TrafficCollections, string>> = {
   state: "usage_state",
   permits: "permits",
   quotas: "quotas",
+  queues: "queues",
   jobs: "jobs",
   issues: "token_issues",
   instances: "instances",
@@ -151,6 +159,7 @@ export const trafficCollections = (db: Db, requestMs?: number): TrafficCollectio
     state: open(NAMES.state),
     permits: open(NAMES.permits, requestMs),
     quotas: open(NAMES.quotas, requestMs),
+    queues: open(NAMES.queues, requestMs),
     jobs: open(NAMES.jobs),
     issues: open(NAMES.issues),
     instances: open(NAMES.instances),
@@ -186,6 +195,7 @@ export const TRAFFIC_INDEXES: readonly CollectionIndexes[] = [
   { collection: NAMES.state, indexes: [] },
   { collection: NAMES.permits, indexes: [] },
   { collection: NAMES.quotas, indexes: [] },
+  { collection: NAMES.queues, indexes: [] },
   {
     collection: NAMES.jobs,
     indexes: [

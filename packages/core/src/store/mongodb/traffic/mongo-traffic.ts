@@ -3,6 +3,7 @@ import type { Clock } from "../../../clock.ts";
 import type { Job, VersionedJob } from "../../../jobs/job.ts";
 import type { JobCursor, JobFilter, JobGroup } from "../../../jobs/job-store.ts";
 import type { PermitWindow } from "../../../limits/permit-window.ts";
+import type { QueueRecord } from "../../../queue/queue-record.ts";
 import type { QuotaRecord } from "../../../quotas/quota-record.ts";
 import type { UsageEvent, UsageFilter } from "../../../usage/usage-event.ts";
 import type { UsageReport, UsageReportQuery } from "../../../usage/usage-report.ts";
@@ -15,6 +16,7 @@ import type {
   UsagePage,
   UsageSlice,
   UsageSpan,
+  VersionedQueue,
   VersionedQuotas,
   VersionedWindow,
 } from "../../store.ts";
@@ -24,6 +26,7 @@ import { type TrafficCollections, trafficCollections } from "./collections.ts";
 import { forgetInstances, readInstances, reportInstance } from "./instances.ts";
 import { deleteJob, readDueJobs, readJob, readJobGroups, readJobs, writeJob } from "./jobs.ts";
 import { readWindow, writeWindow } from "./permits.ts";
+import { readQueue, writeQueue } from "./queue-records.ts";
 import { readQuotas, writeQuotas } from "./quota-records.ts";
 import { pruneTokenIssues, readLiveTokens, recordTokenIssues } from "./token-issues.ts";
 import { foldUsage } from "./usage-fold.ts";
@@ -38,6 +41,8 @@ export interface MongoTrafficOptions {
   readonly db: Db;
   readonly time: StoreTime;
   readonly clock: Clock;
+  /** Whether there is a server that takes writes, as far as is known. There is, unless given. */
+  readonly isLed?: () => boolean;
 }
 
 /** How often whoever writes anyway drops what is told of no more. */
@@ -52,12 +57,14 @@ const LONG_WORK_MS = 60_000;
 export class MongoTraffic implements TrafficStore {
   readonly #time: StoreTime;
   readonly #clock: Clock;
+  readonly #isLed: () => boolean;
   readonly #collections: TrafficCollections;
   readonly #log: UsageLog;
   #issuesDueAt = Number.NEGATIVE_INFINITY;
   #instancesDueAt = Number.NEGATIVE_INFINITY;
 
-  constructor({ db, time, clock }: MongoTrafficOptions) {
+  constructor({ db, time, clock, isLed = () => true }: MongoTrafficOptions) {
+    this.#isLed = isLed;
     this.#time = time;
     this.#clock = clock;
     this.#collections = trafficCollections(db, REQUEST_PATIENCE_MS);
@@ -122,7 +129,7 @@ export class MongoTraffic implements TrafficStore {
   }
 
   permitWindow(key: string): Promise<VersionedWindow | undefined> {
-    return translated(() => readWindow(this.#collections.permits, key));
+    return translated(() => readWindow(this.#collections.permits, key, this.#isLed()));
   }
 
   setPermitWindow(key: string, expectedVersion: number, window: PermitWindow): Promise<boolean> {
@@ -143,6 +150,18 @@ export class MongoTraffic implements TrafficStore {
 
   pruneQuotaRecords(now: number): Promise<void> {
     return translated(() => pruneVersioned(this.#collections.quotas, now));
+  }
+
+  queueRecord(service: string): Promise<VersionedQueue | undefined> {
+    return translated(() => readQueue(this.#collections.queues, service));
+  }
+
+  setQueueRecord(service: string, expectedVersion: number, record: QueueRecord): Promise<boolean> {
+    return translated(() => writeQueue(this.#collections.queues, service, expectedVersion, record, this.#time.now()));
+  }
+
+  pruneQueueRecords(now: number): Promise<void> {
+    return translated(() => pruneVersioned(this.#collections.queues, now));
   }
 
   job(id: string): Promise<VersionedJob | undefined> {

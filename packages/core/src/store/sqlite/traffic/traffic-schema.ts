@@ -89,6 +89,14 @@ export const TRAFFIC_SCHEMA: Schema = {
      ${monthsTable()}
      CREATE INDEX usage_days_by_client ON usage_days (client);`,
     "ALTER TABLE usage ADD COLUMN fallback TEXT;",
+    // An older gateway would send a service more calls than it takes at once.
+    `ALTER TABLE usage ADD COLUMN queued_ms REAL;
+     CREATE TABLE queues (
+       key TEXT PRIMARY KEY,
+       version INTEGER NOT NULL,
+       ends_at REAL NOT NULL,
+       record TEXT NOT NULL
+     ) STRICT;`,
     JOBS_TABLE,
   ],
 };

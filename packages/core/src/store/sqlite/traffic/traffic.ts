@@ -5,6 +5,7 @@ import { assertRoomForUsage } from "../../../files/free-space.ts";
 import type { Job, VersionedJob } from "../../../jobs/job.ts";
 import type { JobCursor, JobFilter, JobGroup } from "../../../jobs/job-store.ts";
 import type { PermitWindow } from "../../../limits/permit-window.ts";
+import type { QueueRecord } from "../../../queue/queue-record.ts";
 import type { QuotaRecord } from "../../../quotas/quota-record.ts";
 import type { UsageEvent, UsageFilter } from "../../../usage/usage-event.ts";
 import type { UsageReport, UsageReportQuery } from "../../../usage/usage-report.ts";
@@ -16,6 +17,7 @@ import type {
   UsagePage,
   UsageSlice,
   UsageSpan,
+  VersionedQueue,
   VersionedQuotas,
   VersionedWindow,
 } from "../../store.ts";
@@ -26,6 +28,7 @@ import { readInstances } from "./instance-table.ts";
 import { deleteJob, readDueJobs, readJob, readJobGroups, readJobs, writeJob } from "./job-table.ts";
 import { pruneWindows, readWindow, writeWindow } from "./permit-table.ts";
 import { Presence } from "./presence/presence.ts";
+import { pruneQueues, readQueue, writeQueue } from "./queue-table.ts";
 import { pruneQuotas, readQuotas, writeQuotas } from "./quota-table.ts";
 import { agreeOnSteadyOffset, noteSteadyCopy, noteSteadyTime, readBootId, readSteadyCopy } from "./steady-time.ts";
 import { readLiveTokens, recordTokenIssues } from "./token-issues.ts";
@@ -188,6 +191,18 @@ export class SqliteTraffic implements TrafficStore {
 
   pruneQuotaRecords(now: number): void {
     pruneQuotas(this.#open().db, now, this.steadyNow());
+  }
+
+  queueRecord(service: string): VersionedQueue | undefined {
+    return readQueue(this.#open().db, service);
+  }
+
+  setQueueRecord(service: string, expectedVersion: number, record: QueueRecord): boolean {
+    return writeQueue(this.#open().db, service, expectedVersion, record);
+  }
+
+  pruneQueueRecords(now: number): void {
+    pruneQueues(this.#open().db, now, this.steadyNow());
   }
 
   job(id: string): VersionedJob | undefined {
