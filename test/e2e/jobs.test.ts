@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import {
@@ -11,12 +11,16 @@ import {
   revokeClient,
   setClient,
   setPassword,
+  setService,
   setSetting,
 } from "@aigw/core";
+import { cancelledJob } from "@aigw/core/jobs";
+import { aJob } from "@aigw/core/testing";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { bearer, send, tokenFor } from "../support/http.ts";
 import { type HeldService, type JobClient, jobClient, startHeldService } from "../support/jobs.ts";
 import { allUsage, UNLIMITED } from "../support/prepared-home.ts";
+import { fillDisk, mountSmallDisk } from "../support/small-disk.ts";
 import { until } from "../support/until.ts";
 
 interface Scene {
@@ -291,7 +295,7 @@ describe("a job", () => {
     const everything = readdirSync(gateway.home, { recursive: true, encoding: "utf8", withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => readFileSync(join(entry.parentPath, entry.name)));
-    assert.ok(everything.length > 3);
+    assert.ok(everything.length > 1);
     assert.equal(
       everything.some((bytes) => bytes.includes(canary)),
       false,
@@ -346,6 +350,113 @@ describe("a job", () => {
     for (const { response } of [...service.open]) response.end("ok");
     for (const id of ids) await ann.becomes(id, "done");
     for (let polls = 0; polls < 20; polls += 1) assert.equal((await ann.get(`/jobs/${ids[0]}`)).status, 200);
+  });
+});
+
+describe("jobs that wait", () => {
+  it("hold nothing but their records, and a light client's comes next, however many a greedy one has", async (t) => {
+    const { service, john, gateway } = await scene(t);
+    const ann = jobClient(gateway.url, await gateway.tokenFor("ann", UNLIMITED));
+    const ids = [await john.submit("/api/whisper/1"), await john.submit("/api/whisper/2")];
+    await called(service, 2);
+    const { traffic } = gateway.store;
+    const first = await traffic.job(ids[0] ?? "");
+    assert.ok(first);
+    const { client, place, at } = first.job;
+    for (let index = 0; index < 3_000; index += 1) {
+      const wakeAt = at + 3_600_000;
+      await traffic.setJob(0, aJob({ client, place, at: at + index / 10, wakeAt, keepMs: 3_600_000 }));
+    }
+    const light = await ann.submit("/api/whisper/ann");
+    const since = performance.now();
+    const { ahead } = await ann.show(light);
+    assert.equal(ahead, 1);
+    service.open[0]?.response.end("done");
+    await until("the light one to run", () => service.open.some(({ request }) => request.url === "/ann"), 3_000);
+    assert.ok(performance.now() - since < 3_000);
+    assert.equal((await traffic.jobs({ state: "failed" }, { limit: 1 })).length, 0);
+  });
+
+  it("wait while their service is out of use, and are failed when they have waited as long as they are kept", async (t) => {
+    const { service, john, gateway } = await scene(t, { keepMs: 2_000 });
+    const held = [await john.submit("/api/whisper/1"), await john.submit("/api/whisper/2")];
+    await called(service, 2);
+    const id = await john.submit("/api/whisper/3");
+    await gateway.applied((await setService(gateway.deps, "whisper", { disabled: "" })).rev);
+    for (const { response } of [...service.open]) response.end("ok");
+    for (const one of held) await john.becomes(one, "done");
+    assert.equal((await john.show(id)).state, "queued");
+    await john.becomes(id, "failed");
+    assert.equal(service.seen.length, 2);
+  });
+
+  it("are ended by an admin's command where they run, within a second", async (t) => {
+    const { service, john, gateway } = await scene(t);
+    const id = await john.submit("/api/whisper/1");
+    await called(service);
+    const { traffic } = gateway.store;
+    const since = performance.now();
+    for (;;) {
+      const found = await traffic.job(id);
+      assert.ok(found);
+      if (await traffic.setJob(found.version, cancelledJob(found.job, traffic.steadyNow()))) break;
+    }
+    await until("the service to be let go", () => service.aborted.length === 1);
+    assert.ok(performance.now() - since < 1_500, `${performance.now() - since} ms`);
+    const [event] = await until("the usage", async () => {
+      const events = await allUsage(gateway.store);
+      return events.length > 0 && events;
+    });
+    assert.equal(event?.outcome, "aborted");
+    await until("the files to be gone", () => filesOf(gateway).length === 0);
+  });
+});
+
+describe("a full disk", () => {
+  it("refuses what it has no room for with 507, fails an answer that finds none, and keeps nothing by half", async (t) => {
+    const disk = mountSmallDisk(t, 32);
+    if (disk === undefined) return;
+    const { service, john, gateway } = await scene(t, {}, { env: { AIGW_JOBS_FOLDER: join(disk, "jobs") } });
+    const kept = (): number => {
+      const names = readdirSync(join(disk, "jobs"), { recursive: true, encoding: "utf8" });
+      return names.filter((name) => /\.(request|answer)$/.test(name)).length;
+    };
+    const large = await john.ask("/api/whisper/x", { body: Buffer.alloc(30 * 2 ** 20) });
+    assert.deepEqual([large.status, codeOf(large)], [507, "insufficient_storage"]);
+    assert.equal(kept(), 0);
+    const id = await john.submit("/api/whisper/x", { body: "x" });
+    const { response } = await called(service);
+    const free = fillDisk(disk);
+    const refused = await john.ask("/api/whisper/x", { body: "x" });
+    assert.equal(refused.status, 507);
+    response.end(Buffer.alloc(2 ** 20));
+    await john.becomes(id, "failed");
+    assert.equal(kept(), 0);
+    free();
+    const again = await john.submit("/api/whisper/x", { body: "x" });
+    (await called(service)).response.end("fine");
+    await john.becomes(again, "done");
+    assert.equal((await john.get(`/jobs/${again}/result`)).body, "fine");
+    const { jobs } = JSON.parse((await john.get("/jobs/")).body) as { jobs: { id: string }[] };
+    assert.deepEqual(
+      jobs.map((job) => job.id),
+      [again, id],
+    );
+    assert.ok(gateway.log.some((line) => line.includes("store_full")));
+  });
+
+  it("is not what a damaged file is: its job has no result then, and says so", async (t) => {
+    const { service, john, gateway } = await scene(t);
+    const id = await john.submit("/api/whisper/x");
+    (await called(service)).response.end("answer");
+    await john.becomes(id, "done");
+    const [name = ""] = filesOf(gateway);
+    const path = join(gateway.home, "jobs", name);
+    writeFileSync(path, readFileSync(path).subarray(0, -1));
+    const cut = await john.get(`/jobs/${id}/result`);
+    assert.deepEqual([cut.status, codeOf(cut)], [409, "no_result"]);
+    rmSync(path);
+    assert.equal((await john.get(`/jobs/${id}/result`)).status, 409);
   });
 });
 

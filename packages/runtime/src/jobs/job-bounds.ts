@@ -37,7 +37,6 @@ export class JobBounds {
    */
   async exceeded({ client, storedBytes }: Pick<Job, "client" | "storedBytes">): Promise<NoRoom | undefined> {
     const own = sumOf(await inTime(this.#deps.traffic.jobGroups({ client }), REQUEST_PATIENCE_MS));
-    if (own.count > this.perClient) return "count";
     if (own.bytes > parseSize("size", this.#setting("jobs-client-size"))) return "client_size";
     const now = performance.now();
     if (now - this.#total.at > TOTAL_MS) {
@@ -46,7 +45,8 @@ export class JobBounds {
     } else this.#total = { ...this.#total, count: this.#total.count + 1, bytes: this.#total.bytes + storedBytes };
     const isTooMuch =
       this.#total.count > MOST_RECORDS || this.#total.bytes > parseSize("size", this.#setting("jobs-size"));
-    return isTooMuch ? "size" : undefined;
+    if (isTooMuch) return "size";
+    return own.count > this.perClient ? "count" : undefined;
   }
 
   #setting(key: "jobs-per-client" | "jobs-client-size" | "jobs-size"): string {

@@ -178,7 +178,15 @@ export class JobRoutes {
       this.#refuse(request, "unavailable", detail, ["Retry-After", "5"]);
       return;
     }
-    const reader = await SealedReader.open(own.fileOf(job, "answer"), { sealer, storeId, name: `${job.id} answer` });
+    const context = { sealer, storeId, name: `${job.id} answer` };
+    const reader = await SealedReader.open(own.fileOf(job, "answer"), context).catch((error: unknown) => {
+      this.#deps.onError(error, request.requestId);
+      return undefined;
+    });
+    if (reader === undefined) {
+      this.#refuse(request, "no_result", "The result cannot be read any more.");
+      return;
+    }
     const sending: Sending = { claims: who.claims, job, request };
     this.#sending.add(sending);
     try {

@@ -184,8 +184,11 @@ export class JobRunner {
         : job,
     );
     if (!isOurs) run.stop(whyLost(await records.get(held.job.id)));
-    else if (answerBytes > 0 && (await bounds.exceeded({ ...held.job, storedBytes: 0 })) !== undefined)
-      run.stop("full");
+    else if (answerBytes > 0) {
+      const why = await bounds.exceeded({ ...held.job, storedBytes: 0 });
+      // A number that an admin has lowered since is no reason to lose what runs.
+      if (why !== undefined && why !== "count") run.stop("full");
+    }
   }
 
   /** A client's or an admin's wish, seen here first. */
@@ -268,11 +271,11 @@ export class JobRunner {
           if (writer.bytes < lookAt) continue;
           lookAt += LOOK_BYTES;
           if (!hasRoomFor(folder.fileOf(job, "answer"), LOOK_BYTES)) run.stop("full");
-          await this.#progress(run);
+          await this.#progress(run).catch(onFault);
         }
         await writer.end();
         // What came since the last look counts, too.
-        if (run.answerBytes !== run.renewedBytes) await this.#progress(run);
+        if (run.answerBytes !== run.renewedBytes) await this.#progress(run).catch(onFault);
         isWhole = control.why() === undefined;
       } catch (error) {
         // What the answer itself is cut by, the call's own result says.
