@@ -12,6 +12,7 @@ import { logins } from "./rows/logins.ts";
 import { metered } from "./rows/metered.ts";
 import { meters } from "./rows/meters.ts";
 import { mongodb } from "./rows/mongodb.ts";
+import { queue } from "./rows/queue.ts";
 import { recording } from "./rows/recording.ts";
 import { report } from "./rows/report.ts";
 import { reportYear } from "./rows/report-year.ts";
@@ -43,6 +44,7 @@ const ROWS: readonly Row[] = [
   logins,
   metered,
   meters,
+  queue,
   mongodb,
 ];
 

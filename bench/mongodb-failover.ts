@@ -30,9 +30,9 @@ const [first] = connections;
 if (first === undefined) throw new Error("no connection");
 await createTraffic(first.db);
 const limiters = connections.map(
-  ({ db, time }, rank) =>
+  ({ db, time, isLed }, rank) =>
     new Limiter({
-      store: new MongoTraffic({ db, time, clock }),
+      store: new MongoTraffic({ db, time, clock, isLed }),
       holder: `gateway-${rank}`,
       windowMs: WINDOW_MS,
       bundles: true,

@@ -103,7 +103,7 @@ const APART = /^(before|after)(Each)?\(|child_process|memoryUsage|mongo|from "(\
 const TOGETHER = 8;
 /** What waits longest begins first, or at the end one core would have nothing to do. */
 const LONGEST =
-  /\/(every-command|proof|send|nameless-user|rotation|presence|store-faults|service-switches|targets|home-processes|killed-batch|limit|quotas-gateways|nothing-changes|trust-proxy|restored-tokens|gateway-proof|terminal)\.test\.ts$/;
+  /\/(every-command|proof|send|rotation|presence|store-faults|service-switches|targets|home-processes|killed-batch|limit|nothing-changes|trust-proxy|restored-tokens|gateway-proof|terminal)\.test\.ts$/;
 /**
  * A process for each file takes a fifth of a second before its first test: what tests a package in the test's own process
  * shares one with others. Their tests still run one after the other.

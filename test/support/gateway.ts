@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { TestContext } from "node:test";
 import {
   type ActDeps,
@@ -101,6 +102,7 @@ export const startTestGateway = async (
     pid: process.pid,
     maxStaleMs: options.maxStaleMs ?? 60_000,
     drainMs: 1_000,
+    jobsFolder: join(home, "jobs"),
     log: (line) => log.push(line),
   });
   let closed: Promise<void> | undefined;

@@ -204,6 +204,66 @@ describe("limiters that count alone", () => {
   });
 });
 
+describe("three limiters, whatever happens to their store", () => {
+  const LIMIT = 12;
+  const step = fc.record({
+    at: fc.nat(2),
+    burst: fc.integer({ min: 1, max: 8 }),
+    pause: fc.oneof(fc.nat(1_500), fc.nat(20_000)),
+    away: fc.boolean(),
+  });
+  /** @param methods what fails while the store is away, for all at once; @param most in any window */
+  const hold = (methods: readonly (typeof BOTH)[number][], kinds: readonly Treatment["kind"][], most: number) =>
+    fc.asyncProperty(
+      fc.array(step, { minLength: 4, maxLength: 24 }),
+      fc.constantFrom(...kinds),
+      async (steps, kind) => {
+        const key = newKey();
+        store.calm();
+        const all = [0, 1, 2].map(
+          (rank) =>
+            new Limiter({
+              store: store.traffic,
+              holder: `gateway ${rank}`,
+              windowMs: LIMIT_WINDOW_MS,
+              bundles: true,
+              share: () => ({ of: 3, rank }),
+            }),
+        );
+        const admitted: number[] = [];
+        for (const { at, burst, pause, away } of steps) {
+          store.calm();
+          if (away) {
+            store.treat(methods, { kind } as Treatment);
+            // It is away for all, and each has somebody who finds it out.
+            for (const one of all) await settled(one.acquire(newKey(), LIMIT));
+          }
+          for (let i = 0; i < burst; i += 1) {
+            clock.advance(0.001);
+            const { value } = await settled(all[at]?.acquire(key, LIMIT) as MaybePromise<Permit>);
+            if (!value.admitted) continue;
+            admitted.push(clock.monotonic());
+            const used = admitted.filter((one) => one > clock.monotonic() - LIMIT_WINDOW_MS).length;
+            assert.ok(used <= most, `${used} in a window`);
+          }
+          // As the gateway's own sweep does.
+          for (let left = pause; left > 0; left -= 500) {
+            clock.advance(Math.min(left, 500));
+            for (const one of all) await settled(one.settle());
+          }
+        }
+      },
+    );
+
+  it("admit no more than the limit while it can be read", async () => {
+    await fc.assert(hold(WRITES, ["throws", "never", "unanswered"], LIMIT), { numRuns: 12 });
+  });
+
+  it("admit no more than twice the limit while it cannot", async () => {
+    await fc.assert(hold(BOTH, ["throws", "never"], 2 * LIMIT), { numRuns: 12 });
+  });
+});
+
 describe("limiter that is away for longer than another", () => {
   it("leaves what runs out meanwhile to it", async () => {
     const key = newKey();

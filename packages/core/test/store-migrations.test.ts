@@ -206,6 +206,34 @@ describe("usage of before there were quotas", () => {
   });
 });
 
+describe("usage of before calls waited for a service", () => {
+  it("keeps all it had, once migrated, with seals that still fit, and is refused by the version before", async () => {
+    const { folder, open } = await lived();
+    const path = join(folder, "aigw.usage.db");
+    const store = open();
+    const before = await everythingOf(store);
+    await store.close();
+    downgradeUsage(path, 7);
+    for (let turn = 0; turn < 2; turn += 1) {
+      const again = open();
+      assert.deepEqual(await everythingOf(again), before);
+      await again.close();
+    }
+    const last = open();
+    const waited = anEvent({ at: last.traffic.steadyNow(), queuedMs: 1_500.25 });
+    last.traffic.recordUsage([waited]);
+    assert.deepEqual(last.traffic.latestUsage({}, 1).events, [waited]);
+    const record = { turn: 1, ahead: {}, holders: {}, holdMs: 0 };
+    assert.equal(last.traffic.setQueueRecord("s_ocr", 0, record), true);
+    assert.deepEqual(last.traffic.queueRecord("s_ocr"), { version: 1, record });
+    await last.close();
+    assert.throws(
+      () => Database.open(path, olderSchema(7), 0),
+      (error) => isAigwError(error, "store_schema_newer"),
+    );
+  });
+});
+
 describe("a newer database", () => {
   it("is refused and left as it is", () => {
     const path = newFile(manySteps(4));

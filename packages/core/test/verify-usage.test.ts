@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, it, test } from "node:test";
 import { MONGOD, mongodbMissing, mongodbRan } from "../../../test/support/mongodb.ts";
 import { createSealer } from "../src/sealing/sealer.ts";
 import type { TrafficStore } from "../src/store/store.ts";
@@ -8,7 +8,7 @@ import { anEvent } from "../src/testing/index.ts";
 import { DAY_MS, HOUR_MS } from "../src/usage/report-plan.ts";
 import { SealCheck } from "../src/usage/seal-check.ts";
 import type { UsageEvent } from "../src/usage/usage-event.ts";
-import { newestBatches, UsageSealer, usageMac } from "../src/usage/usage-seal.ts";
+import { canonical, newestBatches, UsageSealer, usageMac } from "../src/usage/usage-seal.ts";
 import { type UsageProof, type VerifyUsageOptions, verifyUsage } from "../src/usage/verify-usage.ts";
 import { type MongoTrafficFixture, mongoTrafficFixture } from "./store-support/mongo-traffic-fixture.ts";
 import { sqliteFixture } from "./store-support/sqlite-fixture.ts";
@@ -28,6 +28,7 @@ const recorded = (): readonly UsageEvent[] =>
         client: n % 2 === 0 ? "john" : "mary",
         model: n % 3 === 0 ? "m" : "n",
         ...(n % 3 > 0 && { units: { pages: 1_500_000 + n }, metered: "yes", from: "answer", cost: n, plan: "pro" }),
+        ...(n % 5 === 2 && { queuedMs: n / 4 }),
         ...(n % 10 === 4 && { status: 429, outcome: "limited", count: 5 }),
       }),
     ).filter((_, n) => gateway === "gw-one" || n < 30 || n > 32);
@@ -36,6 +37,21 @@ const recorded = (): readonly UsageEvent[] =>
       return [...some.slice(0, -1), sealer.seal(some)];
     }).flat();
   });
+
+test("an event of before there was a field is sealed as it was then", () => {
+  const event = anEvent({ id: "gw-one.1", at: 5, client: "john", cost: null, plan: "pro" });
+  const text = canonical(event);
+  // The form of the version before there were queues.
+  assert.equal(
+    text,
+    JSON.stringify([
+      ...["gw-one.1", 5, "john", event.service, event.method, event.path, event.status, event.latencyMs],
+      ...[event.upstreamMs ?? null, event.bytesIn, event.bytesOut, event.requestId, event.outcome],
+      ...[null, null, null, null, null, null, null, null, null, "pro"],
+    ]),
+  );
+  assert.notEqual(canonical({ ...event, queuedMs: 0 }), text);
+});
 
 const foldAll = async (traffic: TrafficStore): Promise<void> => {
   while ((await traffic.foldUsage(1_000)).more) {

@@ -5,6 +5,7 @@ import { type Clock, systemClock } from "@aigw/core/clock";
 import { effectiveSetting } from "@aigw/core/config";
 import { isStoreFault } from "@aigw/core/errors";
 import { Limiter, type Share } from "@aigw/core/limits";
+import { FairQueue } from "@aigw/core/queue";
 import { AccountJournal, QuotaLedger } from "@aigw/core/quotas";
 import { randomId } from "@aigw/core/random-id";
 import { isTrialMark } from "@aigw/core/sealing";
@@ -25,10 +26,12 @@ import { ApiGate } from "./gate/api-gate.ts";
 import { Authenticator } from "./gate/authenticator.ts";
 import { OpenCalls } from "./gate/open-calls.ts";
 import { PreflightGate } from "./gate/preflight-gate.ts";
+import { QueueGate } from "./gate/queue-gate.ts";
 import { QuotaGate } from "./gate/quota-gate.ts";
 import { type GatewayWorker, HAND_OUT_MS } from "./gateway-worker.ts";
 import type { ClientDocs } from "./guide/client-docs.ts";
 import type { ProblemCode } from "./http-errors.ts";
+import { Jobs } from "./jobs/jobs.ts";
 import { openListeners } from "./listeners.ts";
 import { createLogger } from "./log.ts";
 import { GuessLimit } from "./login/guess-limit.ts";
@@ -78,6 +81,8 @@ export interface GatewayOptions {
   readonly worker?: GatewayWorker;
   /** Where usage waits on the local disk while the store takes none; without it, it waits in memory alone. */
   readonly spoolFolder?: string;
+  /** Where requests and answers of jobs lie, unless the setting `jobs-folder` says otherwise. */
+  readonly jobsFolder?: string;
   /** Where what quotas count waits meanwhile; without it, in memory alone. */
   readonly quotaFolder?: string;
   /** How long known clients are served while the store cannot be read, milliseconds. */
@@ -137,9 +142,11 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       quotas.refresh();
       cors.refresh();
       proxy.follow(follower.upstreams);
+      queue.refresh();
       if (!ready) return;
       authenticator.forgetDead();
       openCalls.cutRevoked();
+      jobs.changed();
       void reporter.report();
     },
     onFault: storeFault("follow"),
@@ -199,6 +206,13 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     onError: storeFault("permits", "write what quotas count"),
   });
   const quotas = new QuotaGate({ follower, ledger, env });
+  const fairQueue = new FairQueue({
+    store: store.traffic,
+    holder: instanceId,
+    share,
+    onError: storeFault("permits", "keep a service's queue"),
+  });
+  const queue = new QueueGate({ follower, authenticator, queue: fairQueue });
   const guessLimit = new GuessLimit(store.traffic, instanceId, share);
   const strangers = new StrangerLog(log);
   const onStranger = (code: ProblemCode): void => {
@@ -239,15 +253,34 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     onRequest: () => reporter.countRequest(),
     onEvent: () => keeper?.countCall(),
   });
+  const jobs = new Jobs({
+    store,
+    sealer,
+    clock,
+    follower,
+    authenticator,
+    meter,
+    instanceId,
+    folder: options.jobsFolder,
+    env,
+    ownUrl: () => listeners.url,
+    isFirst,
+    onStranger,
+    onError,
+    onFault: storeFault("jobs"),
+    log,
+  });
   const apiGate = new ApiGate({
     follower,
     authenticator,
     limiter,
     quotas,
+    queue,
     steadyNow: tokenNow,
     proxy,
     meter,
     callers,
+    jobs,
     onStranger,
     onError,
   });
@@ -270,6 +303,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     login,
     callers,
     apiGate,
+    jobs,
     preflightGate,
     prover,
     docs: async () => docs ?? loadDocs(),
@@ -295,9 +329,11 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       isReady: () => state === "ready" && follower.staleMs <= options.maxStaleMs,
       openCalls: () => openCalls.size,
       routes: () => proxy.routes,
+      queues: () => queue.figures(),
       staleMs: () => follower.staleMs,
       appliedRev: () => follower.rev,
       usage: () => recorder,
+      jobs: () => jobs.figures,
       refusedForFiles: () => openFiles.refused,
     },
     openFiles,
@@ -343,10 +379,13 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   nameOthers();
   recorder.start();
   keeper?.start();
+  jobs.start(apiGate);
   strangers.start();
   const sweep = setInterval(() => {
     openCalls.cutRevoked();
+    jobs.cutRevoked();
     if (isFirst) endedKeys.look();
+    queue.review();
     void ledger.sweep();
     for (const one of [limiter, guessLimit]) void one.settle().catch(storeFault("permits", "write permits"));
   }, EXPIRY_SWEEP_MS);
@@ -354,26 +393,37 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     limiter.prune();
     guessLimit.prune();
     meter.prune();
+    jobs.prune();
     if (reporter.share.of > 1) nameOthers();
     if (isFirst) void pruneStore(store).catch(storeFault("prune"));
   }, PRUNE_MS);
   const stayLarge = releaseWhenQuiet(() => openCalls.size === 0);
+  const cutAll = (): void => {
+    queue.refuseAll();
+    openCalls.cutAll();
+  };
   const end = async (atOnce: boolean): Promise<void> => {
     state = "draining";
     log.info({ openCalls: openCalls.size }, "draining");
     await reporter.report();
-    const cutOpenCalls = (): void => openCalls.cutAll();
+    // Before calls under way are cut: a job is to be put back, or to say that it was interrupted.
+    const jobsEnded = jobs.close(atOnce ? 0 : options.drainMs);
     await listeners.close({
       lameDuckMs: atOnce ? 0 : LAME_DUCK_MS + (worker ? HAND_OUT_MS : 0),
       drainMs: atOnce ? 0 : options.drainMs,
-      goAway: () => openCalls.goAway(),
-      cutOpenCalls,
+      goAway: () => {
+        queue.goAway();
+        openCalls.goAway();
+      },
+      cutOpenCalls: cutAll,
     });
+    await jobsEnded;
     clearInterval(sweep);
     clearInterval(prune);
     stayLarge();
     follower.stop();
     proxy.close();
+    await fairQueue.close();
     await limiter.close();
     await ledger.close();
     await guessLimit.close();
@@ -387,7 +437,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   };
   let ended: Promise<void> | undefined;
   const close: Gateway["close"] = ({ atOnce = false } = {}) => {
-    if (ended !== undefined && atOnce) openCalls.cutAll();
+    if (ended !== undefined && atOnce) cutAll();
     ended ??= end(atOnce);
     return ended;
   };
@@ -395,6 +445,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     await close({ atOnce: true });
     throw error;
   });
+  if (state === "ready") jobs.begin();
   log.info({ url, adminUrl, version: options.version, rev: follower.rev }, "gateway started");
   const metricFamilies = async (): Promise<readonly MetricFamily[]> => (await listeners.loadMetrics()).families();
   return { url, adminUrl, instanceId, reloadCertificate, metricFamilies, close };
@@ -403,4 +454,5 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
 const pruneStore = async ({ traffic }: Store): Promise<void> => {
   await inTime(traffic.prunePermitWindows(traffic.steadyNow()), WORK_PATIENCE_MS);
   await inTime(traffic.pruneQuotaRecords(traffic.steadyNow()), WORK_PATIENCE_MS);
+  await inTime(traffic.pruneQueueRecords(traffic.steadyNow()), WORK_PATIENCE_MS);
 };

@@ -57,7 +57,7 @@ export const addFactsBesideEmail = (command: Command, clock: Clock): Command =>
     )
     .option(
       "--weight <number>",
-      "its share where calls wait for a service (none do so far), 1 to 100 (1)",
+      "its share where calls wait for a service, 1 to 100 (1)",
       flag("--weight", parseWeight),
     )
     .option("--note <text>", "a note for yourself", flag("--note", parseNote))

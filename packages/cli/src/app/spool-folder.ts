@@ -11,3 +11,6 @@ export const spoolFolders = (
   const folder = join(home, "spool");
   return { quotaFolder: folder, ...(!/^sqlite:/i.test(storeUrl) && { spoolFolder: folder }) };
 };
+
+/** Where requests and answers of jobs lie, unless the setting says otherwise. */
+export const jobsFolder = (home: string): { readonly jobsFolder: string } => ({ jobsFolder: join(home, "jobs") });

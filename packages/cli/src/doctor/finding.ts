@@ -87,6 +87,7 @@ export const FINDINGS = {
   service_invalid: "fail",
   service_target_down: "warn",
   service_disabled: "warn",
+  service_busy: "warn",
   calls_counted: "ok",
   calls_refused: "warn",
   check_unfinished: "warn",

@@ -8,6 +8,7 @@ export { findClient, findClients, findPlan, findPlans, findService, findServices
 export { byGatewayName, gatewayName } from "./gateway-name.ts";
 export type { Credentials, CredentialsRequest, TakenBack } from "./issue-credentials.ts";
 export { keyTime } from "./key-time.ts";
+export type { JobsPatch } from "./patch-jobs.ts";
 export type { ReachPatch } from "./patch-reach.ts";
 export type { AddPlanInput, PlanFacts, PlanPatch, PlanWithClients } from "./plans.ts";
 export type { RotationPreview } from "./preview-rotation.ts";

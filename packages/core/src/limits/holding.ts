@@ -106,7 +106,6 @@ export const takeOver = (holding: Holding, found: VersionedWindow | undefined, h
     });
   }
   holding.window = window;
-  holding.outdated = false;
   if (window.leases.some((lease) => lease.holder === holder && lease.until === holding.leaseUntil)) return;
   // Our lease ran out and somebody else has already counted it as spent, or a write in doubt has. That one may have taken
   // the next lease, of which nothing was handed out.

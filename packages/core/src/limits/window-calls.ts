@@ -57,9 +57,11 @@ export class WindowCalls extends PatientCalls {
     onFault: () => MaybePromise<T> = then,
   ): MaybePromise<T> {
     const { store, holder } = this.#options;
-    const askedAt = store.steadyNow();
+    const [askedAt, wasAway] = [store.steadyNow(), this.isAway];
     const loaded = (found: VersionedWindow | undefined): MaybePromise<T> => {
-      takeOver(holding, found, holder);
+      // While nobody can write, who answers may be behind; what is known is not forgotten for that.
+      if (!wasAway || (found?.version ?? 0) >= holding.version) takeOver(holding, found, holder);
+      holding.outdated = false;
       holding.knownAt = askedAt;
       return then();
     };

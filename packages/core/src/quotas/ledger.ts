@@ -97,6 +97,11 @@ export class QuotaLedger {
     this.settle(claim, [["requests", -1]]);
   }
 
+  /** The request of a call that was let in was counted already, at an earlier try. */
+  countedBefore({ account, keys }: QuotaClaim): void {
+    this.#count(account, keys, "requests", -1);
+  }
+
   /** Where the client stands, as far as this gateway knows. */
   standing(terms: QuotaTerms): MaybePromise<readonly QuotaStanding[]> {
     const now = this.#writer.now();

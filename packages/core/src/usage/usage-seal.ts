@@ -133,13 +133,24 @@ export const newestBatches = (events: readonly UsageEvent[], own: string): reado
 };
 
 /** All of an event but its seal, the same before it was stored and after, on every engine. */
-export const canonical = (event: UsageEvent): string => JSON.stringify(FIELDS.map((field) => field(event)));
+export const canonical = (event: UsageEvent): string => {
+  const values = FIELDS.map((field) => field(event));
+  for (const [name, value] of LATER) if (value(event) !== undefined) values.push([name, value(event)]);
+  return JSON.stringify(values);
+};
 
 /** A surrogate without its other half is none any more once a store has had it. */
 const text = (value: string | undefined): string | undefined => value?.toWellFormed();
 
+/** Fields that came when there were seals: under their names, and only where they are, so that those seals still fit. */
+type LaterField = "queuedMs";
+
+const LATER_VALUES: Readonly<Record<LaterField, (event: UsageEvent) => unknown>> = {
+  queuedMs: ({ queuedMs }) => queuedMs,
+};
+
 /** Exhaustive: a field that is added does not compile until it is sealed. */
-const VALUES: Readonly<Record<Exclude<keyof UsageEvent, "seal">, (event: UsageEvent) => unknown>> = {
+const VALUES: Readonly<Record<Exclude<keyof UsageEvent, "seal" | LaterField>, (event: UsageEvent) => unknown>> = {
   id: ({ id }) => id,
   at: ({ at }) => at,
   client: ({ client }) => client,
@@ -167,3 +178,4 @@ const VALUES: Readonly<Record<Exclude<keyof UsageEvent, "seal">, (event: UsageEv
 };
 
 const FIELDS = Object.values(VALUES);
+const LATER = Object.entries(LATER_VALUES);

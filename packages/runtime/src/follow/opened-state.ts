@@ -90,6 +90,7 @@ export class OpenedState {
       idleTimeoutMs: service.idleTimeoutMs,
       meter: meterOf(service),
       asksUsage: service.askUsage === true,
+      ...(service.jobs && { jobs: service.jobs }),
     });
   }
 }

@@ -9,6 +9,7 @@ import type { CallMeter, Metered } from "../metering/call-meter.ts";
 import type { Identified } from "../peer/callers.ts";
 import type { Call, CallResult, Upstream } from "../proxy/call.ts";
 import type { PreflightCall } from "./preflight-call.ts";
+import type { WaitingCall } from "./queue-gate.ts";
 import type { QuotaGate } from "./quota-gate.ts";
 
 /** Whose usage it is: the trial of a quick start is not the client's. */
@@ -51,6 +52,11 @@ export class ApiCall implements Call, Metered, Identified {
   quotaTerms: QuotaTerms | undefined = undefined;
   claim: QuotaClaim | undefined = undefined;
   quotas: QuotaGate | undefined = undefined;
+  /** Of a service that takes only so many calls at once. */
+  slot: WaitingCall | undefined = undefined;
+  queuedMs: number | undefined = undefined;
+  /** A job's, whose request was counted already, at an earlier try. */
+  isCountedBefore = false;
   readonly #meter: CallMeter;
 
   constructor({ incoming, outgoing, target, requestId, expectsContinue, cors }: GatewayRequest, meter: CallMeter) {
@@ -69,7 +75,18 @@ export class ApiCall implements Call, Metered, Identified {
     meter.begin(this);
   }
 
+  onServed(): void {
+    this.slot?.leave();
+  }
+
+  /** A call that was let in and does not begin counts for nothing. */
+  cancelClaim(): void {
+    if (this.claim !== undefined) this.quotas?.cancel(this.claim);
+    this.claim = undefined;
+  }
+
   onEnd(result: CallResult): void {
+    this.onServed();
     const event = this.#meter.end(this, recordedAs(this.clientName, this.claims), result);
     if (this.claim !== undefined) this.quotas?.settle(this.claim, event, result.serviceMs);
   }

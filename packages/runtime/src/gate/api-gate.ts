@@ -1,17 +1,26 @@
 import type { Limiter, MaybePromise, Outcome, Permit } from "@aigw/core";
+import type { Client } from "@aigw/core/clients";
+import type { Job } from "@aigw/core/jobs";
 import { mayCall } from "@aigw/core/plans";
+import type { QueueRefusal, QueueTerms } from "@aigw/core/queue";
 import type { QuotaStanding, QuotaTerms, QuotaVerdict } from "@aigw/core/quotas";
 import type { ControlFollower } from "../follow/control-follower.ts";
 import type { GatewayRequest } from "../gateway-env.ts";
 import { PROBLEMS, type Problem, type ProblemCode, problemBody } from "../http-errors.ts";
+import { type JobCall, jobClaims } from "../jobs/job-call.ts";
+import type { Taken } from "../jobs/job-intake.ts";
+import { jobTakenFields, jobText } from "../jobs/job-json.ts";
+import { type JobWish, jobWish } from "../jobs/prefer.ts";
 import type { CallMeter } from "../metering/call-meter.ts";
 import type { Callers } from "../peer/callers.ts";
-import { refuse } from "../proxy/lingering-close.ts";
+import { refuse, refuseAndClose, refuseAndCut } from "../proxy/lingering-close.ts";
 import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
+import { answerJson } from "../routes/answer.ts";
 import { secondsUntil } from "../seconds.ts";
 import { type AnswerQuotas, answerFields } from "./answer-fields.ts";
 import { ApiCall, type ForwardedCall, recordedAs } from "./api-call.ts";
 import type { Admitted, Authentication, Authenticator, Ended } from "./authenticator.ts";
+import type { QueueGate, WaitingCall } from "./queue-gate.ts";
 import type { QuotaGate, QuotaRefusal } from "./quota-gate.ts";
 import { quotaProblem } from "./quota-problem.ts";
 
@@ -20,20 +29,32 @@ export interface ApiGateDeps {
   readonly authenticator: Authenticator;
   readonly limiter: Limiter;
   readonly quotas: QuotaGate;
+  readonly queue: QueueGate;
   /** The store's steady milliseconds. */
   readonly steadyNow: () => number;
   readonly proxy: ReverseProxy<ForwardedCall>;
   readonly meter: CallMeter;
   readonly callers: Callers;
+  /** Takes calls in that are to become jobs. */
+  readonly jobs: JobTaker;
   /** A request that belongs to nobody was refused. */
   readonly onStranger: (code: ProblemCode) => void;
   readonly onError: (error: unknown, requestId: string) => void;
 }
 
+/** Who keeps a request that is to be a job. */
+export interface JobTaker {
+  /** What is answered is the gate's. */
+  take(call: ApiCall, who: Admitted, wish: JobWish): Promise<Taken>;
+}
+
+/** Of a job: it was taken when its request came, and is given back to nobody. */
+const TAKEN_BEFORE: Permit = { admitted: true, at: 0, limit: 0, remaining: 0, resetMs: 0 };
+
 const BEARER = 'Bearer realm="aigw"';
 
 /**
- * `/api/<service>/<rest>`: fresh ▶ authenticate ▶ permit ▶ limit ▶ quota ▶ forward; the call itself is metered from here to its
+ * `/api/<service>/<rest>`: fresh ▶ authenticate ▶ permit ▶ limit ▶ quota ▶ queue ▶ forward; the call itself is metered from here to its
  * end. With a token seen before, a fresh state and an embedded store, nothing here waits: the request reaches the
  * upstream in the turn in which it arrived.
  */
@@ -106,6 +127,72 @@ export class ApiGate {
       this.#refuseLimited(call, who, permit);
       return;
     }
+    if (call.upstream.jobs !== undefined) {
+      const wish = jobWish(call.incoming);
+      if (wish !== undefined) {
+        this.#keep(call, who, permit, wish);
+        return;
+      }
+    }
+    this.#reserve(call, who, permit);
+  }
+
+  /** It becomes a job, which comes back to {@link ApiGate.run}. */
+  #keep(call: ApiCall, who: Admitted, permit: Permit, wish: JobWish): void {
+    call.clientName = who.client.name;
+    if (!this.#deps.callers.identify(call)) {
+      call.claims = who.claims;
+      this.#leave(call);
+      return;
+    }
+    this.#later(call, this.#deps.jobs.take(call, who, wish), (taken) => {
+      if (taken.kind === "taken") {
+        const fields = [...jobTakenFields(taken.job), ...answerFields(who.client.name, permit, undefined)];
+        answerJson({ ...call, target: "" }, 202, jobText(taken.job, undefined), fields);
+      } else if (taken.kind === "refused") {
+        this.#refuseAuthenticated(call, who, taken.code, taken.detail, taken.fields);
+      } else this.#broken(call, who, taken);
+    });
+  }
+
+  /** The request of a job did not come to its end. */
+  #broken(call: ApiCall, who: Admitted, { why, bytesIn }: Extract<Taken, { kind: "broken" }>): void {
+    const { incoming, outgoing, requestId } = call;
+    const outcome = why === "revoked" ? "revoked" : "aborted";
+    const status = why === "left" ? 0 : why === "revoked" ? 401 : 408;
+    this.#deps.meter.end(call, recordedAs(who.client.name, who.claims), { outcome, status, bytesIn, bytesOut: 0 });
+    if (why === "left") incoming.socket.destroy();
+    else if (why === "revoked") {
+      const fields = ["WWW-Authenticate", `${BEARER}, error="invalid_token"`, ...call.cors.own];
+      refuseAndCut(
+        incoming,
+        outgoing,
+        { code: "invalid_token", detail: "The token is no longer valid.", requestId },
+        fields,
+      );
+    } else {
+      const detail = "The rest of the request did not arrive in time.";
+      refuseAndClose(incoming, outgoing, { code: "request_timeout", detail, requestId }, call.cors.own);
+    }
+  }
+
+  /** The call of a job: quota ▶ forward. Its client's limit has let its request in when that came. */
+  run(call: JobCall, client: Client, { trial }: Pick<Job, "trial">): void {
+    try {
+      const who: Admitted = { kind: "ok", client, claims: jobClaims(client, trial === true) };
+      call.plan = client.plan;
+      if (!this.#mayStillCall(call, who)) {
+        this.#permit(call, who);
+        return;
+      }
+      call.quotaTerms = this.#deps.quotas.termsOf(client, who.claims);
+      this.#reserve(call, who, TAKEN_BEFORE);
+    } catch (error) {
+      this.#fail(call, error);
+    }
+  }
+
+  #reserve(call: ApiCall, who: Admitted, permit: Permit): void {
     const terms = call.quotaTerms;
     if (terms === undefined) this.#send(call, who, permit, undefined);
     else if (call.body === undefined && this.#deps.quotas.waits(terms, call)) this.#awaitBody(call, who, permit);
@@ -128,18 +215,23 @@ export class ApiGate {
   }
 
   #decide(call: ApiCall, who: Admitted, permit: Permit, verdict: QuotaVerdict): void {
-    const { quotas, limiter, steadyNow } = this.#deps;
+    const { quotas, steadyNow } = this.#deps;
     if (verdict.claim === undefined) {
-      const refunded = limiter.refund(who.client.id, permit);
+      const refunded = this.#refund(who.client.id, permit);
       const refuse = (): void => this.#refuseOverQuota(call, who, verdict);
       if (refunded instanceof Promise) this.#later(call, refunded, refuse);
       else refuse();
       return;
     }
+    if (call.isCountedBefore) quotas.countedBefore(verdict.claim);
     call.claim = verdict.claim;
     call.quotas = quotas;
     call.body = undefined;
     this.#send(call, who, permit, { standings: quotas.standingOf(verdict.claim), now: steadyNow() });
+  }
+
+  #refund(clientId: string, permit: Permit): MaybePromise<void> {
+    return permit === TAKEN_BEFORE ? undefined : this.#deps.limiter.refund(clientId, permit);
   }
 
   /** As {@link ApiGate.#forwardLate}: a call that was let in and does not begin counts for nothing. */
@@ -156,9 +248,87 @@ export class ApiGate {
     const { client } = who;
     call.claims = who.claims;
     call.clientName = client.name;
-    call.responseFields = answerFields(client.name, permit, quotas);
-    if (this.#deps.callers.identify(call)) this.#deps.proxy.forward(call);
+    const { queue } = call.upstream;
+    if (queue === undefined || this.#enter(call, who, permit, queue)) this.#dispatch(call, who, permit, quotas);
+  }
+
+  #dispatch(call: ApiCall, who: Admitted, permit: Permit, quotas: AnswerQuotas | undefined): void {
+    call.responseFields = answerFields(call.clientName, permit, quotas);
+    if (who.claims.job === true || this.#deps.callers.identify(call)) this.#deps.proxy.forward(call);
     else this.#leave(call);
+  }
+
+  /** @returns whether the service has room for it at once */
+  #enter(call: ApiCall, { claims }: Admitted, permit: Permit, terms: QueueTerms): boolean {
+    const waiting = this.#deps.queue.enter(terms, call, claims, permit, this);
+    const { state, why } = waiting.ticket;
+    if (state === "refused") this.onRefused(waiting, why ?? "full");
+    return state === "has_slot";
+  }
+
+  /** While it waited, its client may have lost its right, or the gateway its store. */
+  onTurn({ call, claims }: WaitingCall): void {
+    try {
+      const fresh = this.#deps.follower.isFresh();
+      if (fresh instanceof Promise) this.#later(call, fresh, (is) => this.#takeTurn(call, claims, is));
+      else this.#takeTurn(call, claims, fresh);
+    } catch (error) {
+      this.#fail(call, error);
+    }
+  }
+
+  #takeTurn(call: ApiCall, claims: Admitted["claims"], isFresh: boolean): void {
+    const { authenticator, limiter, follower, quotas, steadyNow } = this.#deps;
+    const now = authenticator.judge(claims);
+    if (!isFresh || !this.#mayStillCall(call, now)) {
+      call.onServed();
+      call.cancelClaim();
+      if (isFresh) this.#permit(call, now);
+      else this.#refuseStale(call);
+      return;
+    }
+    const dispatch = (known: Permit): void => {
+      const standings = call.claim && { standings: quotas.standingOf(call.claim), now: steadyNow() };
+      this.#dispatch(call, now, known, standings);
+    };
+    // Where it stands by now; the permit itself was taken when it came.
+    const known = limiter.peek(now.client.id, follower.termsOf(now.client).limit);
+    if (known instanceof Promise) this.#later(call, known, dispatch);
+    else dispatch(known);
+  }
+
+  onGone({ call }: WaitingCall): void {
+    call.cancelClaim();
+    this.#leave(call);
+  }
+
+  onRefused(waiting: WaitingCall, why: QueueRefusal): void {
+    const { call, claims, permit } = waiting;
+    if (call.incoming.socket.destroyed) {
+      this.onGone(waiting);
+      return;
+    }
+    call.cancelClaim();
+    const refunded = this.#refund(claims.clientId, permit);
+    const refuse = (): void => this.#refuseWaiting(call, claims, why);
+    if (refunded instanceof Promise) this.#later(call, refunded, refuse);
+    else refuse();
+  }
+
+  #refuseWaiting(call: ApiCall, claims: Admitted["claims"], why: QueueRefusal): void {
+    const { authenticator, queue } = this.#deps;
+    const who = authenticator.judge(claims);
+    const { queue: terms } = call.upstream;
+    if (!this.#mayStillCall(call, who)) this.#permit(call, who);
+    else if (why === "full" || why === "too_long") {
+      const wait = terms === undefined ? 1 : queue.retryAfter(terms);
+      const problem = { code: "service_busy", detail: busyWords(why, call.queuedMs ?? 0, wait) } as const;
+      this.#record(call, who, "denied", problem);
+      this.#answerPeeking(call, who, problem, ["Retry-After", String(wait)]);
+    } else {
+      const detail = "The gateway is about to end: send the request again.";
+      this.#refuseAuthenticated(call, who, "unavailable", detail, ["Retry-After", "1"]);
+    }
   }
 
   /** Whose client is gone before anything was asked of it: no upstream is to work for nobody. */
@@ -193,6 +363,7 @@ export class ApiGate {
 
   #fail(call: ApiCall, error: unknown): void {
     this.#deps.onError(error, call.requestId);
+    call.onServed();
     if (call.outgoing.headersSent) call.outgoing.destroy();
     else this.#refuse(call, { code: "internal_error", detail: "The gateway failed to answer." }, []);
   }
@@ -280,10 +451,19 @@ export class ApiGate {
     const { method, requestId } = call;
     const bytesOut = method === "HEAD" ? 0 : Buffer.byteLength(problemBody({ ...refusal, requestId }));
     const { status } = PROBLEMS[refusal.code];
-    const why = who.kind === "ended" ? who.why : refusal.code === "quota_exceeded" ? refusal.code : undefined;
+    const isOwnReason = refusal.code === "quota_exceeded" || refusal.code === "service_busy";
+    const why = who.kind === "ended" ? who.why : isOwnReason ? refusal.code : undefined;
     const ended = { outcome, status, bytesIn: 0, bytesOut, ...(why !== undefined && { refusal: why }) };
     this.#deps.meter.end(call, recordedAs(who.client.name, who.claims), ended);
   }
 }
 
 type Refusal = Omit<Problem, "requestId">;
+
+const busyWords = (why: "full" | "too_long", waitMs: number, seconds: number): string => {
+  const what =
+    why === "full"
+      ? "The service has all the calls it takes, and no more may wait for it"
+      : `The service had no room for this call within ${Math.round(waitMs / 100) / 10} s`;
+  return `${what}: try again in ${seconds} s.`;
+};

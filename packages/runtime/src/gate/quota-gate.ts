@@ -102,6 +102,16 @@ export class QuotaGate {
     this.#deps.ledger.cancel(claim);
   }
 
+  /** The request of a call that was let in was counted already, at an earlier try. */
+  countedBefore(claim: QuotaClaim): void {
+    this.#deps.ledger.countedBefore(claim);
+  }
+
+  /** What it used counts for nothing; its request does. */
+  release(claim: QuotaClaim): void {
+    this.#deps.ledger.settle(claim, []);
+  }
+
   standing(terms: QuotaTerms): readonly QuotaStanding[] | Promise<readonly QuotaStanding[]> {
     return this.#deps.ledger.standing(terms);
   }

@@ -18,6 +18,8 @@ export interface Metered {
   readonly requestId: string;
   /** The client's, where it is on one. */
   readonly plan?: string | undefined;
+  /** How long it waited for its service to have room, where it did, milliseconds. */
+  readonly queuedMs?: number | undefined;
 }
 
 /** How it ended. */
@@ -38,7 +40,7 @@ export interface Ended {
   readonly reading?: Reading;
   readonly lateMs?: number;
   /** Why the token was refused, or the call. */
-  readonly refusal?: TokenEnd | "quota_exceeded";
+  readonly refusal?: TokenEnd | "quota_exceeded" | "service_busy";
 }
 
 /** A path longer than this is cut in the record: it is a client's to choose, and the log's to hold. */
@@ -106,6 +108,8 @@ export class CallMeter {
     const stats = this.#stats.of(service);
     stats.record(outcome, ended.status, latencyMs, ended.upstreamMs);
     if (ended.refusal === "quota_exceeded") stats.overQuota += 1;
+    if (ended.refusal === "service_busy") stats.turnedAway += 1;
+    if (metered.queuedMs !== undefined) stats.queued.observe(metered.queuedMs);
     const cost = refused ? undefined : this.#costs.of(ended.fallback ?? service, ended);
     const event: UsageEvent = {
       // Refused calls have one when they are recorded, alone or gathered: numbers are without gaps, see usage-seal.ts.
@@ -117,6 +121,7 @@ export class CallMeter {
       path: path.length > MAX_PATH ? `${path.slice(0, MAX_PATH)}…` : path,
       status: ended.status,
       latencyMs,
+      ...(metered.queuedMs !== undefined && { queuedMs: round(metered.queuedMs) }),
       bytesIn: ended.bytesIn,
       bytesOut: ended.bytesOut,
       requestId,

@@ -1,6 +1,6 @@
 import { headers } from "./headers.ts";
 import { type JsonObject, ref } from "./json.ts";
-import { CALL_RESPONSES, GUARD_RESPONSES, SWITCH_RESPONSE, tokenErrors } from "./responses.ts";
+import { CALL_RESPONSES, GUARD_RESPONSES, JOB_RESPONSES, SWITCH_RESPONSE, tokenErrors } from "./responses.ts";
 
 const json = (schema: string): JsonObject => ({ "application/json": { schema: ref("schemas", schema) } });
 const get = (operation: JsonObject): JsonObject => ({ get: { security: [], ...operation } });
@@ -81,7 +81,7 @@ const WEBSOCKET: JsonObject = {
 
 const call = (suffix: string, parameters: readonly string[]): JsonObject => ({
   description:
-    "Everything behind the service's name, with slashes and the query, goes to the service byte for byte. `//`, dot segments, `%2f`, `%5c` and `\\` in the path are refused. A service's redirects to itself lead here again. CORS preflights are answered as those of the token endpoint.",
+    "Everything behind the service's name, with slashes and the query, goes to the service byte for byte. With `Prefer: respond-async`, at a service whose calls may become jobs, the answer is 202 with a job and its `Location`; `callback=\"https://…\"` beside it names who is told of its end. `//`, dot segments, `%2f`, `%5c` and `\\` in the path are refused. A service's redirects to itself lead here again. CORS preflights are answered as those of the token endpoint.",
   parameters: parameters.map((name) => ref("parameters", name)),
   ...Object.fromEntries(
     CALL_METHODS.map((method) => [
@@ -96,6 +96,39 @@ const call = (suffix: string, parameters: readonly string[]): JsonObject => ({
     ]),
   ),
 });
+
+const jobAnswer = (schema: string, description: string): JsonObject => ({
+  ...JOB_RESPONSES,
+  "200": { description, headers: headers("X-Client-ID", "Cache-Control"), content: json(schema) },
+});
+
+const JOB: JsonObject = {
+  parameters: [ref("parameters", "job")],
+  get: { operationId: "getJob", summary: "How a job stands", responses: jobAnswer("Job", "The job.") },
+  delete: {
+    operationId: "deleteJob",
+    summary: "End a job, or delete one that has ended",
+    responses: { ...JOB_RESPONSES, "204": { description: "Done.", headers: headers("Cache-Control") } },
+  },
+};
+
+const JOB_RESULT: JsonObject = {
+  parameters: [ref("parameters", "job")],
+  get: {
+    operationId: "getJobResult",
+    summary: "A job's result",
+    description:
+      "The answer as the service gave it: status, fields, content; parts of a 200 by `Range`. A job that has failed before its service answered has the gateway's own answer.",
+    responses: {
+      ...JOB_RESPONSES,
+      default: {
+        description: "The service's answer, with any status and content.",
+        headers: headers("X-Client-ID"),
+        content: { "*/*": {} },
+      },
+    },
+  },
+};
 
 const document = (operationId: string, summary: string, content: JsonObject): JsonObject =>
   get({
@@ -113,6 +146,22 @@ export const PATHS: JsonObject = {
   "/auth/proof": PROOF,
   "/api/{service}": call("", ["service"]),
   "/api/{service}/{path}": call("Path", ["service", "path"]),
+  "/jobs/": {
+    get: {
+      operationId: "listJobs",
+      summary: "Your newest 100 jobs",
+      responses: jobAnswer("Jobs", "Jobs, the newest first."),
+    },
+  },
+  "/jobs/callback-key": {
+    get: {
+      operationId: "getCallbackKey",
+      summary: "The key that signs call-backs to you",
+      responses: jobAnswer("CallbackKey", "It changes with your password."),
+    },
+  },
+  "/jobs/{job}": JOB,
+  "/jobs/{job}/result": JOB_RESULT,
   "/health": get({
     operationId: "getHealth",
     summary: "Whether the gateway is alive",

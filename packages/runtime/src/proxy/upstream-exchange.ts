@@ -299,6 +299,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Reque
   #leave(): void {
     this.#request.leave();
     this.#destination.leave();
+    this.call.onServed?.();
   }
 
   #clientClosed(): void {

@@ -58,7 +58,7 @@ const planFacts = (plan: Plan): Facts =>
   ]);
 
 const reachFacts = (service: Service): readonly (readonly [string, readonly Fact[]])[] => {
-  const { targets, health, ca, clientCert, sealedClientKey, connectTimeoutMs, idleConnectionMs, maxHeadBytes } =
+  const { targets, health, queue, ca, clientCert, sealedClientKey, connectTimeoutMs, idleConnectionMs, maxHeadBytes } =
     service;
   const secret = (value: string | undefined, shown: string): readonly Fact[] =>
     value === undefined ? [] : [{ value, shown, secret: true }];
@@ -66,6 +66,8 @@ const reachFacts = (service: Service): readonly (readonly [string, readonly Fact
     ["targets", plain(targets?.map(targetWords).join(", "))],
     ["out of use", plain(service.disabled)],
     ["fallback", plain(service.fallback)],
+    ["at once", plain(queue?.concurrency.toString())],
+    ["queue", plain(queue && `${queue.most} for ${formatDuration(queue.waitMs)}`)],
     ["health", plain(health && `${health.path} every ${formatDuration(health.everyMs)}: ${health.status}`)],
     ["connect timeout", plain(durationWords(connectTimeoutMs))],
     ["idle connection", plain(durationWords(idleConnectionMs))],

@@ -22,11 +22,7 @@ export const addFactOptions = (command: Command): Command =>
       flag("--services", parseServices),
     )
     .addOption(quotaOption())
-    .option(
-      "--weight <number>",
-      "their share where calls wait for a service (none do so far), 1 to 100",
-      flag("--weight", parseWeight),
-    )
+    .option("--weight <number>", "their share where calls wait for a service, 1 to 100", flag("--weight", parseWeight))
     .optionsGroup("Options:");
 
 export const patchOf = ({ services, limit, quota, weight }: PlanFlags): PlanPatch => ({

@@ -1,3 +1,4 @@
+import type { Service } from "@aigw/core";
 import { findService } from "@aigw/core/acts";
 import { mayCall, readPlans, termsAmong } from "@aigw/core/plans";
 import type { Command } from "commander";
@@ -45,6 +46,7 @@ export const run = ({ name }: { readonly name: string }, ctx: Context): Promise<
           ["Totals of streams", service.askUsage === true ? "asked for" : ""],
           ["Reserve", service.reserve ?? ""],
           ["Prices", pricesInWords(service)],
+          ["Jobs", jobsInWords(service)],
           ["Description", service.description ?? ""],
           ["Example", service.example === undefined ? "" : (service.example.split("\n", 1)[0] ?? "")],
           ["Documentation", service.docsUrl ?? ""],
@@ -53,3 +55,13 @@ export const run = ({ name }: { readonly name: string }, ctx: Context): Promise<
         ]),
     });
   });
+
+const jobsInWords = ({ jobs }: Service): string => {
+  if (jobs === undefined) return "";
+  const { keepMs, retry, callbackOrigins = [] } = jobs;
+  return [
+    `kept for ${formatDuration(keepMs)}`,
+    ...(retry === true ? ["run again when interrupted"] : []),
+    ...(callbackOrigins.length === 0 ? [] : [`call-backs to ${callbackOrigins.join(", ")}`]),
+  ].join("; ");
+};

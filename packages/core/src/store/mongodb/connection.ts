@@ -51,6 +51,8 @@ export interface MongoConnection {
   readonly encrypted: boolean;
   /** As it is now. */
   topology(): MongoTopology;
+  /** Whether one of the servers takes writes. */
+  readonly isLed: () => boolean;
   /** Has heard the server's clock. */
   readonly time: HeartbeatTime;
   /** Nothing keeps the process afterwards. */
@@ -67,8 +69,10 @@ export const connectMongo = async (location: MongoLocation): Promise<MongoConnec
       time.hear(reply["localTime"].getTime());
   });
   let topology: MongoTopology = { setName: null, servers: [] };
+  let isLed = false;
   client.on("topologyDescriptionChanged", ({ newDescription }: TopologyDescriptionChangedEvent) => {
     const { setName, servers } = newDescription;
+    isLed = [...servers.values()].some((server) => server.isWritable);
     topology = {
       setName,
       servers: [...servers.values()].map(({ address, type }) => ({ address, role: roleOf(type) })),
@@ -88,6 +92,7 @@ export const connectMongo = async (location: MongoLocation): Promise<MongoConnec
       db: client.db(location.database),
       encrypted: client.options.tls === true,
       topology: () => topology,
+      isLed: () => isLed,
       time,
       close,
     };

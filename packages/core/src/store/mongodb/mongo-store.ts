@@ -51,7 +51,7 @@ export class MongoStore implements OpenedStore {
     try {
       const control = await openMongoControl(db, clock);
       const stop = time === undefined ? await shareTime(controlCollections(db).time, connection.time) : () => undefined;
-      const traffic = new MongoTraffic({ db, time: time ?? connection.time, clock });
+      const traffic = new MongoTraffic({ db, time: time ?? connection.time, clock, isLed: connection.isLed });
       return new MongoStore(connection, clock, control, traffic, stop);
     } catch (error) {
       await connection.close();

@@ -9,12 +9,17 @@ export interface VersionedRecord {
   readonly endsAt: number;
 }
 
-/** What the primary has at the moment: whether it is right is decided by the write that follows. */
+/**
+ * What there is at the moment: whether it is right is decided by the write that follows.
+ * @param readPreference `primaryPreferred`: while there is no primary, what a secondary has
+ */
 export const readVersioned = async <R extends VersionedRecord>(
   records: Collection<R>,
   key: string,
+  readPreference: "primary" | "primaryPreferred" = "primary",
 ): Promise<R | undefined> => {
-  const found = await plain(records).findOne<R>({ _id: key }, { readConcern: { level: "local" } });
+  const options = { readConcern: { level: "local" }, readPreference } as const;
+  const found = await plain(records).findOne<R>({ _id: key }, options);
   return found ?? undefined;
 };
 
