@@ -226,6 +226,8 @@ export class Jobs implements JobTaker {
   #tick(): Promise<void> {
     this.#ticking ??= this.#look()
       .catch((error: unknown) => {
+        // What was to be taken away may still be there.
+        this.#purgeDue = true;
         this.#keeper.distrust();
         this.#deps.onFault(error);
       })
