@@ -51,6 +51,8 @@ const scene = async (
 const called = (service: HeldService, count = 1) =>
   until("the service to be called", () => service.open.length >= count && service.open[count - 1]);
 
+const ended = (state: string): string | false => state !== "queued" && state !== "running" && state;
+
 const codeOf = ({ body }: { body: string }): string => (JSON.parse(body) as { code: string }).code;
 
 const filesOf = (gateway: TestGateway): readonly string[] =>
@@ -350,6 +352,53 @@ describe("a job", () => {
     for (const { response } of [...service.open]) response.end("ok");
     for (const id of ids) await ann.becomes(id, "done");
     for (let polls = 0; polls < 20; polls += 1) assert.equal((await ann.get(`/jobs/${ids[0]}`)).status, 200);
+  });
+});
+
+describe("a job whose client has quotas", () => {
+  it("counts as one request when it runs, and has the refusal as its result where they are used up", async (t) => {
+    const { service, john, gateway } = await scene(t);
+    await gateway.applied((await setClient(gateway.deps, "john", { quota: "requests=1/month" })).rev);
+    const ids = [await john.submit("/api/whisper/1"), await john.submit("/api/whisper/2")];
+    (await called(service)).response.end("ok");
+    const states = await Promise.all(ids.map((id) => until("its end", async () => ended((await john.show(id)).state))));
+    assert.deepEqual(states.toSorted(), ["done", "failed"]);
+    const refused = await john.get(`/jobs/${ids[states.indexOf("failed")]}/result`);
+    assert.deepEqual([refused.status, codeOf(refused)], [429, "quota_exceeded"]);
+    assert.equal(service.seen.length, 1);
+    const outcomes = await until("the events", async () => {
+      const events = await allUsage(gateway.store);
+      return events.length >= 2 && events.map(({ outcome }) => outcome).toSorted();
+    });
+    assert.deepEqual(outcomes, ["limited", "ok"]);
+  });
+});
+
+describe("a job of a service with a fair queue", () => {
+  it("waits for its turn beside calls, is put back where none may wait, and is one usage event", async (t) => {
+    const { service, john, gateway, token } = await scene(t);
+    const queue = { concurrency: 1, most: 0, waitMs: 300 };
+    await gateway.applied((await setService(gateway.deps, "whisper", { queue })).rev);
+    const call = send(`${gateway.url}/api/whisper/call`, { headers: bearer(token) });
+    const { response } = await called(service);
+    const id = await john.submit("/api/whisper/job", { body: "x" });
+    await until("it to be begun", async () => {
+      const found = await gateway.store.traffic.job(id);
+      // Written anew each time that it is put back.
+      return (found?.version ?? 0) > 4;
+    });
+    response.end("call");
+    assert.equal((await call).status, 200);
+    const { response: jobs, request } = await called(service);
+    assert.equal(request.url, "/job");
+    jobs.end("job");
+    await john.becomes(id, "done");
+    assert.equal(service.most(), 1);
+    const outcomes = await until("the events", async () => {
+      const events = await allUsage(gateway.store);
+      return events.length >= 2 && events.map(({ outcome, path }) => `${outcome} ${path}`).toSorted();
+    });
+    assert.deepEqual(outcomes, ["ok /api/whisper/call", "ok /api/whisper/job"]);
   });
 });
 

@@ -320,7 +320,10 @@ export class ApiGate {
     const who = authenticator.judge(claims);
     const { queue: terms } = call.upstream;
     if (!this.#mayStillCall(call, who)) this.#permit(call, who);
-    else if (why === "full" || why === "too_long") {
+    else if (claims.job === true) {
+      // It waits on, and is one usage event in the end.
+      this.#refuse(call, { code: "service_busy", detail: "The service is busy with other calls." }, []);
+    } else if (why === "full" || why === "too_long") {
       const wait = terms === undefined ? 1 : queue.retryAfter(terms);
       const problem = { code: "service_busy", detail: busyWords(why, call.queuedMs ?? 0, wait) } as const;
       this.#record(call, who, "denied", problem);

@@ -5,6 +5,7 @@ import {
   type JobFolder,
   type JobGroup,
   keptUntil,
+  requeuedJob,
   type VersionedJob,
   wakeOfEnded,
 } from "@aigw/core/jobs";
@@ -107,15 +108,7 @@ export class JobKeeper {
     // Its claim was ours, and we were not told: it has not begun.
     const hasBegun = job.holder !== instanceId;
     if (!hasBegun || (mayRepeat(job.service) && job.attempts < MOST_ATTEMPTS)) {
-      const { holder: _gone, startedAt: _begun, ...rest } = job;
-      await records.set(known, {
-        ...rest,
-        state: "queued",
-        resultBytes: 0,
-        storedBytes: job.requestBytes,
-        wakeAt: job.at + job.keepMs,
-        ...(hasBegun && { claimed: true }),
-      });
+      await records.set(known, { ...requeuedJob(job), ...(hasBegun && { claimed: true }) });
     } else await this.#end(known, "interrupted", "incomplete");
   }
 
