@@ -9,17 +9,16 @@ import type { GatewayRequest } from "../gateway-env.ts";
 import { PROBLEMS, type Problem, type ProblemCode, problemBody } from "../http-errors.ts";
 import { type JobCall, jobClaims } from "../jobs/job-call.ts";
 import type { Taken } from "../jobs/job-intake.ts";
-import { jobTakenFields, jobText } from "../jobs/job-json.ts";
 import { type JobWish, jobWish } from "../jobs/prefer.ts";
 import type { CallMeter } from "../metering/call-meter.ts";
 import type { Callers } from "../peer/callers.ts";
-import { refuse, refuseAndClose, refuseAndCut } from "../proxy/lingering-close.ts";
+import { refuse } from "../proxy/lingering-close.ts";
 import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
-import { answerJson } from "../routes/answer.ts";
 import { secondsUntil } from "../seconds.ts";
 import { type AnswerQuotas, answerFields } from "./answer-fields.ts";
 import { ApiCall, type ForwardedCall, recordedAs } from "./api-call.ts";
 import type { Admitted, Authentication, Authenticator, Ended } from "./authenticator.ts";
+import { answerBroken, answerTaken, brokenAs } from "./job-request.ts";
 import type { QueueGate, WaitingCall } from "./queue-gate.ts";
 import type { QuotaGate, QuotaRefusal } from "./quota-gate.ts";
 import { quotaProblem } from "./quota-problem.ts";
@@ -146,34 +145,16 @@ export class ApiGate {
       return;
     }
     this.#later(call, this.#deps.jobs.take(call, who, wish), (taken) => {
-      if (taken.kind === "taken") {
-        const fields = [...jobTakenFields(taken.job), ...answerFields(who.client.name, permit, undefined)];
-        answerJson({ ...call, target: "" }, 202, jobText(taken.job, undefined), fields);
-      } else if (taken.kind === "refused") {
+      if (taken.kind === "taken") answerTaken(call, who.client.name, permit, taken.job);
+      else if (taken.kind === "refused") {
         this.#refuseAuthenticated(call, who, taken.code, taken.detail, taken.fields);
-      } else this.#broken(call, who, taken);
+      } else {
+        const { bytesIn } = taken;
+        const recorded = recordedAs(who.client.name, who.claims);
+        this.#deps.meter.end(call, recorded, { ...brokenAs(taken), bytesIn, bytesOut: 0 });
+        answerBroken(call, taken);
+      }
     });
-  }
-
-  /** The request of a job did not come to its end. */
-  #broken(call: ApiCall, who: Admitted, { why, bytesIn }: Extract<Taken, { kind: "broken" }>): void {
-    const { incoming, outgoing, requestId } = call;
-    const outcome = why === "revoked" ? "revoked" : "aborted";
-    const status = why === "left" ? 0 : why === "revoked" ? 401 : 408;
-    this.#deps.meter.end(call, recordedAs(who.client.name, who.claims), { outcome, status, bytesIn, bytesOut: 0 });
-    if (why === "left") incoming.socket.destroy();
-    else if (why === "revoked") {
-      const fields = ["WWW-Authenticate", `${BEARER}, error="invalid_token"`, ...call.cors.own];
-      refuseAndCut(
-        incoming,
-        outgoing,
-        { code: "invalid_token", detail: "The token is no longer valid.", requestId },
-        fields,
-      );
-    } else {
-      const detail = "The rest of the request did not arrive in time.";
-      refuseAndClose(incoming, outgoing, { code: "request_timeout", detail, requestId }, call.cors.own);
-    }
   }
 
   /** The call of a job: quota ▶ forward. Its client's limit has let its request in when that came. */
