@@ -147,3 +147,24 @@ test("jobs are cancelled: those named or all of a client's, when that was confir
   assert.deepEqual(rest.cancelled.map(({ id }) => id).toSorted(), [ids[1], ids[2]].toSorted());
   assert.equal(await state(anns), "queued");
 });
+
+test("doctor counts jobs, and names those that nobody runs", async (t) => {
+  const { home, on } = await setUp(t);
+  const found = async () => {
+    const { stdout } = await on("doctor", "--json");
+    const { findings } = JSON.parse(stdout) as { findings: { code: string; message: string }[] };
+    return findings.filter(({ code }) => code.startsWith("jobs_"));
+  };
+  assert.deepEqual(await found(), []);
+  await putJobs(home, [{}]);
+  assert.match((await found())[0]?.message ?? "", /1 job, 1 waiting, 0 running; 1\.5 kB/);
+  await putJobs(home, [{ at: Date.now() - 3_600_000 }]);
+  const [stuck] = await found();
+  assert.equal(stuck?.code, "jobs_stuck");
+  assert.match(stuck?.message ?? "", /Jobs of whisper wait/);
+  await on("service", "disable", "whisper");
+  assert.deepEqual(
+    (await found()).map(({ code }) => code),
+    ["jobs_kept"],
+  );
+});
