@@ -3,7 +3,9 @@ import { parseMeters } from "../../packages/core/src/meters/index.ts";
 import type { Reading, ReadingSink } from "../../packages/runtime/src/meters/reading.ts";
 import { ServiceMeter } from "../../packages/runtime/src/meters/service-meter.ts";
 import { ANSWER, COMPLETION } from "../support/chat-answer.ts";
+import { now } from "../support/clock.ts";
 import { atMost, type Figure } from "../support/figure.ts";
+import { AT_ONCE } from "../support/first-byte.ts";
 import type { Row } from "../support/row.ts";
 import { median } from "../support/statistics.ts";
 
@@ -50,15 +52,29 @@ export const meters: Row = {
       for (const piece of pieces) reader.onContent(piece);
       reader.onEnd([], true, last);
     };
+    /** The first events of so many streams in one moment, µs: the last one waits for the meters of the others. */
+    const beginAll = (): number => {
+      const readers = Array.from({ length: AT_ONCE }, () => meter.start());
+      const started = now();
+      for (const reader of readers) {
+        reader.onHead(200, EVENT_FIELDS);
+        reader.onContent(EVENTS[0] as Buffer);
+      }
+      const time = (now() - started) * 1_000;
+      for (const reader of readers) reader.onEnd([], true, last);
+      return time;
+    };
     const answer = [ANSWER_BYTES];
     const times = seconds * 10_000;
     timed(20_000, () => call(JSON_FIELDS, answer));
     timed(20, () => call(EVENT_FIELDS, EVENTS));
-    const [document, stream, parse]: [number[], number[], number[]] = [[], [], []];
+    for (let i = 0; i < 200; i += 1) beginAll();
+    const [document, stream, parse, begun]: [number[], number[], number[], number[]] = [[], [], [], []];
     for (let i = 0; i < rounds; i += 1) {
       document.push(timed(times, () => call(JSON_FIELDS, answer)));
       stream.push(timed(times / 500, () => call(EVENT_FIELDS, EVENTS)) / (EVENT_BYTES / 1_024));
       parse.push(timed(times, () => JSON.parse(ANSWER_BYTES.toString())));
+      begun.push(median(Array.from({ length: 100 }, beginAll)));
     }
     call(JSON_FIELDS, answer);
     if (last.reading?.units["input_tokens"] !== 12_000_000) throw new Error("the answer was not read");
@@ -69,6 +85,12 @@ export const meters: Row = {
         "1 KiB of an event stream",
         stream,
         `1,000 events of ${Math.round(EVENT_BYTES / 1_000)} bytes, without totals`,
+      ),
+      figure(
+        `the first events of ${AT_ONCE} streams in one moment`,
+        begun,
+        "what the last one would wait longer",
+        atMost(200, 100),
       ),
       {
         what: "allocated for a JSON answer of 1 KiB",

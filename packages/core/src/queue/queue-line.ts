@@ -34,8 +34,8 @@ export interface QueuedCall {
   readonly client: string;
   /** The client's share beside the others', 1 to 100. */
   weight(): number;
-  /** How long it waits at most, milliseconds; as its service says unless given. */
-  readonly waitMs?: number;
+  /** How long it waits at most, milliseconds; as its service says unless given. Infinity: it is not refused for room either. */
+  readonly waitMs?: number | undefined;
   /** Asked after every change of the control state, and several times a second. */
   mayWait(): boolean;
   /** It has its slot. Not called for one that had it when {@link FairQueue.enter} returned. */
@@ -81,8 +81,8 @@ export interface Line {
   /** Of the last write, and of the last one that is known to be in the record. */
   seq: number;
   okSeq: number;
-  /** Nobody knows whether the last write is in the record. */
-  inDoubt: boolean;
+  /** The write of which nobody knows whether it is in the record; 0: there is none. */
+  doubtful: number;
   /** Something is to be written: at once, or with the next look. */
   isDue: boolean;
   isChanged: boolean;
@@ -114,7 +114,7 @@ export const newLine = (terms: QueueTerms): Line => ({
   until: 0,
   seq: 0,
   okSeq: 0,
-  inDoubt: false,
+  doubtful: 0,
   isDue: false,
   isChanged: false,
   held: 0,
@@ -149,6 +149,12 @@ export const removeTicket = (ticket: Ticket): boolean => {
 
 /** Whether the store knows that it waits. */
 export const isIn = ({ written, line }: Ticket): boolean => written > 0 && written <= line.okSeq;
+
+/** It waits for as long as it takes, and makes no room for others. */
+export const isPatient = ({ call }: Ticket): boolean => call.waitMs === Number.POSITIVE_INFINITY;
+
+/** All that wait. */
+export const allOf = (line: Line): readonly Ticket[] => (line.count === 0 ? [] : [...line.waiting.values()].flat());
 
 export const hasJoining = (line: Line): boolean => {
   for (const tickets of line.waiting.values()) {

@@ -30,6 +30,22 @@ export interface SlotHolder {
 /** A client's calls that wait at one gateway, one at least, and when the first and the last of them came. */
 export type WaitingCalls = readonly [count: number, oldest: number, newest: number, weight: number];
 
+/** One that is damaged is an empty one: what gateways have they say anew within a second. */
+export const parseQueue = (text: string): QueueRecord => {
+  try {
+    const { turn, ahead, holders, holdMs } = JSON.parse(text) as QueueRecord;
+    const isWhole = Number.isFinite(turn) && Number.isFinite(holdMs) && Object.values(holders).every(isHolder);
+    return isWhole && typeof ahead === "object" ? { turn, ahead, holders, holdMs } : EMPTY_QUEUE;
+  } catch {
+    return EMPTY_QUEUE;
+  }
+};
+
+const isHolder = ({ seq, until, slots, given, waiting }: SlotHolder): boolean =>
+  [seq, until, slots].every(Number.isFinite) &&
+  Object.values(given).every(Number.isFinite) &&
+  Object.values(waiting).every((calls) => calls.length === 4 && calls.every(Number.isFinite));
+
 export const EMPTY_QUEUE: QueueRecord = { turn: 0, ahead: {}, holders: {}, holdMs: 0 };
 
 /** What a gateway has counts for so long after it said so: a killed one's slots come back then. */

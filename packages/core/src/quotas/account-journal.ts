@@ -64,7 +64,10 @@ export class AccountJournal {
     const path = this.#path(id);
     if (text === "") rmSync(path, { force: true });
     else {
-      if (this.#lock === undefined) {
+      // A folder that was taken away is made anew.
+      if (!this.#lock?.isInPlace()) {
+        this.#lock?.release();
+        this.#lock = undefined;
         if (!existsSync(folder)) mkdirSync(folder, { mode: 0o700 });
         assertPrivate(folder, "folder");
         const lock = ProcessLock.take(`${path}.lock`);

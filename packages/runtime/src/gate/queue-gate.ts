@@ -130,6 +130,7 @@ export class WaitingCall implements QueuedCall {
   readonly claims: TokenClaims;
   readonly permit: Permit;
   readonly client: string;
+  readonly waitMs: number | undefined;
   ticket!: Ticket;
   readonly #gate: QueueGate;
   readonly #waiter: Waiter;
@@ -141,6 +142,7 @@ export class WaitingCall implements QueuedCall {
     this.claims = claims;
     this.permit = permit;
     this.client = claims.clientId;
+    this.waitMs = call.queueWaitMs;
     this.#waiter = waiter;
   }
 

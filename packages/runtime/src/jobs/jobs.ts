@@ -8,7 +8,7 @@ import { mayCall } from "@aigw/core/plans";
 import type { ControlFollower } from "../follow/control-follower.ts";
 import type { ApiCall } from "../gate/api-call.ts";
 import { recordedAs } from "../gate/api-call.ts";
-import type { ApiGate, JobTaker } from "../gate/api-gate.ts";
+import type { ApiGate } from "../gate/api-gate.ts";
 import type { Admitted, Authenticator } from "../gate/authenticator.ts";
 import type { GatewayRequest } from "../gateway-env.ts";
 import type { ProblemCode } from "../http-errors.ts";
@@ -56,7 +56,7 @@ const IDLE_MS = 60_000;
  * Jobs: calls that outlive their connections. A request is taken in, waits as a record and a sealed file, is run through
  * the gate like any call, and its answer is kept for its client. See docs/decisions/094-jobs.md.
  */
-export class Jobs implements JobTaker {
+export class Jobs {
   readonly #deps: JobsDeps;
   readonly #records: JobRecords;
   readonly #intake: JobIntake;
@@ -226,6 +226,8 @@ export class Jobs implements JobTaker {
   #tick(): Promise<void> {
     this.#ticking ??= this.#look()
       .catch((error: unknown) => {
+        // What was to be taken away may still be there.
+        this.#purgeDue = true;
         this.#keeper.distrust();
         this.#deps.onFault(error);
       })

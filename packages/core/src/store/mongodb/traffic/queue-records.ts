@@ -1,5 +1,5 @@
 import type { Collection } from "mongodb";
-import { endOfQueue, type QueueRecord } from "../../../queue/queue-record.ts";
+import { endOfQueue, parseQueue, type QueueRecord } from "../../../queue/queue-record.ts";
 import type { VersionedQueue } from "../../store.ts";
 import type { QueueDocument } from "./collections.ts";
 import { readVersioned, writeVersioned } from "./versioned-records.ts";
@@ -9,7 +9,7 @@ export const readQueue = async (
   service: string,
 ): Promise<VersionedQueue | undefined> => {
   const found = await readVersioned(queues, service);
-  return found && { version: found.v, record: JSON.parse(found.r) as QueueRecord };
+  return found && { version: found.v, record: parseQueue(found.r) };
 };
 
 /** @param now steady milliseconds */

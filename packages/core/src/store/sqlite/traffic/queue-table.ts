@@ -1,4 +1,4 @@
-import { endOfQueue, type QueueRecord } from "../../../queue/queue-record.ts";
+import { endOfQueue, parseQueue, type QueueRecord } from "../../../queue/queue-record.ts";
 import type { VersionedQueue } from "../../store.ts";
 import type { Database } from "../files/database.ts";
 import { pruneVersioned, readVersioned, type VersionedTable, writeVersioned } from "./versioned-table.ts";
@@ -7,7 +7,7 @@ const QUEUES: VersionedTable = { table: "queues", column: "record", floor: "queu
 
 export const readQueue = (db: Database, service: string): VersionedQueue | undefined => {
   const row = readVersioned(db, QUEUES, service);
-  return row === undefined ? undefined : { version: row.version, record: JSON.parse(row.text) as QueueRecord };
+  return row === undefined ? undefined : { version: row.version, record: parseQueue(row.text) };
 };
 
 /** @returns false when the stored version is not `expectedVersion`, or, for 0, when there is one */
