@@ -66,8 +66,11 @@ test("how a service's jobs are kept is set, shown, and forgotten with them", asy
   );
   await on("service", "set", "whisper", "--timeout", "3h", "--no-jobs-retry", "--callback-origins", "none");
   assert.deepEqual(await jobsOf(), { keepMs: 604_800_000, retry: false, callbackOrigins: [] });
+  assert.match((await on("guide")).stdout, /Prefer: respond-async/);
   await on("service", "set", "whisper", "--no-jobs");
   assert.equal(await jobsOf(), null);
+  assert.doesNotMatch((await on("guide")).stdout, /Prefer: respond-async/);
+  assert.match((await on("audit", "list", "--subject", "whisper")).stdout, /jobs kept for 168h → none/);
   for (const [argv, said] of [
     [["--keep", "24h"], /do not become jobs.*--jobs/],
     [["--jobs", "--keep", "31d"], /1s to 30d/],
