@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import {
   type AddServiceInput,
   addService,
@@ -375,18 +376,19 @@ describe("a job whose client has quotas", () => {
 });
 
 describe("a job of a service with a fair queue", () => {
-  it("waits for its turn beside calls, is put back where none may wait, and is one usage event", async (t) => {
+  it("waits for its turn beside calls, for as long as that takes, and is one usage event", async (t) => {
     const { service, john, gateway, token } = await scene(t);
     const queue = { concurrency: 1, most: 0, waitMs: 300 };
     await gateway.applied((await setService(gateway.deps, "whisper", { queue })).rev);
     const call = send(`${gateway.url}/api/whisper/call`, { headers: bearer(token) });
     const { response } = await called(service);
     const id = await john.submit("/api/whisper/job", { body: "x" });
-    await until("it to be begun", async () => {
-      const found = await gateway.store.traffic.job(id);
-      // Written anew each time that it is put back.
-      return (found?.version ?? 0) > 4;
-    });
+    await john.becomes(id, "running");
+    // A call would be refused at once, and one that may wait after 0.3 s.
+    const refused = await send(`${gateway.url}/api/whisper/call`, { headers: bearer(token) });
+    assert.equal(refused.status, 503);
+    await delay(500);
+    assert.deepEqual([(await john.show(id)).state, service.seen.length], ["running", 1]);
     response.end("call");
     assert.equal((await call).status, 200);
     const { response: jobs, request } = await called(service);
@@ -396,9 +398,9 @@ describe("a job of a service with a fair queue", () => {
     assert.equal(service.most(), 1);
     const outcomes = await until("the events", async () => {
       const events = await allUsage(gateway.store);
-      return events.length >= 2 && events.map(({ outcome, path }) => `${outcome} ${path}`).toSorted();
+      return events.length >= 3 && events.map(({ outcome, path }) => `${outcome} ${path}`).toSorted();
     });
-    assert.deepEqual(outcomes, ["ok /api/whisper/call", "ok /api/whisper/job"]);
+    assert.deepEqual(outcomes, ["denied /api/whisper/call", "ok /api/whisper/call", "ok /api/whisper/job"]);
   });
 });
 
