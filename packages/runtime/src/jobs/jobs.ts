@@ -5,6 +5,7 @@ import { effectiveSetting } from "@aigw/core/config";
 import { AigwError } from "@aigw/core/errors";
 import { cancelledJob, hasEnded, type Job, JobFolder } from "@aigw/core/jobs";
 import { mayCall } from "@aigw/core/plans";
+import { REQUEST_PATIENCE_MS } from "@aigw/core/store";
 import type { ControlFollower } from "../follow/control-follower.ts";
 import type { ApiCall } from "../gate/api-call.ts";
 import { recordedAs } from "../gate/api-call.ts";
@@ -59,6 +60,7 @@ const IDLE_MS = 60_000;
 export class Jobs {
   readonly #deps: JobsDeps;
   readonly #records: JobRecords;
+  readonly #promptRecords: JobRecords;
   readonly #intake: JobIntake;
   readonly #keeper: JobKeeper;
   readonly #callbacks: JobCallbacks;
@@ -84,8 +86,10 @@ export class Jobs {
     const { storeId } = store.control;
     const folder = (): JobFolder => this.#openFolder();
     const owner = (job: Pick<Job, "client" | "service">): Client | undefined => this.#ownerOf(job);
+    // Requests wait for these.
+    this.#promptRecords = new JobRecords(store.traffic, REQUEST_PATIENCE_MS);
     this.#intake = new JobIntake({
-      records,
+      records: this.#promptRecords,
       bounds: this.#bounds,
       folder,
       sealer,
@@ -266,7 +270,7 @@ export class Jobs {
 
   /** By its client, or by an admin at a gateway. One that has ended is gone with all that was kept of it. */
   async #cancel(id: string): Promise<void> {
-    const records = this.#records;
+    const records = this.#promptRecords;
     const cancelled = await records.change(id, (job) => (hasEnded(job) ? undefined : cancelledJob(job, records.now())));
     if (cancelled === undefined) {
       const found = await records.get(id);
