@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
@@ -460,6 +461,92 @@ describe("jobs that wait", () => {
     });
     assert.equal(event?.outcome, "aborted");
     await until("the files to be gone", () => filesOf(gateway).length === 0);
+  });
+});
+
+describe("a request that does not come to its end", () => {
+  /** Sends the head and half of the content. */
+  const halfOf = (t: TestContext, { gateway, token }: Scene): { socket: Socket; received: () => string } => {
+    const { hostname, port, host } = new URL(gateway.url);
+    const socket = connect(Number(port), hostname);
+    let received = "";
+    t.after(() => socket.destroy());
+    socket.on("error", () => undefined);
+    socket.setEncoding("latin1").on("data", (text: string) => {
+      received += text;
+    });
+    socket.write(
+      `POST /api/whisper/x HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer ${token}\r\nPrefer: respond-async\r\nContent-Length: 2000000\r\n\r\n`,
+    );
+    socket.write(Buffer.alloc(1_000_000, 1));
+    return { socket, received: () => received };
+  };
+
+  const receiving = ({ gateway }: Scene) =>
+    until("it to be received", async () => {
+      const [found] = await gateway.store.traffic.jobs({ state: "receiving" }, { limit: 1 });
+      return found !== undefined && filesOf(gateway).length === 1;
+    });
+
+  const nothingIsKept = ({ gateway }: Scene) =>
+    until(
+      "nothing to be kept",
+      async () => {
+        const left = await gateway.store.traffic.jobs({}, { limit: 1 });
+        return left.length === 0 && filesOf(gateway).length === 0;
+      },
+      3_000,
+    );
+
+  for (const [what, outcome, status] of [
+    ["its client leaves", "aborted", 0],
+    ["its client is revoked", "revoked", 401],
+  ] as const) {
+    it(`because ${what}: it is read no further, nothing of it is kept, and it is one usage event`, async (t) => {
+      const it = await scene(t);
+      const { socket, received } = halfOf(t, it);
+      await receiving(it);
+      const since = performance.now();
+      if (outcome === "aborted") socket.destroy();
+      else await revokeClient(it.gateway.deps, "john");
+      await nothingIsKept(it);
+      if (outcome === "revoked") {
+        await until("the refusal", () => received().startsWith("HTTP/1.1 401 "));
+        assert.ok(performance.now() - since < 1_000, `${performance.now() - since} ms`);
+      }
+      const [event] = await until("the usage", async () => {
+        const events = await allUsage(it.gateway.store);
+        return events.length === 1 && events;
+      });
+      assert.deepEqual([event?.outcome, event?.status, it.service.seen.length], [outcome, status, 0]);
+    });
+  }
+});
+
+describe("gateways whose folders are apart", () => {
+  it("run what came in there, and say of a result elsewhere that it is not here; with one folder, both have all", async (t) => {
+    const { service, john, gateway, token } = await scene(t);
+    const apart = await startTestGateway(t, {
+      home: gateway.home,
+      env: { AIGW_JOBS_FOLDER: join(gateway.home, "other") },
+    });
+    const beside = await startTestGateway(t, { home: gateway.home });
+    const id = await john.submit("/api/whisper/x");
+    (await called(service)).response.end("here");
+    await john.becomes(id, "done");
+    const there = jobClient(apart.url, token);
+    assert.equal((await there.show(id)).state, "done");
+    const elsewhere = await there.get(`/jobs/${id}/result`);
+    assert.deepEqual([elsewhere.status, codeOf(elsewhere)], [503, "unavailable"]);
+    assert.ok(apart.log.some((line) => line.includes(id) && line.includes("keptBy")));
+    assert.equal((await jobClient(beside.url, token).get(`/jobs/${id}/result`)).body, "here");
+    const own = await there.submit("/api/whisper/y");
+    (await called(service)).response.end("there");
+    await there.becomes(own, "done");
+    assert.equal((await there.get(`/jobs/${own}/result`)).body, "there");
+    assert.equal((await john.get(`/jobs/${own}/result`)).status, 503);
+    assert.equal((await john.cancel(own)).status, 204);
+    assert.equal((await there.get(`/jobs/${own}`)).status, 404);
   });
 });
 
