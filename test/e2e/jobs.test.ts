@@ -353,7 +353,10 @@ describe("a job", () => {
     await called(service, 2);
     for (const { response } of [...service.open]) response.end("ok");
     for (const id of ids) await ann.becomes(id, "done");
-    for (let polls = 0; polls < 20; polls += 1) assert.equal((await ann.get(`/jobs/${ids[0]}`)).status, 200);
+    for (let polls = 0; polls < 20; polls += 1) {
+      const { status, headers } = await ann.get(`/jobs/${ids[0]}`);
+      assert.deepEqual([status, headers["x-ratelimit-remaining"]], [200, "0"]);
+    }
   });
 });
 

@@ -259,6 +259,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     clock,
     follower,
     authenticator,
+    limiter,
     meter,
     instanceId,
     folder: options.jobsFolder,

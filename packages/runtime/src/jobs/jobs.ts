@@ -1,5 +1,5 @@
 import { hostname } from "node:os";
-import type { Clock, Sealer, Store } from "@aigw/core";
+import type { Clock, Limiter, Sealer, Store } from "@aigw/core";
 import type { Client } from "@aigw/core/clients";
 import { effectiveSetting } from "@aigw/core/config";
 import { AigwError } from "@aigw/core/errors";
@@ -33,6 +33,7 @@ export interface JobsDeps {
   readonly clock: Clock;
   readonly follower: ControlFollower;
   readonly authenticator: Authenticator;
+  readonly limiter: Limiter;
   readonly meter: CallMeter;
   readonly instanceId: string;
   /** Where files go unless the setting `jobs-folder` says otherwise; without either, no job is taken. */
@@ -158,6 +159,7 @@ export class Jobs {
     });
     this.#routes = new JobRoutes({
       follower,
+      limiter: this.#deps.limiter,
       authenticator: this.#deps.authenticator,
       records: this.#records,
       folder: () => this.#openFolder(),
