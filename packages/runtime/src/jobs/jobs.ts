@@ -264,7 +264,7 @@ export class Jobs {
       this.#purgeAt = now + PURGE_MS;
       this.#figures = jobFigures(await this.#keeper.purge(), this.#records.now());
     }
-    if (isFirst) await this.#keeper.adopt();
+    await this.#keeper.adopt();
     await this.#keeper.look();
     if (!this.#closing) await runner.look();
     if (isFirst) await this.#keeper.sweepFiles();
