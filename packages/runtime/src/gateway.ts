@@ -240,6 +240,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     clock,
     follower,
     authenticator,
+    limiter,
     meter,
     instanceId,
     folder: options.jobsFolder,

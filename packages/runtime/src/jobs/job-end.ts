@@ -79,8 +79,7 @@ export class JobEnd {
     };
     const isOurs = await this.#write(run, ended);
     if (isOurs) {
-      const outcome = state === "interrupted" ? "incomplete" : why === "full" ? "denied" : undefined;
-      this.#count(held.job, { call, facts }, outcome);
+      this.#count(held.job, { call, facts }, state === "interrupted" ? "incomplete" : undefined);
       folder().remove(held.job, "request");
       onEnded(held.job);
       return;

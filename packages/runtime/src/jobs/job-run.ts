@@ -173,7 +173,7 @@ export class JobRun {
     call.host = asked.host;
     call.isCountedBefore = job.claimed === true;
     // Nobody's connection is held up.
-    call.queueWaitMs = job.keepMs;
+    call.queueWaitMs = Number.POSITIVE_INFINITY;
     const client = owner(job);
     if (client === undefined) outgoing.destroy();
     else gate.run(call, client, job);
