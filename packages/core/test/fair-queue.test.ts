@@ -64,8 +64,8 @@ class World {
   most = 0;
   holdMs = 100;
 
-  /** @param isRemote as an engine behind a network answers */
-  constructor(gateways: number, terms: Partial<QueueTerms>, isRemote = false) {
+  /** @param isRemote as an engine behind a network answers; @param known how many gateways each believes that there are */
+  constructor(gateways: number, terms: Partial<QueueTerms>, isRemote = false, known = gateways) {
     services += 1;
     this.terms = { key: `s_${services}`, concurrency: 1, most: 100_000, waitMs: 3_600_000, ...terms };
     this.stores = Array.from({ length: gateways }, () => new HostileStore(real));
@@ -75,7 +75,7 @@ class World {
         new FairQueue({
           store: store.traffic,
           holder: `gw-${index}`,
-          share: () => ({ of: gateways, rank: index }),
+          share: () => ({ of: known, rank: Math.min(index, known - 1) }),
           onError: (error) => errors.push(error),
         }),
     );
@@ -273,6 +273,17 @@ for (const isRemote of [false, true]) {
       assert.deepEqual(await single.record(), { slots: 0, waiting: 0 });
       await one.close();
       await single.close();
+    });
+
+    it("gives what it has kept to who waits elsewhere, be it a gateway that it has not heard of yet", async () => {
+      const one = new World(2, { concurrency: 1 }, isRemote, 1);
+      one.enter(0, "c_1", { holdMs: 10 });
+      await one.pass(30);
+      assert.equal((await one.record()).slots, 1);
+      const elsewhere = one.enter(1, "c_2");
+      await one.pass(100, () => elsewhere.waited !== undefined);
+      assert.ok((elsewhere.waited ?? 1_000) <= 60, `${elsewhere.waited}`);
+      await one.close();
     });
 
     it("refuses what is more than may wait: of whoever has most waiting", async () => {
