@@ -8,14 +8,13 @@ import type { ControlFollower } from "../follow/control-follower.ts";
 import type { GatewayRequest } from "../gateway-env.ts";
 import { type JobCall, jobClaims } from "../jobs/job-call.ts";
 import type { JobIntake } from "../jobs/job-intake.ts";
-import { jobTakenFields, jobText } from "../jobs/job-json.ts";
 import { type JobWish, jobWish } from "../jobs/prefer.ts";
 import type { Callers } from "../peer/callers.ts";
 import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
-import { answerJson } from "../routes/answer.ts";
 import { type AnswerQuotas, answerFields } from "./answer-fields.ts";
 import { ApiCall, type ForwardedCall } from "./api-call.ts";
 import type { Admitted, Authentication, Authenticator } from "./authenticator.ts";
+import { answerTaken } from "./job-request.ts";
 import type { QueueGate, WaitingCall } from "./queue-gate.ts";
 import type { QuotaGate } from "./quota-gate.ts";
 import { Refusals, type RefusalsDeps } from "./refusals.ts";
@@ -127,12 +126,9 @@ export class ApiGate {
       return;
     }
     this.#later(call, this.#deps.jobs.take(call, who, wish), (taken) => {
-      if (taken.kind === "taken") {
-        const fields = [...jobTakenFields(taken.job), ...answerFields(who.client.name, permit, undefined)];
-        answerJson({ ...call, target: "" }, 202, jobText(taken.job, undefined), fields);
-      } else if (taken.kind === "refused") {
-        this.#refusals.denied(call, who, taken.code, taken.detail, taken.fields);
-      } else this.#refusals.brokenOff(call, who, taken);
+      if (taken.kind === "taken") answerTaken(call, who.client.name, permit, taken.job);
+      else if (taken.kind === "broken") this.#refusals.brokenOff(call, who, taken);
+      else this.#refusals.denied(call, who, taken.code, taken.detail, taken.fields);
     });
   }
 

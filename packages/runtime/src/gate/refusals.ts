@@ -2,13 +2,13 @@ import type { Limiter, MaybePromise, Outcome, Permit } from "@aigw/core";
 import type { QuotaStanding } from "@aigw/core/quotas";
 import type { ControlFollower } from "../follow/control-follower.ts";
 import { PROBLEMS, type Problem, type ProblemCode, problemBody } from "../http-errors.ts";
-import type { Taken } from "../jobs/job-intake.ts";
 import type { CallMeter } from "../metering/call-meter.ts";
-import { refuse, refuseAndClose, refuseAndCut } from "../proxy/lingering-close.ts";
+import { refuse } from "../proxy/lingering-close.ts";
 import { secondsUntil } from "../seconds.ts";
 import { answerFields } from "./answer-fields.ts";
 import { type ApiCall, recordedAs } from "./api-call.ts";
 import type { Admitted, Authentication, Ended } from "./authenticator.ts";
+import { answerBroken, type Broken, brokenAs } from "./job-request.ts";
 import type { QuotaGate, QuotaRefusal } from "./quota-gate.ts";
 import { quotaProblem } from "./quota-problem.ts";
 
@@ -100,24 +100,10 @@ export class Refusals {
   }
 
   /** The request of a job did not come to its end. */
-  brokenOff(call: ApiCall, who: Admitted, { why, bytesIn }: Extract<Taken, { kind: "broken" }>): void {
-    const { incoming, outgoing, requestId } = call;
-    const outcome = why === "revoked" ? "revoked" : "aborted";
-    const status = why === "left" ? 0 : why === "revoked" ? 401 : 408;
-    this.#deps.meter.end(call, recordedAs(who.client.name, who.claims), { outcome, status, bytesIn, bytesOut: 0 });
-    if (why === "left") incoming.socket.destroy();
-    else if (why === "revoked") {
-      const fields = ["WWW-Authenticate", `${BEARER}, error="invalid_token"`, ...call.cors.own];
-      refuseAndCut(
-        incoming,
-        outgoing,
-        { code: "invalid_token", detail: "The token is no longer valid.", requestId },
-        fields,
-      );
-    } else {
-      const detail = "The rest of the request did not arrive in time.";
-      refuseAndClose(incoming, outgoing, { code: "request_timeout", detail, requestId }, call.cors.own);
-    }
+  brokenOff(call: ApiCall, who: Admitted, broken: Broken): void {
+    const ended = { ...brokenAs(broken), bytesIn: broken.bytesIn, bytesOut: 0 };
+    this.#deps.meter.end(call, recordedAs(who.client.name, who.claims), ended);
+    answerBroken(call, broken);
   }
 
   /** The queue of its service has no place for it. @param wait seconds */

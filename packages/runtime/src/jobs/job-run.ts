@@ -172,6 +172,8 @@ export class JobRun {
     call.scheme = asked.scheme;
     call.host = asked.host;
     call.isCountedBefore = job.claimed === true;
+    // Nobody's connection is held up.
+    call.queueWaitMs = job.keepMs;
     const client = owner(job);
     if (client === undefined) outgoing.destroy();
     else gate.run(call, client, job);
