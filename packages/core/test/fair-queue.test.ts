@@ -308,22 +308,6 @@ for (const isRemote of [false, true]) {
       await one.close();
     });
 
-    it("refuses for want of room, and after any time, nobody who waits for as long as it takes", async () => {
-      const one = world(2, { most: 2, waitMs: 500 });
-      one.enter(0, "c_1", { holdMs: 3_000 });
-      await one.pass(50);
-      const patient = [0, 1, 0, 1].map((gateway) => one.enter(gateway, "c_1", { waitMs: Number.POSITIVE_INFINITY }));
-      await one.pass(100);
-      const others = [one.enter(0, "c_2"), one.enter(1, "c_1")];
-      await one.pass(4_500);
-      assert.deepEqual(
-        [...patient, ...others].map(({ refused }) => refused !== undefined),
-        [...[false, false, false, false], ...[true, true]],
-      );
-      assert.ok(patient.every(({ waited }) => waited !== undefined));
-      await one.close();
-    });
-
     it("refuses at once where nobody may wait, and what waits too long, may wait no more, or meets the end", async () => {
       const one = world(1, { most: 0 });
       one.enter(0, "c_1", { holdMs: 10_000 });
