@@ -2,17 +2,7 @@ import { partOf, type Share, WHOLE } from "../limits/share.ts";
 import { PatientCalls } from "../store/patient-calls.ts";
 import type { MaybePromise, TrafficStore, VersionedQueue } from "../store/store.ts";
 import { makeRoom } from "./make-room.ts";
-import {
-  allOf,
-  hasJoining,
-  heldElsewhere,
-  holderOf,
-  isIn,
-  isPatient,
-  type Line,
-  othersWait,
-  type Ticket,
-} from "./queue-line.ts";
+import { allOf, hasJoining, heldElsewhere, holderOf, isIn, type Line, othersWait, type Ticket } from "./queue-line.ts";
 import {
   EMPTY_QUEUE,
   LEASE_MS,
@@ -225,9 +215,7 @@ export class LineKeeper {
     for (const [client, tickets] of line.waiting) {
       const known = tickets.filter(isIn);
       const over = known.length - (waiting[client]?.[0] ?? 0);
-      if (over > 0)
-        for (const ticket of known.filter((one) => !isPatient(one)).slice(-over))
-          this.#turns.refuse(ticket, "full", now);
+      if (over > 0) for (const ticket of known.slice(-over)) this.#turns.refuse(ticket, "full", now);
     }
   }
 

@@ -1,4 +1,4 @@
-import { isIn, isPatient, type Line, type Ticket } from "./queue-line.ts";
+import { isIn, type Line, type Ticket } from "./queue-line.ts";
 import { heaviestIn, type QueueRecord, waitingIn, withoutNewest } from "./queue-record.ts";
 
 /**
@@ -34,10 +34,8 @@ export const makeRoom = (
     // Its own newest is as good as the newest of all gateways.
     const place = isLastIn(own) ? heaviest : { ...heaviest, id };
     if (place.id === id) {
-      const ticket = own?.at(-1);
-      if (ticket === undefined || isPatient(ticket)) break;
-      own?.pop();
-      refused.push(ticket);
+      const ticket = own?.pop();
+      if (ticket !== undefined) refused.push(ticket);
     }
     record = withoutNewest(record, place);
   }

@@ -34,7 +34,7 @@ export interface QueuedCall {
   readonly client: string;
   /** The client's share beside the others', 1 to 100. */
   weight(): number;
-  /** How long it waits at most, milliseconds; as its service says unless given. Infinity: it is not refused for room either. */
+  /** How long it waits at most, milliseconds; as its service says unless given. */
   readonly waitMs?: number | undefined;
   /** Asked after every change of the control state, and several times a second. */
   mayWait(): boolean;
@@ -149,9 +149,6 @@ export const removeTicket = (ticket: Ticket): boolean => {
 
 /** Whether the store knows that it waits. */
 export const isIn = ({ written, line }: Ticket): boolean => written > 0 && written <= line.okSeq;
-
-/** It waits for as long as it takes, and makes no room for others. */
-export const isPatient = ({ call }: Ticket): boolean => call.waitMs === Number.POSITIVE_INFINITY;
 
 /** All that wait. */
 export const allOf = (line: Line): readonly Ticket[] => (line.count === 0 ? [] : [...line.waiting.values()].flat());
