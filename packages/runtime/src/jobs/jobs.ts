@@ -120,6 +120,7 @@ export class Jobs {
       folder,
       instanceId,
       owner,
+      refresh: () => follower.refresh(),
       isActive: (id) => {
         const client = follower.clientById(id);
         return client !== undefined && authenticator.standing(client) === "active";
