@@ -24,10 +24,10 @@ const scene = async (
   t: TestContext,
   queue: { concurrency?: number; most?: number; waitMs?: number } = {},
   facts: { limit?: number } = {},
-  holdMs?: number,
+  { holdMs, drainMs = 1_000 }: { holdMs?: number; drainMs?: number } = {},
 ): Promise<Scene> => {
   const service = await startHeldService(t, holdMs);
-  const gateway = await startTestGateway(t, { admin: true });
+  const gateway = await startTestGateway(t, { admin: true, drainMs });
   const { result, rev } = await addService(gateway.deps, {
     name: "ocr",
     url: service.url,
@@ -216,7 +216,7 @@ describe("a service that takes one call at once", () => {
   });
 
   it("is served what waits while the gateway drains; what waits at its end is told to come again", async (t) => {
-    const one = await scene(t, {}, {}, 150);
+    const one = await scene(t, {}, {}, { holdMs: 150, drainMs: 30_000 });
     const calls = [one.call(), one.call(), one.call()];
     await one.service.came(1);
     await waits(one, 2);

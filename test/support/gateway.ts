@@ -70,6 +70,7 @@ export const startTestGateway = async (
     home?: string;
     clock?: Clock;
     maxStaleMs?: number;
+    drainMs?: number;
     services?: Record<string, string>;
     admin?: boolean;
     env?: Record<string, string>;
@@ -101,7 +102,7 @@ export const startTestGateway = async (
     version: "0.0.0-test",
     pid: process.pid,
     maxStaleMs: options.maxStaleMs ?? 60_000,
-    drainMs: 1_000,
+    drainMs: options.drainMs ?? 1_000,
     jobsFolder: join(home, "jobs"),
     log: (line) => log.push(line),
   });

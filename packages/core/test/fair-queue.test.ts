@@ -237,7 +237,7 @@ for (const isRemote of [false, true]) {
     });
 
     it("gives a slot at once where it was a moment ago, without a store call, until somebody waits elsewhere", async () => {
-      const one = world(2);
+      const one = world(2, { concurrency: 2 });
       one.enter(0, "c_1", { holdMs: 10 });
       await one.pass(30);
       const [store] = one.stores;
@@ -248,12 +248,31 @@ for (const isRemote of [false, true]) {
         await one.pass(30);
       }
       assert.equal(store.calls("traffic.setQueueRecord"), writes);
-      const elsewhere = one.enter(1, "c_2");
-      await one.pass(100, () => elsewhere.waited !== undefined);
-      assert.ok((elsewhere.waited ?? 1_000) <= 60, `${elsewhere.waited}`);
+      const elsewhere = [one.enter(1, "c_2"), one.enter(1, "c_2")];
+      await one.pass(100, () => elsewhere.every(({ waited }) => waited !== undefined));
+      assert.ok((elsewhere[0]?.waited ?? 1_000) <= 5, `${elsewhere[0]?.waited}`);
+      assert.ok((elsewhere[1]?.waited ?? 1_000) <= 60, `${elsewhere[1]?.waited}`);
       await one.pass(2_000);
       assert.deepEqual(await one.record(), { slots: 0, waiting: 0 });
       await one.close();
+    });
+
+    it("has an idle service's last slot for whichever gateway is called next", async () => {
+      const one = world(3, { concurrency: 2 });
+      for (let n = 0; n < 30; n += 1) {
+        const [here, there] = [one.enter(n % 3, "c_1", { holdMs: 10 }), one.enter((n + 1) % 3, "c_2", { holdMs: 10 })];
+        await one.pass(30);
+        for (const { waited } of [here, there]) assert.ok((waited ?? 1_000) <= 35, `${waited} ms`);
+      }
+      const single = world(2);
+      for (let n = 0; n < 30; n += 1) {
+        const call = single.enter(n % 2, "c_1", { holdMs: 10 });
+        await single.pass(30);
+        assert.ok((call.waited ?? 1_000) <= 5, `${call.waited} ms`);
+      }
+      assert.deepEqual(await single.record(), { slots: 0, waiting: 0 });
+      await one.close();
+      await single.close();
     });
 
     it("refuses what is more than may wait: of whoever has most waiting", async () => {
