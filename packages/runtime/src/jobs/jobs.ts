@@ -8,13 +8,12 @@ import { mayCall } from "@aigw/core/plans";
 import { REQUEST_PATIENCE_MS } from "@aigw/core/store";
 import type { ControlFollower } from "../follow/control-follower.ts";
 import type { ApiCall } from "../gate/api-call.ts";
-import { recordedAs } from "../gate/api-call.ts";
 import type { ApiGate } from "../gate/api-gate.ts";
 import type { Admitted, Authenticator } from "../gate/authenticator.ts";
 import type { GatewayRequest } from "../gateway-env.ts";
 import type { ProblemCode } from "../http-errors.ts";
 import type { Logger } from "../log.ts";
-import type { CallMeter, Metered } from "../metering/call-meter.ts";
+import type { CallMeter } from "../metering/call-meter.ts";
 import { ownPublicUrl } from "../own-url.ts";
 import { JobBounds } from "./job-bounds.ts";
 import { jobClaims } from "./job-call.ts";
@@ -25,6 +24,7 @@ import { endedJob, JobKeeper } from "./job-keeper.ts";
 import { JobRecords } from "./job-records.ts";
 import { JobRoutes } from "./job-routes.ts";
 import { JobRunner } from "./job-runner.ts";
+import { type JobOutcome, recordJob } from "./job-usage.ts";
 import type { JobWish } from "./prefer.ts";
 
 export interface JobsDeps {
@@ -221,10 +221,13 @@ export class Jobs {
     this.#routes?.prune();
   }
 
-  /** Begins no more; those under way get so long to end. */
-  async close(drainMs: number): Promise<void> {
+  /** Begins no more; those under way get so long to end. Requests are taken in until the last connection is closed. */
+  async drain(drainMs: number): Promise<void> {
     this.#closing = true;
     await this.#runner?.close(drainMs);
+  }
+
+  async close(): Promise<void> {
     clearInterval(this.#timer);
     await this.#ticking;
     await this.#callbacks.close();
@@ -298,23 +301,15 @@ export class Jobs {
     return this.#deps.follower.services.get(service)?.jobs?.retry === true;
   }
 
-  #count(job: Job, outcome: "incomplete" | "aborted" | "timeout" | "revoked"): void {
+  #count(job: Job, outcome: JobOutcome): void {
     const { clock, follower, meter } = this.#deps;
     const client = follower.clientById(job.client);
-    const { method, path, service, requestId, startedAt, requestBytes, resultBytes } = job;
-    const ranMs = startedAt === undefined ? 0 : Math.max(0, this.#records.now() - startedAt);
-    const metered: Metered = {
-      at: clock.now() - ranMs,
-      start: clock.monotonic() - ranMs,
-      method,
-      path,
-      service,
-      requestId,
-      plan: client?.plan,
-    };
-    const name = client?.name ?? job.clientName;
-    const claims = jobClaims({ id: job.client, name, epoch: 0 }, job.trial === true);
-    meter.end(metered, recordedAs(name, claims), { outcome, status: 0, bytesIn: requestBytes, bytesOut: resultBytes });
+    recordJob(meter, job, outcome, {
+      client,
+      wallNow: clock.now(),
+      monotonicNow: clock.monotonic(),
+      now: this.#records.now(),
+    });
   }
 
   #publicUrl(): string {
