@@ -5,7 +5,6 @@ import { effectiveSetting } from "@aigw/core/config";
 import { AigwError } from "@aigw/core/errors";
 import { cancelledJob, hasEnded, type Job, JobFolder } from "@aigw/core/jobs";
 import { mayCall } from "@aigw/core/plans";
-import { REQUEST_PATIENCE_MS } from "@aigw/core/store";
 import type { ControlFollower } from "../follow/control-follower.ts";
 import type { ApiCall } from "../gate/api-call.ts";
 import type { ApiGate } from "../gate/api-gate.ts";
@@ -21,7 +20,7 @@ import { JobCallbacks } from "./job-callbacks.ts";
 import { type JobFigures, jobFigures } from "./job-figures.ts";
 import { JobIntake, type Taken } from "./job-intake.ts";
 import { endedJob, JobKeeper } from "./job-keeper.ts";
-import { JobRecords } from "./job-records.ts";
+import { JOB_PATIENCE_MS, JobRecords } from "./job-records.ts";
 import { JobRoutes } from "./job-routes.ts";
 import { JobRunner } from "./job-runner.ts";
 import { type JobOutcome, recordJob } from "./job-usage.ts";
@@ -88,7 +87,7 @@ export class Jobs {
     const folder = (): JobFolder => this.#openFolder();
     const owner = (job: Pick<Job, "client" | "service">): Client | undefined => this.#ownerOf(job);
     // Requests wait for these.
-    this.#promptRecords = new JobRecords(store.traffic, REQUEST_PATIENCE_MS);
+    this.#promptRecords = new JobRecords(store.traffic, JOB_PATIENCE_MS);
     this.#intake = new JobIntake({
       records: this.#promptRecords,
       bounds: this.#bounds,
