@@ -320,7 +320,8 @@ describe("a job", () => {
       false,
     );
     await until("it to be gone", async () => filesOf(gateway).length === 0, 5_000);
-    assert.equal((await john.get(`/jobs/${id}`)).status, 404);
+    // The record goes behind its files.
+    await until("nothing to be told of it", async () => (await john.get(`/jobs/${id}`)).status === 404, 1_000);
     assert.equal((await john.get(`/jobs/${id}/result`)).status, 404);
     assert.deepEqual(filesOf(gateway), []);
   });
