@@ -174,6 +174,21 @@ describe("a job", () => {
     assert.deepEqual([head.status, head.headers["content-length"], head.body], [200, "200000", ""]);
   });
 
+  it("is read by the web pages that may, whatever its service says of them", async (t) => {
+    const { service, john, gateway } = await scene(t);
+    const origin = "https://app.example.com";
+    await gateway.applied((await setSetting(gateway.deps, "cors-origins", origin)).rev);
+    const id = await john.submit("/api/whisper/x");
+    (await called(service)).response.writeHead(200, { "Access-Control-Allow-Origin": "*", "X-Kept": "yes" }).end("x");
+    await john.becomes(id, "done");
+    const { status, rawHeaders, headers } = await john.get(`/jobs/${id}/result`, { Origin: origin });
+    assert.deepEqual([status, headers["x-kept"]], [200, "yes"]);
+    const allowed = rawHeaders.filter((_value, index) =>
+      /^access-control-allow-origin$/i.test(rawHeaders[index - 1] ?? ""),
+    );
+    assert.deepEqual(allowed, [origin]);
+  });
+
   it("keeps what the service says in whatever way, and says when it did not answer", async (t) => {
     const { service, john, gateway } = await scene(t);
     const end = async (answer: (response: HeldService["open"][number]["response"]) => void, state: string) => {
@@ -305,7 +320,8 @@ describe("a job", () => {
       false,
     );
     await until("it to be gone", async () => filesOf(gateway).length === 0, 5_000);
-    assert.equal((await john.get(`/jobs/${id}`)).status, 404);
+    // The record goes behind its files.
+    await until("nothing to be told of it", async () => (await john.get(`/jobs/${id}`)).status === 404, 1_000);
     assert.equal((await john.get(`/jobs/${id}/result`)).status, 404);
     assert.deepEqual(filesOf(gateway), []);
   });

@@ -387,7 +387,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     log.info({ openCalls: openCalls.size }, "draining");
     await reporter.report();
     // Before calls under way are cut: a job is to be put back, or to say that it was interrupted.
-    const jobsEnded = jobs.close(atOnce ? 0 : options.drainMs);
+    const jobsEnded = jobs.drain(atOnce ? 0 : options.drainMs);
     await listeners.close({
       lameDuckMs: atOnce ? 0 : LAME_DUCK_MS + (worker ? HAND_OUT_MS : 0),
       drainMs: atOnce ? 0 : options.drainMs,
@@ -398,6 +398,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       cutOpenCalls: cutAll,
     });
     await jobsEnded;
+    await jobs.close();
     clearInterval(sweep);
     clearInterval(prune);
     stayLarge();

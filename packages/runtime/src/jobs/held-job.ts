@@ -6,6 +6,8 @@ export class HeldJob {
   readonly #records: JobRecords;
   #known: VersionedJob;
   #turn: Promise<unknown> = Promise.resolve();
+  /** What was to be written when no answer came. */
+  #unsure: Job | undefined;
   /** Somebody else has written the record, or removed it. */
   isLost = false;
 
@@ -46,8 +48,6 @@ export class HeldJob {
     else this.#known = set;
     return set !== undefined;
   }
-
-  #unsure: Job | undefined;
 
   /** Writes behind our own earlier write, if it is that which stands there. */
   async #after(unsure: Job, wanted: Job): Promise<VersionedJob | undefined> {

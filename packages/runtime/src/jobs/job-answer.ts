@@ -33,6 +33,10 @@ const isSame = (condition: string | undefined, fields: readonly string[]): boole
   return condition.startsWith('"') ? fieldOf("etag") === condition : fieldOf("last-modified") === condition;
 };
 
+/** Where the gateway speaks for a service, the service's own are not beside it. */
+const withoutCors = (fields: readonly string[]): readonly string[] =>
+  fields.filter((_field, index) => !/^access-control-/i.test(fields[index - (index % 2)] ?? ""));
+
 /**
  * Gives a kept answer as the service gave it, or a part of it.
  * @param own the gateway's fields of this answer
@@ -42,7 +46,8 @@ export const sendAnswer = async (
   reader: SealedReader,
   own: readonly string[],
 ): Promise<void> => {
-  const { status, reason, fields } = reader.facts as AnswerFacts;
+  const { status, reason, fields: kept } = reader.facts as AnswerFacts;
+  const fields = cors.own.length === 0 ? kept : withoutCors(kept);
   const { length } = reader;
   const mayRange =
     status === 200 && incoming.method === "GET" && isSame(conditionOf(incoming.headers["if-range"]), fields);

@@ -1,8 +1,9 @@
 import type { TrafficStore } from "@aigw/core";
 import { effectiveSetting } from "@aigw/core/config";
 import { type Job, type JobGroup, parseSize } from "@aigw/core/jobs";
-import { inTime, REQUEST_PATIENCE_MS } from "@aigw/core/store";
+import { inTime } from "@aigw/core/store";
 import type { ControlFollower } from "../follow/control-follower.ts";
+import { JOB_PATIENCE_MS } from "./job-records.ts";
 
 /** All records that a store may have: they are small, and lists of them are read. */
 const MOST_RECORDS = 100_000;
@@ -36,11 +37,11 @@ export class JobBounds {
    * takes it away again, so that of two at once no more stay than may.
    */
   async exceeded({ client, storedBytes }: Pick<Job, "client" | "storedBytes">): Promise<NoRoom | undefined> {
-    const own = sumOf(await inTime(this.#deps.traffic.jobGroups({ client }), REQUEST_PATIENCE_MS));
+    const own = sumOf(await inTime(this.#deps.traffic.jobGroups({ client }), JOB_PATIENCE_MS));
     if (own.bytes > parseSize("size", this.#setting("jobs-client-size"))) return "client_size";
     const now = performance.now();
     if (now - this.#total.at > TOTAL_MS) {
-      const all = sumOf(await inTime(this.#deps.traffic.jobGroups({}), REQUEST_PATIENCE_MS));
+      const all = sumOf(await inTime(this.#deps.traffic.jobGroups({}), JOB_PATIENCE_MS));
       this.#total = { ...all, at: now };
     } else this.#total = { ...this.#total, count: this.#total.count + 1, bytes: this.#total.bytes + storedBytes };
     const isTooMuch =

@@ -1,4 +1,5 @@
 import type { Client } from "@aigw/core/clients";
+import { AigwError } from "@aigw/core/errors";
 import {
   hasEnded,
   type Job,
@@ -18,6 +19,8 @@ export interface JobKeeperDeps {
   readonly instanceId: string;
   /** The client, when it may still have jobs of that service. */
   readonly owner: (job: Pick<Job, "client" | "service">) => Client | undefined;
+  /** Looks at the log of changes now. @returns whether all that was done before is known here */
+  readonly refresh: () => Promise<boolean>;
   /** Whether a client may have any. */
   readonly isActive: (client: string) => boolean;
   readonly mayRepeat: (service: string) => boolean;
@@ -37,6 +40,9 @@ const ADOPT_EVERY_MS = 1_000;
 /** Gateways report every second; of one that is later the store sees by itself whether it runs, where it can. */
 const SEEN_MS = 2_000;
 const ORPHANS_EVERY_MS = 60_000;
+
+const unsure = (): AigwError =>
+  new AigwError("store_unavailable", "The store does not say what has changed. Look at it again soon.");
 
 /** The record of a job that has ended: when it is looked at next, and when its end is told. */
 export const endedJob = (job: Job, now: number): Job => {
@@ -150,10 +156,13 @@ export class JobKeeper {
    * @throws the store's faults
    */
   async purge(): Promise<readonly JobGroup[]> {
-    const { records, folder, isActive, owner } = this.#deps;
+    const { records, folder, isActive, owner, refresh } = this.#deps;
     const ours = folder();
-    for (const client of ours.clients()) if (!isActive(client)) ours.removeClient(client);
+    const clients = ours.clients();
     const groups = await inTime(records.traffic.jobGroups({}), WORK_PATIENCE_MS);
+    // Another gateway may have taken jobs of a client that this one has not heard of yet.
+    if (!(await refresh())) throw unsure();
+    for (const client of clients) if (!isActive(client)) ours.removeClient(client);
     for (const group of groups) if (owner(group) === undefined) await this.#purgeAll(group);
     return groups;
   }

@@ -5,6 +5,12 @@ import { inTime, WORK_PATIENCE_MS } from "@aigw/core/store";
 /** A holder that has not renewed it for so long has ended, milliseconds. */
 export const LEASE_MS = 10_000;
 
+/**
+ * How long a request about jobs waits for any one answer of the store, milliseconds: longer than a call does, since a record
+ * that is to survive a server is written to a majority of them.
+ */
+export const JOB_PATIENCE_MS = 2_000;
+
 const MAX_TRIES = 20;
 
 /** Records of jobs, each call bounded. Every method throws the store's faults. */

@@ -9,7 +9,7 @@ import {
   SealedReader,
   type VersionedJob,
 } from "@aigw/core/jobs";
-import { inTime, REQUEST_PATIENCE_MS } from "@aigw/core/store";
+import { inTime } from "@aigw/core/store";
 import type { ControlFollower } from "../follow/control-follower.ts";
 import { answerFields } from "../gate/answer-fields.ts";
 import type { Admitted, Authentication, Authenticator } from "../gate/authenticator.ts";
@@ -20,7 +20,7 @@ import { answer, answerJson } from "../routes/answer.ts";
 import { sendAnswer } from "./job-answer.ts";
 import { hasAnswer, JOBS, jobFacts, jobText } from "./job-json.ts";
 import type { JobQueue } from "./job-queue.ts";
-import type { JobRecords } from "./job-records.ts";
+import { JOB_PATIENCE_MS, type JobRecords } from "./job-records.ts";
 
 export interface JobRoutesDeps {
   readonly follower: Pick<ControlFollower, "isFresh" | "termsOf">;
@@ -135,7 +135,7 @@ export class JobRoutes {
   /** Somebody else's is none, whoever asks. */
   async #ownJob(id: string, { client }: Admitted): Promise<VersionedJob | undefined> {
     const { records, isOwned } = this.#deps;
-    const known = await inTime(records.traffic.job(id), REQUEST_PATIENCE_MS);
+    const known = await inTime(records.traffic.job(id), JOB_PATIENCE_MS);
     return known !== undefined && known.job.client === client.id && isOwned(known.job) ? known : undefined;
   }
 
@@ -152,7 +152,7 @@ export class JobRoutes {
 
   async #list(request: GatewayRequest, who: Admitted): Promise<void> {
     const { records, isOwned } = this.#deps;
-    const found = await inTime(records.traffic.jobs({ client: who.client.id }, { limit: LISTED }), REQUEST_PATIENCE_MS);
+    const found = await inTime(records.traffic.jobs({ client: who.client.id }, { limit: LISTED }), JOB_PATIENCE_MS);
     const jobs = found.filter(({ job }) => job.state !== "receiving" && isOwned(job));
     const body = JSON.stringify({ jobs: jobs.map(({ job }) => jobFacts(job, undefined)) });
     answerJson(request, 200, body, await this.#own(who));

@@ -5,16 +5,14 @@ import { effectiveSetting } from "@aigw/core/config";
 import { AigwError } from "@aigw/core/errors";
 import { cancelledJob, hasEnded, type Job, JobFolder } from "@aigw/core/jobs";
 import { mayCall } from "@aigw/core/plans";
-import { REQUEST_PATIENCE_MS } from "@aigw/core/store";
 import type { ControlFollower } from "../follow/control-follower.ts";
 import type { ApiCall } from "../gate/api-call.ts";
-import { recordedAs } from "../gate/api-call.ts";
 import type { ApiGate } from "../gate/api-gate.ts";
 import type { Admitted, Authenticator } from "../gate/authenticator.ts";
 import type { GatewayRequest } from "../gateway-env.ts";
 import type { ProblemCode } from "../http-errors.ts";
 import type { Logger } from "../log.ts";
-import type { CallMeter, Metered } from "../metering/call-meter.ts";
+import type { CallMeter } from "../metering/call-meter.ts";
 import { ownPublicUrl } from "../own-url.ts";
 import { JobBounds } from "./job-bounds.ts";
 import { jobClaims } from "./job-call.ts";
@@ -22,9 +20,10 @@ import { JobCallbacks } from "./job-callbacks.ts";
 import { type JobFigures, jobFigures } from "./job-figures.ts";
 import { JobIntake, type Taken } from "./job-intake.ts";
 import { endedJob, JobKeeper } from "./job-keeper.ts";
-import { JobRecords } from "./job-records.ts";
+import { JOB_PATIENCE_MS, JobRecords } from "./job-records.ts";
 import { JobRoutes } from "./job-routes.ts";
 import { JobRunner } from "./job-runner.ts";
+import { type JobOutcome, recordJob } from "./job-usage.ts";
 import type { JobWish } from "./prefer.ts";
 
 export interface JobsDeps {
@@ -88,7 +87,7 @@ export class Jobs {
     const folder = (): JobFolder => this.#openFolder();
     const owner = (job: Pick<Job, "client" | "service">): Client | undefined => this.#ownerOf(job);
     // Requests wait for these.
-    this.#promptRecords = new JobRecords(store.traffic, REQUEST_PATIENCE_MS);
+    this.#promptRecords = new JobRecords(store.traffic, JOB_PATIENCE_MS);
     this.#intake = new JobIntake({
       records: this.#promptRecords,
       bounds: this.#bounds,
@@ -120,6 +119,7 @@ export class Jobs {
       folder,
       instanceId,
       owner,
+      refresh: () => follower.refresh(),
       isActive: (id) => {
         const client = follower.clientById(id);
         return client !== undefined && authenticator.standing(client) === "active";
@@ -220,10 +220,13 @@ export class Jobs {
     this.#routes?.prune();
   }
 
-  /** Begins no more; those under way get so long to end. */
-  async close(drainMs: number): Promise<void> {
+  /** Begins no more; those under way get so long to end. Requests are taken in until the last connection is closed. */
+  async drain(drainMs: number): Promise<void> {
     this.#closing = true;
     await this.#runner?.close(drainMs);
+  }
+
+  async close(): Promise<void> {
     clearInterval(this.#timer);
     await this.#ticking;
     await this.#callbacks.close();
@@ -297,23 +300,15 @@ export class Jobs {
     return this.#deps.follower.services.get(service)?.jobs?.retry === true;
   }
 
-  #count(job: Job, outcome: "incomplete" | "aborted" | "timeout" | "revoked"): void {
+  #count(job: Job, outcome: JobOutcome): void {
     const { clock, follower, meter } = this.#deps;
     const client = follower.clientById(job.client);
-    const { method, path, service, requestId, startedAt, requestBytes, resultBytes } = job;
-    const ranMs = startedAt === undefined ? 0 : Math.max(0, this.#records.now() - startedAt);
-    const metered: Metered = {
-      at: clock.now() - ranMs,
-      start: clock.monotonic() - ranMs,
-      method,
-      path,
-      service,
-      requestId,
-      plan: client?.plan,
-    };
-    const name = client?.name ?? job.clientName;
-    const claims = jobClaims({ id: job.client, name, epoch: 0 }, job.trial === true);
-    meter.end(metered, recordedAs(name, claims), { outcome, status: 0, bytesIn: requestBytes, bytesOut: resultBytes });
+    recordJob(meter, job, outcome, {
+      client,
+      wallNow: clock.now(),
+      monotonicNow: clock.monotonic(),
+      now: this.#records.now(),
+    });
   }
 
   #publicUrl(): string {
