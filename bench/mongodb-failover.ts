@@ -7,8 +7,8 @@ import { createTraffic } from "../packages/core/test/store-support/mongo-traffic
 import { startReplicaSet } from "../test/support/mongod.ts";
 
 /**
- * What a limit comes to when the primary steps down or is killed: `node bench/mongodb-failover.ts --mongod <path>
- * [--fault kill] [--times 5]`. Three limiters, each with a connection of its own, and clients of four kinds: whose
+ * What a limit comes to when the primary steps down, is killed or frozen: `node bench/mongodb-failover.ts --mongod <path>
+ * [--fault kill|freeze] [--times 5]`. Three limiters, each with a connection of its own, and clients of four kinds: whose
  * permits are known to all, to one alone, or hardly to anybody; half their limit is used when the fault comes, and they
  * go on at all of them. Admitted in all is what counts: everything happens within one window.
  */
@@ -80,6 +80,12 @@ for (let turn = 0; turn < Number(values.times); turn += 1) {
     await set.primary();
     await delay(3_000);
     await primary.restart();
+  } else if (values.fault === "freeze") {
+    const { process: frozen } = await set.primary();
+    frozen.kill("SIGSTOP");
+    await delay(8_000);
+    frozen.kill("SIGCONT");
+    await set.primary();
   } else await set.stepDown();
   await delay(AFTER_MS);
   stopped = true;

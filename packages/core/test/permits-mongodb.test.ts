@@ -70,6 +70,20 @@ describe("permits on a set of three", {
     }
   });
 
+  it("can be read while the primary is frozen, and nobody has noticed", { timeout: 60_000 }, async () => {
+    const permits = connection.db.collection<{ _id: string; v: number; w: unknown }>("permits");
+    await permits.insertOne({ _id: "frozen", v: 1, w: spent(4) }, { writeConcern: { w: 3 } });
+    const { process } = await set.primary();
+    process.kill("SIGSTOP");
+    try {
+      assert.equal(connection.isLed(), true);
+      assert.equal(await within("what secondaries have", known("frozen"), 1_500), 4);
+    } finally {
+      process.kill("SIGCONT");
+    }
+    await until("a primary", () => connection.isLed());
+  });
+
   it("can be read while no server takes writes, and the newest of two that answer counts", {
     timeout: 60_000,
   }, async () => {

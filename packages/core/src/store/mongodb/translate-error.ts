@@ -36,6 +36,7 @@ export const isDuplicateKey = (error: unknown): boolean => error instanceof Mong
 export const wasDone = (error: unknown): "no" | "later" | "perhaps" => {
   if (isSilence(error)) return "perhaps";
   const cause = error instanceof AigwError ? error.cause : undefined;
+  if (isSocketError(cause)) return "perhaps";
   if (!(cause instanceof MongoError)) return "no";
   if (cause instanceof MongoServerSelectionError || cause.name === WAIT_QUEUE_TIMEOUT) return "later";
   const code = Number(cause.code ?? 0);
@@ -49,6 +50,11 @@ interface Fault {
 
 const unavailable = (what: string): Fault => ({ code: "store_unavailable", what });
 
+const LOST = unavailable("The connection to the MongoDB server was lost. Check that it runs and can be reached.");
+
+/** A connection that breaks off while a command waits to be sent: the driver hands on what the socket says (7.9). */
+const isSocketError = (error: unknown): boolean => error instanceof Error && "syscall" in error && "errno" in error;
+
 /** Codes of the server, https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml. */
 const NO_PRIMARY = new Set([91, 189, 10_058, 10_107, 11_600, 11_602, 13_435, 13_436]);
 const NOT_CONFIRMED = new Set([50, 64, 79, 100, 262]);
@@ -60,6 +66,7 @@ const WAIT_QUEUE_TIMEOUT = "MongoWaitQueueTimeoutError";
 const TOO_LARGE = new Set([10_334, 17_419, 17_420]);
 
 export const translateMongoError = (error: unknown): unknown => {
+  if (isSocketError(error)) return new AigwError("store_unavailable", LOST.what, { cause: error });
   if (!(error instanceof MongoError)) return error;
   const { code, what } = faultOf(error);
   const details = error instanceof MongoServerError ? { mongodb: Number(error.code ?? 0) } : {};
@@ -70,8 +77,7 @@ const faultOf = (error: MongoError): Fault => {
   if (error instanceof MongoServerError) return serverFault(error);
   if (error instanceof MongoServerSelectionError) return selectionFault(error);
   if (error instanceof MongoNetworkTimeoutError) return unavailable("The MongoDB server did not answer in time.");
-  if (error instanceof MongoNetworkError)
-    return unavailable("The connection to the MongoDB server was lost. Check that it runs and can be reached.");
+  if (error instanceof MongoNetworkError) return LOST;
   switch (error.name) {
     case WAIT_QUEUE_TIMEOUT:
       return unavailable(

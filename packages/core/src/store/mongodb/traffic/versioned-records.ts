@@ -16,7 +16,7 @@ export interface VersionedRecord {
 export const readVersioned = async <R extends VersionedRecord>(
   records: Collection<R>,
   key: string,
-  readPreference: "primary" | "primaryPreferred" = "primary",
+  readPreference: "primary" | "primaryPreferred" | "secondary" = "primary",
 ): Promise<R | undefined> => {
   const options = { readConcern: { level: "local" }, readPreference } as const;
   const found = await plain(records).findOne<R>({ _id: key }, options);
