@@ -27,7 +27,8 @@ const startService = async (t: TestContext) => {
     connections += 1;
     if (socket.isSessionReused()) resumed += 1;
   });
-
+  // Else the gateway leaves a connection alone that has rested for 3 s, which a busy machine may take for a call.
+  server.keepAliveTimeout = 60_000;
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   t.after(() => {
