@@ -20,7 +20,9 @@ const startService = async (t: TestContext) => {
     incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
     incoming.on("end", () => {
       if (incoming.url === "/base/last") outgoing.setHeader("Connection", "close");
-      outgoing.end(Buffer.concat([Buffer.from(`${incoming.method} ${incoming.url} `), ...chunks]));
+      const answer = Buffer.concat([Buffer.from(`${incoming.method} ${incoming.url} `), ...chunks]);
+      // A connection whose answer is there before the gateway has heard that its request is gone is not used again.
+      setTimeout(() => outgoing.end(answer), 50);
     });
   });
   server.on("secureConnection", (socket) => {
