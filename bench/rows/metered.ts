@@ -3,6 +3,7 @@ import { startBare } from "../peers/peers.ts";
 import type { StreamActs } from "../peers/stream-client.ts";
 import type { UpstreamActs } from "../peers/upstream.ts";
 import { ANSWER, USAGE } from "../support/chat-answer.ts";
+import { cpuSeconds } from "../support/cpu-time.ts";
 import { atLeast, atMost, type Figure, number } from "../support/figure.ts";
 import { AT_ONCE, firstByteOf } from "../support/first-byte.ts";
 import { addClient, aigw, type Credentials, prepareHome, startGateway, tokenFor } from "../support/home.ts";
@@ -23,12 +24,13 @@ export const metered: Row = {
 /** A home with the services `echo` and `metered` at this upstream, and its gateway. */
 const prepared = async (
   upstream: string,
-): Promise<{ home: string; url: string; token: string; stop(): Promise<void> }> => {
+): Promise<{ home: string; url: string; token: string; pid: number; stop(): Promise<void> }> => {
   const home = prepareHome(upstream);
   aigw(home, "service", "add", "metered", upstream, "--meter", "openai");
   const client: Credentials = addClient(home, "bench");
   const gateway = await startGateway(home);
-  return { home, url: gateway.url, token: await tokenFor(gateway.url, client), stop: () => gateway.stop() };
+  const { url, pid } = gateway;
+  return { home, url, pid, token: await tokenFor(url, client), stop: () => gateway.stop() };
 };
 
 /** What was measured is void when the meter did not read each answer. */
@@ -54,20 +56,30 @@ const assertRead = async (home: string): Promise<void> => {
 const WAYS = ["bare", "plain", "metered"] as const;
 type Way = (typeof WAYS)[number];
 
+interface Sample extends Load {
+  /** Processor time for a request. */
+  readonly cpuUs: number;
+}
+
 const answers = async ({ say, rounds, seconds }: Effort): Promise<readonly Figure[]> => {
   const upstream = await startNginx(ANSWER);
-  const { home, url, token, stop } = await prepared(upstream.url);
+  const { home, url, token, pid, stop } = await prepared(upstream.url);
   const script = postScript([token]);
   const bare = await startBare(upstream.url);
-  const contenders: Readonly<Record<Way, { readonly url: string; readonly script: string }>> = {
+  const contenders: Readonly<Record<Way, { readonly url: string; readonly script: string; readonly pid: number }>> = {
     bare,
-    plain: { url: `${url}/api/echo`, script },
-    metered: { url: `${url}/api/metered`, script },
+    plain: { url: `${url}/api/echo`, script, pid },
+    metered: { url: `${url}/api/metered`, script, pid },
   };
-  const load = (way: Way, duration: number): Promise<Load> =>
-    wrk(contenders[way].url, contenders[way].script, { seconds: duration });
+  const load = async (way: Way, duration: number): Promise<Sample> => {
+    const contender = contenders[way];
+    const before = cpuSeconds(contender.pid);
+    const seen = await wrk(contender.url, contender.script, { seconds: duration });
+    const used = cpuSeconds(contender.pid) - before;
+    return { ...seen, cpuUs: (used * 1e6) / (seen.requestsPerSecond * duration) };
+  };
   const rate = ({ requestsPerSecond }: Load): number => requestsPerSecond;
-  const samples = await interleave<Way, Load>(
+  const samples = await interleave<Way, Sample>(
     { bare: () => load("bare", seconds), plain: () => load("plain", seconds), metered: () => load("metered", seconds) },
     rounds,
     (way) => load(way, 3),
@@ -76,9 +88,12 @@ const answers = async ({ say, rounds, seconds }: Effort): Promise<readonly Figur
   await assertRead(home);
   await stop();
   const rates = (way: Way): number[] => samples[way].map(rate);
+  const costs = (way: Way): number[] => samples[way].map(({ cpuUs }) => cpuUs);
   for (const way of WAYS) {
     const p99 = median(samples[way].map((load) => load.p99Ms));
-    say(`${way}: ${number(median(rates(way)))} requests/s, p99 ${number(p99)} ms`);
+    say(
+      `${way}: ${number(median(rates(way)))} requests/s, p99 ${number(p99)} ms, ${number(median(costs(way)))} µs each`,
+    );
   }
   const against = (peer: Way): Pick<Figure, "value" | "spread" | "scatter" | "unit" | "from"> => ({
     ...ratioOf(rates("metered"), rates(peer)),
@@ -92,6 +107,12 @@ const answers = async ({ say, rounds, seconds }: Effort): Promise<readonly Figur
       target: atLeast(0.9, 1.1),
     },
     { what: "the same against the same service without a meter", ...against("plain") },
+    {
+      what: "processor time for such a request, against bare",
+      ...ratioOf(costs("metered"), costs("bare")),
+      unit: "×",
+      from: `${number(median(costs("metered")))} against ${number(median(costs("bare")))} µs`,
+    },
   ];
 };
 

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import {
   type AddServiceInput,
   addService,
@@ -50,6 +52,8 @@ const scene = async (
 
 const called = (service: HeldService, count = 1) =>
   until("the service to be called", () => service.open.length >= count && service.open[count - 1]);
+
+const ended = (state: string): string | false => state !== "queued" && state !== "running" && state;
 
 const codeOf = ({ body }: { body: string }): string => (JSON.parse(body) as { code: string }).code;
 
@@ -112,7 +116,7 @@ describe("a job", () => {
     assert.equal(result.headers.get("content-type"), "text/x-thing");
     assert.deepEqual(result.headers.getSetCookie().length, 2);
     assert.equal(result.headers.get("content-length"), String(answer.length));
-    assert.equal(result.headers.get("x-ratelimit-limit"), null);
+    assert.notEqual(result.headers.get("x-ratelimit-limit"), "7");
     assert.ok(Buffer.from(await result.arrayBuffer()).equals(answer));
     const [event, ...more] = await until("the usage", async () => {
       const events = await allUsage(gateway.store);
@@ -349,7 +353,58 @@ describe("a job", () => {
     await called(service, 2);
     for (const { response } of [...service.open]) response.end("ok");
     for (const id of ids) await ann.becomes(id, "done");
-    for (let polls = 0; polls < 20; polls += 1) assert.equal((await ann.get(`/jobs/${ids[0]}`)).status, 200);
+    for (let polls = 0; polls < 20; polls += 1) {
+      const { status, headers } = await ann.get(`/jobs/${ids[0]}`);
+      assert.deepEqual([status, headers["x-ratelimit-remaining"]], [200, "0"]);
+    }
+  });
+});
+
+describe("a job whose client has quotas", () => {
+  it("counts as one request when it runs, and has the refusal as its result where they are used up", async (t) => {
+    const { service, john, gateway } = await scene(t);
+    await gateway.applied((await setClient(gateway.deps, "john", { quota: "requests=1/month" })).rev);
+    const ids = [await john.submit("/api/whisper/1"), await john.submit("/api/whisper/2")];
+    (await called(service)).response.end("ok");
+    const states = await Promise.all(ids.map((id) => until("its end", async () => ended((await john.show(id)).state))));
+    assert.deepEqual(states.toSorted(), ["done", "failed"]);
+    const refused = await john.get(`/jobs/${ids[states.indexOf("failed")]}/result`);
+    assert.deepEqual([refused.status, codeOf(refused)], [429, "quota_exceeded"]);
+    assert.equal(service.seen.length, 1);
+    const outcomes = await until("the events", async () => {
+      const events = await allUsage(gateway.store);
+      return events.length >= 2 && events.map(({ outcome }) => outcome).toSorted();
+    });
+    assert.deepEqual(outcomes, ["limited", "ok"]);
+  });
+});
+
+describe("a job of a service with a fair queue", () => {
+  it("waits for its turn beside calls, for as long as that takes, and is one usage event", async (t) => {
+    const { service, john, gateway, token } = await scene(t);
+    const queue = { concurrency: 1, most: 0, waitMs: 300 };
+    await gateway.applied((await setService(gateway.deps, "whisper", { queue })).rev);
+    const call = send(`${gateway.url}/api/whisper/call`, { headers: bearer(token) });
+    const { response } = await called(service);
+    const id = await john.submit("/api/whisper/job", { body: "x" });
+    await john.becomes(id, "running");
+    // A call would be refused at once, and one that may wait after 0.3 s.
+    const refused = await send(`${gateway.url}/api/whisper/call`, { headers: bearer(token) });
+    assert.equal(refused.status, 503);
+    await delay(500);
+    assert.deepEqual([(await john.show(id)).state, service.seen.length], ["running", 1]);
+    response.end("call");
+    assert.equal((await call).status, 200);
+    const { response: jobs, request } = await called(service);
+    assert.equal(request.url, "/job");
+    jobs.end("job");
+    await john.becomes(id, "done");
+    assert.equal(service.most(), 1);
+    const outcomes = await until("the events", async () => {
+      const events = await allUsage(gateway.store);
+      return events.length >= 3 && events.map(({ outcome, path }) => `${outcome} ${path}`).toSorted();
+    });
+    assert.deepEqual(outcomes, ["denied /api/whisper/call", "ok /api/whisper/call", "ok /api/whisper/job"]);
   });
 });
 
@@ -409,6 +464,92 @@ describe("jobs that wait", () => {
     });
     assert.equal(event?.outcome, "aborted");
     await until("the files to be gone", () => filesOf(gateway).length === 0);
+  });
+});
+
+describe("a request that does not come to its end", () => {
+  /** Sends the head and half of the content. */
+  const halfOf = (t: TestContext, { gateway, token }: Scene): { socket: Socket; received: () => string } => {
+    const { hostname, port, host } = new URL(gateway.url);
+    const socket = connect(Number(port), hostname);
+    let received = "";
+    t.after(() => socket.destroy());
+    socket.on("error", () => undefined);
+    socket.setEncoding("latin1").on("data", (text: string) => {
+      received += text;
+    });
+    socket.write(
+      `POST /api/whisper/x HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer ${token}\r\nPrefer: respond-async\r\nContent-Length: 2000000\r\n\r\n`,
+    );
+    socket.write(Buffer.alloc(1_000_000, 1));
+    return { socket, received: () => received };
+  };
+
+  const receiving = ({ gateway }: Scene) =>
+    until("it to be received", async () => {
+      const [found] = await gateway.store.traffic.jobs({ state: "receiving" }, { limit: 1 });
+      return found !== undefined && filesOf(gateway).length === 1;
+    });
+
+  const nothingIsKept = ({ gateway }: Scene) =>
+    until(
+      "nothing to be kept",
+      async () => {
+        const left = await gateway.store.traffic.jobs({}, { limit: 1 });
+        return left.length === 0 && filesOf(gateway).length === 0;
+      },
+      3_000,
+    );
+
+  for (const [what, outcome, status] of [
+    ["its client leaves", "aborted", 0],
+    ["its client is revoked", "revoked", 401],
+  ] as const) {
+    it(`because ${what}: it is read no further, nothing of it is kept, and it is one usage event`, async (t) => {
+      const it = await scene(t);
+      const { socket, received } = halfOf(t, it);
+      await receiving(it);
+      const since = performance.now();
+      if (outcome === "aborted") socket.destroy();
+      else await revokeClient(it.gateway.deps, "john");
+      await nothingIsKept(it);
+      if (outcome === "revoked") {
+        await until("the refusal", () => received().startsWith("HTTP/1.1 401 "));
+        assert.ok(performance.now() - since < 1_000, `${performance.now() - since} ms`);
+      }
+      const [event] = await until("the usage", async () => {
+        const events = await allUsage(it.gateway.store);
+        return events.length === 1 && events;
+      });
+      assert.deepEqual([event?.outcome, event?.status, it.service.seen.length], [outcome, status, 0]);
+    });
+  }
+});
+
+describe("gateways whose folders are apart", () => {
+  it("run what came in there, and say of a result elsewhere that it is not here; with one folder, both have all", async (t) => {
+    const { service, john, gateway, token } = await scene(t);
+    const apart = await startTestGateway(t, {
+      home: gateway.home,
+      env: { AIGW_JOBS_FOLDER: join(gateway.home, "other") },
+    });
+    const beside = await startTestGateway(t, { home: gateway.home });
+    const id = await john.submit("/api/whisper/x");
+    (await called(service)).response.end("here");
+    await john.becomes(id, "done");
+    const there = jobClient(apart.url, token);
+    assert.equal((await there.show(id)).state, "done");
+    const elsewhere = await there.get(`/jobs/${id}/result`);
+    assert.deepEqual([elsewhere.status, codeOf(elsewhere)], [503, "unavailable"]);
+    assert.ok(apart.log.some((line) => line.includes(id) && line.includes("keptBy")));
+    assert.equal((await jobClient(beside.url, token).get(`/jobs/${id}/result`)).body, "here");
+    const own = await there.submit("/api/whisper/y");
+    (await called(service)).response.end("there");
+    await there.becomes(own, "done");
+    assert.equal((await there.get(`/jobs/${own}/result`)).body, "there");
+    assert.equal((await john.get(`/jobs/${own}/result`)).status, 503);
+    assert.equal((await john.cancel(own)).status, 204);
+    assert.equal((await there.get(`/jobs/${own}`)).status, 404);
   });
 });
 

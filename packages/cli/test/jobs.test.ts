@@ -66,8 +66,11 @@ test("how a service's jobs are kept is set, shown, and forgotten with them", asy
   );
   await on("service", "set", "whisper", "--timeout", "3h", "--no-jobs-retry", "--callback-origins", "none");
   assert.deepEqual(await jobsOf(), { keepMs: 604_800_000, retry: false, callbackOrigins: [] });
+  assert.match((await on("guide")).stdout, /Prefer: respond-async/);
   await on("service", "set", "whisper", "--no-jobs");
   assert.equal(await jobsOf(), null);
+  assert.doesNotMatch((await on("guide")).stdout, /Prefer: respond-async/);
+  assert.match((await on("audit", "list", "--subject", "whisper")).stdout, /jobs kept for 168h → none/);
   for (const [argv, said] of [
     [["--keep", "24h"], /do not become jobs.*--jobs/],
     [["--jobs", "--keep", "31d"], /1s to 30d/],
@@ -146,4 +149,25 @@ test("jobs are cancelled: those named or all of a client's, when that was confir
   const rest = json<{ cancelled: { id: string }[] }>(await on("jobs", "cancel", "--client", "john", "--yes", "--json"));
   assert.deepEqual(rest.cancelled.map(({ id }) => id).toSorted(), [ids[1], ids[2]].toSorted());
   assert.equal(await state(anns), "queued");
+});
+
+test("doctor counts jobs, and names those that nobody runs", async (t) => {
+  const { home, on } = await setUp(t);
+  const found = async () => {
+    const { stdout } = await on("doctor", "--json");
+    const { findings } = JSON.parse(stdout) as { findings: { code: string; message: string }[] };
+    return findings.filter(({ code }) => code.startsWith("jobs_"));
+  };
+  assert.deepEqual(await found(), []);
+  await putJobs(home, [{}]);
+  assert.match((await found())[0]?.message ?? "", /1 job, 1 waiting, 0 running; 1\.5 kB/);
+  await putJobs(home, [{ at: Date.now() - 3_600_000 }]);
+  const [stuck] = await found();
+  assert.equal(stuck?.code, "jobs_stuck");
+  assert.match(stuck?.message ?? "", /Jobs of whisper wait/);
+  await on("service", "disable", "whisper");
+  assert.deepEqual(
+    (await found()).map(({ code }) => code),
+    ["jobs_kept"],
+  );
 });

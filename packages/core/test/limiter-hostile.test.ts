@@ -193,6 +193,17 @@ describe("limiters that count alone", () => {
     assert.equal(await take(second, key, 60, 5), 0);
   });
 
+  it("forget nothing for what a server says that is behind", async () => {
+    const [all, key] = [three(store.traffic), newKey()];
+    const [first, second] = all as [Limiter, Limiter, Limiter];
+    assert.equal((await take(first, key, 60, 1)) + (await take(second, key, 60, 1)), 2);
+    const behind = await real.traffic.permitWindow(key);
+    assert.equal((await take(first, key, 60, 19)) + (await take(second, key, 60, 19)), 38);
+    store.treat(WRITES, { kind: "throws" });
+    store.treat("traffic.permitWindow", { kind: "instead", answer: () => behind });
+    assert.equal(await take(second, key, 60, 60), 7, "its share of the 20 that are free");
+  });
+
   it("admit fewer than twice the limit where it cannot be read either", async () => {
     const [all, key] = [three(store.traffic), newKey()];
     // The others looked before, and know nothing of it.

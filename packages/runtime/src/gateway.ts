@@ -1,16 +1,11 @@
 import { hostname } from "node:os";
 import type { ActDeps, Sealer, Store } from "@aigw/core";
-import { LIMIT_WINDOW_MS } from "@aigw/core/clients";
 import { type Clock, systemClock } from "@aigw/core/clock";
 import { effectiveSetting } from "@aigw/core/config";
 import { isStoreFault } from "@aigw/core/errors";
-import { Limiter, type Share } from "@aigw/core/limits";
-import { FairQueue } from "@aigw/core/queue";
-import { AccountJournal, QuotaLedger } from "@aigw/core/quotas";
 import { randomId } from "@aigw/core/random-id";
 import { isTrialMark } from "@aigw/core/sealing";
 import { UsageSpool } from "@aigw/core/spool";
-import { inTime, WORK_PATIENCE_MS } from "@aigw/core/store";
 import { realmOf } from "@aigw/core/tokens";
 import { pruneTime, UsageSealer, usageMac } from "@aigw/core/usage";
 import { API, serviceIn } from "./api-target.ts";
@@ -34,7 +29,6 @@ import type { ProblemCode } from "./http-errors.ts";
 import { Jobs } from "./jobs/jobs.ts";
 import { openListeners } from "./listeners.ts";
 import { createLogger } from "./log.ts";
-import { GuessLimit } from "./login/guess-limit.ts";
 import { HashSlots } from "./login/hash-slots.ts";
 import { Login } from "./login/login.ts";
 import { rehash } from "./login/rehash.ts";
@@ -55,6 +49,7 @@ import { ReverseProxy } from "./proxy/reverse-proxy.ts";
 import { targetReports } from "./proxy/target-report.ts";
 import { releaseAfterLoading, releaseWhenQuiet } from "./release-memory.ts";
 import { GatewayProver } from "./routes/proof-route.ts";
+import { SharedCounts } from "./shared-counts.ts";
 import type { CertificateFiles } from "./tls/certificate.ts";
 
 export interface GatewayOptions {
@@ -168,7 +163,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     onElsewhere: (service) => stats.elsewhere.add(service),
   });
   const openCalls = new OpenCalls(proxy, follower, authenticator);
-  const { spoolFolder: folder, quotaFolder } = options;
+  const { spoolFolder: folder } = options;
   const usageSealer = new UsageSealer(usageMac(sealer, store.control.storeId));
   const recorder = new UsageRecorder({
     traffic: store.traffic,
@@ -190,30 +185,16 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
           onKept: (pruned) => pruned > 0 && log.info({ pruned }, "old usage pruned"),
           onFault: storeFault("prune", "sum up and prune usage"),
         });
-  const share = (): Share => reporter.share;
-  const limiter = new Limiter({
-    store: store.traffic,
-    holder: instanceId,
-    windowMs: LIMIT_WINDOW_MS,
-    bundles: true,
-    share,
+  const counts = new SharedCounts({
+    traffic: store.traffic,
+    instanceId,
+    share: () => reporter.share,
+    quotaFolder: options.quotaFolder,
+    onFault: (what, error) => storeFault("permits", what)(error),
   });
-  const ledger = new QuotaLedger({
-    store: store.traffic,
-    holder: instanceId,
-    share,
-    journal: quotaFolder === undefined ? undefined : new AccountJournal({ folder: quotaFolder, id: instanceId }),
-    onError: storeFault("permits", "write what quotas count"),
-  });
-  const quotas = new QuotaGate({ follower, ledger, env });
-  const fairQueue = new FairQueue({
-    store: store.traffic,
-    holder: instanceId,
-    share,
-    onError: storeFault("permits", "keep a service's queue"),
-  });
-  const queue = new QueueGate({ follower, authenticator, queue: fairQueue });
-  const guessLimit = new GuessLimit(store.traffic, instanceId, share);
+  const { limiter, guessLimit } = counts;
+  const quotas = new QuotaGate({ follower, ledger: counts.ledger, env });
+  const queue = new QueueGate({ follower, authenticator, queue: counts.fairQueue });
   const strangers = new StrangerLog(log);
   const onStranger = (code: ProblemCode): void => {
     stats.strangers.add(code);
@@ -259,6 +240,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     clock,
     follower,
     authenticator,
+    limiter,
     meter,
     instanceId,
     folder: options.jobsFolder,
@@ -386,16 +368,14 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     jobs.cutRevoked();
     if (isFirst) endedKeys.look();
     queue.review();
-    void ledger.sweep();
-    for (const one of [limiter, guessLimit]) void one.settle().catch(storeFault("permits", "write permits"));
+    counts.settle();
   }, EXPIRY_SWEEP_MS);
   const prune = setInterval(() => {
-    limiter.prune();
-    guessLimit.prune();
+    counts.prune();
     meter.prune();
     jobs.prune();
     if (reporter.share.of > 1) nameOthers();
-    if (isFirst) void pruneStore(store).catch(storeFault("prune"));
+    if (isFirst) void counts.pruneStore().catch(storeFault("prune"));
   }, PRUNE_MS);
   const stayLarge = releaseWhenQuiet(() => openCalls.size === 0);
   const cutAll = (): void => {
@@ -423,10 +403,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     stayLarge();
     follower.stop();
     proxy.close();
-    await fairQueue.close();
-    await limiter.close();
-    await ledger.close();
-    await guessLimit.close();
+    await counts.close();
     await keeper?.close();
     meter.flush();
     const dropped = await recorder.close();
@@ -449,10 +426,4 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   log.info({ url, adminUrl, version: options.version, rev: follower.rev }, "gateway started");
   const metricFamilies = async (): Promise<readonly MetricFamily[]> => (await listeners.loadMetrics()).families();
   return { url, adminUrl, instanceId, reloadCertificate, metricFamilies, close };
-};
-
-const pruneStore = async ({ traffic }: Store): Promise<void> => {
-  await inTime(traffic.prunePermitWindows(traffic.steadyNow()), WORK_PATIENCE_MS);
-  await inTime(traffic.pruneQuotaRecords(traffic.steadyNow()), WORK_PATIENCE_MS);
-  await inTime(traffic.pruneQueueRecords(traffic.steadyNow()), WORK_PATIENCE_MS);
 };

@@ -9,6 +9,7 @@ export {
   type JobState,
   keptUntil,
   newJobId,
+  requeuedJob,
   type VersionedJob,
   wakeOfEnded,
 } from "./job.ts";

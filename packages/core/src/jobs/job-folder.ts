@@ -71,7 +71,8 @@ export class JobFolder {
 
   /** All that there is of one. */
   removeClient(client: string): void {
-    rmSync(join(this.path, client), { recursive: true, force: true });
+    // Another thread or process may be about to create one.
+    rmSync(join(this.path, client), { recursive: true, force: true, maxRetries: 5, retryDelay: 5 });
   }
 
   *files(): Generator<FoundFile> {

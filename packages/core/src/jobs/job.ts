@@ -112,3 +112,12 @@ export const cancelledJob = (job: Job, now: number): Job => ({
   endedAt: now,
   wakeAt: job.state === "running" ? Math.max(now, job.wakeAt) : now,
 });
+
+/** One that is to be run, again or for the first time: nothing is kept of an earlier try. */
+export const requeuedJob = ({ holder: _gone, startedAt: _begun, ...job }: Job): Job => ({
+  ...job,
+  state: "queued",
+  resultBytes: 0,
+  storedBytes: job.requestBytes,
+  wakeAt: job.at + job.keepMs,
+});

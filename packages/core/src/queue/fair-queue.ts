@@ -1,4 +1,4 @@
-import { KEEP_MS, LineKeeper, type LineKeeperOptions } from "./line-keeper.ts";
+import { LineKeeper, type LineKeeperOptions } from "./line-keeper.ts";
 import {
   addTicket,
   allOf,
@@ -41,8 +41,8 @@ const NOTHING: QueueStanding = { waiting: 0, oldestMs: 0, running: 0 };
  * The slots of services, over all gateways that share the store: at most so many calls are with a service at once, and
  * the others wait in turn over clients; see withTurns. Slots are leases in one record a service, written by
  * compare-and-set: whoever writes gives free ones to those whose turn it is, and a gateway of which calls wait looks
- * several times a second for what it was given. A slot that nobody waits for stays where it was for a second, so that a
- * service with few calls costs no store call each.
+ * several times a second for what it was given. A slot that nobody waits for stays where it was for a second, as long as
+ * there is another one, so that a service with few calls costs no store call each.
  *
  * While the store is away each gateway goes on with its share of the slots, and does not take what others may still have
  * until their leases are over; so with calls shorter than a lease there are never more at a service than it takes.
@@ -104,7 +104,7 @@ export class FairQueue {
       line.lastUse = now;
       line.holds.push(now - ticket.endedAt);
       if (line.holds.length > 20) line.holds.shift();
-      if (line.count > 0 || othersWait(line, this.#id)) this.#keeper.sync(line);
+      if (line.held - line.running > this.#keeper.keepable(line, now)) this.#keeper.sync(line);
       else if (now - line.lookedAt >= FRESH_MS / 2) this.#keeper.look(line);
     }
   }
@@ -253,7 +253,7 @@ export class FairQueue {
   #lookAfter(line: Line, now: number): void {
     const idle = line.held - line.running;
     const isIdle = line.running === 0 && line.count === 0 && idle === 0;
-    const isSpare = idle > 0 && (now - line.lastUse >= KEEP_MS || line.isOff);
+    const isSpare = idle > this.#keeper.keepable(line, now);
     const isDue = line.isChanged || isIdle || isSpare || now - line.wroteAt >= RENEW_MS;
     if (isDue || this.#keeper.isAway(now)) this.#keeper.sync(line);
     else if (

@@ -18,6 +18,7 @@ import {
   LEASE_MS,
   type QueueRecord,
   type SlotHolder,
+  slotsIn,
   waitingIn,
   withHold,
   withoutLapsed,
@@ -36,7 +37,7 @@ export interface LineKeeperOptions {
 }
 
 /** A slot stays here for so long after its last call while nobody else waits. */
-export const KEEP_MS = 1_000;
+const KEEP_MS = 1_000;
 /** What went wrong and was no fault of the store is not tried again for so long. */
 const FAULTY_MS = 1_000;
 
@@ -75,6 +76,18 @@ export class LineKeeper {
     if (this.isAway(now) || this.#calls.isSettling(now)) return true;
     this.#awaySince = undefined;
     return false;
+  }
+
+  /**
+   * How many of the slots that no call has stay here for the next ones: while nobody waits, for a second, and where there
+   * are other gateways only as long as one is left that theirs can take at once.
+   */
+  keepable(line: Line, now: number, record: QueueRecord = line.record): number {
+    const isWanted = line.count > 0 || waitingIn(record, this.#id) > 0;
+    if (isWanted || line.isOff || now - line.lastUse >= KEEP_MS) return 0;
+    const { of } = this.#options.share?.() ?? WHOLE;
+    const most = line.terms.concurrency - (of > 1 ? 1 : 0) - slotsIn(record, this.#id);
+    return Math.max(0, Math.min(line.held, most) - line.running);
   }
 
   /** Nothing is read or written any more. */
@@ -246,10 +259,7 @@ export class LineKeeper {
     const isAlone = this.isAlone(now);
     let base = isAlone ? line.record : withoutLapsed(line.record, now, this.#id);
     for (const ms of line.holds) base = withHold(base, ms);
-    const idle = Math.max(0, line.held - line.running);
-    const isWanted = line.count > 0 || waitingIn(base, this.#id) > 0;
-    const isKept = !isWanted && !line.isOff && now - line.lastUse < KEEP_MS && line.held <= concurrency;
-    const joined = this.#joined(line, base, isKept ? idle : 0, now);
+    const joined = this.#joined(line, base, this.keepable(line, now, base), now);
     const next = isAlone ? this.#withOwnTurns(line, joined, now) : withTurns(joined, concurrency);
     return makeRoom(line, this.#id, next, most);
   }

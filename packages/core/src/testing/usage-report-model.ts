@@ -146,6 +146,7 @@ const GROUPINGS: readonly (readonly UsageKey[])[] = [
   ["day", "client"],
   ["service", "model"],
   ["week", "plan"],
+  ["week", "service", "client"],
   ["month"],
 ];
 

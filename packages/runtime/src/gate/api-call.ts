@@ -5,6 +5,7 @@ import { trialName } from "@aigw/core/usage";
 import { API, endOfService } from "../api-target.ts";
 import type { CorsAnswer } from "../cors/cors-answer.ts";
 import type { GatewayRequest } from "../gateway-env.ts";
+import { SERVICE_SECONDS } from "../metering/call-cost.ts";
 import type { CallMeter, Metered } from "../metering/call-meter.ts";
 import type { Identified } from "../peer/callers.ts";
 import type { Call, CallResult, Upstream } from "../proxy/call.ts";
@@ -77,6 +78,10 @@ export class ApiCall implements Call, Metered, Identified {
     meter.begin(this);
   }
 
+  get countsTime(): boolean {
+    return this.quotaTerms?.quotas.some(({ units }) => units.includes(SERVICE_SECONDS)) === true;
+  }
+
   onServed(): void {
     this.slot?.leave();
   }
@@ -90,6 +95,6 @@ export class ApiCall implements Call, Metered, Identified {
   onEnd(result: CallResult): void {
     this.onServed();
     const event = this.#meter.end(this, recordedAs(this.clientName, this.claims), result);
-    if (this.claim !== undefined) this.quotas?.settle(this.claim, event, result.serviceMs);
+    if (this.claim !== undefined) this.quotas?.settle(this.claim, event);
   }
 }

@@ -30,6 +30,7 @@ export class JobCall extends ApiCall {
   }
 
   override onEnd(result: CallResult): void {
+    this.onServed();
     this.result = result;
     this.#onRan();
   }
@@ -39,11 +40,11 @@ export class JobCall extends ApiCall {
     if (this.result !== undefined) super.onEnd(outcome === undefined ? this.result : { ...this.result, outcome });
   }
 
-  /** It is to be made again, or was somebody else's: it counts for nothing. */
-  discount(): void {
-    if (this.claim === undefined) return;
-    if (this.isCountedBefore) this.quotas?.release(this.claim);
-    else this.quotas?.cancel(this.claim);
+  /** A request that was counted at an earlier try stays counted. */
+  override cancelClaim(): void {
+    if (!this.isCountedBefore) super.cancelClaim();
+    else if (this.claim !== undefined) this.quotas?.release(this.claim);
+    this.claim = undefined;
   }
 
   /** Whether the gate has let it go to its service. */

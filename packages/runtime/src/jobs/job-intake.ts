@@ -49,6 +49,9 @@ interface Receiving {
 /** How much may come before it is looked whether there is still room. */
 const LOOK_BYTES = 16 * 1024 * 1024;
 
+/** Of what clients choose, so much is in a record. */
+const MAX_PATH = 512;
+
 const NO_ROOM: Readonly<Record<NoRoom, string>> = {
   count: "You have as many jobs as you may: delete some whose answers you have, or wait until they are gone.",
   client_size: "Your jobs keep as much as they may: delete some whose answers you have, or wait until they are gone.",
@@ -65,78 +68,79 @@ export class JobIntake {
   }
 
   async take(call: ApiCall, who: Admitted, wish: JobWish): Promise<Taken> {
-    const { records, bounds, sealer, instanceId, hostname } = this.#deps;
-    const { jobs: rules } = call.upstream;
-    const url = wish.callback === undefined ? undefined : callbackUrl(wish.callback, rules?.callbackOrigins);
+    const url =
+      wish.callback === undefined ? undefined : callbackUrl(wish.callback, call.upstream.jobs?.callbackOrigins);
     if (wish.callback !== undefined && url === undefined) {
       const detail = `Call-backs of '${call.service}' may go only where its admin allows, to an absolute URL without user and fragment.`;
       return refused("invalid_request", detail);
     }
-    const declared = Number(call.incoming.headers["content-length"] ?? 0);
-    let folder: JobFolder;
-    const now = records.now();
-    const id = newJobId();
     try {
-      folder = this.#deps.folder();
+      const folder = this.#deps.folder();
       folder.makeRoomFor({ client: who.client.id });
+      const job = this.#draft(call, who, url, folder.place);
+      if (!hasRoomFor(folder.fileOf(job, "request"), job.storedBytes)) return noRoom("size");
+      return await this.#takeIn(call, who, wish, job, folder);
     } catch (error) {
-      return this.#noDisk(error);
+      this.#deps.onFault(error);
+      if (isStoreFault(error) && error.code === "store_full") return noRoom("size");
+      return refused("unavailable", "The job could not be stored: try again soon.", "5");
     }
-    if (!hasRoomFor(folder.fileOf({ client: who.client.id, id }, "request"), declared)) return noRoom("size");
-    const job: Job = {
-      id,
-      client: who.client.id,
-      clientName: who.client.name,
+  }
+
+  #draft(call: ApiCall, { client, claims }: Admitted, url: URL | undefined, place: string): Job {
+    const { records, sealer, instanceId, hostname } = this.#deps;
+    const now = records.now();
+    return {
+      id: newJobId(),
+      client: client.id,
+      clientName: client.name,
       service: call.service,
       state: "receiving",
       method: call.method,
-      path: call.path.slice(0, 512),
+      path: call.path.slice(0, MAX_PATH),
       requestId: call.requestId,
-      place: folder.place,
+      place,
       hostname,
       at: now,
       holder: instanceId,
       wakeAt: now + LEASE_MS,
-      keepMs: rules?.keepMs ?? 0,
+      keepMs: call.upstream.jobs?.keepMs ?? 0,
       attempts: 0,
       requestBytes: 0,
       resultBytes: 0,
-      storedBytes: declared,
-      ...(who.claims.trial && { trial: true }),
+      storedBytes: Number(call.incoming.headers["content-length"] ?? 0),
+      ...(claims.trial && { trial: true }),
       ...(url && {
         callback: {
           sealedUrl: sealer.seal("job-callback", Buffer.from(url.href)),
           origin: url.origin,
-          epoch: who.client.epoch,
+          epoch: client.epoch,
           tries: 0,
         },
       }),
     };
+  }
+
+  /** @throws what keeps it from being stored; nothing of it is kept then */
+  async #takeIn(call: ApiCall, { claims }: Admitted, wish: JobWish, job: Job, folder: JobFolder): Promise<Taken> {
+    const { records, bounds } = this.#deps;
     const known = await records.set({ version: 0 }, job);
-    if (known === undefined) return refused("unavailable", "The job could not be stored: try again soon.", "5");
-    const receiving: Receiving = {
-      call,
-      claims: who.claims,
-      held: new HeldJob(records, known),
-      bytes: 0,
-      end: undefined,
-      movedAt: performance.now(),
-    };
+    if (known === undefined) throw new Error("the id of a job came twice");
+    const held = new HeldJob(records, known);
+    const receiving: Receiving = { call, claims, held, bytes: 0, end: undefined, movedAt: performance.now() };
     this.#receiving.add(receiving);
     try {
       receiving.end = await bounds.exceeded(job);
       if (receiving.end === undefined) await this.#receive(receiving, folder, wish);
-      if (receiving.end === undefined) {
-        const queued = await this.#enqueue(receiving);
-        if (queued !== undefined) return { kind: "taken", job: queued };
-      }
-      await this.#drop(receiving, folder);
+      const queued = receiving.end === undefined ? await this.#enqueue(receiving) : undefined;
+      if (queued !== undefined) return { kind: "taken", job: queued };
     } catch (error) {
       await this.#drop(receiving, folder);
-      return this.#noDisk(error);
+      throw error;
     } finally {
       this.#receiving.delete(receiving);
     }
+    await this.#drop(receiving, folder);
     const { end = "left", bytes: bytesIn } = receiving as Receiving;
     return end === "left" || end === "revoked" || end === "stalled"
       ? { kind: "broken", why: end, bytesIn }
@@ -238,12 +242,6 @@ export class JobIntake {
       // Its lease lapses, and whoever looks then takes it away.
       onFault(error);
     }
-  }
-
-  #noDisk(error: unknown): Taken {
-    this.#deps.onFault(error);
-    if (isStoreFault(error) && error.code === "store_full") return noRoom("size");
-    return refused("unavailable", "The job could not be stored: try again soon.", "5");
   }
 }
 

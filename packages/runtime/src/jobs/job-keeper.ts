@@ -5,6 +5,7 @@ import {
   type JobFolder,
   type JobGroup,
   keptUntil,
+  requeuedJob,
   type VersionedJob,
   wakeOfEnded,
 } from "@aigw/core/jobs";
@@ -33,6 +34,8 @@ const PAGE = 100;
 /** A file without a record that is younger may be one whose record is being written. */
 const ORPHAN_MS = 60_000;
 const ADOPT_EVERY_MS = 1_000;
+/** Gateways report every second; of one that is later the store sees by itself whether it runs, where it can. */
+const SEEN_MS = 2_000;
 const ORPHANS_EVERY_MS = 60_000;
 
 /** The record of a job that has ended: when it is looked at next, and when its end is told. */
@@ -73,7 +76,7 @@ export class JobKeeper {
       held.push(...(await inTime(records.traffic.jobs({ state }, { limit: PAGE }), WORK_PATIENCE_MS)));
     }
     if (held.every(({ job }) => job.holder === instanceId)) return;
-    const instances = await inTime(records.traffic.instances(LEASE_MS), WORK_PATIENCE_MS);
+    const instances = await inTime(records.traffic.instances(SEEN_MS), WORK_PATIENCE_MS);
     const alive = new Set(instances.map(({ id }) => id));
     for (const known of held) {
       const { holder } = known.job;
@@ -107,15 +110,7 @@ export class JobKeeper {
     // Its claim was ours, and we were not told: it has not begun.
     const hasBegun = job.holder !== instanceId;
     if (!hasBegun || (mayRepeat(job.service) && job.attempts < MOST_ATTEMPTS)) {
-      const { holder: _gone, startedAt: _begun, ...rest } = job;
-      await records.set(known, {
-        ...rest,
-        state: "queued",
-        resultBytes: 0,
-        storedBytes: job.requestBytes,
-        wakeAt: job.at + job.keepMs,
-        ...(hasBegun && { claimed: true }),
-      });
+      await records.set(known, { ...requeuedJob(job), ...(hasBegun && { claimed: true }) });
     } else await this.#end(known, "interrupted", "incomplete");
   }
 

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Service } from "@aigw/core";
-import type { Job, JobGroup, VersionedJob } from "@aigw/core/jobs";
+import { type Job, type JobGroup, requeuedJob, type VersionedJob } from "@aigw/core/jobs";
 import { inTime, WORK_PATIENCE_MS } from "@aigw/core/store";
 import { type JobRecords, LEASE_MS } from "./job-records.ts";
 
@@ -24,6 +24,7 @@ export class JobQueue {
   readonly #owner: (group: Pick<Job, "client" | "service">) => unknown;
   /** When a client's job was begun last here, by client: of those that are equal otherwise, who waited longer is next. */
   readonly #begun = new Map<string, number>();
+  readonly #leftUntil = new Map<string, number>();
   #places: { readonly at: number; readonly groups: readonly JobGroup[]; readonly place: string } | undefined;
 
   /** @param owner undefined for what is about to be taken away with its client's right */
@@ -48,7 +49,7 @@ export class JobQueue {
     const services = [...new Set(waiting.map(({ service }) => service))];
     for (const name of services) {
       const service = this.#runnable(name);
-      if (service === undefined) continue;
+      if (service === undefined || (this.#leftUntil.get(name) ?? 0) > performance.now()) continue;
       const running = await this.#groups({ state: "running", service: name });
       const slots = slotsOf(service);
       if (countOf(running) >= slots) continue;
@@ -73,6 +74,11 @@ export class JobQueue {
       }
     }
     return undefined;
+  }
+
+  /** Begins none of this service's for a while. */
+  leaveFor(service: string, ms: number): void {
+    this.#leftUntil.set(service, performance.now() + ms);
   }
 
   /** How many jobs are begun before this one, at most, if none comes and none goes. */
@@ -121,13 +127,7 @@ export class JobQueue {
 
   /** Two have claimed at the same moment what only one may run. */
   async #putBack(claimed: VersionedJob): Promise<void> {
-    const { holder: _gone, startedAt: _begun, ...job } = claimed.job;
-    await this.#records.set(claimed, {
-      ...job,
-      state: "queued",
-      attempts: job.attempts - 1,
-      wakeAt: job.at + job.keepMs,
-    });
+    await this.#records.set(claimed, { ...requeuedJob(claimed.job), attempts: claimed.job.attempts - 1 });
     await delay(20 + Math.random() * 200);
   }
 

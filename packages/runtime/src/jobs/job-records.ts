@@ -11,8 +11,12 @@ const MAX_TRIES = 20;
 export class JobRecords {
   readonly traffic: TrafficStore;
 
-  constructor(traffic: TrafficStore) {
+  readonly #patienceMs: number;
+
+  /** @param patienceMs how long any one answer of the store is waited for */
+  constructor(traffic: TrafficStore, patienceMs: number = WORK_PATIENCE_MS) {
     this.traffic = traffic;
+    this.#patienceMs = patienceMs;
   }
 
   now(): number {
@@ -20,17 +24,17 @@ export class JobRecords {
   }
 
   async get(id: string): Promise<VersionedJob | undefined> {
-    return inTime(this.traffic.job(id), WORK_PATIENCE_MS);
+    return inTime(this.traffic.job(id), this.#patienceMs);
   }
 
   /** @returns the record as it is from then on; undefined when somebody else was first */
   async set({ version }: Pick<VersionedJob, "version">, job: Job): Promise<VersionedJob | undefined> {
-    const isSet = await inTime(this.traffic.setJob(version, job), WORK_PATIENCE_MS);
+    const isSet = await inTime(this.traffic.setJob(version, job), this.#patienceMs);
     return isSet ? { version: version + 1, job } : undefined;
   }
 
   async remove({ version, job }: VersionedJob): Promise<boolean> {
-    return inTime(this.traffic.removeJob(version, job.id), WORK_PATIENCE_MS);
+    return inTime(this.traffic.removeJob(version, job.id), this.#patienceMs);
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { Sealer } from "@aigw/core";
+import type { Limiter, Sealer } from "@aigw/core";
 import { isStoreFault } from "@aigw/core/errors";
 import {
   callbackKey,
@@ -11,6 +11,7 @@ import {
 } from "@aigw/core/jobs";
 import { inTime, REQUEST_PATIENCE_MS } from "@aigw/core/store";
 import type { ControlFollower } from "../follow/control-follower.ts";
+import { answerFields } from "../gate/answer-fields.ts";
 import type { Admitted, Authentication, Authenticator } from "../gate/authenticator.ts";
 import type { GatewayRequest } from "../gateway-env.ts";
 import type { ProblemCode } from "../http-errors.ts";
@@ -22,7 +23,8 @@ import type { JobQueue } from "./job-queue.ts";
 import type { JobRecords } from "./job-records.ts";
 
 export interface JobRoutesDeps {
-  readonly follower: Pick<ControlFollower, "isFresh">;
+  readonly follower: Pick<ControlFollower, "isFresh" | "termsOf">;
+  readonly limiter: Pick<Limiter, "peek">;
   readonly authenticator: Authenticator;
   readonly records: JobRecords;
   readonly folder: () => JobFolder;
@@ -137,7 +139,7 @@ export class JobRoutes {
     return known !== undefined && known.job.client === client.id && isOwned(known.job) ? known : undefined;
   }
 
-  async #only(request: GatewayRequest, methods: string, then: () => Promise<void> | void): Promise<void> {
+  async #only(request: GatewayRequest, methods: string, then: () => Promise<void>): Promise<void> {
     const { method } = request.incoming;
     if (method === "GET" || method === "HEAD") await then();
     else this.#refuse(request, "method_not_allowed", `Use ${methods} here.`, ["Allow", methods]);
@@ -145,7 +147,7 @@ export class JobRoutes {
 
   async #tell(request: GatewayRequest, who: Admitted, job: Job): Promise<void> {
     const ahead = job.state === "queued" ? await this.#deps.queue.ahead(job) : undefined;
-    answerJson(request, 200, jobText(job, ahead), this.#own(who));
+    answerJson(request, 200, jobText(job, ahead), await this.#own(who));
   }
 
   async #list(request: GatewayRequest, who: Admitted): Promise<void> {
@@ -153,13 +155,13 @@ export class JobRoutes {
     const found = await inTime(records.traffic.jobs({ client: who.client.id }, { limit: LISTED }), REQUEST_PATIENCE_MS);
     const jobs = found.filter(({ job }) => job.state !== "receiving" && isOwned(job));
     const body = JSON.stringify({ jobs: jobs.map(({ job }) => jobFacts(job, undefined)) });
-    answerJson(request, 200, body, this.#own(who));
+    answerJson(request, 200, body, await this.#own(who));
   }
 
-  #tellKey(request: GatewayRequest, who: Admitted): void {
+  async #tellKey(request: GatewayRequest, who: Admitted): Promise<void> {
     const { sealer, storeId } = this.#deps;
     const key = callbackKey(sealer, storeId, who.client.id, who.client.epoch);
-    answerJson(request, 200, JSON.stringify({ key }), this.#own(who));
+    answerJson(request, 200, JSON.stringify({ key }), await this.#own(who));
   }
 
   async #sendResult(request: GatewayRequest, who: Admitted, job: Job): Promise<void> {
@@ -190,15 +192,18 @@ export class JobRoutes {
     const sending: Sending = { claims: who.claims, job, request };
     this.#sending.add(sending);
     try {
-      await sendAnswer(request, reader, this.#own(who));
+      await sendAnswer(request, reader, await this.#own(who));
     } finally {
       this.#sending.delete(sending);
       await reader.close();
     }
   }
 
-  #own({ client }: Admitted): readonly string[] {
-    return ["X-Client-ID", client.name, ...NO_STORE];
+  /** Where the client stands, as on every answer: asking has changed nothing of it. */
+  async #own({ client }: Admitted): Promise<readonly string[]> {
+    const { limiter, follower } = this.#deps;
+    const permit = await limiter.peek(client.id, follower.termsOf(client).limit);
+    return [...answerFields(client.name, permit, undefined), ...NO_STORE];
   }
 
   /** @returns seconds; 0: it may go on */

@@ -1,14 +1,15 @@
 import { hostname } from "node:os";
-import type { Clock, Sealer, Store } from "@aigw/core";
+import type { Clock, Limiter, Sealer, Store } from "@aigw/core";
 import type { Client } from "@aigw/core/clients";
 import { effectiveSetting } from "@aigw/core/config";
 import { AigwError } from "@aigw/core/errors";
 import { cancelledJob, hasEnded, type Job, JobFolder } from "@aigw/core/jobs";
 import { mayCall } from "@aigw/core/plans";
+import { REQUEST_PATIENCE_MS } from "@aigw/core/store";
 import type { ControlFollower } from "../follow/control-follower.ts";
 import type { ApiCall } from "../gate/api-call.ts";
 import { recordedAs } from "../gate/api-call.ts";
-import type { ApiGate, JobTaker } from "../gate/api-gate.ts";
+import type { ApiGate } from "../gate/api-gate.ts";
 import type { Admitted, Authenticator } from "../gate/authenticator.ts";
 import type { GatewayRequest } from "../gateway-env.ts";
 import type { ProblemCode } from "../http-errors.ts";
@@ -32,6 +33,7 @@ export interface JobsDeps {
   readonly clock: Clock;
   readonly follower: ControlFollower;
   readonly authenticator: Authenticator;
+  readonly limiter: Limiter;
   readonly meter: CallMeter;
   readonly instanceId: string;
   /** Where files go unless the setting `jobs-folder` says otherwise; without either, no job is taken. */
@@ -56,9 +58,10 @@ const IDLE_MS = 60_000;
  * Jobs: calls that outlive their connections. A request is taken in, waits as a record and a sealed file, is run through
  * the gate like any call, and its answer is kept for its client. See docs/decisions/094-jobs.md.
  */
-export class Jobs implements JobTaker {
+export class Jobs {
   readonly #deps: JobsDeps;
   readonly #records: JobRecords;
+  readonly #promptRecords: JobRecords;
   readonly #intake: JobIntake;
   readonly #keeper: JobKeeper;
   readonly #callbacks: JobCallbacks;
@@ -84,8 +87,10 @@ export class Jobs implements JobTaker {
     const { storeId } = store.control;
     const folder = (): JobFolder => this.#openFolder();
     const owner = (job: Pick<Job, "client" | "service">): Client | undefined => this.#ownerOf(job);
+    // Requests wait for these.
+    this.#promptRecords = new JobRecords(store.traffic, REQUEST_PATIENCE_MS);
     this.#intake = new JobIntake({
-      records,
+      records: this.#promptRecords,
       bounds: this.#bounds,
       folder,
       sealer,
@@ -154,6 +159,7 @@ export class Jobs implements JobTaker {
     });
     this.#routes = new JobRoutes({
       follower,
+      limiter: this.#deps.limiter,
       authenticator: this.#deps.authenticator,
       records: this.#records,
       folder: () => this.#openFolder(),
@@ -226,6 +232,8 @@ export class Jobs implements JobTaker {
   #tick(): Promise<void> {
     this.#ticking ??= this.#look()
       .catch((error: unknown) => {
+        // What was to be taken away may still be there.
+        this.#purgeDue = true;
         this.#keeper.distrust();
         this.#deps.onFault(error);
       })
@@ -256,7 +264,7 @@ export class Jobs implements JobTaker {
       this.#purgeAt = now + PURGE_MS;
       this.#figures = jobFigures(await this.#keeper.purge(), this.#records.now());
     }
-    if (isFirst) await this.#keeper.adopt();
+    await this.#keeper.adopt();
     await this.#keeper.look();
     if (!this.#closing) await runner.look();
     if (isFirst) await this.#keeper.sweepFiles();
@@ -264,7 +272,7 @@ export class Jobs implements JobTaker {
 
   /** By its client, or by an admin at a gateway. One that has ended is gone with all that was kept of it. */
   async #cancel(id: string): Promise<void> {
-    const records = this.#records;
+    const records = this.#promptRecords;
     const cancelled = await records.change(id, (job) => (hasEnded(job) ? undefined : cancelledJob(job, records.now())));
     if (cancelled === undefined) {
       const found = await records.get(id);

@@ -1,4 +1,4 @@
-import { headers } from "./headers.ts";
+import { CLIENT_HEADERS, headers } from "./headers.ts";
 import { type JsonObject, ref } from "./json.ts";
 import { CALL_RESPONSES, GUARD_RESPONSES, JOB_RESPONSES, SWITCH_RESPONSE, tokenErrors } from "./responses.ts";
 
@@ -99,7 +99,7 @@ const call = (suffix: string, parameters: readonly string[]): JsonObject => ({
 
 const jobAnswer = (schema: string, description: string): JsonObject => ({
   ...JOB_RESPONSES,
-  "200": { description, headers: headers("X-Client-ID", "Cache-Control"), content: json(schema) },
+  "200": { description, headers: headers(...CLIENT_HEADERS, "Cache-Control"), content: json(schema) },
 });
 
 const JOB: JsonObject = {
@@ -123,7 +123,7 @@ const JOB_RESULT: JsonObject = {
       ...JOB_RESPONSES,
       default: {
         description: "The service's answer, with any status and content.",
-        headers: headers("X-Client-ID"),
+        headers: headers(...CLIENT_HEADERS),
         content: { "*/*": {} },
       },
     },

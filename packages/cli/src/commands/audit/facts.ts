@@ -2,6 +2,7 @@ import type { Effect, Plan, Service } from "@aigw/core";
 import { traceOf } from "@aigw/core/changes";
 import { type Client, DEFAULT_LIMIT, type Grant } from "@aigw/core/clients";
 import { grantInWords } from "@aigw/core/quotas";
+import { jobsInWords } from "../../terminal/output/job-rules.ts";
 import { formatDuration, rfc3339 } from "../../terminal/output/time.ts";
 import { times } from "../../terminal/output/words.ts";
 
@@ -101,6 +102,7 @@ const serviceFacts = (service: Service): Facts =>
     ["meter", plain(service.meter)],
     ["asks for totals", plain(service.askUsage === true ? "yes" : undefined)],
     ["reserve", plain(service.reserve)],
+    ["jobs", plain(jobsInWords(service) || undefined)],
     ...(service.prices ?? []).map(
       ({ model, prices }) => [model === undefined ? "prices" : `prices of ${model}`, plain(prices.join(" "))] as const,
     ),

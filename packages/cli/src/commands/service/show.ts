@@ -1,4 +1,3 @@
-import type { Service } from "@aigw/core";
 import { findService } from "@aigw/core/acts";
 import { mayCall, readPlans, termsAmong } from "@aigw/core/plans";
 import type { Command } from "commander";
@@ -7,6 +6,7 @@ import type { Context } from "../../app/context.ts";
 import { runningGateways } from "../../app/who-runs.ts";
 import { serviceJson } from "../../json/service.ts";
 import { renderFields } from "../../terminal/output/fields.ts";
+import { jobsInWords } from "../../terminal/output/job-rules.ts";
 import { pricesInWords } from "../../terminal/output/prices.ts";
 import { formatDuration, when } from "../../terminal/output/time.ts";
 import { reachFields, targetFields } from "./reach-fields.ts";
@@ -55,13 +55,3 @@ export const run = ({ name }: { readonly name: string }, ctx: Context): Promise<
         ]),
     });
   });
-
-const jobsInWords = ({ jobs }: Service): string => {
-  if (jobs === undefined) return "";
-  const { keepMs, retry, callbackOrigins = [] } = jobs;
-  return [
-    `kept for ${formatDuration(keepMs)}`,
-    ...(retry === true ? ["run again when interrupted"] : []),
-    ...(callbackOrigins.length === 0 ? [] : [`call-backs to ${callbackOrigins.join(", ")}`]),
-  ].join("; ");
-};

@@ -124,18 +124,45 @@ const addRollups = (
   };
   const { where, values } = exactly(filter);
   const keys = keyColumns(by, expressions);
-  const sql = `SELECT ${keys} outcome, ${SUM_COLUMNS.map((sum) => `sum(${sum}) AS ${sum}`).join(", ")}
-    FROM ${rollup} WHERE period >= ? AND period < ?${where} GROUP BY ${groupBy(by, "outcome")}`;
-  for (const row of db.all<Counted>(sql, from, to, ...values)) {
+  const period = `FROM ${rollup} WHERE period >= ? AND period < ?${where}`;
+  const add = (row: Counted): void => {
     const tally = addRow(rows, by, row);
-    if (!isTimed(row.outcome)) continue;
+    if (!isTimed(row.outcome)) return;
     for (const [index, column] of BUCKET_COLUMNS.entries())
       tally.latencies[index] = (tally.latencies[index] ?? 0) + Number(row[column]);
+  };
+  const order = rollup === ROLLUPS.days || by.includes("hour") ? keyOrder(by) : undefined;
+  if (order === undefined) {
+    const sql = `SELECT ${keys} outcome, ${sumsOf(SUM_COLUMNS)} ${period} GROUP BY ${groupBy(by, "outcome")}`;
+    for (const row of db.all<Counted>(sql, from, to, ...values)) add(row);
+  } else {
+    for (const { outcome } of db.all<Counted>(`SELECT DISTINCT outcome ${period}`, from, to, ...values)) {
+      const sums = isTimed(outcome) ? SUM_COLUMNS : UNTIMED_COLUMNS;
+      const sql = `SELECT ${keys} outcome, ${sumsOf(sums)} ${period} AND outcome = ? GROUP BY ${order}`;
+      for (const row of db.all<Counted>(sql, from, to, ...values, outcome)) add(row);
+    }
   }
   const worth = `SELECT ${keys} unit, ${storedSum("whole", "millionths")} FROM ${worthTable(rollup)}
     WHERE period >= ? AND period < ?${where} GROUP BY ${groupBy(by, "unit")}`;
   addUnits(rows, by, db.all<Worth>(worth, from, to, ...values));
 };
+
+const sumsOf = (columns: readonly string[]): string => columns.map((sum) => `sum(${sum}) AS ${sum}`).join(", ");
+
+const UNTIMED_COLUMNS = SUM_COLUMNS.filter((column) => !BUCKET_COLUMNS.includes(column));
+
+/**
+ * The columns by which groups of these keys come one after the other, as their tables lie; undefined when they do not.
+ * What comes in order is added up as it is read, an outcome after the other: sorting took half the time of a year by day.
+ */
+const keyOrder = (by: readonly UsageKey[]): string | undefined => {
+  const others = by.filter((key) => !PERIODS.includes(key));
+  const columns = ["client", "service"].slice(0, others.length);
+  const follows = others.length < by.length && others.every((key) => columns.includes(key));
+  return follows ? ["period", ...columns].join(", ") : undefined;
+};
+
+const PERIODS: readonly UsageKey[] = ["hour", "day", "week", "month"];
 
 const addEvents = (
   db: Database,
