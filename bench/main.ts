@@ -9,8 +9,10 @@ import { clients } from "./rows/clients.ts";
 import { growth } from "./rows/growth.ts";
 import { latency } from "./rows/latency.ts";
 import { logins } from "./rows/logins.ts";
+import { metered } from "./rows/metered.ts";
 import { meters } from "./rows/meters.ts";
 import { mongodb } from "./rows/mongodb.ts";
+import { queue } from "./rows/queue.ts";
 import { recording } from "./rows/recording.ts";
 import { report } from "./rows/report.ts";
 import { reportYear } from "./rows/report-year.ts";
@@ -40,7 +42,9 @@ const ROWS: readonly Row[] = [
   recording,
   clients,
   logins,
+  metered,
   meters,
+  queue,
   mongodb,
 ];
 

@@ -1,7 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import { NEEDS } from "../test/support/needs.ts";
 
 /**
@@ -97,10 +98,38 @@ if (mongod !== "" && onMongodb && process.env["AIGW_TEST_MONGODB_URI"] === undef
 }
 /** Promises in milliseconds: judged with a core for each, or they would only show how busy the machine is. */
 const ALONE = /\/(crash|revocation|proxy-blame|e2e\/hostile-store)\.test\.ts$/;
+/** What a file must not have that shares a process: hooks of its own for all tests, other processes, memory to measure. */
+const APART = /^(before|after)(Each)?\(|child_process|memoryUsage|mongo|from "(\.\.\/)*(test\/)?support\/aigw\.ts"/im;
+const TOGETHER = 8;
+/** What waits longest begins first, or at the end one core would have nothing to do. */
+const LONGEST =
+  /\/(every-command|proof|send|rotation|presence|store-faults|service-switches|targets|home-processes|killed-batch|limit|nothing-changes|trust-proxy|restored-tokens|gateway-proof|terminal)\.test\.ts$/;
+/**
+ * A process for each file takes a fifth of a second before its first test: what tests a package in the test's own process
+ * shares one with others. Their tests still run one after the other.
+ *
+ * @returns what to run, in Node's order, which is that of the names: modules that import a file or several
+ */
+const arranged = (files: readonly string[]): readonly string[] => {
+  const isShared = (file: string): boolean =>
+    /^packages\//.test(file) && !ALONE.test(file) && !APART.test(readFileSync(join(root, file), "utf8"));
+  const shared = Object.values(Object.groupBy(files.filter(isShared), dirname)).flatMap((those = []) => {
+    const count = Math.ceil(those.length / TOGETHER);
+    return Array.from({ length: count }, (_, i) => those.filter((_, at) => at % count === i));
+  });
+  const single = files.filter((file) => !isShared(file)).map((file) => [file]);
+  const isLong = ([file = ""]: readonly string[]): boolean => LONGEST.test(file);
+  return [...single.filter(isLong), ...shared, ...single.filter((one) => !isLong(one))].map((group, i) => {
+    const name = [String(i).padStart(3, "0"), ...group.map((file) => basename(file, ".test.ts"))].join("-");
+    const module = join(scratch, `${name}.mjs`);
+    writeFileSync(module, group.map((file) => `import "${pathToFileURL(join(root, file))}";\n`).join(""));
+    return module;
+  });
+};
 const runTests = (what: string, files: readonly string[], atOnce: number, env?: NodeJS.ProcessEnv): void => {
   if (files.length === 0) return;
   const options = [`--test-concurrency=${atOnce}`, "--test-timeout=120000", "--test-reporter=dot"];
-  run(what, process.execPath, ["--test", ...options, ...files], env);
+  run(what, process.execPath, ["--test", ...options, ...arranged(files)], env);
 };
 /** The stories that either engine must tell, with homes whose store is a MongoDB database: see test/support/engine.ts. */
 const ON_BOTH = /\/(limit|rotation|revocation|usage|concurrency|nothing-changes)\.test\.ts$/;

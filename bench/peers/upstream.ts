@@ -1,6 +1,7 @@
 // The upstream for what nginx cannot do: event streams, and bodies whose content is known.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { COMPLETION, USAGE } from "../support/chat-answer.ts";
 import { now } from "../support/clock.ts";
 import { Content, Digest } from "../support/content.ts";
 import { answer } from "../support/peer.ts";
@@ -19,17 +20,20 @@ const event = (n: number, more: object = {}): string =>
 
 const EVENT_STREAM = { "Content-Type": "text/event-stream" };
 
-/** `?wait=<ms>`: thinks for so long, then writes head and first event, then two more and the end. */
+/** Beside what the bench reads: what a chat completion's event has. */
+const piece = (content: string): object => ({ ...COMPLETION, choices: [{ index: 0, delta: { content } }] });
+
+/** `?wait=<ms>`: thinks for so long, then writes head and first event, then two more and the end, with its totals. */
 const short: Handler = (_incoming, outgoing, query) => {
   const askedAt = now();
   setTimeout(
     () => {
       outgoing.writeHead(200, EVENT_STREAM);
-      outgoing.write(event(0, { thought: now() - askedAt }));
+      outgoing.write(event(0, { thought: now() - askedAt, ...piece("about") }));
       // One after the other: timers of different lengths may change their order when the loop has stood still.
       setTimeout(() => {
-        outgoing.write(event(1));
-        setTimeout(() => outgoing.end(event(2)), 20);
+        outgoing.write(event(1, piece("as much")));
+        setTimeout(() => outgoing.end(event(2, { ...COMPLETION, choices: [], usage: USAGE })), 20);
       }, 20);
     },
     Number(query.get("wait")),

@@ -2,38 +2,17 @@ import { gzipSync } from "node:zlib";
 import { parseMeters } from "../../packages/core/src/meters/index.ts";
 import type { Reading, ReadingSink } from "../../packages/runtime/src/meters/reading.ts";
 import { ServiceMeter } from "../../packages/runtime/src/meters/service-meter.ts";
+import { ANSWER, COMPLETION } from "../support/chat-answer.ts";
+import { now } from "../support/clock.ts";
 import { atMost, type Figure } from "../support/figure.ts";
+import { AT_ONCE } from "../support/first-byte.ts";
 import type { Row } from "../support/row.ts";
 import { median } from "../support/statistics.ts";
 
-const CHUNK = {
-  id: "chatcmpl-9f1c2a",
-  object: "chat.completion.chunk",
-  created: 1_764_000_000,
-  model: "llama-3.1-8b-instruct",
-};
-const USAGE = {
-  prompt_tokens: 12,
-  completion_tokens: 134,
-  total_tokens: 146,
-  prompt_tokens_details: { cached_tokens: 0 },
-};
-const TEXT = "Lorem ipsum dolor sit amet, consectetur adipiscing elit.\n";
-
-/** 1 KiB, as a chat completion has it. */
-const ANSWER: Buffer = Buffer.from(
-  JSON.stringify({
-    ...CHUNK,
-    object: "chat.completion",
-    choices: [
-      { index: 0, message: { role: "assistant", content: TEXT.repeat(11), refusal: null }, finish_reason: "stop" },
-    ],
-    usage: USAGE,
-  }).padEnd(1_024),
-);
+const ANSWER_BYTES: Buffer = Buffer.from(ANSWER);
 const EVENTS: readonly Buffer[] = Array.from({ length: 1_000 }, (_, i) => {
   const choices = [{ index: 0, delta: { content: ` word${i}` }, logprobs: null, finish_reason: null }];
-  return Buffer.from(`data: ${JSON.stringify({ ...CHUNK, choices })}\n\n`);
+  return Buffer.from(`data: ${JSON.stringify({ ...COMPLETION, choices })}\n\n`);
 });
 const EVENT_BYTES = EVENTS.reduce((sum, { length }) => sum + length, 0);
 
@@ -73,15 +52,29 @@ export const meters: Row = {
       for (const piece of pieces) reader.onContent(piece);
       reader.onEnd([], true, last);
     };
-    const answer = [ANSWER];
+    /** The first events of so many streams in one moment, µs: the last one waits for the meters of the others. */
+    const beginAll = (): number => {
+      const readers = Array.from({ length: AT_ONCE }, () => meter.start());
+      const started = now();
+      for (const reader of readers) {
+        reader.onHead(200, EVENT_FIELDS);
+        reader.onContent(EVENTS[0] as Buffer);
+      }
+      const time = (now() - started) * 1_000;
+      for (const reader of readers) reader.onEnd([], true, last);
+      return time;
+    };
+    const answer = [ANSWER_BYTES];
     const times = seconds * 10_000;
     timed(20_000, () => call(JSON_FIELDS, answer));
     timed(20, () => call(EVENT_FIELDS, EVENTS));
-    const [document, stream, parse]: [number[], number[], number[]] = [[], [], []];
+    for (let i = 0; i < 200; i += 1) beginAll();
+    const [document, stream, parse, begun]: [number[], number[], number[], number[]] = [[], [], [], []];
     for (let i = 0; i < rounds; i += 1) {
       document.push(timed(times, () => call(JSON_FIELDS, answer)));
       stream.push(timed(times / 500, () => call(EVENT_FIELDS, EVENTS)) / (EVENT_BYTES / 1_024));
-      parse.push(timed(times, () => JSON.parse(ANSWER.toString())));
+      parse.push(timed(times, () => JSON.parse(ANSWER_BYTES.toString())));
+      begun.push(median(Array.from({ length: 100 }, beginAll)));
     }
     call(JSON_FIELDS, answer);
     if (last.reading?.units["input_tokens"] !== 12_000_000) throw new Error("the answer was not read");
@@ -92,6 +85,12 @@ export const meters: Row = {
         "1 KiB of an event stream",
         stream,
         `1,000 events of ${Math.round(EVENT_BYTES / 1_000)} bytes, without totals`,
+      ),
+      figure(
+        `the first events of ${AT_ONCE} streams in one moment`,
+        begun,
+        "what the last one would wait longer",
+        atMost(200, 100),
       ),
       {
         what: "allocated for a JSON answer of 1 KiB",
@@ -124,7 +123,7 @@ const allocated = (what: () => void): number => {
 };
 
 const compressed = async (meter: ServiceMeter, rounds: number): Promise<number[]> => {
-  const content = gzipSync(ANSWER);
+  const content = gzipSync(ANSWER_BYTES);
   const fields = [...JSON_FIELDS, "Content-Encoding", "gzip"];
   const one = (): Promise<Reading> =>
     new Promise((resolve) => {

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Following, StreamActs } from "../peers/stream-client.ts";
 import type { UpstreamActs } from "../peers/upstream.ts";
 import { atLeast, atMost, type Figure, number } from "../support/figure.ts";
+import { AT_ONCE, firstByteOf } from "../support/first-byte.ts";
 import { addClient, type Gateway, prepareHome, startGateway, tokenFor } from "../support/home.ts";
 import { bytesInKernel } from "../support/kernel-queues.ts";
 import { type Peer, startPeer } from "../support/peer.ts";
@@ -9,7 +10,7 @@ import { until } from "../support/processes.ts";
 import { mostOpenFiles, residentMiB } from "../support/resident.ts";
 import { differenceOf, interleave } from "../support/rounds.ts";
 import type { Effort, Row } from "../support/row.ts";
-import { median, quantile } from "../support/statistics.ts";
+import { median } from "../support/statistics.ts";
 
 interface Scene {
   readonly upstream: Peer<UpstreamActs>;
@@ -37,28 +38,13 @@ export const streams: Row = {
   },
 };
 
-const AT_ONCE = 128;
-/** As a model thinks before its first token; the streams' first events come one by one, not all in one moment. */
-const THINKING_MS = [100, 400] as const;
-
 const firstBytes = async (
   { client, upstreamUrl, token }: Scene,
   gateway: Gateway,
   { say, rounds, seconds }: Effort,
 ): Promise<readonly Figure[]> => {
   const urls = { direct: upstreamUrl, gateway: `${gateway.url}/api/echo` };
-  const bursts = seconds * 2;
-  const round = async (name: keyof typeof urls) => {
-    const afterWrite: number[] = [];
-    const afterRequest: number[] = [];
-    for (let turn = 0; turn < bursts; turn += 1) {
-      const one = await client.ask("burst", { url: urls[name], token, streams: AT_ONCE, waitMs: THINKING_MS });
-      afterWrite.push(...one.afterWrite);
-      afterRequest.push(...one.afterRequest);
-    }
-    const at = (share: number) => ({ write: quantile(afterWrite, share), request: quantile(afterRequest, share) });
-    return { p50: at(0.5), p99: at(0.99) };
-  };
+  const round = (name: keyof typeof urls) => firstByteOf(client, { url: urls[name], token }, seconds * 2);
   const samples = await interleave({ direct: () => round("direct"), gateway: () => round("gateway") }, rounds, (name) =>
     round(name),
   );

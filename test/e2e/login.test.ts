@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { revokeClient } from "@aigw/core";
+import { revokeClient, systemClock } from "@aigw/core";
 import { hash } from "@node-rs/argon2";
 import * as oauth from "oauth4webapi";
 import { needsOwnClock } from "../support/engine.ts";
@@ -190,7 +190,9 @@ describe("POST /auth/token", () => {
   });
 
   it("lets twenty right logins at once of one client in: none of them is a guess", async (t) => {
-    const gateway = await startTestGateway(t);
+    // A busy machine takes longer for them than anybody is let wait: this one's time goes slower.
+    const clock = { now: () => systemClock.now(), monotonic: () => systemClock.monotonic() / 10 };
+    const gateway = await startTestGateway(t, { clock });
     const { password } = await gateway.add("john");
     const answers = await Promise.all(Array.from({ length: 20 }, () => login(gateway.url, "john", password)));
     assert.deepEqual(

@@ -6,6 +6,7 @@ import { PROBLEM_CODES, PROBLEMS } from "../../packages/runtime/src/http-errors.
 import { TOKEN_ERROR_CODES } from "../../packages/runtime/src/login/credentials.ts";
 import { JumpingClock, startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { type Answer, bearer, login, send, sendRaw, startEcho, startUpstream } from "../support/http.ts";
+import { openSocket, refusedSocket, startSocketService } from "../support/websocket.ts";
 
 interface Response {
   readonly $ref?: string;
@@ -111,11 +112,41 @@ const addServices = async (t: TestContext, { deps }: TestGateway): Promise<void>
   const silent = await startUpstream(t, () => undefined);
   await addService(deps, { name: "echo", url: echo.url });
   await addService(deps, { name: "other", url: echo.url });
+  await addService(deps, { name: "late", url: silent.url, jobs: { on: true } });
   await addService(deps, { name: "gone", url: "http://127.0.0.1:1" });
   await addService(deps, { name: "broken", url: broken.url });
   await addService(deps, { name: "silent", url: silent.url, timeoutMs: 200 });
   await addService(deps, { name: "down", url: "http://127.0.0.1:1", addTargets: ["http://127.0.0.2:1"] });
+  const queue = { concurrency: 1, most: 0 };
+  await addService(deps, { name: "busy", url: silent.url, timeoutMs: 1_000, queue });
   await addService(deps, { name: "shut", url: echo.url, disabled: "Back at 14:00." });
+};
+
+const checkJobs = async (check: Checker, gateway: TestGateway): Promise<void> => {
+  const { url } = gateway;
+  const authorized = bearer(await gateway.tokenFor("ann"));
+  const submit = (body: Buffer): Promise<Answer> =>
+    send(`${url}/api/late`, { method: "POST", headers: { ...authorized, Prefer: "respond-async" }, body });
+  const tooLarge = await submit(Buffer.alloc(2 ** 21));
+  const taken = await submit(Buffer.from("x"));
+  const tooMany = await submit(Buffer.from("x"));
+  assert.deepEqual([tooLarge.status, taken.status, tooMany.status], [507, 202, 429]);
+  for (const answer of [tooLarge, taken, tooMany]) check.answer("post", "/api/{service}", answer);
+  const job = String(taken.headers.location);
+  for (const [method, path, suffix, status] of [
+    ["get", "/jobs/", "", 200],
+    ["get", "/jobs/callback-key", "", 200],
+    ["get", "/jobs/{job}", "", 200],
+    ["get", "/jobs/{job}/result", "/result", 409],
+    ["delete", "/jobs/{job}", "", 204],
+    ["get", "/jobs/{job}/result", "/nothing", 404],
+  ] as const) {
+    const target = path.includes("{job}") ? job + suffix : path;
+    const answer = await send(url + target, { method: method.toUpperCase(), headers: authorized });
+    assert.equal(answer.status, status, `${method} ${target}`);
+    check.answer(method, path, answer);
+    check.answer(method, path, await send(url + target, { method: method.toUpperCase() }));
+  }
 };
 
 describe("GET /openapi.json", () => {
@@ -131,6 +162,10 @@ describe("GET /openapi.json", () => {
       "/auth/token",
       "/guide",
       "/health",
+      "/jobs/",
+      "/jobs/callback-key",
+      "/jobs/{job}",
+      "/jobs/{job}/result",
       "/openapi.json",
       "/ready",
     ]);
@@ -153,13 +188,17 @@ describe("GET /openapi.json", () => {
     const gateway = await startTestGateway(t, {
       clock,
       maxStaleMs: 1_000,
-      env: { AIGW_CORS_ORIGINS: "https://app.example.com" },
+      env: {
+        AIGW_CORS_ORIGINS: "https://app.example.com",
+        AIGW_JOBS_PER_CLIENT: "1",
+        AIGW_JOBS_CLIENT_SIZE: "1m",
+      },
     });
     await addServices(t, gateway);
     const { url } = gateway;
     const check = new Checker(await documentOf(gateway));
     const { name, password } = await gateway.add("john", {
-      services: ["echo", "gone", "broken", "silent", "down", "shut"],
+      services: ["echo", "gone", "broken", "silent", "down", "busy", "shut"],
       limit: 20,
     });
     const granted = await login(url, name, password);
@@ -244,9 +283,28 @@ describe("GET /openapi.json", () => {
       check.answer("get", "/api/{service}", answer);
     }
     assert.deepEqual(untilDown, [502, 502, 502, 503]);
+    const both = await Promise.all([call("busy"), call("busy")]);
+    assert.deepEqual(both.map(({ status }) => status).sort(), [503, 504]);
+    for (const answer of both) check.answer("get", "/api/{service}", answer);
     const flood = await Promise.all(Array.from({ length: 21 }, () => call("echo")));
     assert.ok(flood.some(({ status }) => status === 429));
     for (const answer of flood) check.answer("get", "/api/{service}", answer);
+
+    const live = await startSocketService(t);
+    await gateway.applied((await addService(gateway.deps, { name: "live", url: live.url })).rev);
+    const talker = await gateway.tokenFor("talker");
+    for (const options of [{ headers: bearer(talker) }, { protocols: [`bearer.${talker}`] }]) {
+      const { answer, socket, next } = await openSocket(`${url}/api/live/room`, options);
+      const { statusCode: status = 0, headers, rawHeaders } = answer;
+      assert.equal(status, 101);
+      check.answer("get", "/api/{service}/{path}", { status, headers, rawHeaders, body: "" });
+      socket.send("there");
+      assert.equal(await next(), "there");
+      socket.close();
+    }
+    const refused = await refusedSocket(`${url}/api/live`, bearer("x.y.z"));
+    assert.equal(refused.status, 401);
+    check.answer("get", "/api/{service}", { ...refused, rawHeaders: [] });
 
     const mary = bearer(await gateway.tokenFor("mary"));
     const quota = "requests=1/month, input_tokens+output_tokens=2M/day";
@@ -257,6 +315,8 @@ describe("GET /openapi.json", () => {
       assert.match(String(answer.headers["ratelimit"]), /, "input_tokens\+output_tokens\/day";r=2000000;t=\d+$/);
       check.answer("get", "/api/{service}", answer);
     }
+
+    await checkJobs(check, gateway);
 
     gateway.store.control.head = () => {
       throw new AigwError("store_unavailable", "away");

@@ -7,11 +7,14 @@ import { AIGW, cleanEnv, startGatewayProcess, temporaryHome } from "../support/a
 import { send } from "../support/http.ts";
 import { prepareHome } from "../support/prepared-home.ts";
 
-/** Names on stderr what was loaded, a URL a line. */
+/** Names on stderr what was loaded, a URL a line, and what Node itself had to find, after the word `found`. */
 const WATCH = `data:text/javascript,${encodeURIComponent(`
   import { registerHooks } from "node:module";
   const loaded = [];
-  registerHooks({ load: (url, context, next) => { loaded.push(url); return next(url, context); } });
+  registerHooks({
+    load: (url, context, next) => { loaded.push(url); return next(url, context); },
+    resolve: (name, context, next) => { loaded.push("found " + name); return next(name, context); },
+  });
   process.on("exit", () => process.stderr.write(loaded.join("\\n")));
 `)}`;
 
@@ -20,13 +23,16 @@ const WATCH_BUILTIN = `data:text/javascript,${encodeURIComponent(`
   process.on("exit", () => process.stderr.write("builtin " + process.moduleLoadList.join("\\nbuiltin ")));
 `)}`;
 
-const loadedBy = async (home: string, args: readonly string[]): Promise<readonly string[]> => {
+const watched = async (home: string, args: readonly string[]): Promise<readonly string[]> => {
   const { stderr } = await promisify(execFile)(process.execPath, ["--import", WATCH, ...AIGW, ...args], {
     env: cleanEnv(home),
     timeout: 30_000,
   });
   return stderr.split("\n");
 };
+
+const loadedBy = async (home: string, args: readonly string[]): Promise<readonly string[]> =>
+  (await watched(home, args)).filter((line) => !line.startsWith("found "));
 
 const packagesOf = (urls: readonly string[]): readonly string[] => [
   ...new Set(
@@ -56,6 +62,17 @@ describe("a command loads what it needs", () => {
     const withCalls = await loadedBy(home, ["client", "list"]);
     assert.deepEqual(packagesOf(withCalls), ["commander"]);
     assert.ok(!withCalls.some((url) => /\/core\/dist\/(index|acts|onboarding|insight)\b/.test(url)));
+  });
+
+  it("aigw status: Node is not asked where our own files are, only the packages and the first of them", async (t) => {
+    const { home } = await prepareHome(t);
+    const lines = await watched(home, ["status"]);
+    const found = lines.filter((line) => /^found \./.test(line));
+    assert.ok(lines.filter((line) => /\/dist\//.test(line)).length > 80, lines.join("\n"));
+    const own = found.filter(
+      (line) => !/^found \.\/(lib\/)?(argument|command|error|help|option|suggestSimilar)\.js$/.test(line),
+    );
+    assert.ok(own.length < 5, own.join("\n"));
   });
 
   it("aigw client add: what hashes a password beside it, and no server, prompt or table", async (t) => {
@@ -99,7 +116,7 @@ describe("a command loads what it needs", () => {
       child.kill("SIGKILL");
       return options.filter((option) => /semi|expose/.test(option));
     };
-    assert.deepEqual(await optionsOf(t, home), ["--max-semi-space-size=8", "--expose-gc"]);
+    assert.deepEqual(await optionsOf(t, home, [], { NODE_OPTIONS: "" }), ["--max-semi-space-size=8", "--expose-gc"]);
     assert.deepEqual(await optionsOf(t, home, [], { NODE_OPTIONS: "--max_semi_space_size=32" }), []);
   });
 });

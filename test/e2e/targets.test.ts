@@ -94,7 +94,8 @@ describe("one of two targets, under load", () => {
   });
 
   it("is stopped: what is with it times out, and then it is left alone but for one call at a time", async (t) => {
-    const { gateway, one, other, load } = await scene(t, { timeoutMs: 300 });
+    // Far more than a busy machine takes for an answer.
+    const { gateway, one, other, load } = await scene(t, { timeoutMs: 1_500 });
     const calls = load("GET");
     await Promise.all([answered(calls, one), answered(calls, other)]);
     one.signal("SIGSTOP");
@@ -107,7 +108,7 @@ describe("one of two targets, under load", () => {
     assert.ok(failed < 100 && failed < all / 4, `${JSON.stringify([...statuses])}`);
     assert.ok(
       [...statuses.keys()].every((status) => status === 200 || status === 504),
-      "nothing but time-outs",
+      `nothing but time-outs: ${JSON.stringify([...statuses])}`,
     );
   });
 

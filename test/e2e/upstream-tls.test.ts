@@ -20,14 +20,17 @@ const startService = async (t: TestContext) => {
     incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
     incoming.on("end", () => {
       if (incoming.url === "/base/last") outgoing.setHeader("Connection", "close");
-      outgoing.end(Buffer.concat([Buffer.from(`${incoming.method} ${incoming.url} `), ...chunks]));
+      const answer = Buffer.concat([Buffer.from(`${incoming.method} ${incoming.url} `), ...chunks]);
+      // A connection whose answer is there before the gateway has heard that its request is gone is not used again.
+      setTimeout(() => outgoing.end(answer), 50);
     });
   });
   server.on("secureConnection", (socket) => {
     connections += 1;
     if (socket.isSessionReused()) resumed += 1;
   });
-
+  // Else the gateway leaves a connection alone that has rested for 3 s, which a busy machine may take for a call.
+  server.keepAliveTimeout = 60_000;
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   t.after(() => {

@@ -47,14 +47,24 @@ test("what two gateways recorded is proven, over kill -9 and a hundred refused c
   // Refused ones beyond sixty in a minute are gathered: fewer events than calls, and no number is missing.
   assert.ok(compared.events > 180 && compared.events < 260 && compared.batches > 2, JSON.stringify(compared));
 
+  const third = await startGatewayProcess(t, home);
+  const headers = bearer(await tokenFor(third.url, "john", passwords["john"] ?? ""));
+  assert.equal((await send(`${third.url}/api/echo`, { headers })).status, 200);
+  await until("its call in the report", async () => (await requests()) === 261);
+  assert.deepEqual((await verify()).problems, []);
   const db = new DatabaseSync(join(home, "aigw.usage.db"), { timeout: 5_000 });
   t.after(() => db.close());
   db.exec("UPDATE usage SET client = 'jane' WHERE seq = (SELECT max(seq) FROM usage WHERE client = 'john')");
   db.exec("DELETE FROM usage WHERE seq = (SELECT min(seq) FROM usage)");
+  const gateways =
+    "SELECT substr(id, 1, instr(id, '.') - 1) AS id FROM usage GROUP BY 1 ORDER BY min(seq) LIMIT 1 OFFSET 1";
+  const { id } = db.prepare(gateways).get() as { id: string };
+  db.prepare("DELETE FROM usage WHERE id LIKE ? || '.%'").run(id);
   const { code, stdout, stderr } = await aigw(home, ["usage", "verify"]);
   assert.equal(code, 1);
   // A batch of one when the first call was stored before the next one ended.
   assert.match(stdout, /^1 event of (events 1 to \d+|event 1) of gw-\w+ is gone\.$/m);
+  assert.match(stdout, new RegExp(`^\\d+ events of events 1 to \\d+ of ${id} are gone\\.$`, "m"));
   assert.match(stdout, /^events? \d+.* of gw-\w+ (is|are) not what was recorded: altered, or added\.$/m);
-  assert.match(stderr, /The usage on record is not what the gateways recorded: 2 problems/);
+  assert.match(stderr, /The usage on record is not what the gateways recorded: 3 problems/);
 });

@@ -40,6 +40,7 @@ const target = async (
   t: TestContext,
   name: string,
   run: (port: number, folder: string) => ChildProcess,
+  kill: (child: ChildProcess, signal: NodeJS.Signals) => void = (child, signal) => child.kill(signal),
 ): Promise<Target> => {
   const folder = mkdtempSync(join(tmpdir(), `aigw-${name}-`));
   const port = await freePort("127.0.0.1");
@@ -48,7 +49,7 @@ const target = async (
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const gone = once(child, "close");
-    child.kill(signal);
+    kill(child, signal);
     await within(`${name} to end`, gone, 15_000);
   };
   const start = async (): Promise<void> => {
@@ -92,17 +93,30 @@ frontend all
     return spawn(program, ["-db", "-f", join(folder, "config")], { stdio: "ignore" });
   };
 
+/** As it comes it closes each connection behind its answer. Its workers hold the port when it is killed alone. */
+const gunicorn = (port: number): ChildProcess =>
+  startPython(
+    [
+      ...["-m", "gunicorn", "--bind", `127.0.0.1:${port}`, "--workers", "2", "--log-level", "critical"],
+      ...["--chdir", import.meta.dirname, "targets_wsgi:app"],
+    ],
+    { detached: true },
+  );
+
+const killGroup = ({ pid = 0 }: ChildProcess, signal: NodeJS.Signals): void => void process.kill(-pid, signal);
+
 const programs = { nginx: find("nginx"), haproxy: find("haproxy") };
 const missing = Object.entries(programs).find(([, path]) => path === undefined)?.[0];
 const skip = missing === undefined ? pythonMissing : `there is no ${missing} in the PATH`;
 if (missing !== undefined) reportNeed(NEEDS.proxies, String(skip));
 
-describe("one service on nginx, HAProxy and uvicorn", { skip }, () => {
+describe("one service on nginx, HAProxy, uvicorn and gunicorn", { skip }, () => {
   it("each is ended and started again while calls go on: none fails, and each takes calls again", async (t) => {
     const targets = await Promise.all([
       target(t, "nginx", nginx(programs.nginx ?? "")),
       target(t, "haproxy", haproxy(programs.haproxy ?? "")),
       target(t, "uvicorn", (port) => startPython([join(import.meta.dirname, "targets.py"), String(port)])),
+      target(t, "gunicorn", gunicorn, killGroup),
     ]);
     const [first, ...others] = targets.map(({ url }) => url);
     const gateway = await startTestGateway(t);

@@ -4,6 +4,7 @@ import { clock } from "./rows/clock.ts";
 import { conflicts } from "./rows/conflicts.ts";
 import { drain } from "./rows/drain.ts";
 import { endings } from "./rows/endings.ts";
+import { fairQueue } from "./rows/fair-queue.ts";
 import { floods } from "./rows/floods.ts";
 import { forged } from "./rows/forged.ts";
 import { grace } from "./rows/grace.ts";
@@ -32,6 +33,7 @@ export const ROWS: readonly Row[] = [
   grace,
   conflicts,
   limit,
+  fairQueue,
   stepDowns,
   primaryKills,
   primaryFreezes,

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { TestContext } from "node:test";
+import { SMALL_HEAP } from "../../packages/cli/src/app/small-heap.ts";
 import { dropStoreOf, storeUrlOf } from "./engine.ts";
 import { within } from "./until.ts";
 
@@ -59,9 +60,12 @@ export const spawnAigw = (
     env?: Record<string, string>;
     /** A program, with its arguments, that runs it: strace, say. */
     under?: readonly string[];
+    /** Node's own. */
+    flags?: readonly string[];
   } = {},
 ): AigwProcess => {
-  const [program = process.execPath, ...rest] = [...(options.under ?? []), process.execPath, ...AIGW, ...args];
+  const { under = [], flags = [] } = options;
+  const [program = process.execPath, ...rest] = [...under, process.execPath, ...flags, ...AIGW, ...args];
   const child = spawn(program, rest, {
     env: cleanEnv(home, options.env),
     stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
@@ -114,7 +118,10 @@ export interface RunningGateway {
   readonly done: Promise<Finished>;
 }
 
-/** `aigw serve` as a process, on a free port; stopped after the test at the latest. */
+/**
+ * `aigw serve` as a process, on a free port; stopped after the test at the latest. Unless NODE_OPTIONS is in `env`, it
+ * begins with the options that it would start itself anew with.
+ */
 export const startGatewayProcess = async (
   t: Owner,
   home: string,
@@ -122,7 +129,8 @@ export const startGatewayProcess = async (
   env: Record<string, string> = {},
   under: readonly string[] = [],
 ): Promise<RunningGateway> => {
-  const { child, done } = spawnAigw(home, ["serve", "--port", "0", "--json", ...args], { env, under });
+  const flags = env["NODE_OPTIONS"] === undefined ? SMALL_HEAP : [];
+  const { child, done } = spawnAigw(home, ["serve", "--port", "0", "--json", ...args], { env, under, flags });
   t.after(() => child.kill("SIGKILL"));
   let announced = "";
   const ready = new Promise<string>((settle) => {

@@ -9,7 +9,7 @@ import {
   systemClock,
   type UsageEvent,
 } from "@aigw/core";
-import { aClient, anEvent, anInstance } from "@aigw/core/testing";
+import { aClient, aJob, anEvent, anInstance } from "@aigw/core/testing";
 import { putAside } from "../../packages/cli/src/delivery/outbox.ts";
 
 /** Names and values as long, as wide and as odd as they may be: what a table is tempted to cut. */
@@ -20,6 +20,7 @@ export const LONG = {
   publicUrl: "https://ai-gateway.internal.example-company.com/team/artificial-intelligence",
   address: "http://[2001:db8:85a3:8d3:1319:8a2e:370:7348]:8080",
   email: "reporting.and.analytics.batch-jobs@finance.internal.example-company.com",
+  job: "j_0123456789abcdef0123456789abcdef01234567",
   requestId: "0f8c1d5e-7a41-4a53-9c25-0c8a3f2b9d10-a-request-id-that-somebody-chose",
 } as const;
 
@@ -60,6 +61,10 @@ export const crowdedHome = async (home: string): Promise<void> => {
     });
     await store.control.append(await store.control.head(), many, { at, actor: "ann" });
     await store.traffic.recordUsage(callsBefore(systemClock.now()));
+    const owner = { clientName: LONG.client, service: LONG.service, path: `/api/${LONG.service}/${"a".repeat(400)}` };
+    for (const job of [aJob({ ...owner, id: LONG.job, at }), aJob({ state: "failed", at, requestBytes: 3e9 })]) {
+      await store.traffic.setJob(0, job);
+    }
     const message = { client: result.client, to: LONG.email, from: "ops@example.com", at };
     putAside({ path: home }, { ...message, bytes: Buffer.from("Subject: x\r\n\r\nx") });
   } finally {

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { TestContext } from "node:test";
 import {
   type ActDeps,
@@ -69,6 +70,7 @@ export const startTestGateway = async (
     home?: string;
     clock?: Clock;
     maxStaleMs?: number;
+    drainMs?: number;
     services?: Record<string, string>;
     admin?: boolean;
     env?: Record<string, string>;
@@ -100,7 +102,8 @@ export const startTestGateway = async (
     version: "0.0.0-test",
     pid: process.pid,
     maxStaleMs: options.maxStaleMs ?? 60_000,
-    drainMs: 1_000,
+    drainMs: options.drainMs ?? 1_000,
+    jobsFolder: join(home, "jobs"),
     log: (line) => log.push(line),
   });
   let closed: Promise<void> | undefined;

@@ -56,9 +56,12 @@ export const runPython = async (args: readonly string[], timeoutMs = 60_000): Pr
 };
 
 /** Starts a script that goes on, a server say. Its standard error is the test's; whoever starts it kills it. */
-export const startPython = (args: readonly string[]): ChildProcess => {
+export const startPython = (
+  args: readonly string[],
+  { detached = false }: { readonly detached?: boolean } = {},
+): ChildProcess => {
   const { command, env } = python();
-  return spawn(command, args, { env, stdio: ["ignore", "pipe", "inherit"] });
+  return spawn(command, args, { env, detached, stdio: ["ignore", "pipe", "inherit"] });
 };
 
 const textOf = async (child: ChildProcess, name: "stdout" | "stderr"): Promise<string> => {

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import type { TestContext } from "node:test";
+import { SMALL_HEAP } from "../../packages/cli/src/app/small-heap.ts";
 import { AIGW, type AigwProcess, cleanEnv, type Finished } from "./aigw.ts";
 import { within } from "./until.ts";
 
@@ -28,14 +29,15 @@ export interface LogLine {
   readonly code?: string;
 }
 
-/** `aigw serve --workers` in a process group of its own, which is gone after the test. */
+/** `aigw serve --workers` in a process group of its own, which is gone after the test. For NODE_OPTIONS see aigw.ts. */
 export const spawnWorkers = (
   t: Owner,
   home: string,
   args: readonly string[],
   env: Record<string, string> = {},
 ): AigwProcess & Pick<Workers, "log" | "signalAll" | "pid"> => {
-  const child = spawn(process.execPath, [...AIGW, "serve", "--json", ...args], {
+  const flags = env["NODE_OPTIONS"] === undefined ? SMALL_HEAP : [];
+  const child = spawn(process.execPath, [...flags, ...AIGW, "serve", "--json", ...args], {
     env: cleanEnv(home, env),
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,

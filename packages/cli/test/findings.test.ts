@@ -68,6 +68,7 @@ const facts = (fields: Partial<ClientFacts> = {}): ClientFacts => ({
   permits: { limit: 60, used: 12, freeInMs: 0 },
   quotas: [],
   services: [CHAT, OCR],
+  waits: [],
   recent: [],
   refused: [],
   lastLetInAt: undefined,
@@ -311,6 +312,25 @@ describe("why a client fares as it does", () => {
     );
   });
 
+  it("waiting that makes a client slow, and calls that found no room", () => {
+    const queued = { ...OCR, queue: { concurrency: 2, most: 100, waitMs: 30_000 } };
+    const services = [CHAT, queued];
+    const calls = refused(503, { calls: 3, reason: "service_busy" });
+    assert.match(
+      only({ services, recent: [status("ocr", 503, { requests: 3, denied: 3 })], refused: [calls] }),
+      /^service_busy warning \| ocr had no room for 3 calls .* takes 2 at once, and 100 may wait.* \| aigw service set ocr --queue 200$/,
+    );
+    const waits = { service: "ocr", calls: 40, waited: 35, queuedMs: 4_200, latencyMs: 5_100 };
+    assert.match(
+      only({ services, waits: [waits] }),
+      /^service_waits warning \| john's calls to ocr are slow because they wait: 35 of the latest 40 calls did, and of 5\.1 s that a call took 4\.2 s were waiting\. ocr takes 2 calls at once/,
+    );
+    for (const harmless of [{ queuedMs: 900 }, { queuedMs: 90, latencyMs: 100 }]) {
+      assert.match(only({ services, waits: [{ ...waits, ...harmless }] }), /^fine/);
+    }
+    assert.match(only({ waits: [waits] }), /^fine/);
+  });
+
   it("knows when the gateway itself had no room", () => {
     const calls = refused(503, { calls: 2, reason: "out_of_files" });
     assert.match(
@@ -533,6 +553,21 @@ describe("what became of a request", () => {
     assert.doesNotMatch(request({ ...late, reason: "connect_timeout" }).command ?? "", /--timeout/);
   });
 
+  it("says that a service had no room, and that waiting is what a call took", () => {
+    const busy = request(anEvent({ outcome: "denied", status: 503, reason: "service_busy", queuedMs: 30_000 }));
+    assert.equal(busy.code, "request_service_busy");
+    assert.match(busy.message, /^ocr had all the calls that it takes at once, for the 30\.0 s that it waited: .* 503/);
+    const full = request(anEvent({ outcome: "denied", status: 503, reason: "service_busy" }));
+    assert.match(full.message, /and as many waited for it as may/);
+    assert.deepEqual(countFaults([anEvent({ outcome: "denied", status: 503, reason: "service_busy" })]), []);
+    const slow = request(anEvent({ outcome: "ok", status: 200, latencyMs: 5_000, queuedMs: 4_000 }));
+    assert.match(slow.message, /For 4\.0 s of that it waited for the service to have room\.$/);
+    const quick = request(anEvent({ outcome: "ok", status: 200, latencyMs: 5_000, queuedMs: 1_000 }));
+    assert.doesNotMatch(quick.message, /waited/);
+    const shut = request(anEvent({ outcome: "denied", status: 503 }));
+    assert.equal(shut.code, "request_unavailable");
+  });
+
   it("does not blame a service for the gateway's own want of room", () => {
     const event = anEvent({ outcome: "denied", status: 503, reason: "out_of_files" });
     const { code, message, command } = request(event);
@@ -549,6 +584,7 @@ describe("the review", () => {
     readonly day?: Partial<DayOfUse>;
     readonly limits?: Partial<DayOfUse["underLimit"]>;
     readonly quotas?: ReviewFacts["quotas"];
+    readonly turnedAway?: ReviewFacts["turnedAway"];
   }
   const found = (
     fields: Partial<typeof JOHN>,
@@ -562,6 +598,7 @@ describe("the review", () => {
       plans: new Map(),
       services: [],
       metered: [],
+      turnedAway: more.turnedAway ?? { services: new Map(), clients: new Map() },
       quotas: more.quotas ?? new Map(),
       lastUsedAt: at(lastUsedAt),
       lastLetInAt: at(lastLetInAt),
@@ -605,6 +642,8 @@ describe("the review", () => {
       said({}, { lastUsedAt: NOW - 2_000, lastLetInAt: NOW - 9_000, day }),
       "3,311 of john's 3,536 calls in the last 24 hours were refused: token, service or permission.",
     );
+    const turnedAway = { services: new Map(), clients: new Map([["john", 3_308]]) };
+    assert.deepEqual(review({}, { lastUsedAt: NOW - 2_000, lastLetInAt: NOW - 9_000, day, turnedAway }), []);
     const never = { day, lastUsedAt: NOW - 2_000, lastLetInAt: JOHN.createdAt - 1 };
     assert.equal(
       said({}, never),

@@ -68,6 +68,16 @@ test("help ends with the global options, the topics and where the documentation 
     const page = /^Documentation: (\S+)$/.exec(end[2] ?? "")?.[1] ?? "";
     assert.ok(existsSync(page), `${command.join(" ")}: ${end[2]}`);
   }
+  for (const [command, file] of [
+    ["client quota", "quotas"],
+    ["client grant", "quotas"],
+    ["client list", "usage"],
+    ["service meter", "metering"],
+    ["service list", "services"],
+  ] as const) {
+    const { stdout } = await aigw(home, [...command.split(" "), "--help"]);
+    assert.match(stdout, new RegExp(`Documentation: \\S+/docs/${file}\\.md\n$`), command);
+  }
   assert.match((await aigw(home, ["onboard", "--help"])).stdout, /Documentation: \S+\/docs\/onboarding\.md\n$/);
   const set = (await aigw(home, ["client", "set", "--help"])).stdout;
   assert.match(

@@ -157,6 +157,37 @@ test("switches are set, shown and taken back; a key is in no output", async (t) 
   );
 });
 
+test("how many calls a service takes at once is set, shown, changed in part and taken back", async (t) => {
+  const run = await home(t);
+  for (const [argv, said] of [
+    ["--queue 5", /say with --concurrency how many it takes at once/],
+    ["--concurrency 0", /concurrency '0' is not valid: use a whole number from 1 to 10000, or none/],
+    ["--concurrency 1 --queue 100001", /queue '100001' is not valid: use a whole number from 0 to 100000/],
+    ["--concurrency 1 --queue-wait 5", /--queue-wait: time '5' is not valid/],
+    ["--concurrency none --queue 5", /nothing waits, so give no --queue/],
+  ] as const) {
+    const refused = await run(`service add ocr ${ONE} --no-check ${argv}`);
+    assert.equal(refused.code, 2, argv);
+    assert.match(refused.stderr, said);
+  }
+  await run(`service add ocr ${ONE} --no-check --concurrency 2`);
+  const shown = async (): Promise<readonly unknown[]> => {
+    const { service } = json<Shown>(await run("service show ocr --json"));
+    return [service["concurrency"], service["queue"], service["queueWaitMs"]];
+  };
+  assert.deepEqual(await shown(), [2, 100, 30_000]);
+  await run("service set ocr --queue 7");
+  await run("service set ocr --concurrency 3 --queue-wait 1m");
+  assert.deepEqual(await shown(), [3, 7, 60_000]);
+  assert.match((await run("service show ocr")).stdout, /At once +3 calls; up to 7 wait, 1m at most/);
+  await run("service set ocr --timeout 5s");
+  assert.deepEqual(await shown(), [3, 7, 60_000]);
+  assert.match((await run("audit list")).stdout, /at once 2 → 3; queue 7 for 30s → 7 for 1m/);
+  await run("service set ocr --concurrency none");
+  assert.deepEqual(await shown(), [null, null, null]);
+  assert.doesNotMatch((await run("service show ocr")).stdout, /At once/);
+});
+
 test("who removes a fallback is told whose it was", async (t) => {
   const run = await home(t);
   await run(`service add cloud ${ONE} --no-check`);

@@ -268,10 +268,10 @@ test("export writes every call once, by time, in both formats", async (t) => {
   assert.equal(csv.length, 2_501);
   assert.equal(
     csv[0],
-    "id,at,client,service,method,path,status,latencyMs,upstreamMs,bytesIn,bytesOut,requestId,outcome,reason,count,units,metered,from,model,unread,cost,plan,fallback",
+    "id,at,client,service,method,path,status,latencyMs,upstreamMs,bytesIn,bytesOut,requestId,outcome,reason,count,units,metered,from,model,unread,cost,plan,fallback,queuedMs",
   );
   assert.match(csv[1] ?? "", /,john,ocr,POST,"\/a""b,c",200,12\.5,10,/);
-  assert.match(csv[1] ?? "", /,ok,,1,,,,,,,,$/);
+  assert.match(csv[1] ?? "", /,ok,,1,,,,,,,,,$/);
   assert.equal(
     (await usage(home, ["export", "--client", "mary", "--status", "5xx"])).stdout.trimEnd().split("\n").length,
     1,

@@ -9,6 +9,7 @@ export * from "./date-time.ts";
 export * from "./errors.ts";
 export * from "./home/index.ts";
 export * from "./insight/index.ts";
+export * from "./jobs/index.ts";
 export * from "./keys/index.ts";
 export * from "./limits/index.ts";
 export * from "./onboarding/index.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it, mock } from "node:test";
@@ -440,6 +440,8 @@ describe("quotas, while the store is away", () => {
       assert.deepEqual(readFileSync(path), kept);
       store.calm();
       clock.advance(1_100);
+      // Of one that was killed when it had nothing to keep, or while it was writing.
+      for (const name of ["gone.quotas.lock", "cut.quotas.new"]) writeFileSync(join(spool, name), "", { mode: 0o600 });
       // Delivered, and delivered once more by somebody who was cut off before the file was gone.
       for (const [index, id] of ["two", "three"].entries()) {
         const next = ledger(id, undefined, store.traffic, journal(id));
@@ -458,6 +460,35 @@ describe("quotas, while the store is away", () => {
       }
     });
   }
+
+  it("say once that the disk does not take it either, and keep it there as soon as it does", async () => {
+    const terms = termsOf("requests=100/day");
+    const away = join(folder, "away");
+    const one = ledger("one", undefined, store.traffic, new AccountJournal({ folder: join(away, "spool"), id: "one" }));
+    assert.equal(await admitted(one, terms, 5), 5);
+    store.treat([READ, WRITE], { kind: "throws" });
+    assert.equal(await admitted(one, terms, 3), 3);
+    for (let sweeps = 0; sweeps < 5; sweeps += 1) await swept(one);
+    assert.deepEqual(
+      errors.splice(0).map((error) => error instanceof Error && "code" in error && error.code),
+      ["ENOENT"],
+    );
+    mkdirSync(away);
+    await swept(one);
+    assert.match(readFileSync(join(away, "spool", "one.quotas"), "utf8"), /"pending":\[\["requests [^"]+",\[3,/);
+    rmSync(away, { recursive: true });
+    assert.equal(await admitted(one, terms, 1), 1);
+    await swept(one);
+    await swept(one);
+    assert.equal(errors.splice(0).length, 1, "and once more when it fails again");
+    mkdirSync(away);
+    await swept(one);
+    assert.match(readFileSync(join(away, "spool", "one.quotas"), "utf8"), /\[4,/);
+    store.calm();
+    clock.advance(1_100);
+    await swept(one);
+    assert.equal((await inStore(terms)).used, 9);
+  });
 
   it("let in no more than there is where they are heard, fewer than twice that where not, and count each call once", async () => {
     const treatments = ["well", "unanswered", "never", "twice", "throws", "promise"] as const;

@@ -12,7 +12,7 @@ import { createDatabaseFile } from "../src/store/sqlite/files/create-database-fi
 import { Database } from "../src/store/sqlite/files/database.ts";
 import type { Schema } from "../src/store/sqlite/files/migrations.ts";
 import { TRAFFIC_SCHEMA } from "../src/store/sqlite/traffic/traffic-schema.ts";
-import { aClient, anEvent } from "../src/testing/index.ts";
+import { aClient, aJob, anEvent } from "../src/testing/index.ts";
 import { runTogether } from "./store-support/children.ts";
 import { temporaryFolder } from "./store-support/folders.ts";
 import { everythingOf, lived } from "./store-support/lived-store.ts";
@@ -201,6 +201,56 @@ describe("usage of before there were quotas", () => {
     await again.close();
     assert.throws(
       () => Database.open(path, olderSchema(4), 0),
+      (error) => isAigwError(error, "store_schema_newer"),
+    );
+  });
+});
+
+describe("usage of before calls waited for a service", () => {
+  it("keeps all it had, once migrated, with seals that still fit, and is refused by the version before", async () => {
+    const { folder, open } = await lived();
+    const path = join(folder, "aigw.usage.db");
+    const store = open();
+    const before = await everythingOf(store);
+    await store.close();
+    downgradeUsage(path, 7);
+    for (let turn = 0; turn < 2; turn += 1) {
+      const again = open();
+      assert.deepEqual(await everythingOf(again), before);
+      await again.close();
+    }
+    const last = open();
+    const waited = anEvent({ at: last.traffic.steadyNow(), queuedMs: 1_500.25 });
+    last.traffic.recordUsage([waited]);
+    assert.deepEqual(last.traffic.latestUsage({}, 1).events, [waited]);
+    const record = { turn: 1, ahead: {}, holders: {}, holdMs: 0 };
+    assert.equal(last.traffic.setQueueRecord("s_ocr", 0, record), true);
+    assert.deepEqual(last.traffic.queueRecord("s_ocr"), { version: 1, record });
+    await last.close();
+    assert.throws(
+      () => Database.open(path, olderSchema(7), 0),
+      (error) => isAigwError(error, "store_schema_newer"),
+    );
+  });
+});
+
+describe("usage of before there were jobs", () => {
+  it("keeps all it had, once migrated, takes jobs, and is refused by the version before", async () => {
+    const { folder, open } = await lived();
+    const path = join(folder, "aigw.usage.db");
+    const store = open();
+    const before = await everythingOf(store);
+    await store.close();
+    downgradeUsage(path, 8);
+    const again = open();
+    assert.deepEqual(await everythingOf(again), before);
+    assert.deepEqual(again.traffic.jobGroups({}), []);
+    const job = aJob();
+    assert.equal(again.traffic.setJob(0, job), true);
+    assert.deepEqual(again.traffic.job(job.id), { version: 1, job });
+    await again.close();
+    assert.throws(
+      () => Database.open(path, olderSchema(8), 0),
       (error) => isAigwError(error, "store_schema_newer"),
     );
   });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, it, test } from "node:test";
 import { MONGOD, mongodbMissing, mongodbRan } from "../../../test/support/mongodb.ts";
 import { createSealer } from "../src/sealing/sealer.ts";
 import type { TrafficStore } from "../src/store/store.ts";
@@ -8,7 +8,7 @@ import { anEvent } from "../src/testing/index.ts";
 import { DAY_MS, HOUR_MS } from "../src/usage/report-plan.ts";
 import { SealCheck } from "../src/usage/seal-check.ts";
 import type { UsageEvent } from "../src/usage/usage-event.ts";
-import { UsageSealer, usageMac } from "../src/usage/usage-seal.ts";
+import { canonical, newestBatches, UsageSealer, usageMac } from "../src/usage/usage-seal.ts";
 import { type UsageProof, type VerifyUsageOptions, verifyUsage } from "../src/usage/verify-usage.ts";
 import { type MongoTrafficFixture, mongoTrafficFixture } from "./store-support/mongo-traffic-fixture.ts";
 import { sqliteFixture } from "./store-support/sqlite-fixture.ts";
@@ -28,6 +28,7 @@ const recorded = (): readonly UsageEvent[] =>
         client: n % 2 === 0 ? "john" : "mary",
         model: n % 3 === 0 ? "m" : "n",
         ...(n % 3 > 0 && { units: { pages: 1_500_000 + n }, metered: "yes", from: "answer", cost: n, plan: "pro" }),
+        ...(n % 5 === 2 && { queuedMs: n / 4 }),
         ...(n % 10 === 4 && { status: 429, outcome: "limited", count: 5 }),
       }),
     ).filter((_, n) => gateway === "gw-one" || n < 30 || n > 32);
@@ -36,6 +37,21 @@ const recorded = (): readonly UsageEvent[] =>
       return [...some.slice(0, -1), sealer.seal(some)];
     }).flat();
   });
+
+test("an event of before there was a field is sealed as it was then", () => {
+  const event = anEvent({ id: "gw-one.1", at: 5, client: "john", cost: null, plan: "pro" });
+  const text = canonical(event);
+  // The form of the version before there were queues.
+  assert.equal(
+    text,
+    JSON.stringify([
+      ...["gw-one.1", 5, "john", event.service, event.method, event.path, event.status, event.latencyMs],
+      ...[event.upstreamMs ?? null, event.bytesIn, event.bytesOut, event.requestId, event.outcome],
+      ...[null, null, null, null, null, null, null, null, null, "pro"],
+    ]),
+  );
+  assert.notEqual(canonical({ ...event, queuedMs: 0 }), text);
+});
 
 const foldAll = async (traffic: TrafficStore): Promise<void> => {
   while ((await traffic.foldUsage(1_000)).more) {
@@ -240,6 +256,35 @@ describe("usage verify", () => {
     traffic.database().run("DELETE FROM usage WHERE id = 'gw-idle.2'");
     // Of its beginning nothing else tells; the sums do.
     assert.deepEqual(wordsOf(await verified(traffic)), ["sums hours", "sums days", "sums totals"]);
+  });
+
+  it("misses a gateway, or its last batches, that another one has named, with its sums or without", async () => {
+    const one = recorded().filter(({ id }) => id.startsWith("gw-one."));
+    const sealer = new UsageSealer(mac);
+    const next = (number: number, hours: number): UsageEvent =>
+      sealer.seal([anEvent({ id: `gw-next.${number}`, at: DAY + hours * HOUR_MS })]);
+    sealer.noteOthers(newestBatches([...one, ...recorded()], "gw-two"));
+    const [first, second] = [next(1, 71), next(2, 72)];
+    assert.match(first.seal ?? "", /^1 0 \d+ {2}[\w-]+ gw-one\.1y:\d+:[\w-]+$/);
+    assert.match(second.seal ?? "", /^2 0 \d+ [\w-]+ [\w-]+$/, "once");
+    const problemsWith = async (events: readonly UsageEvent[], since = 0): Promise<readonly string[]> => {
+      const { traffic } = sqliteFixture().open();
+      traffic.recordUsage([...events, first, second]);
+      await foldAll(traffic);
+      return wordsOf(await verified(traffic, { since }));
+    };
+    assert.deepEqual(await problemsWith(one), []);
+    // As if it had never been there: the sums are those of the rest.
+    assert.deepEqual(await problemsWith([]), ["missing gw-one 1-70"]);
+    assert.deepEqual(await problemsWith(one.slice(0, 56)), ["missing gw-one 57-70"]);
+    assert.deepEqual(await problemsWith(one.slice(0, 68)), ["unsealed gw-one 64-68", "missing gw-one 69-70"]);
+    // What may be pruned is not missed, and what is asked for is.
+    assert.deepEqual(await problemsWith([], DAY + 3 * DAY_MS), []);
+    assert.deepEqual(await problemsWith([], DAY + 1), ["missing gw-one 70-70"]);
+    const forged = { ...first, seal: first.seal?.replace("1y:", "1z:") ?? "" };
+    const { traffic } = sqliteFixture().open();
+    traffic.recordUsage([...one, forged, second]);
+    assert.deepEqual(wordsOf(await verified(traffic)), ["altered gw-next 1-1", "missing gw-one 71-71"]);
   });
 
   it("says what nothing proves: events of before there were seals", async () => {

@@ -3,6 +3,8 @@ import { answerPreflight, isPreflight } from "./cors/preflight.ts";
 import type { ApiGate } from "./gate/api-gate.ts";
 import type { PreflightGate } from "./gate/preflight-gate.ts";
 import type { GatewayRequest } from "./gateway-env.ts";
+import { JOBS } from "./jobs/job-json.ts";
+import type { Jobs } from "./jobs/jobs.ts";
 import type { TokenErrorCode } from "./login/credentials.ts";
 import type { Login } from "./login/login.ts";
 import type { Metrics } from "./metrics/metrics.ts";
@@ -19,6 +21,7 @@ export interface AppDeps {
   readonly login: Login;
   readonly callers: Callers;
   readonly apiGate: ApiGate;
+  readonly jobs: Pick<Jobs, "handle">;
   readonly preflightGate: PreflightGate;
   readonly prover: GatewayProver;
   readonly docs: () => Promise<{
@@ -44,7 +47,7 @@ const NOT_READY = '{"status":"not ready"}';
 
 /** Every middleware and route, in the order in which they apply. The guard has judged the raw request before. */
 export const createApp = (deps: AppDeps): Handler => {
-  const { login, callers, apiGate, preflightGate, prover, docs, isReady, onLogin, onPreflight, onError } = deps;
+  const { login, callers, apiGate, jobs, preflightGate, prover, docs, isReady, onLogin, onPreflight, onError } = deps;
   const tokens = new TokenRoute({ login, callers, onResult: onLogin });
   const ready = async (request: GatewayRequest): Promise<void> =>
     (await isReady()) ? answerJson(request, 200, READY) : answerJson(request, 503, NOT_READY, ["Retry-After", "5"]);
@@ -77,6 +80,7 @@ export const createApp = (deps: AppDeps): Handler => {
       }
     }
     if (request.target.startsWith(API)) apiGate.handle(request);
+    else if (request.target.startsWith(JOBS)) jobs.handle(request);
     else others(request);
   };
 };

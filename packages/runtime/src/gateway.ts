@@ -1,18 +1,14 @@
 import { hostname } from "node:os";
 import type { ActDeps, Sealer, Store } from "@aigw/core";
-import { LIMIT_WINDOW_MS } from "@aigw/core/clients";
 import { type Clock, systemClock } from "@aigw/core/clock";
 import { effectiveSetting } from "@aigw/core/config";
 import { isStoreFault } from "@aigw/core/errors";
-import { Limiter, type Share } from "@aigw/core/limits";
-import { AccountJournal, QuotaLedger } from "@aigw/core/quotas";
 import { randomId } from "@aigw/core/random-id";
 import { isTrialMark } from "@aigw/core/sealing";
 import { UsageSpool } from "@aigw/core/spool";
-import { inTime, WORK_PATIENCE_MS } from "@aigw/core/store";
 import { realmOf } from "@aigw/core/tokens";
 import { pruneTime, UsageSealer, usageMac } from "@aigw/core/usage";
-import { API, endOfService } from "./api-target.ts";
+import { API, serviceIn } from "./api-target.ts";
 import { createApp } from "./app.ts";
 import { mayDumpCore } from "./core-dumps.ts";
 import { CorsRules } from "./cors/cors-rules.ts";
@@ -25,13 +21,14 @@ import { ApiGate } from "./gate/api-gate.ts";
 import { Authenticator } from "./gate/authenticator.ts";
 import { OpenCalls } from "./gate/open-calls.ts";
 import { PreflightGate } from "./gate/preflight-gate.ts";
+import { QueueGate } from "./gate/queue-gate.ts";
 import { QuotaGate } from "./gate/quota-gate.ts";
 import { type GatewayWorker, HAND_OUT_MS } from "./gateway-worker.ts";
 import type { ClientDocs } from "./guide/client-docs.ts";
 import type { ProblemCode } from "./http-errors.ts";
+import { Jobs } from "./jobs/jobs.ts";
 import { openListeners } from "./listeners.ts";
 import { createLogger } from "./log.ts";
-import { GuessLimit } from "./login/guess-limit.ts";
 import { HashSlots } from "./login/hash-slots.ts";
 import { Login } from "./login/login.ts";
 import { rehash } from "./login/rehash.ts";
@@ -39,6 +36,7 @@ import { Costs } from "./metering/call-cost.ts";
 import { CallMeter } from "./metering/call-meter.ts";
 import { faultLog } from "./metering/fault-log.ts";
 import { GatewayStats, type StoreOperation } from "./metering/gateway-stats.ts";
+import { sealOthers } from "./metering/seal-others.ts";
 import { spoolLog } from "./metering/spool-log.ts";
 import { StrangerLog } from "./metering/stranger-log.ts";
 import { targetLog } from "./metering/target-log.ts";
@@ -51,6 +49,7 @@ import { ReverseProxy } from "./proxy/reverse-proxy.ts";
 import { targetReports } from "./proxy/target-report.ts";
 import { releaseAfterLoading, releaseWhenQuiet } from "./release-memory.ts";
 import { GatewayProver } from "./routes/proof-route.ts";
+import { SharedCounts } from "./shared-counts.ts";
 import type { CertificateFiles } from "./tls/certificate.ts";
 
 export interface GatewayOptions {
@@ -77,6 +76,10 @@ export interface GatewayOptions {
   readonly worker?: GatewayWorker;
   /** Where usage waits on the local disk while the store takes none; without it, it waits in memory alone. */
   readonly spoolFolder?: string;
+  /** Where requests and answers of jobs lie, unless the setting `jobs-folder` says otherwise. */
+  readonly jobsFolder?: string;
+  /** Where what quotas count waits meanwhile; without it, in memory alone. */
+  readonly quotaFolder?: string;
   /** How long known clients are served while the store cannot be read, milliseconds. */
   readonly maxStaleMs: number;
   /** How long open transfers may take to end on {@link Gateway.close}, milliseconds. */
@@ -134,9 +137,11 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       quotas.refresh();
       cors.refresh();
       proxy.follow(follower.upstreams);
+      queue.refresh();
       if (!ready) return;
       authenticator.forgetDead();
       openCalls.cutRevoked();
+      jobs.changed();
       void reporter.report();
     },
     onFault: storeFault("follow"),
@@ -159,6 +164,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   });
   const openCalls = new OpenCalls(proxy, follower, authenticator);
   const { spoolFolder: folder } = options;
+  const usageSealer = new UsageSealer(usageMac(sealer, store.control.storeId));
   const recorder = new UsageRecorder({
     traffic: store.traffic,
     spool:
@@ -166,7 +172,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     onFault: (error, held) => storeFault("record_usage", `record usage, ${held} events held`)(error),
     onRecovered: (dropped) => log.info({ dropped }, "usage is stored again"),
     onFlushed: (ms) => stats.flushes.observe(ms),
-    sealer: new UsageSealer(usageMac(sealer, store.control.storeId)),
+    sealer: usageSealer,
   });
   const callers = new Callers({ tls: options.tls !== undefined, flag: options.trustProxy, env, clock, log });
   const keeper =
@@ -179,23 +185,16 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
           onKept: (pruned) => pruned > 0 && log.info({ pruned }, "old usage pruned"),
           onFault: storeFault("prune", "sum up and prune usage"),
         });
-  const share = (): Share => reporter.share;
-  const limiter = new Limiter({
-    store: store.traffic,
-    holder: instanceId,
-    windowMs: LIMIT_WINDOW_MS,
-    bundles: true,
-    share,
+  const counts = new SharedCounts({
+    traffic: store.traffic,
+    instanceId,
+    share: () => reporter.share,
+    quotaFolder: options.quotaFolder,
+    onFault: (what, error) => storeFault("permits", what)(error),
   });
-  const ledger = new QuotaLedger({
-    store: store.traffic,
-    holder: instanceId,
-    share,
-    journal: folder === undefined ? undefined : new AccountJournal({ folder, id: instanceId }),
-    onError: storeFault("permits", "write what quotas count"),
-  });
-  const quotas = new QuotaGate({ follower, ledger, env });
-  const guessLimit = new GuessLimit(store.traffic, instanceId, share);
+  const { limiter, guessLimit } = counts;
+  const quotas = new QuotaGate({ follower, ledger: counts.ledger, env });
+  const queue = new QueueGate({ follower, authenticator, queue: counts.fairQueue });
   const strangers = new StrangerLog(log);
   const onStranger = (code: ProblemCode): void => {
     stats.strangers.add(code);
@@ -235,15 +234,35 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     onRequest: () => reporter.countRequest(),
     onEvent: () => keeper?.countCall(),
   });
+  const jobs = new Jobs({
+    store,
+    sealer,
+    clock,
+    follower,
+    authenticator,
+    limiter,
+    meter,
+    instanceId,
+    folder: options.jobsFolder,
+    env,
+    ownUrl: () => listeners.url,
+    isFirst,
+    onStranger,
+    onError,
+    onFault: storeFault("jobs"),
+    log,
+  });
   const apiGate = new ApiGate({
     follower,
     authenticator,
     limiter,
     quotas,
+    queue,
     steadyNow: tokenNow,
     proxy,
     meter,
     callers,
+    jobs,
     onStranger,
     onError,
   });
@@ -266,6 +285,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     login,
     callers,
     apiGate,
+    jobs,
     preflightGate,
     prover,
     docs: async () => docs ?? loadDocs(),
@@ -291,16 +311,17 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       isReady: () => state === "ready" && follower.staleMs <= options.maxStaleMs,
       openCalls: () => openCalls.size,
       routes: () => proxy.routes,
+      queues: () => queue.figures(),
       staleMs: () => follower.staleMs,
       appliedRev: () => follower.rev,
       usage: () => recorder,
+      jobs: () => jobs.figures,
       refusedForFiles: () => openFiles.refused,
     },
     openFiles,
     isDraining: () => state === "draining",
     passesEncodedSlash: (target) =>
-      target.startsWith(API) &&
-      follower.upstream(target.slice(API.length, endOfService(target)))?.passesEncodedSlash === true,
+      target.startsWith(API) && follower.upstream(serviceIn(target))?.passesEncodedSlash === true,
     onMalformed: onStranger,
     onError,
     log,
@@ -335,41 +356,55 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   });
   openFiles.measure();
   ready = true;
+  const nameOthers = (): void =>
+    void sealOthers(store.traffic, usageSealer, instanceId).catch(storeFault("record_usage", "name others' seals"));
+  nameOthers();
   recorder.start();
   keeper?.start();
+  jobs.start(apiGate);
   strangers.start();
   const sweep = setInterval(() => {
     openCalls.cutRevoked();
+    jobs.cutRevoked();
     if (isFirst) endedKeys.look();
-    void ledger.sweep();
-    for (const one of [limiter, guessLimit]) void one.settle().catch(storeFault("permits", "write permits"));
+    queue.review();
+    counts.settle();
   }, EXPIRY_SWEEP_MS);
   const prune = setInterval(() => {
-    limiter.prune();
-    guessLimit.prune();
+    counts.prune();
     meter.prune();
-    if (isFirst) void pruneStore(store).catch(storeFault("prune"));
+    jobs.prune();
+    if (reporter.share.of > 1) nameOthers();
+    if (isFirst) void counts.pruneStore().catch(storeFault("prune"));
   }, PRUNE_MS);
   const stayLarge = releaseWhenQuiet(() => openCalls.size === 0);
+  const cutAll = (): void => {
+    queue.refuseAll();
+    openCalls.cutAll();
+  };
   const end = async (atOnce: boolean): Promise<void> => {
     state = "draining";
     log.info({ openCalls: openCalls.size }, "draining");
     await reporter.report();
-    const cutOpenCalls = (): void => openCalls.cutAll();
+    // Before calls under way are cut: a job is to be put back, or to say that it was interrupted.
+    const jobsEnded = jobs.drain(atOnce ? 0 : options.drainMs);
     await listeners.close({
       lameDuckMs: atOnce ? 0 : LAME_DUCK_MS + (worker ? HAND_OUT_MS : 0),
       drainMs: atOnce ? 0 : options.drainMs,
-      goAway: () => openCalls.goAway(),
-      cutOpenCalls,
+      goAway: () => {
+        queue.goAway();
+        openCalls.goAway();
+      },
+      cutOpenCalls: cutAll,
     });
+    await jobsEnded;
+    await jobs.close();
     clearInterval(sweep);
     clearInterval(prune);
     stayLarge();
     follower.stop();
     proxy.close();
-    await limiter.close();
-    await ledger.close();
-    await guessLimit.close();
+    await counts.close();
     await keeper?.close();
     meter.flush();
     const dropped = await recorder.close();
@@ -380,7 +415,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   };
   let ended: Promise<void> | undefined;
   const close: Gateway["close"] = ({ atOnce = false } = {}) => {
-    if (ended !== undefined && atOnce) openCalls.cutAll();
+    if (ended !== undefined && atOnce) cutAll();
     ended ??= end(atOnce);
     return ended;
   };
@@ -388,12 +423,8 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     await close({ atOnce: true });
     throw error;
   });
+  if (state === "ready") jobs.begin();
   log.info({ url, adminUrl, version: options.version, rev: follower.rev }, "gateway started");
   const metricFamilies = async (): Promise<readonly MetricFamily[]> => (await listeners.loadMetrics()).families();
   return { url, adminUrl, instanceId, reloadCertificate, metricFamilies, close };
-};
-
-const pruneStore = async ({ traffic }: Store): Promise<void> => {
-  await inTime(traffic.prunePermitWindows(traffic.steadyNow()), WORK_PATIENCE_MS);
-  await inTime(traffic.pruneQuotaRecords(traffic.steadyNow()), WORK_PATIENCE_MS);
 };

@@ -10,8 +10,10 @@ export const PROBLEMS = {
   not_found: { status: 404, title: "Not found" },
   unknown_service: { status: 404, title: "Unknown service" },
   method_not_allowed: { status: 405, title: "Method not allowed" },
+  no_result: { status: 409, title: "No result" },
   request_timeout: { status: 408, title: "Request timed out" },
   expectation_failed: { status: 417, title: "Expectation failed" },
+  too_many_jobs: { status: 429, title: "Too many jobs" },
   rate_limited: { status: 429, title: "Too many requests" },
   quota_exceeded: { status: 429, title: "Quota used up" },
   headers_too_large: { status: 431, title: "Header fields too large" },
@@ -21,8 +23,10 @@ export const PROBLEMS = {
   upstream_invalid: { status: 502, title: "Invalid answer from the service" },
   service_down: { status: 503, title: "Service down" },
   service_disabled: { status: 503, title: "Service out of use" },
+  service_busy: { status: 503, title: "Service busy" },
   unavailable: { status: 503, title: "Temporarily unavailable" },
   upstream_timeout: { status: 504, title: "Service timed out" },
+  insufficient_storage: { status: 507, title: "No room" },
 } as const;
 
 export type ProblemCode = keyof typeof PROBLEMS;

@@ -14,7 +14,7 @@ test("a call takes as long as it took, also when what it was worth is known late
     stats: new CallStats(() => true),
     instanceId: "i",
     isService: () => true,
-    costs: { of: () => undefined },
+    costs: { of: () => undefined, countsTime: () => false },
     onRequest: () => undefined,
     onEvent: () => undefined,
     onFault: () => undefined,

@@ -2,7 +2,7 @@ import type { Clock } from "@aigw/core";
 import { isRelativeExpiry, parseEmail, parseExpiry, parseLimit, parseLine, parseServiceList } from "@aigw/core/clients";
 import { parsePlanName, parseWeight } from "@aigw/core/plans";
 import { parseQuotas, quotasInWords } from "@aigw/core/quotas";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { flag } from "./flag.ts";
 
 /** What an option takes away again with `--no-…` is false. */
@@ -48,12 +48,8 @@ export const addFactsBesideEmail = (command: Command, clock: Clock): Command =>
     .option("--display-name <name>", "how the e-mail greets it", flag("--display-name", parseDisplayName))
     .option("--services <names>", "services it may call, such as ocr,chat, or: all", flag("--services", parseServices))
     .option("--plan <name>", "the plan that says what its own record does not, or: none", flag("--plan", parsePlan))
-    .option("--limit <number>", "requests in any 60 seconds", flag("--limit", parseLimit))
-    .option(
-      "--quota <quotas>",
-      "how much in each hour, day, week or month, such as 'requests=10000/day, pages=500/week'; or none",
-      flag("--quota", (value) => quotasInWords(parseQuotas(value))),
-    )
+    .addOption(limitOption())
+    .addOption(quotaOption())
     .option(
       "--expires <when>",
       "last day such as 2027-01-31 (UTC), a date-time, or 30d",
@@ -61,16 +57,27 @@ export const addFactsBesideEmail = (command: Command, clock: Clock): Command =>
     )
     .option(
       "--weight <number>",
-      "its share where calls wait for a service (none do so far), 1 to 100 (1)",
+      "its share where calls wait for a service, 1 to 100 (1)",
       flag("--weight", parseWeight),
     )
     .option("--note <text>", "a note for yourself", flag("--note", parseNote))
     .optionsGroup("Options:");
 
+/** As a client and a plan have it. */
+export const limitOption = (): Option =>
+  new Option("--limit <number>", "requests in any 60 seconds").argParser(flag("--limit", parseLimit));
+
+/** As a client and a plan have it. */
+export const quotaOption = (): Option =>
+  new Option(
+    "--quota <quotas>",
+    "how much in each hour, day, week or month, such as 'requests=10000/day, pages=500/week'; or none",
+  ).argParser(flag("--quota", (value) => quotasInWords(parseQuotas(value))));
+
 const parsePlan = (value: string): string | false => (value === "none" ? false : parsePlanName(value));
 const parseDisplayName = (value: string): string => parseLine("display name", value, 100);
 const parseNote = (value: string): string => parseLine("note", value, 500);
-const parseServices = (value: string): ServiceChoice => ({ names: parseServiceList(value) });
+export const parseServices = (value: string): ServiceChoice => ({ names: parseServiceList(value) });
 
 /** What `--no-…` takes away is false in a command's flags, and null for the act. */
 export const cleared = <T>(value: T | false): T | null => (value === false ? null : value);

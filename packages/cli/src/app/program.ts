@@ -75,6 +75,12 @@ const ENTRIES: readonly Entry[] = [
     group: CLIENTS,
     load: () => import("../commands/secret/index.ts"),
   },
+  {
+    name: "jobs",
+    about: "calls that outlive their connection",
+    group: WATCH,
+    load: () => import("../commands/jobs/index.ts"),
+  },
   { name: "usage", about: "who called what", group: WATCH, load: () => import("../commands/usage/index.ts") },
   { name: "top", about: "the calls of the last minute, live", group: WATCH, load: () => import("../commands/top.ts") },
   {

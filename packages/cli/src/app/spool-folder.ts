@@ -1,5 +1,16 @@
 import { join } from "node:path";
 
-/** With a store behind a network, usage waits beside the master key while it is away; files of its own need no spool. */
-export const spoolFolder = (home: string, storeUrl: string): { readonly spoolFolder?: string } =>
-  /^sqlite:/i.test(storeUrl) ? {} : { spoolFolder: join(home, "spool") };
+/**
+ * Where a gateway keeps what its store does not take, beside the master key: what quotas count, and with a store behind a
+ * network usage as well.
+ */
+export const spoolFolders = (
+  home: string,
+  storeUrl: string,
+): { readonly quotaFolder: string; readonly spoolFolder?: string } => {
+  const folder = join(home, "spool");
+  return { quotaFolder: folder, ...(!/^sqlite:/i.test(storeUrl) && { spoolFolder: folder }) };
+};
+
+/** Where requests and answers of jobs lie, unless the setting says otherwise. */
+export const jobsFolder = (home: string): { readonly jobsFolder: string } => ({ jobsFolder: join(home, "jobs") });

@@ -12,7 +12,7 @@ import { type Home, openHomeForGateway } from "../app/home.ts";
 import { listenError } from "../app/listen-error.ts";
 import { parseCount, parsePort } from "../app/parse-value.ts";
 import { settingsInForce } from "../app/settings.ts";
-import { spoolFolder } from "../app/spool-folder.ts";
+import { jobsFolder, spoolFolders } from "../app/spool-folder.ts";
 import { readVersion } from "../app/version.ts";
 import { announce, sayStopping } from "../serving/announce.ts";
 import { logOptions, logWriter } from "../serving/log-writer.ts";
@@ -160,7 +160,8 @@ const serveUntil = async (
     pid: process.pid,
     maxStaleMs: options.maxStale,
     drainMs: options.drain,
-    ...spoolFolder(home.path, home.storeUrl),
+    ...spoolFolders(home.path, home.storeUrl),
+    ...jobsFolder(home.path),
     log: await logWriter(ctx.io.stderr, logOptions(ctx)),
   }).catch((error: unknown) => {
     throw listenError(error, host, port);

@@ -1,5 +1,7 @@
 import { isSilent } from "@aigw/core/acts";
 import { standingOf } from "@aigw/core/clients";
+import type { JobGroup } from "@aigw/core/jobs";
+import { readQueues } from "@aigw/core/queue";
 import { downTargets } from "@aigw/core/services";
 import { locateStore, type SeenInstance } from "@aigw/core/store";
 import type { Command } from "commander";
@@ -7,9 +9,12 @@ import { carryFlags } from "../app/carry-flags.ts";
 import { describe } from "../app/command.ts";
 import type { Context } from "../app/context.ts";
 import { type WhoRuns, whoRuns } from "../app/who-runs.ts";
+import { queueWords } from "../findings/queue-words.ts";
 import { downWords } from "../findings/target-words.ts";
+import { queueJson } from "../json/queue.ts";
 import { downTargetJson } from "../json/service.ts";
 import { renderFields } from "../terminal/output/fields.ts";
+import { grouped, humanBytes } from "../terminal/output/figures.ts";
 import type { Tone } from "../terminal/output/style.ts";
 import { type Cell, type Column, renderTable } from "../terminal/output/table.ts";
 import { rfc3339, when } from "../terminal/output/time.ts";
@@ -29,11 +34,13 @@ export const run = (ctx: Context): Promise<void> =>
     const revision = await store.control.head();
     const clients = await store.control.clients();
     const services = await store.control.services();
+    const queues = await readQueues(store, services);
     const running = await whoRuns(store.traffic);
     const { gateways, problem } = running;
     const down = downTargets(gateways.filter((gateway) => !isSilent(gateway)));
     const disabled = services.filter((service) => service.disabled !== undefined);
     const active = clients.filter((client) => standingOf(client, clock.now()) === "active").length;
+    const jobs = jobCounts(await store.traffic.jobGroups({}));
     const { location } = await locateStore(storeUrl);
     await ctx.out.answer({
       json: () => ({
@@ -42,8 +49,10 @@ export const run = (ctx: Context): Promise<void> =>
         revision,
         clients: { active, total: clients.length },
         services: services.length,
+        jobs,
         confirmed: problem === undefined,
         targetsDown: down.map(downTargetJson),
+        queues: queues.map(queueJson),
         gateways: gateways.map(gatewayJson),
       }),
       quiet: () => [...new Set(gateways.map(({ address }) => address))],
@@ -57,6 +66,7 @@ export const run = (ctx: Context): Promise<void> =>
             "Services",
             `${services.length}${disabled.length === 0 ? "" : `, out of use: ${listed(disabled.map(({ name }) => name))}`}`,
           ],
+          ["Jobs", jobsInWords(jobs)],
           ["Gateways", carryFlags(countOf(running), ctx.globals)],
         ]);
         if (gateways.length === 0) return facts;
@@ -67,12 +77,39 @@ export const run = (ctx: Context): Promise<void> =>
         return [
           table,
           ...down.map((target) => headed(view, target.service, "red", downWords(target))),
+          ...queues.map((queue) =>
+            headed(view, queue.service, queue.waiting > 0 ? "yellow" : "green", queueWords(queue)),
+          ),
           ...refusing.map((gateway) => headed(view, gateway.id, "red", carryFlags(outOfFiles(gateway), ctx.globals))),
         ].join("\n");
       },
     });
     if (problem !== undefined) throw problem;
   });
+
+interface JobCounts {
+  readonly waiting: number;
+  readonly running: number;
+  readonly ended: number;
+  /** On the disk. */
+  readonly storedBytes: number;
+}
+
+const jobCounts = (groups: readonly JobGroup[]): JobCounts => {
+  const count = (...states: readonly string[]): number =>
+    groups.filter(({ state }) => states.includes(state)).reduce((sum, group) => sum + group.count, 0);
+  const all = groups.reduce((sum, group) => sum + group.count, 0);
+  const waiting = count("queued", "receiving");
+  const running = count("running");
+  const storedBytes = groups.reduce((sum, group) => sum + group.storedBytes, 0);
+  return { waiting, running, ended: all - waiting - running, storedBytes };
+};
+
+/** Empty where there is none. */
+const jobsInWords = ({ waiting, running, ended, storedBytes }: JobCounts): string =>
+  waiting + running + ended === 0
+    ? ""
+    : `${grouped(waiting)} waiting, ${grouped(running)} running, ${grouped(ended)} ended; ${humanBytes(storedBytes)} on the disk`;
 
 const countOf = ({ gateways, problem }: WhoRuns): string => {
   if (gateways.length > 0) return `${gateways.length}${problem === undefined ? "" : ", not all of them confirmed"}`;

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { TrafficStore } from "@aigw/core";
+import type { Store } from "@aigw/core";
 import { INSTANCE_GONE_MS } from "@aigw/core/acts";
+import { readQueues } from "@aigw/core/queue";
 import type { Command } from "commander";
 import { Interrupted, UsageError } from "../app/cli-error.ts";
 import { describe } from "../app/command.ts";
@@ -37,16 +38,16 @@ export const run = async ({ once }: TopOptions, ctx: Context): Promise<void> => 
       "top needs a terminal. Elsewhere use: aigw usage tail -f, aigw usage report, or aigw top --once.",
     );
   }
-  await ctx.withHome("existing", async ({ store: { traffic } }) => {
-    const look = await lookAt(traffic, ctx);
+  await ctx.withHome("existing", async ({ store }) => {
+    const look = await lookAt(store, ctx);
     if (once) return answerOnce(ctx, await look());
     return mode === "json" ? stream(ctx, look) : live(ctx, look);
   });
 };
 
-type Look = () => Promise<Pick<FrameFacts, "snapshot" | "gateways">>;
+type Look = () => Promise<Pick<FrameFacts, "snapshot" | "gateways" | "queues">>;
 
-const lookAt = async (traffic: TrafficStore, { clock }: Context): Promise<Look> => {
+const lookAt = async ({ control, traffic }: Store, { clock }: Context): Promise<Look> => {
   const minute = new RollingMinute();
   const start = await traffic.latestUsage({}, AT_START);
   let { cursor } = start;
@@ -58,16 +59,27 @@ const lookAt = async (traffic: TrafficStore, { clock }: Context): Promise<Look> 
       cursor = page.cursor;
       full = page.events.length === PAGE;
     }
-    return { snapshot: minute.snapshot(clock.now()), gateways: await traffic.instances(INSTANCE_GONE_MS) };
+    return {
+      snapshot: minute.snapshot(clock.now()),
+      gateways: await traffic.instances(INSTANCE_GONE_MS),
+      queues: await readQueues({ traffic }, await control.services()),
+    };
   };
 };
 
-const answerOnce = (ctx: Context, { snapshot, gateways }: Awaited<ReturnType<Look>>): Promise<void> =>
+const answerOnce = (ctx: Context, { snapshot, gateways, queues }: Awaited<ReturnType<Look>>): Promise<void> =>
   ctx.out.answer({
-    json: () => snapshotJson(snapshot, gateways),
+    json: () => snapshotJson(snapshot, gateways, queues),
     quiet: () => String(snapshot.all.perSecond),
     text: (view) => {
-      const facts = { snapshot, gateways, sort: "requests", height: Number.POSITIVE_INFINITY, keys: "" } as const;
+      const facts = {
+        snapshot,
+        gateways,
+        queues,
+        sort: "requests",
+        height: Number.POSITIVE_INFINITY,
+        keys: "",
+      } as const;
       return renderFrame(view, facts).join("\n");
     },
   });
@@ -77,8 +89,8 @@ const stream = async (ctx: Context, look: Look): Promise<never> => {
   const unlisten = ctx.io.onStop(() => stopped.abort());
   try {
     for (;;) {
-      const { snapshot, gateways } = await look();
-      await ctx.out.jsonLine(snapshotJson(snapshot, gateways));
+      const { snapshot, gateways, queues } = await look();
+      await ctx.out.jsonLine(snapshotJson(snapshot, gateways, queues));
       await pause(EVERY_MS, stopped.signal);
       if (stopped.signal.aborted) throw new Interrupted("");
     }

@@ -159,6 +159,7 @@ const fieldsFor = (view: View, event: UsageEvent): readonly (readonly [string, s
     : [["Stands for", `${event.count} refused calls within a second; the first is shown`] as const]),
   ["Reason", event.reason ?? ""],
   ["Took", humanMs(event.latencyMs)],
+  ["Waited", event.queuedMs === undefined ? "" : humanMs(event.queuedMs)],
   ["Service took", event.upstreamMs === undefined ? "" : humanMs(event.upstreamMs)],
   ["Bytes", `${humanBytes(event.bytesIn)} in, ${humanBytes(event.bytesOut)} out`],
 ];

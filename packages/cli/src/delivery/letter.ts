@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { type EffectiveSetting, openSetting, type SettingKey } from "@aigw/core/config";
 import { AigwError } from "@aigw/core/errors";
@@ -17,6 +16,7 @@ import {
 } from "@aigw/core/onboarding";
 import { openHeaders, type Service } from "@aigw/core/services";
 import type { Context } from "../app/context.ts";
+import { fileIn } from "../app/file-in.ts";
 import { naming } from "../app/flag.ts";
 import type { Home } from "../app/home.ts";
 import { confirmed } from "../terminal/ask.ts";
@@ -39,21 +39,13 @@ export const letterFor = async (ctx: Context, home: Home, source: LetterSource):
   const path = given === undefined ? settings.template.value : resolve(ctx.io.cwd, given);
   if (path === undefined) return renderOnboardingEmail;
   const from = given === undefined ? "the setting template" : "--template";
-  const template = naming(`${from} (${path})`, () => parseTemplate(readText(path, from)));
+  const bytes = fileIn(path, { from, cwd: ctx.io.cwd });
+  const template = naming(`${from} (${path})`, () => parseTemplate(textOf(bytes)));
   await assertNothingLeaks(ctx, home, source, path, template);
   return (facts) => renderTemplate(template, facts);
 };
 
-const readText = (path: string, from: string): string => {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(path);
-  } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "it failed";
-    const why =
-      { ENOENT: "there is no such file", EACCES: "permission denied", EISDIR: "it is a folder" }[code] ?? code;
-    throw new AigwError("invalid_value", `${from}: ${path} cannot be read: ${why}.`, { cause });
-  }
+const textOf = (bytes: Buffer): string => {
   if (bytes.length > MAX_TEMPLATE_BYTES)
     throw new AigwError("invalid_value", `It is larger than ${MAX_TEMPLATE_BYTES / 1024} KiB.`);
   try {

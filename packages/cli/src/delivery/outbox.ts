@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Client } from "@aigw/core";
 import { AigwError } from "@aigw/core/errors";
 import { credentialsMark } from "@aigw/core/onboarding";
+import { whyUnreadable } from "../app/file-in.ts";
 import { rfc3339 } from "../terminal/output/time.ts";
 import { makePrivateFolder, reserveMessageFile } from "./mail/message-file.ts";
 
@@ -126,7 +127,6 @@ const reading = <T>(path: string, read: () => T): T => {
   try {
     return read();
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "it failed";
-    throw new AigwError("failed", `${path} cannot be read: ${code}.`, { cause });
+    throw new AigwError("failed", `${path} cannot be read: ${whyUnreadable(cause)}`, { cause });
   }
 };

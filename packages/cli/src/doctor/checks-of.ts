@@ -10,6 +10,7 @@ import { checkDisk } from "./checks/disk.ts";
 import { checkGateways } from "./checks/gateways.ts";
 import { checkHome } from "./checks/home.ts";
 import { checkIntegrity } from "./checks/integrity.ts";
+import { checkJobs } from "./checks/jobs.ts";
 import { checkMasterKey } from "./checks/master-key.ts";
 import { checkNodeVersion } from "./checks/node-version.ts";
 import { type Address, checkPort } from "./checks/port.ts";
@@ -54,6 +55,7 @@ export const checksOf = (
     },
     unsent: () => checkUnsent(location.home, now),
     service: () => checkServices(home, ctx.clock),
+    jobs: async () => checkJobs(home, (await settings)["jobs-folder"].value, now),
     calls: () => checkCalls(home, ctx.clock),
   };
 };

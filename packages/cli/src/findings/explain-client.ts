@@ -33,6 +33,8 @@ export type ClientFindingCode =
   | "service_missing"
   | "service_not_allowed"
   | "service_unknown"
+  | "service_busy"
+  | "service_waits"
   | "service_failing"
   | "service_rejects"
   | "client_leaves"

@@ -5,6 +5,7 @@ import { faultWords } from "@aigw/core/services";
 import { type Outcome, tokenEndWords, triedClient } from "@aigw/core/usage";
 import { humanBytes, humanMs } from "../terminal/output/figures.ts";
 import type { Finding, Severity } from "./finding.ts";
+import { moreRoom } from "./queue-words.ts";
 import { moreTime } from "./words.ts";
 
 /** Closed and stable: `request_` and the outcome, or for `denied` what was refused. */
@@ -14,7 +15,9 @@ export type RequestFindingCode =
   | "request_over_quota"
   | "request_not_allowed"
   | "request_unknown_service"
-  | "request_no_room";
+  | "request_no_room"
+  | "request_service_busy"
+  | "request_unavailable";
 
 export type RequestFinding = Finding<RequestFindingCode>;
 
@@ -25,7 +28,7 @@ export interface RequestFacts {
   readonly client: Client | undefined;
   /** The client's, as they are. */
   readonly terms: Terms | undefined;
-  readonly services: readonly Pick<Service, "name" | "timeoutMs">[];
+  readonly services: readonly Pick<Service, "name" | "timeoutMs" | "queue">[];
   readonly now: number;
 }
 
@@ -51,7 +54,10 @@ export const explainRequest = (facts: RequestFacts): RequestFinding => {
   switch (outcome) {
     case "ok": {
       const own = status >= 400 ? " The status is the service's own, not the gateway's." : "";
-      return finding("fine", `${service} answered ${status} in ${took}, and the client got all of it.${own}`);
+      return finding(
+        "fine",
+        `${service} answered ${status} in ${took}, and the client got all of it.${own}${waited(event)}`,
+      );
     }
     case "denied":
       return denied(facts);
@@ -94,6 +100,12 @@ export const explainRequest = (facts: RequestFacts): RequestFinding => {
       );
   }
 };
+
+/** Where it is most of what the call took. */
+const waited = ({ queuedMs = 0, latencyMs }: UsageEvent): string =>
+  queuedMs * 2 < latencyMs || queuedMs < 1
+    ? ""
+    : ` For ${humanMs(queuedMs)} of that it waited for the service to have room.`;
 
 /** A WebSocket that nobody cut. */
 const socket = ({ outcome, bytesIn, bytesOut }: UsageEvent, service: string, took: string): [Severity, string] => {
@@ -139,6 +151,11 @@ const denied = (facts: RequestFacts): RequestFinding => {
     const message = `The gateway refused it with ${status} and did not call ${service}: ${words.what}. ${words.remedy}`;
     return { code: "request_no_room", severity: "blocked", message, command: "aigw doctor" };
   }
+  if (reason === "service_busy") return busy(facts);
+  if (status === 503) {
+    const message = `The gateway refused it with 503 and did not call ${service}: the service was out of use then (aigw service disable), or the gateway was about to end.`;
+    return { code: "request_unavailable", severity: "warning", message, command: `aigw service show ${service}` };
+  }
   if (status === 403) return notAllowed(facts);
   if (status === 404) {
     const isThere = services.some(
@@ -152,6 +169,16 @@ const denied = (facts: RequestFacts): RequestFinding => {
   const message = `The token was genuine, but not good ${end === undefined ? `any more: ${why}` : `at that moment: ${why}`}.${standingNow(facts)}`;
   const command = client === undefined ? "aigw client list" : `aigw why ${client.name}`;
   return { code: "request_token_refused", severity: "blocked", message, command };
+};
+
+const busy = ({ event, services }: RequestFacts): RequestFinding => {
+  const { service, status, queuedMs } = event;
+  const known = services.find(({ name }) => name === service);
+  const how =
+    queuedMs === undefined ? "and as many waited for it as may" : `for the ${humanMs(queuedMs)} that it waited`;
+  const message = `${service} had all the calls that it takes at once, ${how}: the gateway answered ${status} and did not call it. It cost no permit.`;
+  const command = known?.queue === undefined ? {} : { command: moreRoom(service, known.queue.most) };
+  return { code: "request_service_busy", severity: "warning", message, ...command };
 };
 
 const standingNow = ({ event, client, now }: RequestFacts): string => {

@@ -1,9 +1,11 @@
 import type { ClientFacts, ServiceStatus } from "@aigw/core";
 import { standingOf } from "@aigw/core/clients";
 import { mayCall } from "@aigw/core/plans";
-import { FAULTS } from "@aigw/core/services";
+import { FAULTS, type Fault } from "@aigw/core/services";
+import { grouped, humanMs } from "../terminal/output/figures.ts";
 import { counted, listed, times } from "../terminal/output/words.ts";
 import type { ClientFinding } from "./explain-client.ts";
+import { moreRoom } from "./queue-words.ts";
 import { moreTime, reasonsOf, total } from "./words.ts";
 
 /** What the services have to do with it: there is none, not this one, or it fails. */
@@ -16,6 +18,8 @@ export const explainServices = (facts: ClientFacts): readonly ClientFinding[] =>
     ...allowed(facts),
     ...unknown(facts),
     ...noRoom(facts),
+    ...turnedAway(facts),
+    ...waiting(facts),
     ...failing(facts),
     ...rejecting(facts),
     ...leaving(facts),
@@ -73,12 +77,35 @@ const unknown = ({ client, services, refused }: ClientFacts): readonly ClientFin
 
 /** The gateway's own 503; a service's is no refusal. */
 const noRoom = ({ refused }: ClientFacts): readonly ClientFinding[] => {
-  const groups = refused.filter(({ status }) => status === 503);
+  const groups = refused.filter(({ status, reason }) => status === 503 && reason === ("out_of_files" satisfies Fault));
   const calls = groups.reduce((sum, group) => sum + group.calls, 0);
   if (calls === 0) return [];
   const message = `The gateway itself had no room for ${counted(calls, "call")} in the last 15 minutes and refused ${calls === 1 ? "it" : "them"} with 503. ${FAULTS.out_of_files.remedy}`;
   return [{ code: "gateway_no_room", severity: "warning", message, command: "aigw doctor" }];
 };
+
+/** Of a service that takes only so many calls at once. */
+const turnedAway = ({ refused, services }: ClientFacts): readonly ClientFinding[] =>
+  services.flatMap(({ name, queue }): readonly ClientFinding[] => {
+    const groups = refused.filter(({ service, reason }) => service === name && reason === "service_busy");
+    const calls = groups.reduce((sum, group) => sum + group.calls, 0);
+    if (queue === undefined || calls === 0) return [];
+    const message = `${name} had no room for ${counted(calls, "call")} in the last 15 minutes, which got 503: it takes ${grouped(queue.concurrency)} at once, and ${grouped(queue.most)} may wait, for ${humanMs(queue.waitMs)} at most.`;
+    return [{ code: "service_busy", severity: "warning", message, command: moreRoom(name, queue.most) }];
+  });
+
+/** Of the time that calls take, and so long at least. */
+const WAITING = { share: 0.25, ms: 100 };
+
+/** Waiting is what makes it slow, and not the service. */
+const waiting = ({ client, waits, services }: ClientFacts): readonly ClientFinding[] =>
+  waits.flatMap(({ service, calls, waited, queuedMs, latencyMs }): readonly ClientFinding[] => {
+    const queue = services.find(({ name }) => name === service)?.queue;
+    if (queue === undefined || queuedMs < WAITING.ms || queuedMs < latencyMs * WAITING.share) return [];
+    const message = `${client.name}'s calls to ${service} are slow because they wait: ${grouped(waited)} of the latest ${counted(calls, "call")} did, and of ${humanMs(latencyMs)} that a call took ${humanMs(queuedMs)} were waiting. ${service} takes ${counted(queue.concurrency, "call")} at once.`;
+    const command = `aigw service set ${service} --concurrency <number>`;
+    return [{ code: "service_waits", severity: "warning", message, command }];
+  });
 
 /** How the client's own calls fared, and everybody's of the last minute: what is broken now may be new to it. */
 const failing = (facts: ClientFacts): readonly ClientFinding[] => {

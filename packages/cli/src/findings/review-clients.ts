@@ -111,8 +111,10 @@ const quotas = ({ name }: Client, facts: ReviewFacts, when: When): readonly Revi
 
 const isMuch = (calls: number, of: number): boolean => calls >= FAILING.calls && calls >= of * FAILING.share;
 
-const refusals = ({ name }: Client, { lastDay }: ReviewFacts): readonly ReviewFinding[] => {
-  const { denied = 0, requests = 0 } = lastDay.get(name) ?? {};
+const refusals = ({ name }: Client, { lastDay, turnedAway }: ReviewFacts): readonly ReviewFinding[] => {
+  const { denied: all = 0, requests = 0 } = lastDay.get(name) ?? {};
+  // For want of room is said of the service.
+  const denied = all - (turnedAway.clients.get(name) ?? 0);
   if (!isMuch(denied, requests)) return [];
   const message = `${grouped(denied)} of ${name}'s ${counted(requests, "call")} in the last 24 hours were refused: token, service or permission.`;
   return [{ client: name, code: "calls_refused", severity: "warning", message, command: `aigw why ${name}` }];

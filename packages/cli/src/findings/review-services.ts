@@ -1,28 +1,42 @@
-import type { ReviewFacts } from "@aigw/core";
+import type { ReviewFacts, Service } from "@aigw/core";
+import { grouped } from "../terminal/output/figures.ts";
+import { counted } from "../terminal/output/words.ts";
 import type { Finding } from "./finding.ts";
 import { meterWords } from "./meter-words.ts";
+import { moreRoom } from "./queue-words.ts";
 
 /** Closed and stable: scripts go by it. */
-export type ServiceReviewCode = "mostly_unread" | "mostly_estimated";
+export type ServiceReviewCode = "mostly_unread" | "mostly_estimated" | "turned_away";
 
 export interface ServiceReviewFinding extends Finding<ServiceReviewCode> {
   readonly service: string;
 }
 
 /** What an admin should look at of the services, in their order; empty when there is nothing. */
-export const reviewServices = ({ services, metered }: ReviewFacts): readonly ServiceReviewFinding[] =>
-  services.flatMap((service) => {
-    const calls = metered.find((known) => known.service === service.name);
-    const words = calls && meterWords(service, calls, "in the last 24 hours");
-    if (words === undefined) return [];
-    const { kind, message, command } = words;
-    return [
-      {
-        service: service.name,
-        code: `mostly_${kind}`,
-        severity: "warning",
-        message: `${service.name}: ${message.charAt(0).toLowerCase()}${message.slice(1)}`,
-        command,
-      },
-    ];
-  });
+export const reviewServices = ({ services, metered, turnedAway }: ReviewFacts): readonly ServiceReviewFinding[] =>
+  services.flatMap((service) => [
+    ...overfull(service, turnedAway.services.get(service.name) ?? 0),
+    ...notRead(service, metered),
+  ]);
+
+const overfull = ({ name, queue }: Service, calls: number): readonly ServiceReviewFinding[] => {
+  if (queue === undefined || calls === 0) return [];
+  const message = `${name} had no room for ${counted(calls, "call")} in the last 24 hours, which got 503: it takes ${grouped(queue.concurrency)} at once, and ${grouped(queue.most)} may wait.`;
+  return [{ service: name, code: "turned_away", severity: "warning", message, command: moreRoom(name, queue.most) }];
+};
+
+const notRead = (service: Service, metered: ReviewFacts["metered"]): readonly ServiceReviewFinding[] => {
+  const calls = metered.find((known) => known.service === service.name);
+  const words = calls && meterWords(service, calls, "in the last 24 hours");
+  if (words === undefined) return [];
+  const { kind, message, command } = words;
+  return [
+    {
+      service: service.name,
+      code: `mostly_${kind}`,
+      severity: "warning",
+      message: `${service.name}: ${message.charAt(0).toLowerCase()}${message.slice(1)}`,
+      command,
+    },
+  ];
+};

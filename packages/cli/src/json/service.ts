@@ -21,6 +21,11 @@ export interface ServiceJson {
   readonly disabled: string | null;
   readonly fallback: string | null;
   readonly health: HealthCheck | null;
+  /** How many calls it takes at once; null: every one. */
+  readonly concurrency: number | null;
+  /** How many may wait, and for how long; null without a concurrency. */
+  readonly queue: number | null;
+  readonly queueWaitMs: number | null;
   readonly connectTimeoutMs: number;
   readonly idleConnectionMs: number;
   readonly maxHeadBytes: number;
@@ -49,7 +54,15 @@ export interface ServiceJson {
   readonly reserve: string | null;
   /** As `price set` takes them. */
   readonly prices: readonly PriceListJson[];
+  /** How its calls become jobs; null: they do not. */
+  readonly jobs: JobRulesJson | null;
   readonly createdAt: string;
+}
+
+export interface JobRulesJson {
+  readonly keepMs: number;
+  readonly retry: boolean;
+  readonly callbackOrigins: readonly string[];
 }
 
 export interface PriceListJson {
@@ -84,6 +97,9 @@ export const serviceJson = (service: Service, gateways: readonly SeenInstance[] 
   disabled: service.disabled ?? null,
   fallback: service.fallback ?? null,
   health: service.health ?? null,
+  concurrency: service.queue?.concurrency ?? null,
+  queue: service.queue?.most ?? null,
+  queueWaitMs: service.queue?.waitMs ?? null,
   connectTimeoutMs: service.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
   idleConnectionMs: service.idleConnectionMs ?? DEFAULT_IDLE_CONNECTION_MS,
   maxHeadBytes: service.maxHeadBytes ?? DEFAULT_MAX_HEAD_BYTES,
@@ -104,6 +120,14 @@ export const serviceJson = (service: Service, gateways: readonly SeenInstance[] 
   askUsage: service.askUsage === true,
   reserve: service.reserve ?? null,
   prices: (service.prices ?? []).map(({ model = null, prices }) => ({ model, prices })),
+  jobs:
+    service.jobs === undefined
+      ? null
+      : {
+          keepMs: service.jobs.keepMs,
+          retry: service.jobs.retry === true,
+          callbackOrigins: service.jobs.callbackOrigins ?? [],
+        },
   createdAt: rfc3339(service.createdAt),
 });
 

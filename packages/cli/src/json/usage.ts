@@ -13,6 +13,8 @@ export interface UsageEventJson {
   readonly latencyMs: number;
   /** Null when the upstream was not called or never answered. */
   readonly upstreamMs: number | null;
+  /** How long it waited for its service to have room; absent when it did not. */
+  readonly queuedMs?: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
   readonly requestId: string;
@@ -46,6 +48,7 @@ export const usageEventJson = (event: UsageEvent): UsageEventJson => ({
   status: event.status,
   latencyMs: event.latencyMs,
   upstreamMs: event.upstreamMs ?? null,
+  ...(event.queuedMs !== undefined && { queuedMs: event.queuedMs }),
   bytesIn: event.bytesIn,
   bytesOut: event.bytesOut,
   requestId: event.requestId,

@@ -128,7 +128,7 @@ const footer = (command: Command, width: number): readonly string[] => {
   const lines = [
     ...(command === root ? [] : [`Global options: ${globals.join(", ")}, -h; in full: aigw --help`]),
     `Topics: ${TOPIC_NAMES.join(", ")}; to read one: aigw help <topic>`,
-    `Documentation: ${documentation(nameOf(command, root))}`,
+    `Documentation: ${documentation(wordsOf(command, root))}`,
   ];
   return lines.flatMap((line) => hanging(line, width));
 };
@@ -136,9 +136,8 @@ const footer = (command: Command, width: number): readonly string[] => {
 const hanging = (text: string, width: number): readonly string[] =>
   wrap(text, width - 2).map((line, index) => (index === 0 ? line : `  ${line}`));
 
-/** The command's first word. */
-const nameOf = (command: Command, root: Command): string | undefined => {
-  let at = command;
-  while (at.parent !== null && at.parent !== root) at = at.parent;
-  return at === root ? undefined : at.name();
+const wordsOf = (command: Command, root: Command): readonly string[] => {
+  const words: string[] = [];
+  for (let at: Command | null = command; at !== null && at !== root; at = at.parent) words.unshift(at.name());
+  return words;
 };

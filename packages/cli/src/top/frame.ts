@@ -1,7 +1,9 @@
 import type { SeenInstance, ServiceFault } from "@aigw/core";
 import { isSilent } from "@aigw/core/acts";
 import { millionthsInWords } from "@aigw/core/meters";
+import type { SeenQueue } from "@aigw/core/queue";
 import { downTargets, faultWords } from "@aigw/core/services";
+import { queueWords } from "../findings/queue-words.ts";
 import { downWords } from "../findings/target-words.ts";
 import { spark } from "../terminal/output/bar.ts";
 import { escapeText } from "../terminal/output/escape.ts";
@@ -20,6 +22,8 @@ export type Sort = (typeof SORTS)[number];
 export interface FrameFacts {
   readonly snapshot: Snapshot;
   readonly gateways: readonly SeenInstance[];
+  /** Of services that take only so many calls at once. */
+  readonly queues: readonly SeenQueue[];
   readonly sort: Sort;
   /** Rows there are; endless for a single frame. */
   readonly height: number;
@@ -36,7 +40,7 @@ const OUT = "out of file descriptors, see aigw doctor";
 
 /** Lines of at most the view's width: a summary, the services, the clients, as many as there is room for. */
 export const renderFrame = (view: View, facts: FrameFacts): readonly string[] => {
-  const { snapshot, gateways, sort, height, keys } = facts;
+  const { snapshot, gateways, queues, sort, height, keys } = facts;
   const name = nameWidth(view, [...snapshot.services, ...snapshot.clients]);
   const dropped = gateways.reduce((sum, { droppedUsage }) => sum + droppedUsage, 0);
   const refused = gateways.reduce((sum, { openFiles }) => sum + (openFiles?.refused ?? 0), 0);
@@ -48,6 +52,7 @@ export const renderFrame = (view: View, facts: FrameFacts): readonly string[] =>
       .slice(0, MOST_DOWN)
       .flatMap((target) => alarm(view, escapeText(target.service), downWords(target))),
     ...overQuota(view, snapshot),
+    ...waiting(view, queues),
     head(view, name, "", sort),
     ...row(view, name, snapshot.all),
     ...worth(view, snapshot.all),
@@ -85,6 +90,16 @@ const overQuota = (view: View, { all, clients }: Snapshot): readonly string[] =>
   return alarm(view, grouped(all.overQuota), `calls over a quota: ${wordList(whose, MOST_OVER)}`);
 };
 
+/** The longest first. */
+const waiting = (view: View, queues: readonly SeenQueue[]): readonly string[] =>
+  queues
+    .filter((queue) => queue.waiting > 0 || queue.slots > 0)
+    .toSorted((one, other) => other.waiting - one.waiting)
+    .slice(0, MOST_QUEUES)
+    .flatMap((queue) =>
+      headed(view, escapeText(queue.service), queue.waiting > 0 ? "yellow" : "green", queueWords(queue)).split("\n"),
+    );
+
 /** What the calls were worth, as far as it fits on a line. */
 const worth = (view: View, { units, cost }: Stretch): readonly string[] => {
   const parts = Object.entries(units).map(([unit, value]) => `${unit} ${millionthsInWords(value)}`);
@@ -93,6 +108,7 @@ const worth = (view: View, { units, cost }: Stretch): readonly string[] => {
 };
 
 const MOST_OVER = 3;
+const MOST_QUEUES = 3;
 const MOST_DOWN = 3;
 
 const MOST_FAULTS = 3;

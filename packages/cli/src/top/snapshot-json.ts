@@ -1,7 +1,9 @@
 import type { SeenInstance, ServiceFault } from "@aigw/core";
 import { isSilent } from "@aigw/core/acts";
 import { MILLION } from "@aigw/core/meters";
+import type { SeenQueue } from "@aigw/core/queue";
 import { downTargets } from "@aigw/core/services";
+import { type QueueJson, queueJson } from "../json/queue.ts";
 import { type DownTargetJson, downTargetJson } from "../json/service.ts";
 import { rfc3339 } from "../terminal/output/time.ts";
 import type { Snapshot, Stretch } from "./rolling-minute.ts";
@@ -30,11 +32,13 @@ export interface SnapshotJson {
   /** Why services failed, most often first. */
   readonly faults: readonly ServiceFault[];
   readonly targetsDown: readonly DownTargetJson[];
+  readonly queues: readonly QueueJson[];
 }
 
 export const snapshotJson = (
   { at, all, services, clients, faults }: Snapshot,
   gateways: readonly SeenInstance[],
+  queues: readonly SeenQueue[],
 ): SnapshotJson => {
   const { name: _all, ...rest } = stretchJson(all);
   return {
@@ -49,6 +53,7 @@ export const snapshotJson = (
     clients: clients.map(stretchJson),
     faults,
     targetsDown: downTargets(gateways.filter((gateway) => !isSilent(gateway))).map(downTargetJson),
+    queues: queues.map(queueJson),
   };
 };
 

@@ -3,7 +3,7 @@ import { type OpenedHome, openHome } from "@aigw/core/home";
 import { type Gateway, startGateway } from "@aigw/runtime";
 import { GATEWAY_BUSY_TIMEOUT_MS } from "../app/home.ts";
 import { listenError } from "../app/listen-error.ts";
-import { spoolFolder } from "../app/spool-folder.ts";
+import { jobsFolder, spoolFolders } from "../app/spool-folder.ts";
 import { type LogWriter, logWriter } from "../serving/log-writer.ts";
 import { failureOf } from "./failure.ts";
 import { type FromWorker, LIFE_SIGN_MS, type ToWorker, type WorkerJob } from "./messages.ts";
@@ -77,7 +77,8 @@ const startGatewayOf = (job: WorkerJob, home: OpenedHome, log: LogWriter): Promi
     worker: job.worker,
     maxStaleMs: job.maxStaleMs,
     drainMs: job.drainMs,
-    ...spoolFolder(home.home, home.storeUrl),
+    ...spoolFolders(home.home, home.storeUrl),
+    ...jobsFolder(home.home),
     log,
   }).catch((error: unknown) => {
     throw listenError(error, job.host, job.port);

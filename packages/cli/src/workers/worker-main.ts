@@ -1,6 +1,7 @@
 // The process of one worker: what `aigw serve --workers` forks.
 import cluster from "node:cluster";
 import { enableCompileCache } from "../app/compile-cache.ts";
+import { importQuickly } from "../app/quick-imports.ts";
 import { shutDiagnostics } from "../app/shut-diagnostics.ts";
 
 // Else it would open the inspector.
@@ -15,5 +16,6 @@ process.stderr.on("error", () => {});
 if (cluster.worker) cluster.worker.exitedAfterDisconnect = true;
 
 enableCompileCache();
+importQuickly();
 const { runWorker } = await import("./run-worker.ts");
 process.exit(await runWorker());

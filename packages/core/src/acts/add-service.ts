@@ -9,6 +9,7 @@ import { assertTellsNothing, parseDescription, parseDocsUrl, parseExample } from
 import { DEFAULT_IDLE_TIMEOUT_MS, DEFAULT_TIMEOUT_MS, type Service } from "../services/service.ts";
 import { type ActDeps, type Committed, commit } from "./commit.ts";
 import { assertServicesExist } from "./find.ts";
+import { type JobsPatch, patchJobs } from "./patch-jobs.ts";
 import { patchReach, type ReachPatch } from "./patch-reach.ts";
 
 export interface HeaderInput {
@@ -35,6 +36,7 @@ export interface AddServiceInput extends Omit<ReachPatch, "removeTargets" | "dra
   readonly askUsage?: boolean;
   /** See {@link parseReserves}. */
   readonly reserve?: string;
+  readonly jobs?: JobsPatch;
 }
 
 /** @throws AigwError `already_exists`, `invalid_value` */
@@ -56,6 +58,7 @@ export const addService = (deps: ActDeps, input: AddServiceInput): Promise<Commi
     ...meterField(input.meter ?? "none"),
     ...(input.askUsage === true && { askUsage: true }),
     ...reserveField(input.reserve ?? "none"),
+    ...patchJobs(name, undefined, input.jobs),
     ...reach,
   };
   assertTellsNothing(deps.sealer, service);

@@ -4,43 +4,59 @@ import { didYouMean } from "../did-you-mean.ts";
 import { AigwError } from "../errors.ts";
 import type { Plan } from "../plans/plan.ts";
 import type { Service } from "../services/service.ts";
-import type { ControlStore } from "../store/store.ts";
+import type { ControlStore, MaybePromise } from "../store/store.ts";
 
 /** @throws AigwError `not_found` */
 export const findClient = async (control: ControlStore, name: string): Promise<Client> =>
   (await control.client(name)) ?? unknown("client", [name], await control.clients());
 
 /** In the order given. @throws AigwError `not_found` naming each that there is not */
-export const findClients = async (control: ControlStore, names: readonly string[]): Promise<readonly Client[]> => {
-  const found = await Promise.all(names.map((name) => control.client(name)));
-  const known = found.filter((client) => client !== undefined);
-  if (known.length === names.length) return known;
-  return unknown("client", absent(names, found), await control.clients());
-};
+export const findClients = (control: ControlStore, names: readonly string[]): Promise<readonly Client[]> =>
+  findEach(
+    "client",
+    names,
+    (name) => control.client(name),
+    () => control.clients(),
+  );
 
 /** @throws AigwError `not_found` */
 export const findService = async (control: ControlStore, name: string): Promise<Service> =>
   (await control.service(name)) ?? unknown("service", [name], await control.services());
 
 /** In the order given. @throws AigwError `not_found` naming each that there is not */
-export const findServices = async (control: ControlStore, names: readonly string[]): Promise<readonly Service[]> => {
-  const found = await Promise.all(names.map((name) => control.service(name)));
-  const known = found.filter((service) => service !== undefined);
-  if (known.length === names.length) return known;
-  return unknown("service", absent(names, found), await control.services());
-};
+export const findServices = (control: ControlStore, names: readonly string[]): Promise<readonly Service[]> =>
+  findEach(
+    "service",
+    names,
+    (name) => control.service(name),
+    () => control.services(),
+  );
 
 /** @throws AigwError `not_found` */
 export const findPlan = async (control: ControlStore, name: string): Promise<Plan> =>
   (await control.plan(name)) ?? unknown("plan", [name], await control.plans());
 
 /** In the order given. @throws AigwError `not_found` naming each that there is not */
-export const findPlans = async (control: ControlStore, names: readonly string[]): Promise<readonly Plan[]> => {
-  const found = await Promise.all(names.map((name) => control.plan(name)));
-  const known = found.filter((plan) => plan !== undefined);
-  if (known.length === names.length) return known;
-  return unknown("plan", absent(names, found), await control.plans());
+export const findPlans = (control: ControlStore, names: readonly string[]): Promise<readonly Plan[]> =>
+  findEach(
+    "plan",
+    names,
+    (name) => control.plan(name),
+    () => control.plans(),
+  );
+
+const findEach = async <T extends { readonly name: string }>(
+  kind: Kind,
+  names: readonly string[],
+  one: (name: string) => MaybePromise<T | undefined>,
+  all: () => MaybePromise<readonly T[]>,
+): Promise<readonly T[]> => {
+  const found = await Promise.all(names.map(one));
+  const known = found.filter((subject) => subject !== undefined);
+  return known.length === names.length ? known : unknown(kind, absent(names, found), await all());
 };
+
+type Kind = "client" | "service" | "plan";
 
 const absent = (names: readonly string[], found: readonly unknown[]): readonly string[] =>
   names.filter((_, index) => found[index] === undefined);
@@ -48,11 +64,7 @@ const absent = (names: readonly string[], found: readonly unknown[]): readonly s
 /** So many are named; the rest is counted. */
 const MOST_NAMED = 10;
 
-const unknown = (
-  kind: "client" | "service" | "plan",
-  names: readonly string[],
-  known: readonly { readonly name: string }[],
-): never => {
+const unknown = (kind: Kind, names: readonly string[], known: readonly { readonly name: string }[]): never => {
   const existing = known.map(({ name }) => name);
   const named = names.slice(0, MOST_NAMED).map((name) => unknownOne(kind, name, didYouMean(name, existing)));
   const more = names.length > MOST_NAMED ? ` And ${names.length - MOST_NAMED} more that there are not.` : "";
@@ -62,7 +74,7 @@ const unknown = (
 };
 
 /** What can be no name may be a password that somebody typed where none belongs: it is not repeated. */
-const unknownOne = (kind: "client" | "service" | "plan", name: string, guess: string): string =>
+const unknownOne = (kind: Kind, name: string, guess: string): string =>
   guess !== "" || isClientName(name)
     ? `There is no ${kind} '${name}'.${guess}`
     : `There is no ${kind} of a name that holds other characters than a-z, 0-9, '.', '_' and '-'.`;
@@ -93,3 +105,7 @@ export const assertServicesExist = async (
     `There is no service '${missing}'; ${choice}.${didYouMean(missing, [...known])} Add it: aigw service add ${missing} <url>`,
   );
 };
+
+/** Names of the clients on a plan, in their order. */
+export const namesOn = (clients: readonly Client[], plan: string): readonly string[] =>
+  clients.filter((client) => client.plan === plan).map(({ name }) => name);

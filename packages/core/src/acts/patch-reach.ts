@@ -7,7 +7,15 @@ import {
   parseHealthStatus,
 } from "../services/parse-reach.ts";
 import { parseUpstreamUrl } from "../services/parse-service.ts";
-import { type HealthCheck, type Reach, type Target, targetsOf } from "../services/reach.ts";
+import {
+  DEFAULT_QUEUE,
+  DEFAULT_QUEUE_WAIT_MS,
+  type HealthCheck,
+  type QueueSettings,
+  type Reach,
+  type Target,
+  targetsOf,
+} from "../services/reach.ts";
 import type { Service } from "../services/service.ts";
 import type { ActDeps } from "./commit.ts";
 
@@ -23,6 +31,8 @@ export interface ReachPatch {
   readonly undrain?: readonly string[];
   /** Absent parts stay; with a path alone, every 5 s and 2xx. */
   readonly health?: Partial<HealthCheck> | null;
+  /** Absent parts stay; with a concurrency alone, 100 wait for 30 s. */
+  readonly queue?: Partial<QueueSettings> | null;
   /** A message for clients, which may be empty. */
   readonly disabled?: string | null;
   readonly fallback?: string | null;
@@ -51,6 +61,7 @@ export const withoutReach = <S extends Service>(service: S): Omit<S, keyof Reach
   const {
     targets: _targets,
     health: _health,
+    queue: _queue,
     disabled: _disabled,
     fallback: _fallback,
     connectTimeoutMs: _connectTimeoutMs,
@@ -81,10 +92,12 @@ export const patchReach = (
   const isPlain = targets.length === 1 && first.weight === undefined && first.drained === undefined;
   const disabled = pick(before.disabled, patch.disabled, parseDisabledMessage);
   const health = patchHealth(before.health, patch.health);
+  const queue = patchQueue(before.queue, patch.queue);
   return {
     url: first.url,
     ...(!isPlain && { targets }),
     ...(health !== undefined && { health }),
+    ...(queue !== undefined && { queue }),
     ...(disabled !== undefined && { disabled }),
     ...kept("fallback", pick(before.fallback, patch.fallback)),
     ...kept("connectTimeoutMs", pick(before.connectTimeoutMs, patch.connectTimeoutMs)),
@@ -119,6 +132,23 @@ const patchHealth = (before: HealthCheck | undefined, given: ReachPatch["health"
     path: parseHealthPath(path),
     everyMs: given.everyMs ?? before?.everyMs ?? DEFAULT_HEALTH_EVERY_MS,
     status: parseHealthStatus(given.status ?? before?.status ?? DEFAULT_HEALTH_STATUS),
+  };
+};
+
+const patchQueue = (before: QueueSettings | undefined, given: ReachPatch["queue"]): QueueSettings | undefined => {
+  if (given === undefined) return before;
+  if (given === null) return undefined;
+  const concurrency = given.concurrency ?? before?.concurrency;
+  if (concurrency === undefined) {
+    throw new AigwError(
+      "invalid_value",
+      "Nothing waits for a service that takes every call: say with --concurrency how many it takes at once.",
+    );
+  }
+  return {
+    concurrency,
+    most: given.most ?? before?.most ?? DEFAULT_QUEUE,
+    waitMs: given.waitMs ?? before?.waitMs ?? DEFAULT_QUEUE_WAIT_MS,
   };
 };
 

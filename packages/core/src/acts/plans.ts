@@ -1,4 +1,3 @@
-import type { Client } from "../clients/client.ts";
 import { AigwError } from "../errors.ts";
 import { parsePlanName } from "../plans/parse-plan.ts";
 import type { Plan } from "../plans/plan.ts";
@@ -6,7 +5,7 @@ import { NO_QUOTA } from "../plans/terms.ts";
 import { parseQuotas, quotasInWords } from "../quotas/quota.ts";
 import { type Changed, changeSeveral, onlyOne } from "./change-several.ts";
 import { type ActDeps, type Committed, commit } from "./commit.ts";
-import { assertServicesExist, findPlan, findPlans } from "./find.ts";
+import { assertServicesExist, findPlan, findPlans, namesOn } from "./find.ts";
 
 /** What a plan says, all of it optional; see {@link Plan}. */
 export type PlanFacts = Omit<Plan, "name" | "createdAt">;
@@ -79,10 +78,6 @@ export const removePlans = (deps: ActDeps, names: readonly string[]): Promise<Co
     },
     (before) => ({ draft: { action: "plan.remove", subject: before.name, after: null }, subject: before }),
   );
-
-/** Names of the clients on a plan, in their order. */
-export const namesOn = (clients: readonly Client[], plan: string): readonly string[] =>
-  clients.filter((client) => client.plan === plan).map(({ name }) => name);
 
 /** So many are named; the rest is counted. */
 const MOST_NAMED = 10;

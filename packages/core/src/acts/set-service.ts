@@ -10,6 +10,7 @@ import type { SealedHeader, Service } from "../services/service.ts";
 import { assertFallback, type HeaderInput, meterField, reserveField, sealedHeader } from "./add-service.ts";
 import { type ActDeps, type Committed, commit } from "./commit.ts";
 import { findService } from "./find.ts";
+import { type JobsPatch, patchJobs } from "./patch-jobs.ts";
 import { patchReach, type ReachPatch, withoutReach } from "./patch-reach.ts";
 
 /** Absent leaves a field as it is. */
@@ -31,6 +32,7 @@ export interface ServicePatch extends ReachPatch {
   readonly askUsage?: boolean;
   /** See {@link parseReserves}; `none` sets nothing aside any more. */
   readonly reserve?: string;
+  readonly jobs?: JobsPatch;
 }
 
 /** @throws AigwError `not_found`, `invalid_value` */
@@ -51,6 +53,7 @@ export const setService = (deps: ActDeps, name: string, patch: ServicePatch): Pr
       askUsage,
       reserve,
       prices,
+      jobs,
       ...rest
     } = withoutReach(before);
     const corsOrigins = givenCors === undefined ? corsBefore : givenCors;
@@ -69,6 +72,7 @@ export const setService = (deps: ActDeps, name: string, patch: ServicePatch): Pr
       ...((patch.askUsage ?? askUsage === true) && { askUsage: true }),
       ...(givenReserve ?? (reserve !== undefined && { reserve })),
       ...(prices !== undefined && { prices }),
+      ...patchJobs(name, jobs, patch.jobs),
       ...reach,
     };
     await assertFallback(deps, name, patch.fallback);

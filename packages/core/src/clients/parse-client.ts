@@ -1,4 +1,5 @@
 import { LAST_INSTANT, parseInstant, rfc3339 } from "../date-time.ts";
+import { DAY_MS } from "../durations.ts";
 import { AigwError } from "../errors.ts";
 import { parseServiceName } from "../services/parse-service.ts";
 
@@ -36,8 +37,6 @@ export const parseLimit = (value: string): number => {
   if (/^[0-9]{1,8}$/.test(value) && limit >= 1 && limit <= 10_000_000) return limit;
   throw invalid("limit", value, "use a whole number of requests per minute from 1 to 10000000");
 };
-
-const DAY_MS = 86_400_000;
 
 /**
  * `2027-01-31` (the client works to the end of that day, UTC), an RFC 3339 date-time with offset, or `30d` from now.

@@ -2,6 +2,7 @@ import { isAbsolute } from "node:path";
 import { parseEmail, parseLine } from "../clients/parse-client.ts";
 import { didYouMean } from "../did-you-mean.ts";
 import { AigwError } from "../errors.ts";
+import { parseSize } from "../jobs/job-rules.ts";
 import type { Sealer } from "../sealing/sealer.ts";
 import { parseDuration } from "../services/parse-service.ts";
 import { parseCorsOrigins } from "./cors-origins.ts";
@@ -40,7 +41,11 @@ export type SettingKey =
   | "trust-proxy"
   | "usage-days"
   | "timezone"
-  | "currency";
+  | "currency"
+  | "jobs-folder"
+  | "jobs-per-client"
+  | "jobs-client-size"
+  | "jobs-size";
 
 /** docs/configuration.md and `aigw config list` are derived from or checked against this table. */
 export const SETTINGS: Readonly<Record<SettingKey, SettingRule>> = {
@@ -125,6 +130,26 @@ export const SETTINGS: Readonly<Record<SettingKey, SettingRule>> = {
     about: "what prices are in, shown beside costs: EUR, USD, credits",
     parse: parseCurrency,
   },
+  "jobs-folder": {
+    env: "AIGW_JOBS_FOLDER",
+    about: "where requests and answers of jobs lie, sealed: an absolute path; unset, the folder jobs in the home",
+    parse: (value) => parseAbsolutePath("jobs-folder", value),
+  },
+  "jobs-per-client": {
+    env: "AIGW_JOBS_PER_CLIENT",
+    about: "how many jobs one client may have, those whose answers are kept among them",
+    parse: (value) => parseJobCount(value),
+  },
+  "jobs-client-size": {
+    env: "AIGW_JOBS_CLIENT_SIZE",
+    about: "how much the jobs of one client may keep on the disk: 500m, 2g",
+    parse: (value) => parsedSize("jobs-client-size", value),
+  },
+  "jobs-size": {
+    env: "AIGW_JOBS_SIZE",
+    about: "how much all jobs together may keep on the disk",
+    parse: (value) => parsedSize("jobs-size", value),
+  },
 };
 
 export const SETTING_KEYS: readonly SettingKey[] = Object.keys(SETTINGS) as SettingKey[];
@@ -139,6 +164,9 @@ export const SETTING_DEFAULTS: Readonly<Partial<Record<SettingKey, string>>> = {
   "trust-proxy": TRUST_NOBODY,
   "usage-days": "90",
   timezone: UTC,
+  "jobs-per-client": "1000",
+  "jobs-client-size": "2g",
+  "jobs-size": "20g",
 };
 
 export const parseSettingKey = (key: string): SettingKey => {
@@ -221,4 +249,14 @@ const parseUsageDays = (value: string): string => {
     "invalid_value",
     `usage-days '${value}' is not valid: use a whole number of days from 1 to 99999, or forever.`,
   );
+};
+
+const parsedSize = (what: string, value: string): string => {
+  parseSize(what, value);
+  return value.toLowerCase();
+};
+
+const parseJobCount = (value: string): string => {
+  if (/^[1-9]\d{0,4}$/.test(value)) return value;
+  throw new AigwError("invalid_value", `jobs-per-client '${value}' is not valid: use a whole number from 1 to 99999.`);
 };

@@ -1,1 +1,2 @@
+export { hasRoomFor } from "./free-space.ts";
 export { isOutOfFiles } from "./is-out-of-files.ts";

@@ -15,6 +15,7 @@ import type { UsageEvent } from "../usage/usage-event.ts";
 import { isTimed } from "../usage/usage-report.ts";
 import type { ServiceFault } from "./count-faults.ts";
 import { limitChanges, limitSince } from "./limit-since.ts";
+import { readWaits, type ServiceWaits } from "./queue-facts.ts";
 import { callsSince, eventsOf, faultsOf, type ServiceStatus } from "./recent-calls.ts";
 
 export type { ServiceStatus } from "./recent-calls.ts";
@@ -39,7 +40,9 @@ export interface ClientFacts {
   readonly permits: Permits;
   /** Where it stands with each of its quotas. */
   readonly quotas: readonly QuotaStanding[];
-  readonly services: readonly Pick<Service, "name" | "timeoutMs">[];
+  readonly services: readonly Pick<Service, "name" | "timeoutMs" | "queue">[];
+  /** How its calls waited for those that take only so many at once. */
+  readonly waits: readonly ServiceWaits[];
   /** The client's calls of the last {@link RECENT_MS}. */
   readonly recent: readonly ServiceStatus[];
   /** Those of them that were not let in, the most first. */
@@ -75,7 +78,7 @@ export interface RefusedCalls {
   readonly status: number;
   /** Empty when there was no such service. */
   readonly service: string;
-  /** See `TOKEN_ENDS`, and `FAULTS` for 503; `quota_exceeded`; calls on record by an earlier version have none. */
+  /** See `TOKEN_ENDS`, and `FAULTS` for 503; `quota_exceeded`; `service_busy`; calls on record by an earlier version have none. */
   readonly reason: string | undefined;
   readonly calls: number;
   readonly lastAt: number;
@@ -107,6 +110,7 @@ export const readClientFacts = async (store: Store, clock: Clock, name: string, 
   const recent = await callsSince(traffic, { client: name, since });
   const minute = { since: now - MINUTE_MS };
   const lastMinute = await callsSince(traffic, minute);
+  const services = await control.services();
   return {
     now,
     client,
@@ -118,7 +122,8 @@ export const readClientFacts = async (store: Store, clock: Clock, name: string, 
     lastUsedAt: lastUsedAt !== undefined && lastUsedAt >= client.createdAt ? lastUsedAt : undefined,
     permits: await readPermits(store, client.id, terms),
     quotas: await readStandings(store, client, terms.quota, zone),
-    services: await control.services(),
+    services,
+    waits: await readWaits(traffic, services, name, since),
     recent,
     refused: await refusedOf(store, name, recent, since),
     lastLetInAt: await lastLetIn(store, name, recent, since),

@@ -11,6 +11,7 @@ import { DAY_MS } from "../usage/report-plan.ts";
 import type { UsageTally } from "../usage/usage-report.ts";
 import { countFaults, type ServiceFault } from "./count-faults.ts";
 import { limitChanges, limitSince } from "./limit-since.ts";
+import { readTurnedAway, type TurnedAway } from "./queue-facts.ts";
 import { type MeteredCalls, readMeteredCalls } from "./unread-calls.ts";
 
 export interface ReviewFacts {
@@ -22,6 +23,8 @@ export interface ReviewFacts {
   readonly services: readonly Service[];
   /** What the services' meters made of the last 24 hours. */
   readonly metered: readonly MeteredCalls[];
+  /** In the last 24 hours. */
+  readonly turnedAway: TurnedAway;
   /** By client name: where those that have a quota stand with each. */
   readonly quotas: ReadonlyMap<string, readonly QuotaStanding[]>;
   /** By client name, milliseconds since the epoch: the latest call on record, let in or not. */
@@ -87,11 +90,13 @@ export const readReviewFacts = async (store: Store, clock: Clock, zone: string):
   const lastFaults = new Map(
     [...Map.groupBy(theirs, ({ client }) => client)].map(([name, calls]) => [name, countFaults(calls)]),
   );
+  const services = await control.services();
   return {
     now,
     clients,
     plans,
-    services: await control.services(),
+    services,
+    turnedAway: await readTurnedAway(traffic, services, since),
     metered: await readMeteredCalls(traffic, since),
     quotas,
     lastUsedAt: await traffic.lastUsage(names),

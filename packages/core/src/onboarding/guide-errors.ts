@@ -37,10 +37,20 @@ export const GUIDE_ERRORS: readonly GuideError[] = [
   { status: 413, codes: ["invalid_request"], advice: "The body of a token request is larger than 8 KiB." },
   { status: 417, codes: ["expectation_failed"], advice: "The only expectation that is met is 100-continue." },
   {
+    status: 409,
+    codes: ["no_result"],
+    advice: "The job has no result: it is still to come, or there is none. The job's state says which.",
+  },
+  {
     status: 429,
     codes: ["rate_limited", "quota_exceeded", "slow_down"],
     advice:
       "Your limit or a quota is used up, or there were too many failed logins. Wait as many seconds as Retry-After says, then repeat.",
+  },
+  {
+    status: 429,
+    codes: ["too_many_jobs"],
+    advice: "You have as many jobs as you may. Delete some whose results you have.",
   },
   { status: 431, codes: ["headers_too_large"], advice: "The header fields are larger than 16 KiB in all." },
   {
@@ -56,13 +66,18 @@ export const GUIDE_ERRORS: readonly GuideError[] = [
   },
   {
     status: 503,
-    codes: ["service_down", "service_disabled", "unavailable", "temporarily_unavailable"],
+    codes: ["service_down", "service_disabled", "service_busy", "unavailable", "temporarily_unavailable"],
     advice:
-      "The service is down or out of use, or the gateway is busy or restarting. Try again after as many seconds as Retry-After says.",
+      "The service is down, out of use or has all the calls it takes, or the gateway is busy or restarting. Try again after as many seconds as Retry-After says.",
   },
   {
     status: 504,
     codes: ["upstream_timeout"],
     advice: "The service took too long to begin its answer. Try again, or with less at once.",
+  },
+  {
+    status: 507,
+    codes: ["insufficient_storage"],
+    advice: "There is no room to keep your job. Delete jobs whose results you have, or try again later.",
   },
 ];

@@ -28,11 +28,13 @@ export interface GuideService extends PublicFacts {
    * version already.
    */
   readonly openAiSuffix: "" | "/v1";
+  /** Its calls may become jobs. */
+  readonly takesJobs?: true;
 }
 
 /** @param ownUrl what stands in for a public URL that nobody has set */
 export const guideFacts = (
-  services: readonly Pick<Service, "name" | "url" | keyof PublicFacts>[],
+  services: readonly Pick<Service, "name" | "url" | "jobs" | keyof PublicFacts>[],
   settings: Readonly<Record<SettingKey, EffectiveSetting>>,
   ownUrl?: string,
 ): GuideFacts => {
@@ -52,11 +54,12 @@ export const guideFacts = (
 };
 
 const guideService = (
-  { name, url, description, example, docsUrl }: Pick<Service, "name" | "url" | keyof PublicFacts>,
+  { name, url, jobs, description, example, docsUrl }: Pick<Service, "name" | "url" | "jobs" | keyof PublicFacts>,
   publicUrl: string,
 ): GuideService => ({
   name,
   openAiSuffix: /\/v\d\w*(\/|$)/.test(splitUrl(url).basePath) ? "" : "/v1",
+  ...(jobs !== undefined && { takesJobs: true as const }),
   ...(description !== undefined && { description }),
   ...(example !== undefined && { example: example.replaceAll("{{endpoint}}", publicUrl) }),
   ...(docsUrl !== undefined && { docsUrl }),

@@ -100,12 +100,15 @@ const services = ({ publicUrl, services: all }: GuideFacts): Section => ({
   parts: all.flatMap(aboutService),
 });
 
+const JOBS = text`A call that takes longer than your connection lasts becomes a job when you send ${code("Prefer: respond-async")} with it: the answer is 202, with the job's address in ${code("Location")}. Ask there, with your token, how it stands; its result is at that address with ${code("/result")} behind it, and ${code("DELETE")} ends it.`;
+
 /** What the admin has said of a service; nothing where that is nothing. */
 const aboutService = (service: GuideService): readonly Section[] => {
-  const { name, description, example, docsUrl } = service;
+  const { name, takesJobs, description, example, docsUrl } = service;
   const blocks = [
     ...(description === undefined ? [] : [paragraph(text`${description}`)]),
     ...(example === undefined ? [] : [serviceExample(service)]),
+    ...(takesJobs === true ? [paragraph(JOBS)] : []),
     ...(docsUrl === undefined ? [] : [paragraph(text`Its own documentation: ${link(docsUrl, docsUrl)}`)]),
   ];
   return blocks.length === 0 ? [] : [{ id: `service-${name}`, title: name, blocks }];

@@ -35,6 +35,8 @@ export interface AccountJournalOptions {
 }
 
 const ENDING = ".quotas";
+/** What a gateway may leave; its id. */
+const LEFT = /^(.+)\.quotas(?:\.lock|\.new)?$/;
 
 /**
  * What quotas counted while the store was away, on the local disk: one file a gateway, written anew as a whole, held
@@ -62,14 +64,27 @@ export class AccountJournal {
     const path = this.#path(id);
     if (text === "") rmSync(path, { force: true });
     else {
-      if (this.#lock === undefined) {
+      // A folder that was taken away is made anew.
+      if (!this.#lock?.isInPlace()) {
+        this.#lock?.release();
+        this.#lock = undefined;
         if (!existsSync(folder)) mkdirSync(folder, { mode: 0o700 });
         assertPrivate(folder, "folder");
-        this.#lock = ProcessLock.take(`${path}.lock`);
-        if (this.#lock === undefined) throw new Error(`${path}.lock is held by another process`);
+        const lock = ProcessLock.take(`${path}.lock`);
+        // Somebody who tidies up may have taken it for one that was left, and removed it in this moment.
+        if (!lock?.isInPlace()) {
+          lock?.release();
+          throw new Error(`${path}.lock is held by another process`);
+        }
+        this.#lock = lock;
       }
-      writeFileSync(`${path}.new`, text, { mode: 0o600 });
-      renameSync(`${path}.new`, path);
+      try {
+        writeFileSync(`${path}.new`, text, { mode: 0o600 });
+        renameSync(`${path}.new`, path);
+      } catch (error) {
+        rmSync(`${path}.new`, { force: true });
+        throw error;
+      }
     }
     this.#written = text;
   }
@@ -79,18 +94,17 @@ export class AccountJournal {
     const { folder, id } = this.#options;
     if (!existsSync(folder)) return;
     assertPrivate(folder, "folder");
-    for (const name of readdirSync(folder)) {
-      const holder = name.endsWith(ENDING) ? name.slice(0, -ENDING.length) : id;
+    const left = readdirSync(folder).flatMap((name) => LEFT.exec(name)?.[1] ?? []);
+    for (const holder of new Set(left)) {
       if (holder === id) continue;
       const path = this.#path(holder);
       const lock = ProcessLock.take(`${path}.lock`);
       if (lock === undefined) continue;
       const finish = (): void => {
-        rmSync(path, { force: true });
-        rmSync(`${path}.lock`, { force: true });
+        for (const end of ["", ".new", ".lock"]) rmSync(path + end, { force: true });
         lock.release();
       };
-      // Somebody else may have been faster.
+      // It was killed when nothing was kept, or somebody else was faster.
       if (!existsSync(path)) {
         finish();
         continue;

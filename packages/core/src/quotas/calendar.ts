@@ -1,3 +1,4 @@
+import { DAY_MS, HOUR_MS } from "../durations.ts";
 import type { QuotaPeriod } from "./quota.ts";
 import { changeBetween, type TimeZone } from "./time-zone.ts";
 
@@ -13,9 +14,6 @@ export interface CalendarPeriod {
   readonly start: number;
   readonly end: number;
 }
-
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 
 /**
  * The period that `at` lies in. Days, weeks and months begin with the first moment that shows their date: where midnight

@@ -1,9 +1,10 @@
 import { setImmediate as afterPoll } from "node:timers/promises";
 import { partOf, type Share, WHOLE } from "../limits/share.ts";
 import type { MaybePromise } from "../store/store.ts";
-import { type Account, addCounts, leftBehind, newAccount, takenUp } from "./account.ts";
+import { type Account, addCounts, newAccount } from "./account.ts";
 import type { AccountJournal } from "./account-journal.ts";
 import { AccountWriter, type AccountWriterOptions } from "./account-writer.ts";
+import { JournalKeeper } from "./journal-keeper.ts";
 import { available, bundleOf, type Line, leftOf, lineStanding } from "./line.ts";
 import { aloneLeft, concerns, isBounded, isRequests, needOf, type QuotaCall, reserveOf } from "./quota-call.ts";
 import type { QuotaStanding } from "./standing.ts";
@@ -33,8 +34,6 @@ export type QuotaVerdict =
 const REFUSAL_MS = 250;
 /** What is used up stays so, but for a gateway that was taken for dead and returns. */
 const USED_UP_MS = 5_000;
-/** How often it is looked for what others left behind. */
-const ADOPT_MS = 5_000;
 
 /**
  * Quotas over all gateways that share the store. Each sets some of what is left aside in the store, lets its calls use
@@ -43,17 +42,17 @@ const ADOPT_MS = 5_000;
  * is written at once when it is more than was set aside.
  */
 export class QuotaLedger {
-  readonly #options: QuotaLedgerOptions;
   readonly #share: () => Share;
   readonly #accounts = new Map<string, Account>();
   readonly #writer: AccountWriter;
   #sweeping: Promise<void> | undefined;
-  #adoptAt = Number.NEGATIVE_INFINITY;
+  readonly #keeper: JournalKeeper | undefined;
 
   constructor(options: QuotaLedgerOptions) {
-    this.#options = options;
+    const { journal } = options;
     this.#share = options.share ?? (() => WHOLE);
     this.#writer = new AccountWriter(options);
+    this.#keeper = journal && new JournalKeeper(journal, options);
   }
 
   /** Asks whether a call may begin, and counts it. Whoever is given a claim calls {@link settle} once. */
@@ -98,6 +97,11 @@ export class QuotaLedger {
     this.settle(claim, [["requests", -1]]);
   }
 
+  /** The request of a call that was let in was counted already, at an earlier try. */
+  countedBefore({ account, keys }: QuotaClaim): void {
+    this.#count(account, keys, "requests", -1);
+  }
+
   /** Where the client stands, as far as this gateway knows. */
   standing(terms: QuotaTerms): MaybePromise<readonly QuotaStanding[]> {
     const now = this.#writer.now();
@@ -137,51 +141,19 @@ export class QuotaLedger {
         await afterPoll();
       } else if (this.#writer.isOver(account, now)) this.#accounts.delete(client);
     }
-    this.#keep();
-    await this.#adopt();
+    const now = this.#writer.now();
+    const isAway = this.#writer.isAway(now);
+    this.#keeper?.keep(this.#accounts.values(), isAway);
+    if (!isAway) await this.#keeper?.deliver(now);
   }
 
   /** Writes what is left to write and gives everything back. Best effort: a store that is away is left. */
   async close(): Promise<void> {
     await this.#sweeping;
     for (const account of this.#accounts.values()) await this.#writer.leave(account);
-    this.#keep();
-    this.#options.journal?.close();
+    this.#keeper?.keep(this.#accounts.values(), this.#writer.isAway(this.#writer.now()));
+    this.#keeper?.close();
     this.#accounts.clear();
-  }
-
-  /** What the store does not have yet goes to the disk, and what it has leaves it. */
-  #keep(): void {
-    const { journal, holder, onError } = this.#options;
-    if (journal === undefined) return;
-    try {
-      if (!journal.isWaiting && !this.#writer.isAway(this.#writer.now())) return;
-      journal.keep([...this.#accounts.values()].flatMap((account) => leftBehind(account, holder) ?? []));
-    } catch (error) {
-      onError(error);
-    }
-  }
-
-  /** Delivers what gateways that have ended left behind. */
-  async #adopt(): Promise<void> {
-    const { journal, onError } = this.#options;
-    const now = this.#writer.now();
-    if (journal === undefined || this.#writer.isAway(now) || now < this.#adoptAt) return;
-    this.#adoptAt = now + ADOPT_MS;
-    try {
-      for (const found of journal.find()) {
-        const writer = new AccountWriter({ ...this.#options, holder: found.holder });
-        let left = found.accounts.length;
-        try {
-          for (const account of found.accounts) if (await writer.takeUp(takenUp(account, found.holder))) left -= 1;
-        } finally {
-          if (left === 0) found.done();
-          else found.leave();
-        }
-      }
-    } catch (error) {
-      onError(error);
-    }
   }
 
   #accountOf(terms: QuotaTerms): Account {

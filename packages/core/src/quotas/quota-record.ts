@@ -1,3 +1,5 @@
+import { DAY_MS } from "../durations.ts";
+
 /**
  * What one client has used of its quotas, as the store keeps it. Amounts are steps of the units' counters, times the
  * store's steady milliseconds.
@@ -31,9 +33,9 @@ export const RENEW_MS = 20_000;
 /** What a gateway has set aside that has not said so for so long counts as used: nobody knows how much of it was. */
 export const DEAD_MS = 60_000;
 /** A period that is over is kept for so long, for calls that go on beyond it. */
-const LATE_MS = 86_400_000;
+const LATE_MS = DAY_MS;
 /** A gateway whose way to the store was cut may come back with what it counted, and must then know its own last write. */
-const FORGOTTEN_MS = 7 * 86_400_000;
+const FORGOTTEN_MS = 7 * DAY_MS;
 
 export const countKey = (unit: string, label: string): string => `${unit} ${label}`;
 

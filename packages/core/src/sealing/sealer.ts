@@ -10,7 +10,7 @@ import {
 import { AigwError } from "../errors.ts";
 
 /** What a sealed value is for. A value sealed for one purpose cannot be opened for another. */
-export type SealPurpose = "signing-key" | "service-header" | "client-key" | "setting" | "key-check";
+export type SealPurpose = "signing-key" | "service-header" | "client-key" | "setting" | "job-callback" | "key-check";
 
 /** Seals secrets for the store: AES-256-GCM under a key derived from the master key per purpose. */
 export interface Sealer {
@@ -23,7 +23,7 @@ export interface Sealer {
 }
 
 /** What a code of authentication is for. No key of one purpose is another's, nor a sealing key. */
-export type MacPurpose = "gateway-proof" | "trial-login" | "usage-seal";
+export type MacPurpose = "gateway-proof" | "trial-login" | "usage-seal" | "job-file" | "job-callback-key";
 
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;

@@ -43,6 +43,19 @@ const rangesOf = (value: string): readonly (readonly [number, number])[] | undef
   return ranges.length === parts.length ? ranges : undefined;
 };
 
+/** `2`, up to 10,000, or `none`. @returns undefined for `none` */
+export const parseConcurrency = (value: string): number | undefined => {
+  if (value === "none") return undefined;
+  if (/^[1-9][0-9]{0,4}$/.test(value) && Number(value) <= 10_000) return Number(value);
+  throw invalid("concurrency", value, "use a whole number from 1 to 10000, or none");
+};
+
+/** How many calls may wait: `0` to `100000`. */
+export const parseQueueLength = (value: string): number => {
+  if (/^(?:0|[1-9][0-9]{0,5})$/.test(value) && Number(value) <= 100_000) return Number(value);
+  throw invalid("queue", value, "use a whole number from 0 to 100000");
+};
+
 /** One line of up to 300 characters, for clients. */
 export const parseDisabledMessage = (value: string): string => {
   const text = value.trim();

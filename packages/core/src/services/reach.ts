@@ -17,11 +17,23 @@ export interface HealthCheck {
   readonly status: string;
 }
 
+/** How many calls are with a service at once, over all gateways, and how the others wait; see docs/decisions/091. */
+export interface QueueSettings {
+  /** At once at the service, 1 to 10,000. */
+  readonly concurrency: number;
+  /** Waiting, at most; 0 to 100,000. */
+  readonly most: number;
+  /** How long a call waits, milliseconds. */
+  readonly waitMs: number;
+}
+
 /** How a service is reached; everything that is absent is as it comes. */
 export interface Reach {
   /** Absent: the service's `url` alone. Else at least one, each `url` once, and the first one's is the service's. */
   readonly targets?: readonly Target[];
   readonly health?: HealthCheck;
+  /** Absent: as many calls as there are go there at once. */
+  readonly queue?: QueueSettings;
   /** What clients are told while it is out of service; may be empty. */
   readonly disabled?: string;
   /** The name of the service that takes its calls while all of its targets are down. */
@@ -48,6 +60,8 @@ export interface Reach {
   readonly noVia?: true;
 }
 
+export const DEFAULT_QUEUE = 100;
+export const DEFAULT_QUEUE_WAIT_MS = 30_000;
 export const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 /** Shorter than the common servers' 5 s and more: whoever closes an idle connection, it should be us. */
 export const DEFAULT_IDLE_CONNECTION_MS = 4_000;

@@ -1,3 +1,4 @@
+import type { JobRules } from "../jobs/job-rules.ts";
 import type { Reach } from "./reach.ts";
 
 /** A service: a name under `/api/` and the upstream behind it. */
@@ -32,6 +33,8 @@ export interface Service extends Reach {
   readonly reserve?: string;
   /** What calls cost: one list for a model pattern at most, that for every model first, the most specific last. */
   readonly prices?: readonly StoredPriceList[];
+  /** Its calls may become jobs. */
+  readonly jobs?: JobRules;
   readonly createdAt: number;
 }
 

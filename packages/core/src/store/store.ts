@@ -2,9 +2,11 @@ import type { Change, ChangeDraft } from "../changes/change.ts";
 import type { ControlState } from "../changes/control-state.ts";
 import type { Client } from "../clients/client.ts";
 import type { SettingKey } from "../config/settings.ts";
+import type { JobStore } from "../jobs/job-store.ts";
 import type { Keyring } from "../keys/signing-key.ts";
 import type { PermitWindow } from "../limits/permit-window.ts";
 import type { Plan } from "../plans/plan.ts";
+import type { QueueRecord } from "../queue/queue-record.ts";
 import type { QuotaRecord } from "../quotas/quota-record.ts";
 import type { Service } from "../services/service.ts";
 import type { UsageEvent, UsageFilter } from "../usage/usage-event.ts";
@@ -142,8 +144,8 @@ export interface TokenIssue {
   readonly expiresAt: number;
 }
 
-/** Usage, permits and instances: busy data, apart from the change log. */
-export interface TrafficStore {
+/** Usage, permits, jobs and instances: busy data, apart from the change log. */
+export interface TrafficStore extends JobStore {
   /** Stores the events whose id is new, all or none of the batch. */
   recordUsage(events: readonly UsageEvent[]): MaybePromise<void>;
   /** The newest `limit` matching events in the order they were stored, and the cursor behind them. */
@@ -211,6 +213,16 @@ export interface TrafficStore {
   /** Drops records in which nothing matters any more at `now` (steady), see endOfRecord. */
   pruneQuotaRecords(now: number): MaybePromise<void>;
 
+  /** Who has the slots of a service, by its id, and who waits for one. */
+  queueRecord(service: string): MaybePromise<VersionedQueue | undefined>;
+  /**
+   * Compare-and-set; `expectedVersion` 0 inserts.
+   * @returns false when another holder was first; nothing was written
+   */
+  setQueueRecord(service: string, expectedVersion: number, record: QueueRecord): MaybePromise<boolean>;
+  /** Drops records of which no gateway says any more that it is there at `now` (steady), see endOfQueue. */
+  pruneQueueRecords(now: number): MaybePromise<void>;
+
   /** Says that it runs, and what it has applied. Not to depend on what usage and permits are kept in being free. */
   reportInstance(instance: Instance): MaybePromise<void>;
   /** It has ended, or is about to: nobody waits for it any more. */
@@ -248,6 +260,11 @@ export interface UsageSlice {
 export interface VersionedWindow {
   readonly version: number;
   readonly window: PermitWindow;
+}
+
+export interface VersionedQueue {
+  readonly version: number;
+  readonly record: QueueRecord;
 }
 
 export interface VersionedQuotas {

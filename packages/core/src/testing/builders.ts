@@ -1,4 +1,5 @@
 import type { Client } from "../clients/client.ts";
+import { type Job, newJobId } from "../jobs/job.ts";
 import type { SigningKey } from "../keys/signing-key.ts";
 import { DEFAULT_IDLE_TIMEOUT_MS, DEFAULT_TIMEOUT_MS, type Service } from "../services/service.ts";
 import type { Instance } from "../store/store.ts";
@@ -79,4 +80,26 @@ export const anInstance = (fields: Partial<Instance> = {}): Instance => ({
   requestsPerSecond: 0,
   droppedUsage: 0,
   ...fields,
+});
+
+/** One that waits. */
+export const aJob = (facts: Partial<Job> = {}): Job => ({
+  id: newJobId(),
+  client: "c_1",
+  clientName: "john",
+  service: "whisper",
+  state: "queued",
+  method: "POST",
+  path: "/api/whisper",
+  requestId: "r",
+  place: "p_1",
+  hostname: "host",
+  at: 1_000,
+  wakeAt: 5_000,
+  keepMs: 1_000,
+  attempts: 0,
+  requestBytes: 10,
+  resultBytes: 0,
+  storedBytes: 10,
+  ...facts,
 });

@@ -1,4 +1,4 @@
-export { aClient, anEvent, anInstance, aService, aSigningKey } from "./builders.ts";
+export { aClient, aJob, anEvent, anInstance, aService, aSigningKey } from "./builders.ts";
 export { FixedClock } from "./fixed-clock.ts";
 export { HostileStore, type StoreMethod, type Treatment } from "./hostile-store.ts";
 export { type StoreFixture, storeContract } from "./store-contract.ts";

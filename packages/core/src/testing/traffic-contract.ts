@@ -1,5 +1,7 @@
+import { jobContract } from "./job-contract.ts";
 import { permitContract } from "./permit-contract.ts";
 import { presenceContract } from "./presence-contract.ts";
+import { queueContract } from "./queue-contract.ts";
 import { quotaContract } from "./quota-contract.ts";
 import type { WithStore } from "./store-contract.ts";
 import { usageContract } from "./usage-contract.ts";
@@ -10,5 +12,7 @@ export const trafficContract = (withStore: WithStore): void => {
   usageReportContract(withStore);
   permitContract(withStore);
   quotaContract(withStore);
+  queueContract(withStore);
+  jobContract(withStore);
   presenceContract(withStore);
 };

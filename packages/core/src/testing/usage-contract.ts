@@ -48,6 +48,7 @@ export const usageContract = (withStore: WithStore): void => {
           anEvent({ units: {}, metered: "no", unread: "not_json", cost: null }),
           anEvent({ cost: 0 }),
           anEvent({ plan: "basic" }),
+          anEvent({ queuedMs: 1_234.56 }),
           anEvent({ model: "m" }),
           anEvent({ seal: "1 0 1800000000000.5 abc def" }),
           // In a batch of many, with and without.

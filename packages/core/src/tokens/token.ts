@@ -30,6 +30,8 @@ export interface TokenClaims {
   readonly tokenId: string;
   /** It was issued to `aigw onboard`, which tries the client's quick start. */
   readonly trial: boolean;
+  /** No token's, but those of a job, which outlives the one that it came with: its client's standing is all that counts. */
+  readonly job?: true;
 }
 
 /** An opened signing key that may verify. */

@@ -20,6 +20,6 @@ export {
   type UsageRow,
   type UsageTally,
 } from "./usage-report.ts";
-export { type UsageMac, UsageSealer, usageMac } from "./usage-seal.ts";
+export { newestBatches, type UsageMac, UsageSealer, usageMac } from "./usage-seal.ts";
 export { type SumsTable, type UsageProblem, type UsageProof, verifyUsage } from "./verify-usage.ts";
 export { COST, sumInWords, type Worth } from "./worth.ts";

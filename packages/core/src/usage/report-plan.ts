@@ -1,7 +1,7 @@
+import { DAY_MS, HOUR_MS } from "../durations.ts";
 import type { UsageKey } from "./usage-report.ts";
 
-export const HOUR_MS = 3_600_000;
-export const DAY_MS = 86_400_000;
+export { DAY_MS, HOUR_MS };
 
 /** `from` ≤ x < `to`; `to` may be infinite. */
 export interface Range {

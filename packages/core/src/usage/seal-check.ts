@@ -1,5 +1,14 @@
+import { DAY_MS } from "./report-plan.ts";
 import type { UsageEvent } from "./usage-event.ts";
-import { canonical, codeOf, numberOf, parseSeal, type UsageMac, type UsageSeal } from "./usage-seal.ts";
+import {
+  canonical,
+  codeOf,
+  numberOf,
+  parseSeal,
+  type SealedBatch,
+  type UsageMac,
+  type UsageSeal,
+} from "./usage-seal.ts";
 
 /** Of hours, of days, of the hours of all clients together, and of months, which an engine may make of the days. */
 export type SumsTable = "hours" | "days" | "totals" | "months";
@@ -52,9 +61,6 @@ interface Chain {
   firstAt: number;
 }
 
-/** Calls may be a day long: an event that was recorded with others may be older than they by so much. */
-const DAY_MS = 86_400_000;
-
 /** A gateway seals at most some hundred events at once. */
 const MOST_OPEN = 50_000;
 
@@ -62,6 +68,7 @@ const MOST_OPEN = 50_000;
 export class SealCheck {
   readonly #mac: UsageMac;
   readonly #cut: number;
+  readonly #until: number;
   readonly #chains = new Map<string, Chain>();
   readonly problems: UsageProblem[] = [];
   /** Events that were compared with their seals. */
@@ -72,10 +79,14 @@ export class SealCheck {
   /** Of gateways that seal nothing, and were there before the first that does: of a version before. */
   unproven = 0;
 
-  /** @param cut events before it may be gone, milliseconds since the epoch; 0: none are */
-  constructor(mac: UsageMac, cut: number) {
+  /**
+   * @param cut events before it may be gone, milliseconds since the epoch; 0: none are
+   * @param until events from then on are not shown to it
+   */
+  constructor(mac: UsageMac, cut: number, until: number = Number.POSITIVE_INFINITY) {
     this.#mac = mac;
     this.#cut = cut;
+    this.#until = until;
   }
 
   /** @param isLate it was stored while others were read, and may have been among them */
@@ -123,6 +134,38 @@ export class SealCheck {
       this.#linked(gateway, chain);
       this.#rest(gateway, chain, sealedSince);
     }
+    this.#told();
+  }
+
+  /** Batches that other gateways have named: what followed them is told by no seal of their own. */
+  #told(): void {
+    const newest = new Map<string, SealedBatch>();
+    for (const { batches } of this.#chains.values())
+      for (const { others } of batches)
+        for (const named of others)
+          if (this.#isShown(named) && named.last > (newest.get(named.gateway)?.last ?? 0))
+            newest.set(named.gateway, named);
+    for (const { gateway, last, code } of newest.values()) {
+      const { batches, open } = this.#chains.get(gateway) ?? { batches: [], open: new Map<number, string>() };
+      const there = batches.find((batch) => batch.last === last);
+      if (there !== undefined && there.code !== code) this.#altered(gateway, there);
+      if (there !== undefined || this.problems.some((problem) => isOf(problem, gateway, last))) continue;
+      const known = [...batches.map((batch) => batch.last), ...open.keys()].filter((number) => number < last);
+      // Where none of it is there and some may be pruned, it is no less than this one.
+      const before = known.reduce(
+        (most, number) => Math.max(most, number),
+        this.#cut > 0 && known.length === 0 ? last - 1 : 0,
+      );
+      this.problems.push({ kind: "missing", gateway, from: before + 1, to: last, events: last - before });
+    }
+  }
+
+  #isShown({ at }: SealedBatch): boolean {
+    return at >= this.#cut && at < this.#until;
+  }
+
+  #altered(gateway: string, { first, last }: Batch): void {
+    this.problems.push({ kind: "altered", gateway, from: first, to: last });
   }
 
   #chain(gateway: string, at: number): Chain {
@@ -142,7 +185,7 @@ export class SealCheck {
     if (there.length < wanted) return false;
     const events = there.map((number) => chain.open.get(number) ?? "");
     const isSame = there.length === wanted && codeOf(this.#mac, gateway, batch.last, batch, events) === batch.code;
-    if (!isSame) this.problems.push({ kind: "altered", gateway, from: batch.first, to: batch.last });
+    if (!isSame) this.#altered(gateway, batch);
     this.#compared(chain, batch, there);
     return true;
   }
@@ -173,14 +216,14 @@ export class SealCheck {
     let before: Batch | undefined;
     for (const batch of batches) {
       const from = (before?.last ?? 0) + 1;
+      // Calls may be a day long: an event that was recorded with others may be older than they by so much.
       // Of a gateway's beginning all may be pruned, however long it was idle since; of what was between two batches what
       // was recorded together with calls of that day.
       const mayBePruned = before === undefined ? this.#cut > 0 : batch.oldest < this.#cut + DAY_MS;
       if (batch.first > from && !mayBePruned)
         this.problems.push({ kind: "missing", gateway, from, to: batch.first - 1, events: batch.first - from });
-      else if (batch.first < from) this.problems.push({ kind: "altered", gateway, from: batch.first, to: batch.last });
-      else if (batch.first === from && batch.before !== (before?.code ?? ""))
-        this.problems.push({ kind: "altered", gateway, from: batch.first, to: batch.last });
+      else if (batch.first < from || (batch.first === from && batch.before !== (before?.code ?? "")))
+        this.#altered(gateway, batch);
       before = batch;
     }
   }
@@ -197,6 +240,9 @@ export class SealCheck {
       this.problems.push({ kind: "unsealed", gateway, from, to, events });
   }
 }
+
+const isOf = (problem: UsageProblem, gateway: string, number: number): boolean =>
+  "gateway" in problem && problem.gateway === gateway && problem.from <= number && number <= problem.to;
 
 const isCompared = ({ batches }: Chain, number: number): boolean => {
   // Most numbers come in order, so that the newest batches are looked at first.

@@ -34,6 +34,8 @@ export interface UsageEvent {
   readonly latencyMs: number;
   /** From dispatch to the upstream's response headers, milliseconds; absent when it was not called or never answered. */
   readonly upstreamMs?: number;
+  /** How long it waited for its service to have room, milliseconds; absent when it did not wait. */
+  readonly queuedMs?: number;
   /** Body bytes received from and sent to the client. */
   readonly bytesIn: number;
   readonly bytesOut: number;
@@ -41,7 +43,7 @@ export interface UsageEvent {
   readonly outcome: Outcome;
   /** The service that took the call, because all targets of {@link service} were down. */
   readonly fallback?: string;
-  /** Why the upstream failed (`FAULTS`), or why the token was refused (`TOKEN_ENDS`), or `quota_exceeded`. Absent when neither was so. */
+  /** Why the upstream failed (`FAULTS`), or why the token was refused (`TOKEN_ENDS`), or `quota_exceeded`, or `service_busy`. Absent when neither was so. */
   readonly reason?: string;
   /**
    * How many requests this event stands for, ≥ 2; absent: 1. Then `at` is the first one's time, `bytesIn` and `bytesOut`

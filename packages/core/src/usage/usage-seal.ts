@@ -15,8 +15,22 @@ export interface UsageSeal {
   readonly oldest: number;
   /** Code of the gateway's batch before; empty for its first. */
   readonly before: string;
+  /** Other gateways' newest batches that were seen in the store before it: whoever removes one is told on by this. */
+  readonly others: readonly SealedBatch[];
   readonly code: string;
 }
+
+/** A batch as others name it. */
+export interface SealedBatch {
+  readonly gateway: string;
+  /** Number of its last event, and when that was. */
+  readonly last: number;
+  readonly at: number;
+  readonly code: string;
+}
+
+/** So many gateways' batches are named at once. */
+const MOST_NAMED = 16;
 
 /** A keyed hash of a text, as base64url: who lacks the master key cannot make one. */
 export type UsageMac = (text: string) => string;
@@ -38,9 +52,15 @@ export class UsageSealer {
   readonly #mac: UsageMac;
   #last = 0;
   #before = "";
+  #others: readonly SealedBatch[] = [];
 
   constructor(mac: UsageMac) {
     this.#mac = mac;
+  }
+
+  /** What the store has of other gateways: the next seal names it. */
+  noteOthers(batches: readonly SealedBatch[]): void {
+    this.#others = batches.slice(-MOST_NAMED);
   }
 
   /** @param events the next ones by number, one at least @returns the last of them, with the seal of all */
@@ -55,10 +75,12 @@ export class UsageSealer {
       dropped: number - first + 1 - events.length,
       oldest: events.reduce((oldest, { at }) => Math.min(oldest, at), last.at),
       before: this.#before,
+      others: this.#others,
     };
     const code = codeOf(this.#mac, gateway, number, seal, events.map(canonical));
     this.#last = number;
     this.#before = code;
+    this.#others = [];
     return { ...last, seal: sealInWords({ ...seal, code }) };
   }
 }
@@ -68,33 +90,67 @@ export const codeOf = (
   mac: UsageMac,
   gateway: string,
   last: number,
-  { first, dropped, oldest, before }: Omit<UsageSeal, "code">,
+  { first, dropped, oldest, before, others }: Omit<UsageSeal, "code">,
   events: readonly string[],
 ): string => {
   const hash = createHash("sha256");
   for (const event of events) hash.update(event).update("\n");
-  return mac([before, gateway, first, last, dropped, oldest, hash.digest("hex")].join(" "));
+  return mac([before, gateway, first, last, dropped, oldest, hash.digest("hex"), ...othersInWords(others)].join(" "));
 };
 
-const sealInWords = ({ first, dropped, oldest, before, code }: UsageSeal): string =>
-  [first, dropped, oldest, before, code].join(" ");
+const sealInWords = ({ first, dropped, oldest, before, others, code }: UsageSeal): string =>
+  [first, dropped, oldest, before, code, ...othersInWords(others)].join(" ");
+
+const othersInWords = (others: readonly SealedBatch[]): readonly string[] =>
+  others.map(({ gateway, last, at, code }) => `${gateway}.${last.toString(36)}:${at}:${code}`);
 
 /** Undefined for what no gateway writes. */
 export const parseSeal = (text: string): UsageSeal | undefined => {
-  const [, first, dropped, oldest, before, code] =
-    /^(\d{1,15}) (\d{1,15}) (\d{1,16}(?:\.\d+)?) ([\w-]*) ([\w-]+)$/.exec(text) ?? [];
+  const [, first, dropped, oldest, before, code, named = ""] =
+    /^(\d{1,15}) (\d{1,15}) (\d{1,16}(?:\.\d+)?) ([\w-]*) ([\w-]+)((?: \S+)*)$/.exec(text) ?? [];
   if (before === undefined || code === undefined) return undefined;
-  return { first: Number(first), dropped: Number(dropped), oldest: Number(oldest), before, code };
+  const others = named.split(" ").flatMap((name) => batchNamed(name) ?? []);
+  return { first: Number(first), dropped: Number(dropped), oldest: Number(oldest), before, others, code };
+};
+
+const batchNamed = (text: string): SealedBatch | undefined => {
+  const [, id = "", at, code = ""] = /^([^:]+):(\d{1,16}(?:\.\d+)?):([\w-]+)$/.exec(text) ?? [];
+  const of = numberOf(id);
+  return of && { gateway: of.gateway, last: of.number, at: Number(at), code };
+};
+
+/** Of each gateway but one's own, the newest batch that was sealed. @param events in the order in which they were stored */
+export const newestBatches = (events: readonly UsageEvent[], own: string): readonly SealedBatch[] => {
+  const newest = new Map<string, SealedBatch>();
+  for (const { id, at, seal } of events) {
+    const of = numberOf(id);
+    const code = parseSeal(seal ?? "")?.code;
+    if (of === undefined || code === undefined || of.gateway === own) continue;
+    if (of.number > (newest.get(of.gateway)?.last ?? 0))
+      newest.set(of.gateway, { gateway: of.gateway, last: of.number, at, code });
+  }
+  return [...newest.values()];
 };
 
 /** All of an event but its seal, the same before it was stored and after, on every engine. */
-export const canonical = (event: UsageEvent): string => JSON.stringify(FIELDS.map((field) => field(event)));
+export const canonical = (event: UsageEvent): string => {
+  const values = FIELDS.map((field) => field(event));
+  for (const [name, value] of LATER) if (value(event) !== undefined) values.push([name, value(event)]);
+  return JSON.stringify(values);
+};
 
 /** A surrogate without its other half is none any more once a store has had it. */
 const text = (value: string | undefined): string | undefined => value?.toWellFormed();
 
+/** Fields that came when there were seals: under their names, and only where they are, so that those seals still fit. */
+type LaterField = "queuedMs";
+
+const LATER_VALUES: Readonly<Record<LaterField, (event: UsageEvent) => unknown>> = {
+  queuedMs: ({ queuedMs }) => queuedMs,
+};
+
 /** Exhaustive: a field that is added does not compile until it is sealed. */
-const VALUES: Readonly<Record<Exclude<keyof UsageEvent, "seal">, (event: UsageEvent) => unknown>> = {
+const VALUES: Readonly<Record<Exclude<keyof UsageEvent, "seal" | LaterField>, (event: UsageEvent) => unknown>> = {
   id: ({ id }) => id,
   at: ({ at }) => at,
   client: ({ client }) => client,
@@ -122,3 +178,4 @@ const VALUES: Readonly<Record<Exclude<keyof UsageEvent, "seal">, (event: UsageEv
 };
 
 const FIELDS = Object.values(VALUES);
+const LATER = Object.entries(LATER_VALUES);

@@ -48,7 +48,7 @@ export const verifyUsage = async (options: VerifyUsageOptions): Promise<UsagePro
   // By hour, a report begins where single events still are.
   const { since: pruned } = await traffic.usageReport({ by: ["hour"], filter: {}, until: 1 });
   const asked = Math.max(options.since, pruned);
-  const check = new SealCheck(mac, asked);
+  const check = new SealCheck(mac, asked, until + HOUR_MS);
   const { cursor: stored } = await traffic.latestUsage({}, 0);
   const sums: UsageProblem[] = [];
   let [events, records] = [0, 0];

@@ -4,8 +4,8 @@ import { createDatabaseFile } from "../../src/store/sqlite/files/create-database
 import type { Schema } from "../../src/store/sqlite/files/migrations.ts";
 import { TRAFFIC_SCHEMA } from "../../src/store/sqlite/traffic/traffic-schema.ts";
 
-/** 1: before the sums of all clients together; 4: before quotas; 5: before what calls were worth. */
-export type OlderUsage = 1 | 4 | 5;
+/** 1: before the sums of all clients together; 4: before quotas; 5: before what calls were worth; 7: before queues; 8: before jobs. */
+export type OlderUsage = 1 | 4 | 5 | 7 | 8;
 
 /** As the version of that layout knows it. */
 export const olderSchema = (version: OlderUsage): Schema => ({

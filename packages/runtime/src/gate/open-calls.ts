@@ -47,6 +47,10 @@ export class OpenCalls {
       const isThere = this.#follower.upstream(service) !== undefined;
       return who.kind === "ok" && isThere && mayCall(this.#follower.termsOf(who.client), service);
     }
+    if (claims.job === true) {
+      const who = this.#authenticator.judge(claims);
+      return who.kind === "ok" && mayCall(this.#follower.termsOf(who.client), service);
+    }
     const client = this.#follower.clientById(claims.clientId);
     return (
       client !== undefined &&

@@ -1,4 +1,4 @@
-import { API, endOfService } from "../api-target.ts";
+import { serviceIn } from "../api-target.ts";
 import type { ControlFollower } from "../follow/control-follower.ts";
 import type { GatewayRequest } from "../gateway-env.ts";
 import type { ProblemCode } from "../http-errors.ts";
@@ -35,7 +35,7 @@ export class PreflightGate {
   /** Takes a preflight under `/api/` over; always answers it. */
   handle(request: GatewayRequest): void {
     const { incoming, target } = request;
-    const service = target.slice(API.length, endOfService(target));
+    const service = serviceIn(target);
     const { follower, callers, proxy } = this.#deps;
     const upstream = follower.upstream(service);
     if (upstream === undefined) {

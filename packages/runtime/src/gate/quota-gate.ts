@@ -3,7 +3,7 @@ import type { Client } from "@aigw/core/clients";
 import { effectiveSetting, UTC } from "@aigw/core/config";
 import type { Terms } from "@aigw/core/plans";
 import type { QuotaCall, QuotaClaim, QuotaLedger, QuotaStanding, QuotaTerms, QuotaVerdict } from "@aigw/core/quotas";
-import { quotaTerms, stepsOf } from "@aigw/core/quotas";
+import { quotaTerms } from "@aigw/core/quotas";
 import type { Service } from "@aigw/core/services";
 import type { TokenClaims } from "@aigw/core/tokens";
 import type { ControlFollower } from "../follow/control-follower.ts";
@@ -102,6 +102,16 @@ export class QuotaGate {
     this.#deps.ledger.cancel(claim);
   }
 
+  /** The request of a call that was let in was counted already, at an earlier try. */
+  countedBefore(claim: QuotaClaim): void {
+    this.#deps.ledger.countedBefore(claim);
+  }
+
+  /** What it used counts for nothing; its request does. */
+  release(claim: QuotaClaim): void {
+    this.#deps.ledger.settle(claim, []);
+  }
+
   standing(terms: QuotaTerms): readonly QuotaStanding[] | Promise<readonly QuotaStanding[]> {
     return this.#deps.ledger.standing(terms);
   }
@@ -111,12 +121,11 @@ export class QuotaGate {
     return this.#deps.ledger.standingOf(claim);
   }
 
-  /** What the call was worth. @param serviceMs from dispatch to its end */
-  settle(claim: QuotaClaim, { units, cost, bytesIn, bytesOut }: UsageEvent, serviceMs: number): void {
+  /** What the call was worth, as it is on record. */
+  settle(claim: QuotaClaim, { units, cost, bytesIn, bytesOut }: UsageEvent): void {
     const used: (readonly [string, number])[] = [
       ["bytes_in", bytesIn],
       ["bytes_out", bytesOut],
-      ["service_seconds", Math.round((serviceMs / 1_000) * stepsOf("service_seconds"))],
       ["cost", cost ?? 0],
     ];
     this.#deps.ledger.settle(claim, units === undefined ? used : [...used, ...Object.entries(units)]);

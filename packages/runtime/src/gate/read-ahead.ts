@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { isJsonType, mediaTypeOf } from "../media-type.ts";
 
 /** A larger request is not read before it is let in. */
 const MAX_AHEAD = 1024 * 1024;
@@ -12,9 +13,7 @@ export const lengthAhead = ({ headers }: IncomingMessage): number | undefined =>
   const { "content-type": type = "", "content-length": length, "transfer-encoding": coding } = headers;
   if (coding !== undefined || length === undefined) return undefined;
   const content = headers["content-encoding"]?.trim().toLowerCase() ?? "";
-  const media = (type.split(";")[0] as string).trim().toLowerCase();
-  if ((content !== "" && content !== "identity") || !(media === "application/json" || media.endsWith("+json")))
-    return undefined;
+  if ((content !== "" && content !== "identity") || !isJsonType(mediaTypeOf(type))) return undefined;
   const declared = Number(length);
   return declared > 0 && declared <= MAX_AHEAD ? declared : undefined;
 };

@@ -1,3 +1,5 @@
+import { mediaTypeOf } from "../media-type.ts";
+
 /** RFC 6749 §5.2 and RFC 8628 `slow_down`: the closed list of the token endpoint's errors, with their statuses. */
 export const TOKEN_ERRORS = {
   invalid_request: 400,
@@ -104,7 +106,7 @@ const pairIn = (parameters: ReadonlyMap<string, string>, name: string, secret: s
 
 const readParameters = (contentType: string | undefined, body: Uint8Array): Map<string, string> | TokenRefusal => {
   if (body.length === 0) return new Map();
-  const type = contentType?.split(";", 1)[0]?.trim().toLowerCase();
+  const type = mediaTypeOf(contentType ?? "");
   // Drops a byte-order mark, which a body that was written to a file first may have.
   const text = new TextDecoder().decode(body);
   if (type === "application/x-www-form-urlencoded") return collect(new URLSearchParams(text));

@@ -27,6 +27,15 @@ export class Costs {
 
   /** @returns as {@link UsageEvent.cost} has it */
   of(service: string, ended: CallEnd): number | null | undefined {
+    return this.#of(service)?.of(ended);
+  }
+
+  /** Whether the call costs by how long its service took. */
+  countsTime(service: string, ended: CallEnd): boolean {
+    return this.#of(service)?.pricesTime === true && isServed(ended);
+  }
+
+  #of(service: string): CallCost | undefined {
     const record = this.#services.services.get(service);
     if (record === undefined) return undefined;
     let known = this.#known.get(record);
@@ -35,7 +44,7 @@ export class Costs {
       known = meter === undefined && prices === undefined ? null : new CallCost(pricesIn(record));
       this.#known.set(record, known);
     }
-    return known === null ? undefined : known.of(ended);
+    return known ?? undefined;
   }
 }
 
@@ -53,11 +62,16 @@ class CallCost {
   readonly #hasPrices: boolean;
   /** Something that the gateway counts itself has a price. */
   readonly #countsItself: boolean;
+  /** The time of the service has a price. */
+  readonly pricesTime: boolean;
 
   constructor(lists: readonly PriceList[]) {
     this.#tariff = new Tariff(lists);
     this.#hasPrices = lists.length > 0;
-    this.#countsItself = lists.some(({ prices }) => prices.some(({ unit }) => BUILT_IN_UNITS.includes(unit)));
+    const hasPrice = (is: (unit: string) => boolean): boolean =>
+      lists.some(({ prices }) => prices.some(({ unit }) => is(unit)));
+    this.#countsItself = hasPrice((unit) => BUILT_IN_UNITS.includes(unit));
+    this.pricesTime = hasPrice((unit) => unit === SERVICE_SECONDS);
   }
 
   /**
@@ -66,20 +80,28 @@ class CallCost {
    */
   of(ended: CallEnd): number | null {
     if (!this.#hasPrices) return null;
-    const { reading, status, upstreamMs } = ended;
+    const { reading } = ended;
     const units = reading?.units ?? NOTHING;
-    const isServed = upstreamMs !== undefined && status < 400;
-    const all = isServed && this.#countsItself ? { ...units, ...counted(ended) } : units;
+    const served = isServed(ended);
+    const all = served && this.#countsItself ? { ...units, ...counted(ended) } : units;
     const cost = this.#tariff.cost(all, reading?.model);
-    return cost ?? (isServed ? null : 0);
+    return cost ?? (served ? null : 0);
   }
 }
 
 const NOTHING: Readonly<Record<string, number>> = {};
 
+/** The service answered, without an error. */
+const isServed = ({ status, upstreamMs }: CallEnd): boolean => upstreamMs !== undefined && status < 400;
+
+export const SERVICE_SECONDS = "service_seconds";
+
+/** In millionths. */
+export const serviceSeconds = (serviceMs: number): number => Math.round(serviceMs * (MILLION / 1_000));
+
 const counted = ({ bytesIn, bytesOut, serviceMs = 0 }: CallEnd): Readonly<Record<string, number>> => ({
   requests: MILLION,
   bytes_in: bytesIn * MILLION,
   bytes_out: bytesOut * MILLION,
-  service_seconds: Math.round(serviceMs * (MILLION / 1_000)),
+  [SERVICE_SECONDS]: serviceSeconds(serviceMs),
 });

@@ -1,7 +1,7 @@
 import type { Clock, Outcome, TokenEnd, UsageEvent } from "@aigw/core";
 import type { Fault } from "@aigw/core/services";
 import type { Reading } from "../meters/reading.ts";
-import type { Costs } from "./call-cost.ts";
+import { type Costs, SERVICE_SECONDS, serviceSeconds } from "./call-cost.ts";
 import type { CallStats } from "./call-stats.ts";
 import { ModelNames } from "./model-names.ts";
 import { Refusals } from "./refusals.ts";
@@ -18,6 +18,10 @@ export interface Metered {
   readonly requestId: string;
   /** The client's, where it is on one. */
   readonly plan?: string | undefined;
+  /** How long it waited for its service to have room, where it did, milliseconds. */
+  readonly queuedMs?: number | undefined;
+  /** A quota of the client counts how long services take. */
+  readonly countsTime?: boolean;
 }
 
 /** How it ended. */
@@ -38,7 +42,7 @@ export interface Ended {
   readonly reading?: Reading;
   readonly lateMs?: number;
   /** Why the token was refused, or the call. */
-  readonly refusal?: TokenEnd | "quota_exceeded";
+  readonly refusal?: TokenEnd | "quota_exceeded" | "service_busy";
 }
 
 /** A path longer than this is cut in the record: it is a client's to choose, and the log's to hold. */
@@ -51,7 +55,7 @@ export interface CallMeterOptions {
   readonly instanceId: string;
   /** A name that a client made up must not be kept for good. */
   readonly isService: (name: string) => boolean;
-  readonly costs: Pick<Costs, "of">;
+  readonly costs: Pick<Costs, "of" | "countsTime">;
   readonly onRequest: () => void;
   /** An event was handed to the recorder: fewer than requests. */
   readonly onEvent: () => void;
@@ -106,7 +110,13 @@ export class CallMeter {
     const stats = this.#stats.of(service);
     stats.record(outcome, ended.status, latencyMs, ended.upstreamMs);
     if (ended.refusal === "quota_exceeded") stats.overQuota += 1;
-    const cost = refused ? undefined : this.#costs.of(ended.fallback ?? service, ended);
+    if (ended.refusal === "service_busy") stats.turnedAway += 1;
+    if (metered.queuedMs !== undefined) stats.queued.observe(metered.queuedMs);
+    const by = ended.fallback ?? service;
+    const cost = refused ? undefined : this.#costs.of(by, ended);
+    // A sum for every service would be a row more for each; see docs/decisions/099-service-seconds.md.
+    const isPriced = cost !== undefined && this.#costs.countsTime(by, ended);
+    const countsTime = isPriced || (!refused && metered.countsTime === true);
     const event: UsageEvent = {
       // Refused calls have one when they are recorded, alone or gathered: numbers are without gaps, see usage-seal.ts.
       id: refused ? "" : this.#nextId(),
@@ -117,6 +127,7 @@ export class CallMeter {
       path: path.length > MAX_PATH ? `${path.slice(0, MAX_PATH)}…` : path,
       status: ended.status,
       latencyMs,
+      ...(metered.queuedMs !== undefined && { queuedMs: round(metered.queuedMs) }),
       bytesIn: ended.bytesIn,
       bytesOut: ended.bytesOut,
       requestId,
@@ -124,10 +135,13 @@ export class CallMeter {
       ...(ended.fallback !== undefined && { fallback: ended.fallback }),
       ...(ended.fault && { reason: ended.fault }),
       ...(ended.reading && this.#worthOf(ended.reading, client, service, at)),
+      ...(countsTime && {
+        units: { ...ended.reading?.units, [SERVICE_SECONDS]: serviceSeconds(ended.serviceMs ?? 0) },
+      }),
       ...(cost !== undefined && { cost }),
       ...(metered.plan !== undefined && { plan: metered.plan }),
     };
-    if (ended.reading !== undefined || cost !== undefined) stats.recordWorth(event);
+    if (ended.reading !== undefined || cost !== undefined || countsTime) stats.recordWorth(event);
     if (refused) this.#refusals.take(ended.refusal === undefined ? event : { ...event, reason: ended.refusal }, now);
     else this.#record(ended.upstreamMs === undefined ? event : { ...event, upstreamMs: round(ended.upstreamMs) });
     return event;

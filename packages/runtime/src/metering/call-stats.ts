@@ -16,8 +16,11 @@ export class ServiceStats {
   readonly duration: Histogram = new Histogram(CALL_BOUNDS);
   /** From dispatch to the upstream's response headers. */
   readonly upstream: Histogram = new Histogram(CALL_BOUNDS);
-  /** Of those that were refused: by a quota. */
+  /** How long calls waited for their service to have room, of those that did. */
+  readonly queued: Histogram = new Histogram(CALL_BOUNDS);
+  /** Of those that were refused: by a quota, and because the service had no room. */
   overQuota = 0;
+  turnedAway = 0;
   /** What calls were worth, by the units that its meters have, and what they cost; in millionths. */
   readonly units: Map<string, number> = new Map();
   cost = 0;

@@ -5,7 +5,7 @@ import { Histogram } from "./histogram.ts";
 import { Tally } from "./tally.ts";
 
 /** What the gateway was doing when the store failed it. */
-export const STORE_OPERATIONS = ["follow", "record_usage", "report", "rehash", "prune", "permits"] as const;
+export const STORE_OPERATIONS = ["follow", "record_usage", "report", "rehash", "prune", "permits", "jobs"] as const;
 export type StoreOperation = (typeof STORE_OPERATIONS)[number];
 
 export type LoginResultLabel = "ok" | TokenErrorCode;

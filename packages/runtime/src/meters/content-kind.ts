@@ -1,3 +1,5 @@
+import { isJsonType, mediaTypeOf } from "../media-type.ts";
+
 export type ContentKind = "document" | "events" | "lines" | "unknown";
 
 /**
@@ -5,8 +7,7 @@ export type ContentKind = "document" | "events" | "lines" | "unknown";
  * @param first the first byte that is no blank: some services do not say that they send JSON
  */
 export const contentKind = (type: string, first: number): ContentKind => {
-  const semicolon = type.indexOf(";");
-  const media = (semicolon < 0 ? type : type.slice(0, semicolon)).trim().toLowerCase();
+  const media = mediaTypeOf(type);
   switch (media) {
     case "application/json":
       return "document";
@@ -23,7 +24,7 @@ export const contentKind = (type: string, first: number): ContentKind => {
     case "text/plain":
       return first === 0x7b ? "document" : "unknown";
     default:
-      return media.endsWith("+json") || media === "text/json" ? "document" : "unknown";
+      return isJsonType(media) || media === "text/json" ? "document" : "unknown";
   }
 };
 

@@ -1,4 +1,5 @@
 import { toMillionths } from "@aigw/core/meters";
+import { isJsonType, mediaTypeOf } from "../media-type.ts";
 import { parameterOf } from "./content-kind.ts";
 import { ANY, JsonPaths, type Path } from "./json-paths.ts";
 import { JsonScanner } from "./json-scanner.ts";
@@ -51,9 +52,8 @@ export class RequestReader {
       else if (name === "content-encoding") coding = (fields[i + 1] as string).trim().toLowerCase();
     }
     if (coding !== "" && coding !== "identity") return;
-    const media = (type.split(";")[0] as string).trim().toLowerCase();
-    if (media === "application/json" || media.endsWith("+json"))
-      this.#json = this.#slots.size > 0 || this.#images.length > 0;
+    const media = mediaTypeOf(type);
+    if (isJsonType(media)) this.#json = this.#slots.size > 0 || this.#images.length > 0;
     else if (!this.#reads("audio") && !this.#reads("pdf") && !this.#reads("images")) return;
     else if (media === "multipart/form-data") {
       const boundary = parameterOf(type, "boundary");

@@ -1,5 +1,7 @@
 import { MILLION } from "@aigw/core/meters";
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import type { QueueFigures } from "../gate/queue-gate.ts";
+import type { JobFigures } from "../jobs/job-figures.ts";
 import { STATUS_CLASSES } from "../metering/call-stats.ts";
 import type { GatewayStats } from "../metering/gateway-stats.ts";
 import type { Route } from "../proxy/route.ts";
@@ -15,10 +17,14 @@ export interface MetricSources {
   readonly openCalls: () => number;
   /** To all targets of all services. */
   readonly routes: () => readonly Route[];
+  /** Of services that take only so many calls at once. */
+  readonly queues: () => readonly QueueFigures[];
   /** Since when the control state has not been confirmed, milliseconds ago. */
   readonly staleMs: () => number;
   readonly appliedRev: () => number;
   readonly usage: () => { readonly held: number; readonly dropped: number };
+  /** Of all gateways, as one of several processes sees it; undefined for the others, and where there are none. */
+  readonly jobs: () => JobFigures | undefined;
   /** Connections and calls refused for want of file descriptors. */
   readonly refusedForFiles: () => number;
   /** With TLS: milliseconds since the epoch. */
@@ -44,6 +50,7 @@ export const createMetrics = (sources: MetricSources): OwnMetrics => {
   collectDefaultMetrics({ register: registry });
   addServiceMetrics(registry, sources);
   addTargetMetrics(registry, sources);
+  addQueueMetrics(registry, sources);
   addGatewayMetrics(registry, sources);
   return {
     contentType: registry.contentType,
@@ -80,6 +87,16 @@ const addServiceMetrics = (registry: Registry, { stats }: MetricSources): void =
   counter(registry, "aigw_over_quota_total", "Those of them that a quota refused", ["service"], () =>
     services().map(([service, { overQuota }]) => [{ service }, overQuota]),
   );
+  counter(
+    registry,
+    "aigw_turned_away_total",
+    "Calls refused because their service had no room, and the queue was full or the wait too long",
+    ["service"],
+    () =>
+      services().flatMap(([service, { turnedAway }]): Sample[] =>
+        turnedAway === 0 ? [] : [[{ service }, turnedAway]],
+      ),
+  );
   counter(registry, "aigw_units_total", "What calls were worth, as the meters read it", ["service", "unit"], () =>
     services().flatMap(([service, { units }]) =>
       [...units].map(([unit, millionths]): Sample => [{ service, unit }, millionths / MILLION]),
@@ -100,6 +117,31 @@ const addServiceMetrics = (registry: Registry, { stats }: MetricSources): void =
     "From sending a call to the service's response headers",
     () => services().map(([service, { upstream }]) => [{ service }, upstream]),
   );
+  new ReadHistogram(
+    registry,
+    "aigw_queued_duration_seconds",
+    "How long calls waited for their service to have room, of those that did",
+    () =>
+      services().flatMap(([service, { queued }]) =>
+        queued.counts.every((count) => count === 0) ? [] : [[{ service }, queued] as const],
+      ),
+  );
+};
+
+/** Of services that take only so many calls at once. */
+const addQueueMetrics = (registry: Registry, { queues }: MetricSources): void => {
+  const byService = (read: (queue: QueueFigures) => number) => (): readonly Sample[] =>
+    queues().map((queue) => [{ service: queue.service }, read(queue)]);
+  const labels = ["service"];
+  const slots = byService(({ concurrency }) => concurrency);
+  gauge(registry, "aigw_queue_slots", "Calls that a service takes at once, over all gateways", labels, slots, "max");
+  const used = byService(({ running }) => running);
+  gauge(registry, "aigw_queue_slots_used", "Calls from here that have one", labels, used);
+  const waiting = byService((queue) => queue.waiting);
+  gauge(registry, "aigw_queue_waiting", "Calls that wait here for one", labels, waiting);
+  const oldest = byService(({ oldestMs }) => oldestMs / 1_000);
+  const oldestHelp = "How long the call has waited that waits longest here";
+  gauge(registry, "aigw_queue_oldest_wait_seconds", oldestHelp, labels, oldest, "max");
 };
 
 /** By service, and by the target's place among the service's own: where it is, is nobody's to read here. */
@@ -172,6 +214,20 @@ const addGatewayMetrics = (registry: Registry, sources: MetricSources): void => 
     () => [[{}, sources.appliedRev()]],
     "min",
   );
+  const jobs = (read: (figures: JobFigures) => readonly Sample[]) => (): readonly Sample[] => {
+    const figures = sources.jobs();
+    return figures === undefined ? [] : read(figures);
+  };
+  const byState = jobs(({ waiting, running, ended }) => [
+    [{ state: "waiting" }, waiting],
+    [{ state: "running" }, running],
+    [{ state: "ended" }, ended],
+  ]);
+  gauge(registry, "aigw_jobs", "Jobs that wait, run, or have ended and are kept, at all gateways", ["state"], byState);
+  const oldest = jobs(({ oldestWaitMs }) => [[{}, oldestWaitMs / 1000]]);
+  gauge(registry, "aigw_jobs_oldest_wait_seconds", "How long the first of the jobs that wait has waited", [], oldest);
+  const stored = jobs(({ storedBytes }) => [[{}, storedBytes]]);
+  gauge(registry, "aigw_jobs_stored_bytes", "What jobs keep on the disk", [], stored);
   gauge(registry, "aigw_usage_held", "Usage events waiting to be stored", [], () => [[{}, sources.usage().held]]);
   const { certificateExpiresAt } = sources;
   if (certificateExpiresAt === undefined) return;

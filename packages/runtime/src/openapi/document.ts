@@ -32,6 +32,13 @@ export const openApiDocument = ({ publicUrl, services }: Pick<GuideFacts, "publi
         schema: { type: "string", pattern: "^[a-z0-9][a-z0-9-]{0,31}$" },
         ...(services.length > 0 && { examples: Object.fromEntries(services.map(serviceExample)) }),
       },
+      job: {
+        name: "job",
+        in: "path",
+        required: true,
+        description: "A job's id.",
+        schema: { type: "string", pattern: "^j_[0-9a-f]{40}$" },
+      },
       path: {
         name: "path",
         in: "path",

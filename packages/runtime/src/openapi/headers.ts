@@ -21,7 +21,10 @@ export type HeaderName =
   | "ETag"
   | "Access-Control-Allow-Origin"
   | "Access-Control-Allow-Methods"
-  | "Access-Control-Max-Age";
+  | "Access-Control-Max-Age"
+  | "Connection"
+  | "Upgrade"
+  | "Sec-WebSocket-Accept";
 
 /** `components.headers`: each is on every answer whose description names it. */
 export const HEADERS: Readonly<Record<HeaderName, JsonObject>> = {
@@ -58,6 +61,12 @@ export const HEADERS: Readonly<Record<HeaderName, JsonObject>> = {
   "Access-Control-Allow-Origin": header("The page's origin, or `*`.", { type: "string" }),
   "Access-Control-Allow-Methods": header("All that are forwarded.", { const: CORS_METHODS }),
   "Access-Control-Max-Age": header("Seconds for which the browser need not ask again.", count),
+  Connection: header("What the connection is about to do.", { const: "Upgrade" }),
+  Upgrade: header("What the connection speaks from here on.", { const: "websocket" }),
+  "Sec-WebSocket-Accept": header("The service's answer to Sec-WebSocket-Key.", {
+    type: "string",
+    pattern: "^[A-Za-z0-9+/]{27}=$",
+  }),
   ETag: header("Changes with the content.", { type: "string", pattern: '^"[\\w-]+"$' }),
 };
 

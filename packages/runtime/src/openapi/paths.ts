@@ -1,6 +1,6 @@
-import { headers } from "./headers.ts";
+import { CLIENT_HEADERS, headers } from "./headers.ts";
 import { type JsonObject, ref } from "./json.ts";
-import { CALL_RESPONSES, GUARD_RESPONSES, tokenErrors } from "./responses.ts";
+import { CALL_RESPONSES, GUARD_RESPONSES, JOB_RESPONSES, SWITCH_RESPONSE, tokenErrors } from "./responses.ts";
 
 const json = (schema: string): JsonObject => ({ "application/json": { schema: ref("schemas", schema) } });
 const get = (operation: JsonObject): JsonObject => ({ get: { security: [], ...operation } });
@@ -63,9 +63,25 @@ const PROOF: JsonObject = get({
 const CALL_METHODS = ["get", "put", "post", "delete", "options", "head", "patch"] as const;
 const WITHOUT_BODY: readonly string[] = ["get", "head"];
 
+/** OpenAPI has no word for WebSockets but the answer that they begin with. */
+const WEBSOCKET: JsonObject = {
+  description:
+    "With `Connection: Upgrade`, `Upgrade: websocket`, `Sec-WebSocket-Key` and `Sec-WebSocket-Version` in HTTP/1.1 it is the handshake of a WebSocket (`wss:`), which counts as one call; messages then pass both ways as they are. A browser's page cannot send Authorization with it, and offers its token as the subprotocol `bearer.<token>`, which the service does not see.",
+  parameters: [
+    {
+      name: "Sec-WebSocket-Protocol",
+      in: "header",
+      description:
+        "Of a handshake: the subprotocols that the client offers, and `bearer.<token>` where there is no Authorization.",
+      schema: { type: "string" },
+    },
+  ],
+  responses: { "101": SWITCH_RESPONSE, ...CALL_RESPONSES },
+};
+
 const call = (suffix: string, parameters: readonly string[]): JsonObject => ({
   description:
-    "Everything behind the service's name, with slashes and the query, goes to the service byte for byte. `//`, dot segments, `%2f`, `%5c` and `\\` in the path are refused. A service's redirects to itself lead here again. CORS preflights are answered as those of the token endpoint.",
+    "Everything behind the service's name, with slashes and the query, goes to the service byte for byte. With `Prefer: respond-async`, at a service whose calls may become jobs, the answer is 202 with a job and its `Location`; `callback=\"https://…\"` beside it names who is told of its end. `//`, dot segments, `%2f`, `%5c` and `\\` in the path are refused. A service's redirects to itself lead here again. CORS preflights are answered as those of the token endpoint.",
   parameters: parameters.map((name) => ref("parameters", name)),
   ...Object.fromEntries(
     CALL_METHODS.map((method) => [
@@ -75,10 +91,44 @@ const call = (suffix: string, parameters: readonly string[]): JsonObject => ({
         summary: "Call a service",
         ...(WITHOUT_BODY.includes(method) ? {} : { requestBody: { content: { "*/*": {} } } }),
         responses: CALL_RESPONSES,
+        ...(method === "get" && WEBSOCKET),
       },
     ]),
   ),
 });
+
+const jobAnswer = (schema: string, description: string): JsonObject => ({
+  ...JOB_RESPONSES,
+  "200": { description, headers: headers(...CLIENT_HEADERS, "Cache-Control"), content: json(schema) },
+});
+
+const JOB: JsonObject = {
+  parameters: [ref("parameters", "job")],
+  get: { operationId: "getJob", summary: "How a job stands", responses: jobAnswer("Job", "The job.") },
+  delete: {
+    operationId: "deleteJob",
+    summary: "End a job, or delete one that has ended",
+    responses: { ...JOB_RESPONSES, "204": { description: "Done.", headers: headers("Cache-Control") } },
+  },
+};
+
+const JOB_RESULT: JsonObject = {
+  parameters: [ref("parameters", "job")],
+  get: {
+    operationId: "getJobResult",
+    summary: "A job's result",
+    description:
+      "The answer as the service gave it: status, fields, content; parts of a 200 by `Range`. A job that has failed before its service answered has the gateway's own answer.",
+    responses: {
+      ...JOB_RESPONSES,
+      default: {
+        description: "The service's answer, with any status and content.",
+        headers: headers(...CLIENT_HEADERS),
+        content: { "*/*": {} },
+      },
+    },
+  },
+};
 
 const document = (operationId: string, summary: string, content: JsonObject): JsonObject =>
   get({
@@ -96,6 +146,22 @@ export const PATHS: JsonObject = {
   "/auth/proof": PROOF,
   "/api/{service}": call("", ["service"]),
   "/api/{service}/{path}": call("Path", ["service", "path"]),
+  "/jobs/": {
+    get: {
+      operationId: "listJobs",
+      summary: "Your newest 100 jobs",
+      responses: jobAnswer("Jobs", "Jobs, the newest first."),
+    },
+  },
+  "/jobs/callback-key": {
+    get: {
+      operationId: "getCallbackKey",
+      summary: "The key that signs call-backs to you",
+      responses: jobAnswer("CallbackKey", "It changes with your password."),
+    },
+  },
+  "/jobs/{job}": JOB,
+  "/jobs/{job}/result": JOB_RESULT,
   "/health": get({
     operationId: "getHealth",
     summary: "Whether the gateway is alive",

@@ -23,8 +23,11 @@ const FIELDS: Partial<Record<ProblemCode, readonly HeaderName[]>> = {
   method_not_allowed: ["Allow"],
   rate_limited: ["Retry-After"],
   quota_exceeded: ["Retry-After"],
+  too_many_jobs: ["Retry-After"],
+  insufficient_storage: ["Retry-After"],
   service_down: ["Retry-After"],
   service_disabled: ["Retry-After"],
+  service_busy: ["Retry-After"],
   unavailable: ["Retry-After"],
 };
 
@@ -50,13 +53,15 @@ const GUARD = problems(GUARD_CODES);
 
 const CALL: JsonObject = {
   ...GUARD,
-  ...problems(["missing_token", "invalid_token", "service_down", "service_disabled", "unavailable"]),
+  ...problems(["missing_token", "invalid_token", "service_down", "service_disabled", "service_busy", "unavailable"]),
   ...problems(
     [
       "insufficient_scope",
       "unknown_service",
       "rate_limited",
       "quota_exceeded",
+      "too_many_jobs",
+      "insufficient_storage",
       "upstream_unreachable",
       "upstream_invalid",
       "upstream_timeout",
@@ -76,10 +81,21 @@ const named = (prefix: string, responses: JsonObject): JsonObject =>
 const refs = (prefix: string, responses: JsonObject): JsonObject =>
   Object.fromEntries(Object.keys(responses).map((status) => [status, ref("responses", `${prefix}-${status}`)]));
 
+const JOB: JsonObject = {
+  ...GUARD,
+  ...problems(["missing_token", "invalid_token", "not_found", "no_result", "rate_limited", "unavailable"]),
+};
+
 /** `components.responses`. */
 export const RESPONSES: JsonObject = {
   ...named("guard", GUARD),
   ...named("call", CALL),
+  "call-101": {
+    description:
+      "The connection is a WebSocket (RFC 6455), if the service takes the handshake. Closed with 1008 when the right to it ends, with 1001 when the gateway does, or after too long a silence.",
+    headers: headers(...CLIENT_HEADERS, "Connection", "Upgrade", "Sec-WebSocket-Accept"),
+  },
+  ...named("job", JOB),
   "not-found": problems(["not_found"])["404"] ?? {},
 };
 
@@ -87,6 +103,12 @@ export const RESPONSES: JsonObject = {
 export const GUARD_RESPONSES: JsonObject = refs("guard", GUARD);
 /** Of a call of a service. */
 export const CALL_RESPONSES: JsonObject = refs("call", CALL);
+
+/** Of a `GET` that is a WebSocket's handshake: a refusal is that of any call. */
+export const SWITCH_RESPONSE: JsonObject = ref("responses", "call-101");
+
+/** Of what there is of jobs. */
+export const JOB_RESPONSES: JsonObject = refs("job", JOB);
 
 /** The token endpoint's refusals, and in the same responses the guard's. */
 export const tokenErrors = (): JsonObject => {

@@ -1,9 +1,12 @@
+import { JOB_STATES } from "@aigw/core/jobs";
 import { QUOTA_PERIODS } from "@aigw/core/quotas";
 import { openAiType, PROBLEM_CODES, PROBLEMS } from "../http-errors.ts";
 import { TOKEN_ERROR_CODES } from "../login/credentials.ts";
 import type { JsonObject } from "./json.ts";
 
 const errorTypes = [...new Set(PROBLEM_CODES.map((code) => openAiType(PROBLEMS[code].status)))];
+
+const TIME = { type: "string", format: "date-time" };
 
 const object = (properties: JsonObject, more: JsonObject = {}): JsonObject => ({
   type: "object",
@@ -77,6 +80,51 @@ export const SCHEMAS: JsonObject = {
     nonce: { type: "string", pattern: "^[A-Za-z0-9_-]{22}$", description: "The gateway's own part of it." },
     public_url: { type: "string", description: "Where this gateway says that clients reach it." },
     proof: { type: "string", pattern: "^[A-Za-z0-9_-]{43}$" },
+  }),
+  Job: object(
+    {
+      id: { type: "string", pattern: "^j_[0-9a-f]{40}$" },
+      state: { enum: JOB_STATES.filter((state) => state !== "receiving") },
+      service: { type: "string" },
+      method: { type: "string" },
+      path: { type: "string", description: "Without the query." },
+      request_id: { type: "string" },
+      submitted_at: TIME,
+      started_at: TIME,
+      ended_at: TIME,
+      kept_until: { ...TIME, description: "When a job that has ended is gone, with its result." },
+      ahead: { type: "integer", minimum: 0, description: "While it waits: how many are begun before it, at most." },
+      request_bytes: { type: "integer", minimum: 0 },
+      result_bytes: { type: "integer", minimum: 0, description: "Of as much as has come." },
+      status: { type: "integer", description: "Of the result." },
+      result: { type: "string", description: "The path of the result, when there is one." },
+      callback: object(
+        {
+          origin: { type: "string" },
+          tries: { type: "integer", minimum: 0 },
+          delivered_at: TIME,
+          problem: { type: "string", description: "Of the last try: a status, or why there was none." },
+        },
+        { required: ["origin", "tries"] },
+      ),
+    },
+    {
+      required: [
+        "id",
+        "state",
+        "service",
+        "method",
+        "path",
+        "request_id",
+        "submitted_at",
+        "request_bytes",
+        "result_bytes",
+      ],
+    },
+  ),
+  Jobs: object({ jobs: { type: "array", items: { $ref: "#/components/schemas/Job" } } }),
+  CallbackKey: object({
+    key: { type: "string", pattern: "^whsec_", description: "Verifies call-backs, as Standard Webhooks says." },
   }),
   Health: object({ status: { const: "ok" } }),
   Readiness: object({ status: { enum: ["ready", "not ready"] } }),

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { mediaTypeOf } from "../media-type.ts";
 import { MAX_ASKING } from "../meters/ask-usage.ts";
 import { UsageEventFilter } from "../meters/usage-event-filter.ts";
 
@@ -14,8 +15,7 @@ export const mayAsk = ({ method, headers }: IncomingMessage, rest: string): bool
   if (coding !== undefined && coding.trim().toLowerCase() !== "identity") return false;
   const query = rest.indexOf("?");
   if (!/\/completions\/?$/.test(query < 0 ? rest : rest.slice(0, query))) return false;
-  const semicolon = type.indexOf(";");
-  return (semicolon < 0 ? type : type.slice(0, semicolon)).trim().toLowerCase() === "application/json";
+  return mediaTypeOf(type) === "application/json";
 };
 
 /**

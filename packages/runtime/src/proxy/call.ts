@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Outcome } from "@aigw/core";
+import type { JobRules } from "@aigw/core/jobs";
+import type { QueueTerms } from "@aigw/core/queue";
 import type { Fault, HealthCheck } from "@aigw/core/services";
 import type { CorsAnswer } from "../cors/cors-answer.ts";
 import type { Reading } from "../meters/reading.ts";
@@ -55,10 +57,14 @@ export interface Upstream {
   /** `%2F` in a path is forwarded. */
   readonly passesEncodedSlash?: boolean;
   readonly health?: HealthCheck;
+  /** It takes only so many calls at once: see QueueGate. */
+  readonly queue?: QueueTerms;
   /** Clients get this message in place of an answer. */
   readonly disabled?: string;
   /** Who takes its calls while all of its targets are down; asked for then. */
   readonly fallback?: () => Upstream | undefined;
+  /** Its calls may become jobs. */
+  readonly jobs?: JobRules;
   /** It takes the calls of another service, under that one's prefix. */
   readonly standsIn?: boolean;
 }
@@ -83,6 +89,8 @@ export interface Call {
   readonly cors: CorsAnswer;
   /** The request said `Expect: 100-continue` and no 100 was sent yet. */
   readonly expectsContinue: boolean;
+  /** The service has nothing to do with it any more, though its client may still have to take the answer. */
+  onServed?(): void;
   /**
    * Called exactly once, when the answer has ended in whatever way; for a complete one, when it was handed to the OS, or,
    * where a meter reads a compressed one, up to 2 s later.

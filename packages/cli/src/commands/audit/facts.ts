@@ -2,6 +2,7 @@ import type { Effect, Plan, Service } from "@aigw/core";
 import { traceOf } from "@aigw/core/changes";
 import { type Client, DEFAULT_LIMIT, type Grant } from "@aigw/core/clients";
 import { grantInWords } from "@aigw/core/quotas";
+import { jobsInWords } from "../../terminal/output/job-rules.ts";
 import { formatDuration, rfc3339 } from "../../terminal/output/time.ts";
 import { times } from "../../terminal/output/words.ts";
 
@@ -58,7 +59,7 @@ const planFacts = (plan: Plan): Facts =>
   ]);
 
 const reachFacts = (service: Service): readonly (readonly [string, readonly Fact[]])[] => {
-  const { targets, health, ca, clientCert, sealedClientKey, connectTimeoutMs, idleConnectionMs, maxHeadBytes } =
+  const { targets, health, queue, ca, clientCert, sealedClientKey, connectTimeoutMs, idleConnectionMs, maxHeadBytes } =
     service;
   const secret = (value: string | undefined, shown: string): readonly Fact[] =>
     value === undefined ? [] : [{ value, shown, secret: true }];
@@ -66,6 +67,8 @@ const reachFacts = (service: Service): readonly (readonly [string, readonly Fact
     ["targets", plain(targets?.map(targetWords).join(", "))],
     ["out of use", plain(service.disabled)],
     ["fallback", plain(service.fallback)],
+    ["at once", plain(queue?.concurrency.toString())],
+    ["queue", plain(queue && `${queue.most} for ${formatDuration(queue.waitMs)}`)],
     ["health", plain(health && `${health.path} every ${formatDuration(health.everyMs)}: ${health.status}`)],
     ["connect timeout", plain(durationWords(connectTimeoutMs))],
     ["idle connection", plain(durationWords(idleConnectionMs))],
@@ -99,6 +102,7 @@ const serviceFacts = (service: Service): Facts =>
     ["meter", plain(service.meter)],
     ["asks for totals", plain(service.askUsage === true ? "yes" : undefined)],
     ["reserve", plain(service.reserve)],
+    ["jobs", plain(jobsInWords(service) || undefined)],
     ...(service.prices ?? []).map(
       ({ model, prices }) => [model === undefined ? "prices" : `prices of ${model}`, plain(prices.join(" "))] as const,
     ),

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import type { Plan, Service } from "@aigw/core";
 import { makeCredentials } from "@aigw/core/acts";
@@ -8,6 +8,7 @@ import { type Roster, type Row, readPeople, rosterOf, type Task } from "@aigw/co
 import { readPlans, termsAmong } from "@aigw/core/plans";
 import { BrokenPipe, Interrupted } from "../../app/cli-error.ts";
 import type { Context } from "../../app/context.ts";
+import { fileIn } from "../../app/file-in.ts";
 import type { Home } from "../../app/home.ts";
 import { settingsInForce, warnOfPlainHttp } from "../../app/settings.ts";
 import { type Given, handOutAll, type Recipient } from "../../delivery/batch.ts";
@@ -238,15 +239,7 @@ const bytesOf = async (ctx: Context, from: string): Promise<Uint8Array> => {
     for await (const chunk of ctx.io.stdin) chunks.push(Buffer.from(chunk as Uint8Array | string));
     return Buffer.concat(chunks);
   }
-  const path = resolve(ctx.io.cwd, from);
-  try {
-    return readFileSync(path);
-  } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
-    const why =
-      { ENOENT: "there is no such file", EACCES: "permission denied", EISDIR: "it is a folder" }[code] ?? "it failed";
-    throw new AigwError("invalid_value", `--from: ${path} cannot be read: ${why}.`, { cause });
-  }
+  return fileIn(from, { from: "--from", cwd: ctx.io.cwd });
 };
 
 /** Makes the folder and sees that nothing in it would be written over. @returns its path */

@@ -1,9 +1,7 @@
 import type { PlanPatch } from "@aigw/core/acts";
-import { parseLimit, parseServiceList } from "@aigw/core/clients";
 import { parseWeight } from "@aigw/core/plans";
-import { parseQuotas, quotasInWords } from "@aigw/core/quotas";
 import type { Command } from "commander";
-import { cleared, type ServiceChoice } from "../../app/client-options.ts";
+import { cleared, limitOption, parseServices, quotaOption, type ServiceChoice } from "../../app/client-options.ts";
 import { flag } from "../../app/flag.ts";
 
 /** What `--no-…` of `set` takes away again is false. */
@@ -17,22 +15,14 @@ export interface PlanFlags {
 export const addFactOptions = (command: Command): Command =>
   command
     .optionsGroup("What it says:")
-    .option("--limit <number>", "requests in any 60 seconds", flag("--limit", parseLimit))
+    .addOption(limitOption())
     .option(
       "--services <names>",
       "services its clients may call, such as ocr,chat, or: all",
-      flag("--services", (value): ServiceChoice => ({ names: parseServiceList(value) })),
+      flag("--services", parseServices),
     )
-    .option(
-      "--quota <quotas>",
-      "how much in each hour, day, week or month, such as 'requests=10000/day, pages=500/week'; or none",
-      flag("--quota", (value) => quotasInWords(parseQuotas(value))),
-    )
-    .option(
-      "--weight <number>",
-      "their share where calls wait for a service (none do so far), 1 to 100",
-      flag("--weight", parseWeight),
-    )
+    .addOption(quotaOption())
+    .option("--weight <number>", "their share where calls wait for a service, 1 to 100", flag("--weight", parseWeight))
     .optionsGroup("Options:");
 
 export const patchOf = ({ services, limit, quota, weight }: PlanFlags): PlanPatch => ({

@@ -1,7 +1,8 @@
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { AigwError } from "@aigw/core/errors";
 import { MAX_EXAMPLE_BYTES } from "@aigw/core/services";
+import { fileIn } from "../../app/file-in.ts";
 
 /**
  * The text itself, or that of a file. One word is a file's name: no example is one.
@@ -10,16 +11,13 @@ import { MAX_EXAMPLE_BYTES } from "@aigw/core/services";
 export const exampleIn = (value: string, cwd: string): string => {
   if (/\s/.test(value.trim())) return value;
   const path = resolve(cwd, value);
+  // Whoever judges the text says how long it may be.
+  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > MAX_EXAMPLE_BYTES)
+    return "x".repeat(MAX_EXAMPLE_BYTES + 1);
   try {
-    if (statSync(path).size > MAX_EXAMPLE_BYTES) return "x".repeat(MAX_EXAMPLE_BYTES + 1);
-    return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(path));
+    return new TextDecoder("utf-8", { fatal: true }).decode(fileIn(path, { cwd }));
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
-    const why = { ENOENT: "there is no such file", EACCES: "permission denied", EISDIR: "it is a folder" }[code];
-    throw new AigwError(
-      "invalid_value",
-      `${path} cannot be read: ${why ?? "it is not UTF-8 text"}. An example is a file, or a text of more than one word.`,
-      { cause },
-    );
+    const why = cause instanceof AigwError ? cause.message : `${path} cannot be read: it is not UTF-8 text.`;
+    throw new AigwError("invalid_value", `${why} An example is a file, or a text of more than one word.`, { cause });
   }
 };

@@ -41,6 +41,7 @@ const COLUMNS: readonly Column[] = [
   { title: "State" },
   { title: "Timeout", align: "right" },
   { title: "Idle", align: "right" },
+  { title: "At once", align: "right" },
   { title: "Meter" },
   { title: "Headers" },
   { title: "Created" },
@@ -56,9 +57,10 @@ const rows = (view: View, service: Service, gateways: readonly SeenInstance[]): 
       ? [
           formatDuration(service.timeoutMs),
           formatDuration(service.idleTimeoutMs),
+          service.queue?.concurrency.toString() ?? "",
           service.meter ?? "",
           service.headers.map((header) => header.name).join(","),
           when(view, service.createdAt),
         ]
-      : ["", "", "", "", ""]),
+      : ["", "", "", "", "", ""]),
   ]);

@@ -1,5 +1,5 @@
 import type { SeenInstance, Service } from "@aigw/core";
-import { seenTargets } from "@aigw/core/services";
+import { type QueueSettings, seenTargets } from "@aigw/core/services";
 import type { Field } from "../../terminal/output/fields.ts";
 import { humanBytes } from "../../terminal/output/figures.ts";
 import { formatDuration } from "../../terminal/output/time.ts";
@@ -17,15 +17,20 @@ export const targetFields = (view: View, service: Service, gateways: readonly Se
     return [label, facts === "" ? target.url : `${target.url}  ${facts}`];
   });
 
+/** `2, 100 wait for up to 30s`. */
+const queueWords = ({ concurrency, most, waitMs }: QueueSettings): string =>
+  `${concurrency} ${concurrency === 1 ? "call" : "calls"}; ${most === 0 ? "none waits" : `up to ${most} wait, ${formatDuration(waitMs)} at most`}`;
+
 /** What is set of how it is reached; nothing of what is as it comes. */
 export const reachFields = (service: Service): readonly Field[] => {
-  const { health, disabled, fallback, connectTimeoutMs, idleConnectionMs, maxHeadBytes } = service;
+  const { health, disabled, fallback, queue, connectTimeoutMs, idleConnectionMs, maxHeadBytes } = service;
   const { ca, clientCert, serverName, hostHeader, encodedSlash, noVia } = service;
   const set = <T>(label: string, value: T | undefined, words: (value: T) => string): readonly Field[] =>
     value === undefined ? [] : [[label, words(value)]];
   return [
     ...set("Out of use", disabled, (message) => message || "without a message"),
     ...set("Fallback", fallback, (name) => name),
+    ...set("At once", queue, queueWords),
     ...set("Health", health, ({ path, everyMs, status }) => `${path} every ${formatDuration(everyMs)}: ${status}`),
     ...set("Connect timeout", connectTimeoutMs, formatDuration),
     ...set("Idle connection", idleConnectionMs, formatDuration),

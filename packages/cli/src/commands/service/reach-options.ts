@@ -3,11 +3,13 @@ import {
   DEFAULT_CONNECT_TIMEOUT_MS,
   DEFAULT_IDLE_CONNECTION_MS,
   DEFAULT_MAX_HEAD_BYTES,
+  parseConcurrency,
   parseDuration,
   parseHealthPath,
   parseHealthStatus,
   parseHostHeader,
   parseMaxHead,
+  parseQueueLength,
   parseServerName,
   parseTargetWeight,
   parseUpstreamUrl,
@@ -26,6 +28,10 @@ export interface ReachFlags {
   readonly healthEvery?: number;
   readonly healthStatus?: string;
   readonly fallback?: string | false;
+  /** Undefined for `none`. */
+  readonly concurrency?: { readonly calls: number | undefined };
+  readonly queue?: number;
+  readonly queueWait?: number;
   readonly connectTimeout?: number;
   readonly idleConnection?: number;
   readonly maxHead?: number;
@@ -49,6 +55,7 @@ export interface TargetFlags {
 
 const GROUPS = {
   targets: "Its targets:",
+  queue: "How many calls it takes:",
   health: "Its targets' health:",
   tls: "TLS to the targets:",
   wire: "On the wire:",
@@ -64,6 +71,18 @@ export const addReachOptions = (command: Command, ctx: Context): Command =>
       collect(flag("--weight", parseTargetWeight)),
     )
     .option("--fallback <service>", "the service that takes the calls while all targets are down")
+    .optionsGroup(GROUPS.queue)
+    .option(
+      "--concurrency <number>",
+      "so many calls at once, over all gateways, and the others wait in turn over clients; or none",
+      flag("--concurrency", (value) => ({ calls: parseConcurrency(value) })),
+    )
+    .option("--queue <number>", "how many calls may wait (100), 0 to 100000", flag("--queue", parseQueueLength))
+    .option(
+      "--queue-wait <duration>",
+      "how long a call waits before it is refused (30s)",
+      flag("--queue-wait", (value) => parseDuration("time", value)),
+    )
     .optionsGroup(GROUPS.health)
     .option(
       "--health-path <path>",
@@ -153,10 +172,12 @@ export const reachOf = (flags: ReachFlags): ReachPatch => {
     ...(healthEvery !== undefined && { everyMs: healthEvery }),
     ...(healthStatus !== undefined && { status: healthStatus }),
   };
+  const queue = queueOf(flags);
   const clientCertificate = certificateOf(flags);
   return {
     ...(weight !== undefined && { weights: weight }),
     ...(Object.keys(health).length > 0 && { health }),
+    ...(queue !== undefined && { queue }),
     ...(fallback !== undefined && { fallback: fallback || null }),
     ...(ca !== undefined && { ca: ca || null }),
     ...(clientCertificate !== undefined && { clientCertificate }),
@@ -167,6 +188,19 @@ export const reachOf = (flags: ReachFlags): ReachPatch => {
     ...(idleConnection !== undefined && { idleConnectionMs: unless(idleConnection, DEFAULT_IDLE_CONNECTION_MS) }),
     ...(maxHead !== undefined && { maxHeadBytes: unless(maxHead, DEFAULT_MAX_HEAD_BYTES) }),
     ...(via !== undefined && { noVia: via ? null : true }),
+  };
+};
+
+const queueOf = ({ concurrency, queue, queueWait }: ReachFlags): ReachPatch["queue"] => {
+  if (concurrency !== undefined && concurrency.calls === undefined) {
+    if (queue === undefined && queueWait === undefined) return null;
+    throw new UsageError("--concurrency none takes every call: nothing waits, so give no --queue and no --queue-wait.");
+  }
+  if (concurrency === undefined && queue === undefined && queueWait === undefined) return undefined;
+  return {
+    ...(concurrency?.calls !== undefined && { concurrency: concurrency.calls }),
+    ...(queue !== undefined && { most: queue }),
+    ...(queueWait !== undefined && { waitMs: queueWait }),
   };
 };
 

@@ -1,5 +1,5 @@
-import { AigwError } from "@aigw/core/errors";
 import type { Context } from "../../app/context.ts";
+import { serviceChoices } from "../../app/service-choices.ts";
 import { need, needSeveral } from "../../terminal/ask.ts";
 import type { Choice } from "../../terminal/prompter.ts";
 
@@ -22,9 +22,4 @@ export const existingNames = (ctx: Context, given: readonly string[], verb: stri
     choices: () => choicesIn(ctx),
   });
 
-/** @throws AigwError `not_found` when there is none */
-const choicesIn = async (ctx: Context): Promise<readonly Choice[]> => {
-  const services = await ctx.withControl(async (control) => control.services());
-  if (services.length > 0) return services.map(({ name, url }) => ({ value: name, about: url }));
-  throw new AigwError("not_found", "There is no service yet. Add one: aigw service add <name> <url>");
-};
+const choicesIn = (ctx: Context): Promise<readonly Choice[]> => serviceChoices(ctx, ({ url }) => url);

@@ -1,5 +1,7 @@
 import type { HeaderInput } from "@aigw/core";
+import type { JobsPatch } from "@aigw/core/acts";
 import { parseServiceCors } from "@aigw/core/config";
+import { parseCallbackOrigins, parseKeep } from "@aigw/core/jobs";
 import { metersInWords, parseMeters } from "@aigw/core/meters";
 import { parseReserves, reservesInWords } from "@aigw/core/quotas";
 import { parseDescription, parseDocsUrl, parseDuration, parseExample } from "@aigw/core/services";
@@ -9,6 +11,8 @@ import type { Context } from "../../app/context.ts";
 import { flag } from "../../app/flag.ts";
 import { exampleIn } from "./example-in.ts";
 import { parseHeaderEnv } from "./header-env.ts";
+
+export const JOBS = "Jobs:";
 
 export interface ServiceFactOptions {
   readonly headerEnv?: readonly HeaderInput[];
@@ -23,6 +27,10 @@ export interface ServiceFactOptions {
   readonly meter?: string;
   readonly askUsage?: boolean;
   readonly reserve?: string;
+  readonly jobs?: boolean;
+  readonly keep?: number;
+  readonly jobsRetry?: boolean;
+  readonly callbackOrigins?: readonly string[];
 }
 
 /** The facts of a service, for `add` and `set`. */
@@ -56,6 +64,15 @@ export const addFactOptions = (command: Command, ctx: Context): Command =>
       flag("--reserve", (value) => reservesInWords(parseReserves(value))),
     )
     .option("--ask-usage", "ask OpenAI-style streams for their totals where the client did not")
+    .optionsGroup(JOBS)
+    .option("--jobs", "a call with 'Prefer: respond-async' becomes a job, which outlives its connection")
+    .option("--keep <duration>", "how long a job's answer is kept (24h), 1s to 30d", flag("--keep", parseKeep))
+    .option("--jobs-retry", "run a job again when its gateway ended in the middle of it")
+    .option(
+      "--callback-origins <origins>",
+      "where a job's end may be told, such as https://app.example.com; several with commas, or none",
+      flag("--callback-origins", parseCallbackOrigins),
+    )
     .optionsGroup("What clients see of it:")
     .option(
       "--cors-origins <origins>",
@@ -84,6 +101,7 @@ export const factsOf = (
   readonly meter?: string;
   readonly askUsage?: boolean;
   readonly reserve?: string;
+  readonly jobs?: JobsPatch;
 } => ({
   ...(flags.headerEnv === undefined ? {} : { headers: flags.headerEnv }),
   ...(flags.timeout === undefined ? {} : { timeoutMs: flags.timeout }),
@@ -95,4 +113,15 @@ export const factsOf = (
   ...(flags.meter === undefined ? {} : { meter: flags.meter }),
   ...(flags.askUsage === undefined ? {} : { askUsage: flags.askUsage }),
   ...(flags.reserve === undefined ? {} : { reserve: flags.reserve }),
+  ...jobsOf(flags),
 });
+
+const jobsOf = ({ jobs, keep, jobsRetry, callbackOrigins }: ServiceFactOptions): { readonly jobs?: JobsPatch } => {
+  const patch: JobsPatch = {
+    ...(jobs !== undefined && { on: jobs }),
+    ...(keep !== undefined && { keepMs: keep }),
+    ...(jobsRetry !== undefined && { retry: jobsRetry }),
+    ...(callbackOrigins !== undefined && { callbackOrigins }),
+  };
+  return Object.keys(patch).length === 0 ? {} : { jobs: patch };
+};

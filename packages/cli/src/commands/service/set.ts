@@ -16,7 +16,7 @@ import {
   targetPatchOf,
 } from "./reach-options.ts";
 import { existingName } from "./service-name.ts";
-import { addFactOptions, factsOf, type ServiceFactOptions } from "./service-options.ts";
+import { addFactOptions, factsOf, JOBS, type ServiceFactOptions } from "./service-options.ts";
 import { warnIfDown } from "./warn-if-down.ts";
 
 export interface SetOptions {
@@ -46,6 +46,9 @@ export const command = (ctx: Context): Command =>
     )
     .optionsGroup("What its calls are worth:")
     .option("--no-ask-usage", "leave streams as the client asks for them")
+    .optionsGroup(JOBS)
+    .option("--no-jobs", "let calls become jobs no more: those that there are go on")
+    .option("--no-jobs-retry", "such a job ends as interrupted")
     .optionsGroup("What clients see of it:")
     .option("--no-cors-origins", "back to the setting cors-origins")
     .option("--no-description", "tell clients nothing of the kind")
@@ -71,9 +74,11 @@ const declared = (ctx: Context): Command =>
         "aigw service set ocr --add-target http://gpu2:9000 --weight http://gpu2:9000=2",
         "a second place for two thirds of the calls",
       ],
+      ["aigw service set ocr --concurrency 2 --queue 100", "two calls at once, and the others wait in turn"],
       ["aigw service set chat --header-env 'Authorization=LLM_AUTH'", "a new key for the upstream"],
       ["aigw service set chat --remove-header X-Api-Key --timeout 2m", "without that header"],
       ["aigw service set chat --meter openai --ask-usage", "count tokens, also of streams"],
+      ["aigw service set whisper --jobs --keep 24h --timeout 3h", "calls that outlive their connection"],
       ["aigw service set chat --cors-origins https://app.example.com", "web pages there may call it from a browser"],
     ])
 

@@ -6,6 +6,7 @@ import type { Context } from "../../app/context.ts";
 import { runningGateways } from "../../app/who-runs.ts";
 import { serviceJson } from "../../json/service.ts";
 import { renderFields } from "../../terminal/output/fields.ts";
+import { jobsInWords } from "../../terminal/output/job-rules.ts";
 import { pricesInWords } from "../../terminal/output/prices.ts";
 import { formatDuration, when } from "../../terminal/output/time.ts";
 import { reachFields, targetFields } from "./reach-fields.ts";
@@ -45,6 +46,7 @@ export const run = ({ name }: { readonly name: string }, ctx: Context): Promise<
           ["Totals of streams", service.askUsage === true ? "asked for" : ""],
           ["Reserve", service.reserve ?? ""],
           ["Prices", pricesInWords(service)],
+          ["Jobs", jobsInWords(service)],
           ["Description", service.description ?? ""],
           ["Example", service.example === undefined ? "" : (service.example.split("\n", 1)[0] ?? "")],
           ["Documentation", service.docsUrl ?? ""],

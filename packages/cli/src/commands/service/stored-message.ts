@@ -1,6 +1,4 @@
-import { readFileSync, statSync } from "node:fs";
-import { resolve } from "node:path";
-import { AigwError } from "@aigw/core/errors";
+import { fileIn } from "../../app/file-in.ts";
 
 /** A message of HTTP that was kept in a file: with its head, as `curl -i` writes it, or its content alone. */
 export interface MessageInFile {
@@ -15,20 +13,8 @@ export interface MessageInFile {
 const MAX_FILE = 256 * 1024 * 1024;
 
 /** @throws AigwError `invalid_value` naming the flag and the file */
-export const readMessageFile = (flag: string, file: string, cwd: string): MessageInFile => {
-  const path = resolve(cwd, file);
-  const refuse = (why: string, cause?: unknown): AigwError =>
-    new AigwError("invalid_value", `${flag}: ${path} cannot be read: ${why}.`, { cause });
-  try {
-    if (statSync(path).size > MAX_FILE) throw refuse("it is larger than 256 MiB");
-    return messageIn(readFileSync(path));
-  } catch (cause) {
-    if (cause instanceof AigwError) throw cause;
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
-    const why = { ENOENT: "there is no such file", EACCES: "permission denied", EISDIR: "it is a folder" }[code];
-    throw refuse(why ?? "it failed", cause);
-  }
-};
+export const readMessageFile = (flag: string, file: string, cwd: string): MessageInFile =>
+  messageIn(fileIn(file, { from: flag, cwd, maxBytes: MAX_FILE }));
 
 /** With `curl -i` an interim head, or that of a proxy, comes before the one that counts. */
 const messageIn = (bytes: Buffer): MessageInFile => {

@@ -1,14 +1,12 @@
-import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
 import { findClient, findService } from "@aigw/core/acts";
 import { type Client, standingOf } from "@aigw/core/clients";
 import { AigwError } from "@aigw/core/errors";
 import { mayCall, readPlans, type Terms, termsAmong } from "@aigw/core/plans";
 import { FAULTS, parseUpstreamUrl, type Service, targetsOf } from "@aigw/core/services";
 import type { Command } from "commander";
-import { UsageError } from "../../app/cli-error.ts";
 import { describe } from "../../app/command.ts";
 import type { Context } from "../../app/context.ts";
+import { fileIn } from "../../app/file-in.ts";
 import { flag } from "../../app/flag.ts";
 import { type TrialResult, tryTarget } from "../../doctor/try-target.ts";
 import { type Field, renderFields } from "../../terminal/output/fields.ts";
@@ -76,7 +74,7 @@ export const run = (options: TestOptions, ctx: Context): Promise<void> =>
     const service = await findService(control, name);
     const client = as === undefined ? undefined : await findClient(control, as);
     const terms = client && termsAmong(client, await readPlans(control, [client]));
-    const content = data === undefined ? undefined : contentOf(data, ctx);
+    const content = data === undefined ? undefined : fileIn(data, { from: "--data", cwd: ctx.io.cwd });
     const method = content === undefined ? "GET" : "POST";
     const contentType =
       options.contentType ?? TYPES[data?.split(".").at(-1)?.toLowerCase() ?? ""] ?? "application/octet-stream";
@@ -124,16 +122,6 @@ const urlsOf = (service: Service, { data, target, name }: TestOptions): readonly
   const urls = all.map(({ url }) => url);
   // Data may be work for the service, or a change: once is enough.
   return data === undefined ? urls : urls.slice(0, 1);
-};
-
-const contentOf = (file: string, ctx: Context): Buffer => {
-  const path = resolve(ctx.io.cwd, file);
-  try {
-    return readFileSync(path);
-  } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
-    throw new UsageError(`--data: ${path} cannot be read${code === "" ? "" : ` (${code})`}.`);
-  }
 };
 
 /** What keeps a call from getting to the service at all. */

@@ -1,6 +1,6 @@
 import { AigwError } from "@aigw/core/errors";
 import { type CalendarPeriod, periodAt, timeZone } from "@aigw/core/quotas";
-import { BILL_KEYS, type Bill, billsOf, emptyTally } from "@aigw/core/usage";
+import { BILL_KEYS, type Bill, billsOf, DAY_MS, emptyTally } from "@aigw/core/usage";
 import type { Command } from "commander";
 import { UsageError } from "../../app/cli-error.ts";
 import { describe } from "../../app/command.ts";
@@ -9,6 +9,7 @@ import { flag } from "../../app/flag.ts";
 import { settingsInForce } from "../../app/settings.ts";
 import { reserveMessageFile } from "../../delivery/mail/message-file.ts";
 import { type BillsOfMonth, billCsv, billsJson, type NamedBill } from "../../json/usage-bill.ts";
+import { escapeText } from "../../terminal/output/escape.ts";
 import { counted } from "../../terminal/output/words.ts";
 import { billHtml } from "./bill-html.ts";
 import { renderBills } from "./bill-page.ts";
@@ -98,7 +99,7 @@ const monthOf = (first: number | undefined, zone: string, now: number): Calendar
   return periodAt("month", at, periodAt("month", at, now).start - 1);
 };
 
-const HALF_A_MONTH_MS = 14 * 86_400_000;
+const HALF_A_MONTH_MS = 14 * DAY_MS;
 
 const write = async (ctx: Context, path: string, force: boolean, document: BillsOfMonth): Promise<void> => {
   if (document.bills.length === 0) return;
@@ -108,9 +109,6 @@ const write = async (ctx: Context, path: string, force: boolean, document: Bills
   } finally {
     file.discard();
   }
-  await ctx.out.answer({
-    json: () => ({ file: path }),
-    quiet: () => path,
-    text: () => `${path}: ${counted(document.bills.length, "bill")} of ${document.month}.`,
-  });
+  const what = ctx.out.mode === "quiet" ? "" : `: ${counted(document.bills.length, "bill")} of ${document.month}.`;
+  await ctx.out.line(escapeText(path) + what);
 };

@@ -93,6 +93,7 @@ const FIELDS: readonly (keyof UsageEventJson)[] = [
   "cost",
   "plan",
   "fallback",
+  "queuedMs",
 ];
 
 const csvOf = (event: UsageEvent): string => {

@@ -11,16 +11,8 @@ export const CALL_UNITS = ["requests", "bytes_in", "bytes_out"] as const;
 
 export const unitOption = (about: string): Option =>
   new Option("--unit <units>", about).argParser(
-    flag("--unit", (value: string) => [...new Set(value.split(",").map((unit) => parseKnown(unit.trim())))]),
+    flag("--unit", (value: string) => [...new Set(value.split(",").map((unit) => parseUnit(unit.trim())))]),
   );
-
-const parseKnown = (unit: string): string => {
-  if (unit !== "service_seconds") return parseUnit(unit);
-  throw new AigwError(
-    "invalid_value",
-    "unit 'service_seconds' is not summed up: latencyMs of --json is the nearest to it.",
-  );
-};
 
 /**
  * Pages that nobody read are not the same as `pagse`.
@@ -42,6 +34,12 @@ export const assertKnownUnits = async (
   for (const { tally } of rows) for (const unit of tally.units.keys()) known.add(unit);
   for (const unit of left) {
     if (known.has(unit)) continue;
+    if (unit === "service_seconds")
+      throw new AigwError(
+        "not_found",
+        "No call on record has the unit 'service_seconds': it is recorded where a price of the service, or a quota of the client, counts it.",
+        { details: { name: unit } },
+      );
     const all = [...known].toSorted();
     const list =
       all.length === 0 ? "No service has a meter" : `Counted are ${[...all, COST, ...CALL_UNITS].join(", ")}`;

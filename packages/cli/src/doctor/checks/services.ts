@@ -1,8 +1,11 @@
 import type { Clock, HomeExamination, MeteredCalls, Sealer, Service } from "@aigw/core";
+import { RECENT_MS, readTurnedAway, type TurnedAway } from "@aigw/core/insight";
+import { readQueues, type SeenQueue } from "@aigw/core/queue";
 import { type DownTarget, downTargets, FAULTS, type FaultKind, targetsOf } from "@aigw/core/services";
 import type { ProbeResult } from "@aigw/runtime/probe";
 import { runningGateways } from "../../app/who-runs.ts";
 import { meterWords } from "../../findings/meter-words.ts";
+import { moreRoom, queueWords } from "../../findings/queue-words.ts";
 import { downWords } from "../../findings/target-words.ts";
 import { counted } from "../../terminal/output/words.ts";
 import type { FindingCode, Found } from "../finding.ts";
@@ -21,6 +24,8 @@ export const checkServices = async ({ store, sealer }: HomeExamination, clock: C
   const uses = await serviceUse(store.traffic, clock);
   const down = downTargets(await runningGateways(store.traffic));
   const metered = await meteredCalls(store.traffic, clock);
+  const queues = await readQueues(store, services);
+  const turnedAway = await readTurnedAway(store.traffic, services, clock.now() - RECENT_MS);
   const found = services.map(async (service) => {
     const [first, ...others] = await lookAtService(service, sealer);
     if (first === undefined) return [];
@@ -30,6 +35,7 @@ export const checkServices = async ({ store, sealer }: HomeExamination, clock: C
       ...others,
       ...seen,
       ...outOfUse(service),
+      ...queues.filter((queue) => queue.service === service.name).flatMap((queue) => busy(queue, turnedAway)),
       ...notRead(service, metered),
     ];
   });
@@ -43,6 +49,22 @@ const asSeen = (target: DownTarget): Found => ({
   message: `${downWords(target)}, as ${counted(target.gateways, "gateway")} ${target.gateways === 1 ? "sees" : "see"} it.`,
   command: `aigw service show ${target.service}`,
 });
+
+/** More wait than may, now or in the last 15 minutes. */
+const busy = (queue: SeenQueue, turnedAway: TurnedAway): readonly Found[] => {
+  const calls = turnedAway.services.get(queue.service) ?? 0;
+  const isFull = queue.waiting > 0 && queue.waiting >= queue.most;
+  if (calls === 0 && !isFull) return [];
+  const lately = calls === 0 ? "" : ` ${counted(calls, "call")} got 503 in the last 15 minutes for want of room.`;
+  return [
+    {
+      code: "service_busy",
+      about: `service ${queue.service}`,
+      message: `Its queue ${isFull ? "is full" : "was full, or calls waited for too long"}: ${queueWords(queue)}.${lately}`,
+      command: moreRoom(queue.service, queue.most),
+    },
+  ];
+};
 
 /** What its meter made of the calls of the last 15 minutes. */
 const notRead = (service: Service, metered: readonly MeteredCalls[]): readonly Found[] => {

@@ -6,8 +6,9 @@ import type { CollectionIndexes } from "./traffic/collections.ts";
  * The layout that this build writes. Raise it with a step that brings older stores there.
  * 2: plans and what calls are worth. An earlier version would let a client call what its plan does not allow, and sum up
  * calls without their units.
+ * 3: fair queues. An earlier version would send a service more calls than it takes at once.
  */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 /** `_id: "store"`: the store itself. That it is there is what makes a database a store. */
 export interface StoreDocument {

@@ -1,4 +1,5 @@
 import type { Collection, CreateIndexesOptions, Db, IndexSpecification } from "mongodb";
+import type { Job } from "../../../jobs/job.ts";
 import type { PermitWindow } from "../../../limits/permit-window.ts";
 import type { QuotaRecord } from "../../../quotas/quota-record.ts";
 import type { Outcome, UsageEvent } from "../../../usage/usage-event.ts";
@@ -79,6 +80,19 @@ export interface QuotaDocument extends VersionedRecord {
   readonly r: QuotaRecord;
 }
 
+/** Who has a service's slots, and who waits for one; `_id` is the service's. */
+export interface QueueDocument extends VersionedRecord {
+  /** A QueueRecord in JSON: a field for each client would be read and written one by one, and a thousand may wait. */
+  readonly r: string;
+}
+
+export interface JobDocument {
+  /** The job's id. */
+  readonly _id: string;
+  readonly v: number;
+  readonly r: Job;
+}
+
 export interface IssueRecord {
   readonly _id: { readonly c: string; readonly k: string };
   readonly epoch: number;
@@ -102,6 +116,8 @@ export interface TrafficCollections {
   readonly state: Collection<FoldState>;
   readonly permits: Collection<PermitRecord>;
   readonly quotas: Collection<QuotaDocument>;
+  readonly queues: Collection<QueueDocument>;
+  readonly jobs: Collection<JobDocument>;
   readonly issues: Collection<IssueRecord>;
   readonly instances: Collection<InstanceRecord>;
 }
@@ -115,6 +131,8 @@ const NAMES: Readonly<Record<keyof TrafficCollections, string>> = {
   state: "usage_state",
   permits: "permits",
   quotas: "quotas",
+  queues: "queues",
+  jobs: "jobs",
   issues: "token_issues",
   instances: "instances",
 };
@@ -141,6 +159,8 @@ export const trafficCollections = (db: Db, requestMs?: number): TrafficCollectio
     state: open(NAMES.state),
     permits: open(NAMES.permits, requestMs),
     quotas: open(NAMES.quotas, requestMs),
+    queues: open(NAMES.queues, requestMs),
+    jobs: open(NAMES.jobs),
     issues: open(NAMES.issues),
     instances: open(NAMES.instances),
   };
@@ -175,6 +195,16 @@ export const TRAFFIC_INDEXES: readonly CollectionIndexes[] = [
   { collection: NAMES.state, indexes: [] },
   { collection: NAMES.permits, indexes: [] },
   { collection: NAMES.quotas, indexes: [] },
+  { collection: NAMES.queues, indexes: [] },
+  {
+    collection: NAMES.jobs,
+    indexes: [
+      { name: "jobs_by_state", key: { "r.state": 1, "r.service": 1, "r.client": 1, "r.at": 1 } },
+      { name: "jobs_by_client", key: { "r.client": 1, "r.at": 1 } },
+      { name: "jobs_by_time", key: { "r.at": 1 } },
+      { name: "jobs_by_wake", key: { "r.wakeAt": 1 } },
+    ],
+  },
   { collection: NAMES.issues, indexes: [{ name: "token_issues_by_end", key: { expiresAt: 1 } }] },
   { collection: NAMES.instances, indexes: [] },
 ];

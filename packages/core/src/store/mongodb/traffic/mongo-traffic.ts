@@ -1,6 +1,9 @@
 import type { Db } from "mongodb";
 import type { Clock } from "../../../clock.ts";
+import type { Job, VersionedJob } from "../../../jobs/job.ts";
+import type { JobCursor, JobFilter, JobGroup } from "../../../jobs/job-store.ts";
 import type { PermitWindow } from "../../../limits/permit-window.ts";
+import type { QueueRecord } from "../../../queue/queue-record.ts";
 import type { QuotaRecord } from "../../../quotas/quota-record.ts";
 import type { UsageEvent, UsageFilter } from "../../../usage/usage-event.ts";
 import type { UsageReport, UsageReportQuery } from "../../../usage/usage-report.ts";
@@ -13,6 +16,7 @@ import type {
   UsagePage,
   UsageSlice,
   UsageSpan,
+  VersionedQueue,
   VersionedQuotas,
   VersionedWindow,
 } from "../../store.ts";
@@ -20,7 +24,9 @@ import type { StoreTime } from "../store-time.ts";
 import { translated } from "../translate-error.ts";
 import { type TrafficCollections, trafficCollections } from "./collections.ts";
 import { forgetInstances, readInstances, reportInstance } from "./instances.ts";
+import { deleteJob, readDueJobs, readJob, readJobGroups, readJobs, writeJob } from "./jobs.ts";
 import { readWindow, writeWindow } from "./permits.ts";
+import { readQueue, writeQueue } from "./queue-records.ts";
 import { readQuotas, writeQuotas } from "./quota-records.ts";
 import { pruneTokenIssues, readLiveTokens, recordTokenIssues } from "./token-issues.ts";
 import { foldUsage } from "./usage-fold.ts";
@@ -144,6 +150,45 @@ export class MongoTraffic implements TrafficStore {
 
   pruneQuotaRecords(now: number): Promise<void> {
     return translated(() => pruneVersioned(this.#collections.quotas, now));
+  }
+
+  queueRecord(service: string): Promise<VersionedQueue | undefined> {
+    return translated(() => readQueue(this.#collections.queues, service));
+  }
+
+  setQueueRecord(service: string, expectedVersion: number, record: QueueRecord): Promise<boolean> {
+    return translated(() => writeQueue(this.#collections.queues, service, expectedVersion, record, this.#time.now()));
+  }
+
+  pruneQueueRecords(now: number): Promise<void> {
+    return translated(() => pruneVersioned(this.#collections.queues, now));
+  }
+
+  job(id: string): Promise<VersionedJob | undefined> {
+    return translated(() => readJob(this.#collections.jobs, id));
+  }
+
+  setJob(expectedVersion: number, job: Job): Promise<boolean> {
+    return translated(() => writeJob(this.#collections.jobs, expectedVersion, job));
+  }
+
+  removeJob(expectedVersion: number, id: string): Promise<boolean> {
+    return translated(() => deleteJob(this.#collections.jobs, expectedVersion, id));
+  }
+
+  jobs(
+    filter: JobFilter,
+    page: { readonly limit: number; readonly after?: JobCursor | undefined; readonly oldestFirst?: boolean },
+  ): Promise<readonly VersionedJob[]> {
+    return translated(() => readJobs(this.#collections.jobs, filter, page));
+  }
+
+  dueJobs(now: number, limit: number): Promise<readonly VersionedJob[]> {
+    return translated(() => readDueJobs(this.#collections.jobs, now, limit));
+  }
+
+  jobGroups(filter: JobFilter): Promise<readonly JobGroup[]> {
+    return translated(() => readJobGroups(this.#collections.jobs, filter));
   }
 
   reportInstance(instance: Instance): Promise<void> {

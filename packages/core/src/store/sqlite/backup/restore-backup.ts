@@ -33,7 +33,7 @@ export const restoreBackup = async (path: string, archive: string, options: Rest
     });
     options.prove(check(archive, control, CONTROL_SCHEMA, (db) => readMeta(db, "key_check")));
     check(archive, usage, TRAFFIC_SCHEMA, () => "");
-    forgetGateways(usage);
+    forgetGatewaysAndJobs(usage);
     syncPath(usage);
     const head = renewKeys(control, options);
     syncPath(control);
@@ -58,11 +58,15 @@ const check = <T>(archive: string, path: string, schema: Schema, read: (db: Data
   }
 };
 
-/** Those that ran where the backup was made do not run here, and nobody should wait for them. */
-const forgetGateways = (usage: string): void => {
+/**
+ * Those that ran where the backup was made do not run here, and nobody should wait for them; nor for jobs, whose requests
+ * and answers are in no backup.
+ */
+const forgetGatewaysAndJobs = (usage: string): void => {
   const db = Database.open(usage, TRAFFIC_SCHEMA, 0);
   try {
     db.run("DELETE FROM instances");
+    db.run("DELETE FROM jobs");
   } finally {
     db.close();
   }

@@ -1,4 +1,5 @@
 import type { Schema } from "../files/migrations.ts";
+import { JOBS_TABLE } from "./job-table.ts";
 import { firstFillTotals, firstRollupTable, monthsTable, ROLLUPS, withWorth } from "./usage-rollup-shape.ts";
 
 /**
@@ -88,5 +89,14 @@ export const TRAFFIC_SCHEMA: Schema = {
      ${monthsTable()}
      CREATE INDEX usage_days_by_client ON usage_days (client);`,
     "ALTER TABLE usage ADD COLUMN fallback TEXT;",
+    // An older gateway would send a service more calls than it takes at once.
+    `ALTER TABLE usage ADD COLUMN queued_ms REAL;
+     CREATE TABLE queues (
+       key TEXT PRIMARY KEY,
+       version INTEGER NOT NULL,
+       ends_at REAL NOT NULL,
+       record TEXT NOT NULL
+     ) STRICT;`,
+    JOBS_TABLE,
   ],
 };

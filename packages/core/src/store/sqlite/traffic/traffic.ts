@@ -2,7 +2,10 @@ import { existsSync } from "node:fs";
 import type { Clock } from "../../../clock.ts";
 import { AigwError, isStoreFault } from "../../../errors.ts";
 import { assertRoomForUsage } from "../../../files/free-space.ts";
+import type { Job, VersionedJob } from "../../../jobs/job.ts";
+import type { JobCursor, JobFilter, JobGroup } from "../../../jobs/job-store.ts";
 import type { PermitWindow } from "../../../limits/permit-window.ts";
+import type { QueueRecord } from "../../../queue/queue-record.ts";
 import type { QuotaRecord } from "../../../quotas/quota-record.ts";
 import type { UsageEvent, UsageFilter } from "../../../usage/usage-event.ts";
 import type { UsageReport, UsageReportQuery } from "../../../usage/usage-report.ts";
@@ -14,6 +17,7 @@ import type {
   UsagePage,
   UsageSlice,
   UsageSpan,
+  VersionedQueue,
   VersionedQuotas,
   VersionedWindow,
 } from "../../store.ts";
@@ -21,8 +25,10 @@ import type { SqliteControl } from "../control/control.ts";
 import { createDatabaseFile } from "../files/create-database-file.ts";
 import { Database } from "../files/database.ts";
 import { readInstances } from "./instance-table.ts";
+import { deleteJob, readDueJobs, readJob, readJobGroups, readJobs, writeJob } from "./job-table.ts";
 import { pruneWindows, readWindow, writeWindow } from "./permit-table.ts";
 import { Presence } from "./presence/presence.ts";
+import { pruneQueues, readQueue, writeQueue } from "./queue-table.ts";
 import { pruneQuotas, readQuotas, writeQuotas } from "./quota-table.ts";
 import { agreeOnSteadyOffset, noteSteadyCopy, noteSteadyTime, readBootId, readSteadyCopy } from "./steady-time.ts";
 import { readLiveTokens, recordTokenIssues } from "./token-issues.ts";
@@ -185,6 +191,45 @@ export class SqliteTraffic implements TrafficStore {
 
   pruneQuotaRecords(now: number): void {
     pruneQuotas(this.#open().db, now, this.steadyNow());
+  }
+
+  queueRecord(service: string): VersionedQueue | undefined {
+    return readQueue(this.#open().db, service);
+  }
+
+  setQueueRecord(service: string, expectedVersion: number, record: QueueRecord): boolean {
+    return writeQueue(this.#open().db, service, expectedVersion, record);
+  }
+
+  pruneQueueRecords(now: number): void {
+    pruneQueues(this.#open().db, now, this.steadyNow());
+  }
+
+  job(id: string): VersionedJob | undefined {
+    return readJob(this.#open().db, id);
+  }
+
+  setJob(expectedVersion: number, job: Job): boolean {
+    return writeJob(this.#open().db, expectedVersion, job);
+  }
+
+  removeJob(expectedVersion: number, id: string): boolean {
+    return deleteJob(this.#open().db, expectedVersion, id);
+  }
+
+  jobs(
+    filter: JobFilter,
+    page: { readonly limit: number; readonly after?: JobCursor | undefined; readonly oldestFirst?: boolean },
+  ): readonly VersionedJob[] {
+    return readJobs(this.#open().db, filter, page);
+  }
+
+  dueJobs(now: number, limit: number): readonly VersionedJob[] {
+    return readDueJobs(this.#open().db, now, limit);
+  }
+
+  jobGroups(filter: JobFilter): readonly JobGroup[] {
+    return readJobGroups(this.#open().db, filter);
   }
 
   reportInstance(instance: Instance): void {

@@ -62,7 +62,7 @@ export class UsageLog {
 
 const COLUMNS =
   "id, at, client, service, method, path, status, latency_ms, upstream_ms, bytes_in, bytes_out, request_id, outcome, reason, count, seal";
-const WORTH_COLUMNS = "units, metered, read_from, model, unread, cost, plan, fallback";
+const WORTH_COLUMNS = "units, metered, read_from, model, unread, cost, plan, fallback, queued_ms";
 /** Rows of one statement: a quarter cheaper than one by one. */
 const TOGETHER = 20;
 
@@ -94,13 +94,14 @@ const insert = (db: Database, events: readonly UsageEvent[]): void => {
   }
 };
 
-const hasWorth = ({ units, metered, model, cost, plan, fallback }: UsageEvent): boolean =>
+const hasWorth = ({ units, metered, model, cost, plan, fallback, queuedMs }: UsageEvent): boolean =>
   metered !== undefined ||
   plan !== undefined ||
   cost !== undefined ||
   model !== undefined ||
   units !== undefined ||
-  fallback !== undefined;
+  fallback !== undefined ||
+  queuedMs !== undefined;
 
 const valuesOf = (event: UsageEvent): (string | number | null)[] => [
   event.id,
@@ -131,6 +132,7 @@ const allValuesOf = (event: UsageEvent): (string | number | null)[] => [
   event.cost === undefined ? null : (event.cost ?? UNPRICED),
   event.plan ?? null,
   event.fallback ?? null,
+  event.queuedMs ?? null,
 ];
 
 const parseCursor = (cursor: string): number => {

@@ -25,6 +25,7 @@ export interface UsageRow extends WorthColumns {
   readonly read_from: "answer" | "request" | null;
   readonly unread: MeterProblem | null;
   readonly fallback: string | null;
+  readonly queued_ms: number | null;
 }
 
 /** What a call was worth; all null without a meter, a price and a plan. */
@@ -73,6 +74,7 @@ export const toEvent = (row: UsageRow): UsageEvent => ({
   requestId: row.request_id,
   outcome: row.outcome,
   ...(row.fallback === null ? {} : { fallback: row.fallback }),
+  ...(row.queued_ms === null ? {} : { queuedMs: row.queued_ms }),
   ...(row.reason === null ? {} : { reason: row.reason }),
   ...(row.count === 1 ? {} : { count: row.count }),
   ...worthOf(row),

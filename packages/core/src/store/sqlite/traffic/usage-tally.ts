@@ -60,14 +60,14 @@ export const reportUsage = (db: Database, query: UsageReportQuery): UsageReport 
     const rows = new ReportRows(by);
     const total = !by.includes("client") && filter.client === undefined && hasTotals(db);
     const { months, days } = withMonths(plan.days, by);
-    for (const range of months) addRollups(db, rows, ROLLUPS.months, 24, range, query);
+    for (const range of months) addRollups(db, rows, ROLLUPS.months, range, query);
     for (const { from, to } of days) {
       // The totals are pruned with the hours.
       if (total && from * DAY_MS >= pruned)
-        addRollups(db, rows, ROLLUPS.totals, 24, { from: from * 24, to: to * 24 }, query);
-      else addRollups(db, rows, ROLLUPS.days, 1, { from, to }, query);
+        addRollups(db, rows, ROLLUPS.totals, { from: from * 24, to: to * 24 }, query);
+      else addRollups(db, rows, ROLLUPS.days, { from, to }, query);
     }
-    for (const range of plan.hours) addRollups(db, rows, total ? ROLLUPS.totals : ROLLUPS.hours, 24, range, query);
+    for (const range of plan.hours) addRollups(db, rows, total ? ROLLUPS.totals : ROLLUPS.hours, range, query);
     const folded = foldedSeq(db);
     // The plus keeps the planner off the one index or the other: edges are found by time, the rest by order.
     for (const { from, to } of plan.raw)
@@ -107,11 +107,10 @@ const addRollups = (
   db: Database,
   rows: ReportRows,
   rollup: Rollup,
-  periodsADay: 1 | 24,
   { from, to }: Range,
   { by, filter }: UsageReportQuery,
 ): void => {
-  const day = `period / ${periodsADay} * ${DAY_MS}`;
+  const day = rollup === ROLLUPS.days ? `period * ${DAY_MS}` : `period / 24 * ${DAY_MS}`;
   const expressions: Expressions = {
     client: "client",
     service: "service",
@@ -132,7 +131,7 @@ const addRollups = (
     for (const [index, column] of BUCKET_COLUMNS.entries())
       tally.latencies[index] = (tally.latencies[index] ?? 0) + Number(row[column]);
   };
-  const order = periodsADay === 1 || by.includes("hour") ? keyOrder(by) : undefined;
+  const order = rollup === ROLLUPS.days || by.includes("hour") ? keyOrder(by) : undefined;
   if (order === undefined) {
     const sql = `SELECT ${keys} outcome, ${sumsOf(SUM_COLUMNS)} ${period} GROUP BY ${groupBy(by, "outcome")}`;
     for (const row of db.all<Counted>(sql, from, to, ...values)) add(row);

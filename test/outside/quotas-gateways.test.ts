@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { aigw, aigwJson, type RunningGateway, startGatewayProcess, temporaryHome } from "../support/aigw.ts";
@@ -53,6 +54,20 @@ const prepared = async (t: TestContext, quota: string): Promise<Story> => {
 };
 
 const count = (statuses: readonly number[], status: number): number => statuses.filter((one) => one === status).length;
+
+const knowEachOther = (home: string): Promise<true> =>
+  until("all to know of each other", async () => {
+    const { gateways: seen } = await aigwJson<{ gateways: { startedAt: string }[] }>(home, ["status"]);
+    return seen.length === 3 && seen.every(({ startedAt }) => Date.now() - Date.parse(startedAt) > 1_500);
+  });
+
+/** Requests that a gateway's journal says the store may not have. */
+const countedIn = (path: string): number => {
+  type Counts = readonly (readonly [key: string, count: readonly [amount: number, end: number]])[];
+  const accounts = JSON.parse(readFileSync(path, "utf8")) as { pending: Counts; inDoubt: { carried: Counts } | null }[];
+  const all = accounts.flatMap(({ pending, inDoubt }) => [...pending, ...(inDoubt?.carried ?? [])]);
+  return all.reduce((sum, [, [amount]]) => sum + amount, 0);
+};
 
 describe("three gateways on one store", () => {
   it("let exactly 500 of 600 calls at once in, and none after they were killed and started anew", async (t) => {
@@ -112,14 +127,42 @@ describe("three gateways on one store", () => {
     assert.deepEqual(new Set(seen.slice(-20)), new Set([429]));
   });
 
+  it("lose nothing of what they counted when they are killed while the store cannot be written", {
+    skip: needsFiles,
+  }, async (t) => {
+    const { home, upstream, gateways, calls, standing } = await prepared(t, "requests=60/month");
+    await knowEachOther(home);
+    assert.equal(count(await calls(gateways[1], 10), 200), 10);
+    const unlock = await lockDatabase(t, join(home, "aigw.usage.db"));
+    const away = (await Promise.all(gateways.map((gateway) => calls(gateway, 100)))).flat();
+    const admitted = 10 + count(away, 200);
+    assert.equal(upstream.seen.length, admitted);
+    const spool = join(home, "spool");
+    await until("each to have it on the disk", () => {
+      const files = existsSync(spool) ? readdirSync(spool) : [];
+      const counts = files.filter((name) => name.endsWith(".quotas")).map((name) => countedIn(join(spool, name)));
+      return counts.reduce((sum, one) => sum + one, 0) >= admitted - 10;
+    });
+    assert.equal(statSync(spool).mode & 0o777, 0o700);
+    for (const { child, done } of gateways) {
+      child.kill("SIGKILL");
+      await done;
+    }
+    await unlock();
+    await startGatewayProcess(t, home);
+    const last = await until("all to be counted", async () => {
+      const now = await standing();
+      return now.used >= admitted && now.reserved === 0 && now;
+    });
+    assert.equal(last.used, admitted);
+    await until("nothing to be left on the disk", () => readdirSync(spool).length === 0);
+  });
+
   it("share what is left while the store cannot be written, and add it once when it can", {
     skip: needsFiles,
   }, async (t) => {
     const { home, upstream, gateways, calls, standing } = await prepared(t, "requests=60/month");
-    await until("all to know of each other", async () => {
-      const { gateways: seen } = await aigwJson<{ gateways: { startedAt: string }[] }>(home, ["status"]);
-      return seen.length === 3 && seen.every(({ startedAt }) => Date.now() - Date.parse(startedAt) > 1_500);
-    });
+    await knowEachOther(home);
     assert.equal(count(await calls(gateways[1], 10), 200), 10);
     const unlock = await lockDatabase(t, join(home, "aigw.usage.db"));
     const away = (await Promise.all(gateways.map((gateway) => calls(gateway, 100)))).flat();

@@ -1,0 +1,23 @@
+import type { SeenQueue } from "@aigw/core/queue";
+
+/** The queue of a service that takes only so many calls at once. */
+export interface QueueJson {
+  readonly service: string;
+  readonly concurrency: number;
+  /** Slots in use. */
+  readonly slots: number;
+  readonly waiting: number;
+  /** How many may wait. */
+  readonly queue: number;
+  /** Null when none waits. */
+  readonly oldestWaitMs: number | null;
+  /** How long a call has its slot, on average; null when nobody knows. */
+  readonly serviceMs: number | null;
+}
+
+export const queueJson = ({ most, oldestMs, holdMs, ...queue }: SeenQueue): QueueJson => ({
+  ...queue,
+  queue: most,
+  oldestWaitMs: oldestMs ?? null,
+  serviceMs: holdMs ?? null,
+});

@@ -1,0 +1,113 @@
+import { randomBytes } from "node:crypto";
+import { lstatSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { translateFsError } from "../files/translate-fs-error.ts";
+import { makeFolder } from "../home/make-folder.ts";
+import { assertPrivate } from "../sealing/master-key.ts";
+import { isJobId, type Job } from "./job.ts";
+
+export type JobPart = "request" | "answer";
+
+/** A file of a job that nobody may know of any more. */
+export interface FoundFile {
+  readonly client: string;
+  readonly id: string;
+  /** When it was last written, milliseconds since the epoch. */
+  readonly mtimeMs: number;
+}
+
+/**
+ * The folder of sealed requests and answers, with one for each client in it, so that what is a client's goes at once with
+ * it. It has a name, its place, by which jobs say where their files are: several machines may share it.
+ */
+export class JobFolder {
+  readonly path: string;
+  readonly place: string;
+
+  private constructor(path: string, place: string) {
+    this.path = path;
+    this.place = place;
+  }
+
+  /**
+   * Makes it where it is missing.
+   * @param path absolute
+   * @throws AigwError `store_full`, `store_read_only`, `store_unavailable`, `insecure_permissions`
+   */
+  static open(path: string): JobFolder {
+    try {
+      makeFolder(path);
+      assertPrivate(path, "folder");
+      return new JobFolder(path, placeOf(path));
+    } catch (error) {
+      throw translateFsError(error, path);
+    }
+  }
+
+  fileOf({ client, id }: Pick<Job, "client" | "id">, part: JobPart): string {
+    return join(this.path, client, `${id}.${part}`);
+  }
+
+  /** @throws as {@link JobFolder.open} */
+  makeRoomFor({ client }: Pick<Job, "client">): void {
+    try {
+      makeFolder(join(this.path, client));
+    } catch (error) {
+      throw translateFsError(error, this.path);
+    }
+  }
+
+  /** One that is not there is as good as gone. */
+  remove(job: Pick<Job, "client" | "id">, part?: JobPart): void {
+    for (const one of part === undefined ? (["request", "answer"] as const) : [part]) {
+      rmSync(this.fileOf(job, one), { force: true });
+    }
+  }
+
+  /** Whose files there are: ids of clients. */
+  clients(): readonly string[] {
+    return entriesOf(this.path).filter((name) => /^c_[a-z0-9]+$/.test(name));
+  }
+
+  /** All that there is of one. */
+  removeClient(client: string): void {
+    // Another thread or process may be about to create one.
+    rmSync(join(this.path, client), { recursive: true, force: true, maxRetries: 5, retryDelay: 5 });
+  }
+
+  *files(): Generator<FoundFile> {
+    for (const client of this.clients()) {
+      for (const name of entriesOf(join(this.path, client))) {
+        const id = name.replace(/\.(request|answer)$/, "");
+        if (!isJobId(id)) continue;
+        const stat = lstatSync(join(this.path, client, name), { throwIfNoEntry: false });
+        if (stat !== undefined) yield { client, id, mtimeMs: stat.mtimeMs };
+      }
+    }
+  }
+}
+
+const entriesOf = (folder: string): readonly string[] => {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+};
+
+/** Written once; of two gateways that begin at the same moment, one writes it and both read it. */
+const placeOf = (folder: string): string => {
+  const path = join(folder, "place");
+  try {
+    writeFileSync(path, `p_${randomBytes(8).toString("hex")}`, { flag: "wx", mode: 0o600, flush: true });
+  } catch (error) {
+    if (!(error instanceof Error) || !("code" in error) || error.code !== "EEXIST") throw error;
+  }
+  for (let tries = 0; tries < 100; tries += 1) {
+    const place = readFileSync(path, "utf8");
+    if (/^p_[0-9a-f]{16}$/.test(place)) return place;
+    // The other one is about to write it.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+  }
+  throw Object.assign(new Error("the file 'place' of the folder is damaged"), { code: "EINVAL", syscall: "read" });
+};

@@ -1,0 +1,291 @@
+import type { Sealer } from "@aigw/core";
+import { isStoreFault } from "@aigw/core/errors";
+import { hasRoomFor } from "@aigw/core/files";
+import { type Job, type JobFolder, newJobId, SealedWriter } from "@aigw/core/jobs";
+import type { ApiCall } from "../gate/api-call.ts";
+import type { Admitted, Authentication } from "../gate/authenticator.ts";
+import type { ProblemCode } from "../http-errors.ts";
+import { HeldJob } from "./held-job.ts";
+import type { JobBounds, NoRoom } from "./job-bounds.ts";
+import { type JobRecords, LEASE_MS } from "./job-records.ts";
+import { callbackUrl, type JobWish } from "./prefer.ts";
+import { requestFacts } from "./request-facts.ts";
+
+export interface JobIntakeDeps {
+  readonly records: JobRecords;
+  readonly bounds: JobBounds;
+  /** @throws AigwError when it cannot be used */
+  readonly folder: () => JobFolder;
+  readonly sealer: Sealer;
+  readonly storeId: string;
+  readonly instanceId: string;
+  readonly hostname: string;
+  readonly judge: (claims: Admitted["claims"]) => Authentication;
+  readonly onFault: (error: unknown) => void;
+}
+
+/** What became of a request that was to be a job. */
+export type Taken =
+  | { readonly kind: "taken"; readonly job: Job }
+  | {
+      readonly kind: "refused";
+      readonly code: ProblemCode;
+      readonly detail: string;
+      readonly fields: readonly string[];
+    }
+  /** Its client is gone, or may not call any more; `why` is told when it is still there. */
+  | { readonly kind: "broken"; readonly why: "left" | "revoked" | "stalled"; readonly bytesIn: number };
+
+interface Receiving {
+  readonly call: ApiCall;
+  readonly claims: Admitted["claims"];
+  readonly held: HeldJob;
+  bytes: number;
+  /** Why it is read no further. */
+  end: "left" | "revoked" | "stalled" | NoRoom | undefined;
+  movedAt: number;
+}
+
+/** How much may come before it is looked whether there is still room. */
+const LOOK_BYTES = 16 * 1024 * 1024;
+
+/** Of what clients choose, so much is in a record. */
+const MAX_PATH = 512;
+
+const NO_ROOM: Readonly<Record<NoRoom, string>> = {
+  count: "You have as many jobs as you may: delete some whose answers you have, or wait until they are gone.",
+  client_size: "Your jobs keep as much as they may: delete some whose answers you have, or wait until they are gone.",
+  size: "There is no room for another job: try again later.",
+};
+
+/** Takes requests in: what waits of them afterwards is a record, and a sealed file. */
+export class JobIntake {
+  readonly #deps: JobIntakeDeps;
+  readonly #receiving = new Set<Receiving>();
+
+  constructor(deps: JobIntakeDeps) {
+    this.#deps = deps;
+  }
+
+  async take(call: ApiCall, who: Admitted, wish: JobWish): Promise<Taken> {
+    const url =
+      wish.callback === undefined ? undefined : callbackUrl(wish.callback, call.upstream.jobs?.callbackOrigins);
+    if (wish.callback !== undefined && url === undefined) {
+      const detail = `Call-backs of '${call.service}' may go only where its admin allows, to an absolute URL without user and fragment.`;
+      return refused("invalid_request", detail);
+    }
+    try {
+      const folder = this.#deps.folder();
+      folder.makeRoomFor({ client: who.client.id });
+      const job = this.#draft(call, who, url, folder.place);
+      if (!hasRoomFor(folder.fileOf(job, "request"), job.storedBytes)) return noRoom("size");
+      return await this.#takeIn(call, who, wish, job, folder);
+    } catch (error) {
+      this.#deps.onFault(error);
+      if (isStoreFault(error) && error.code === "store_full") return noRoom("size");
+      return refused("unavailable", "The job could not be stored: try again soon.", "5");
+    }
+  }
+
+  #draft(call: ApiCall, { client, claims }: Admitted, url: URL | undefined, place: string): Job {
+    const { records, sealer, instanceId, hostname } = this.#deps;
+    const now = records.now();
+    return {
+      id: newJobId(),
+      client: client.id,
+      clientName: client.name,
+      service: call.service,
+      state: "receiving",
+      method: call.method,
+      path: call.path.slice(0, MAX_PATH),
+      requestId: call.requestId,
+      place,
+      hostname,
+      at: now,
+      holder: instanceId,
+      wakeAt: now + LEASE_MS,
+      keepMs: call.upstream.jobs?.keepMs ?? 0,
+      attempts: 0,
+      requestBytes: 0,
+      resultBytes: 0,
+      storedBytes: Number(call.incoming.headers["content-length"] ?? 0),
+      ...(claims.trial && { trial: true }),
+      ...(url && {
+        callback: {
+          sealedUrl: sealer.seal("job-callback", Buffer.from(url.href)),
+          origin: url.origin,
+          epoch: client.epoch,
+          tries: 0,
+        },
+      }),
+    };
+  }
+
+  /** @throws what keeps it from being stored; nothing of it is kept then */
+  async #takeIn(call: ApiCall, { claims }: Admitted, wish: JobWish, job: Job, folder: JobFolder): Promise<Taken> {
+    const { records, bounds } = this.#deps;
+    const known = await records.set({ version: 0 }, job);
+    if (known === undefined) throw new Error("the id of a job came twice");
+    const held = new HeldJob(records, known);
+    const receiving: Receiving = { call, claims, held, bytes: 0, end: undefined, movedAt: performance.now() };
+    this.#receiving.add(receiving);
+    try {
+      receiving.end = await bounds.exceeded(job);
+      if (receiving.end === undefined) await this.#receive(receiving, folder, wish);
+      const queued = receiving.end === undefined ? await this.#enqueue(receiving) : undefined;
+      if (queued !== undefined) return { kind: "taken", job: queued };
+    } catch (error) {
+      await this.#drop(receiving, folder);
+      throw error;
+    } finally {
+      this.#receiving.delete(receiving);
+    }
+    await this.#drop(receiving, folder);
+    const { end = "left", bytes: bytesIn } = receiving as Receiving;
+    return end === "left" || end === "revoked" || end === "stalled"
+      ? { kind: "broken", why: end, bytesIn }
+      : noRoom(end);
+  }
+
+  /** Those whose right is gone, or whose clients stand still, are read no further. */
+  check(): void {
+    for (const receiving of this.#receiving) {
+      if (receiving.end !== undefined) continue;
+      if (this.#deps.judge(receiving.claims).kind !== "ok") receiving.end = "revoked";
+      else if (performance.now() - receiving.movedAt > receiving.call.upstream.idleTimeoutMs) receiving.end = "stalled";
+      else continue;
+      receiving.call.incoming.emit(STOP);
+    }
+  }
+
+  /** Says that they are still on their way. */
+  async renew(): Promise<void> {
+    const { records } = this.#deps;
+    for (const receiving of this.#receiving) {
+      const { held, bytes } = receiving;
+      if (held.job.state !== "receiving" || held.job.wakeAt - records.now() > LEASE_MS * (3 / 4)) continue;
+      await held.write((job) =>
+        job.state === "receiving"
+          ? { ...job, storedBytes: Math.max(job.storedBytes, bytes), wakeAt: records.now() + LEASE_MS }
+          : job,
+      );
+    }
+  }
+
+  async #receive(receiving: Receiving, folder: JobFolder, wish: JobWish): Promise<void> {
+    const { call, held } = receiving;
+    const { incoming, outgoing } = call;
+    const { sealer, storeId, bounds } = this.#deps;
+    const path = folder.fileOf(held.job, "request");
+    const context = { sealer, storeId, name: `${held.job.id} request` };
+    const writer = await SealedWriter.create(path, context, requestFacts(call, wish.others));
+    try {
+      if (call.expectsContinue) outgoing.writeContinue();
+      let lookAt = LOOK_BYTES;
+      for await (const chunk of contentOf(call, () => receiving.end !== undefined)) {
+        receiving.movedAt = performance.now();
+        receiving.bytes += chunk.length;
+        await writer.write(chunk);
+        if (receiving.end !== undefined) break;
+        if (receiving.bytes < lookAt) continue;
+        lookAt += LOOK_BYTES;
+        receiving.end = await this.#room(receiving, bounds, path);
+        if (receiving.end !== undefined) break;
+      }
+      if (receiving.end === undefined && !incoming.complete) receiving.end = "left";
+      if (receiving.end === undefined) await writer.end();
+    } finally {
+      await writer.close();
+    }
+  }
+
+  async #room(receiving: Receiving, bounds: JobBounds, path: string): Promise<NoRoom | undefined> {
+    const { held, bytes } = receiving;
+    if (!hasRoomFor(path, LOOK_BYTES)) return "size";
+    if (bytes <= held.job.storedBytes) return undefined;
+    await held.write((job) => ({ ...job, storedBytes: bytes }));
+    return bounds.exceeded(held.job);
+  }
+
+  /** It waits from then on. */
+  async #enqueue(receiving: Receiving): Promise<Job | undefined> {
+    const { bounds, judge } = this.#deps;
+    const { held, bytes, call } = receiving;
+    if (judge(receiving.claims).kind !== "ok") receiving.end = "revoked";
+    else if (call.outgoing.destroyed || call.incoming.socket.destroyed) receiving.end = "left";
+    if (receiving.end !== undefined) return undefined;
+    if (bytes > held.job.storedBytes) {
+      await held.write((job) => ({ ...job, storedBytes: bytes }));
+      receiving.end = await bounds.exceeded(held.job);
+      if (receiving.end !== undefined) return undefined;
+    }
+    const isQueued = await held.write(({ holder: _receiver, ...job }) => ({
+      ...job,
+      state: "queued",
+      requestBytes: bytes,
+      storedBytes: bytes,
+      wakeAt: job.at + job.keepMs,
+    }));
+    // Its client has lost its right meanwhile, and with it all that it had.
+    if (!isQueued) receiving.end = "revoked";
+    return isQueued ? held.job : undefined;
+  }
+
+  /** Nothing of it is kept. */
+  async #drop({ held: { job } }: Receiving, folder: JobFolder): Promise<void> {
+    const { records, onFault } = this.#deps;
+    try {
+      folder.remove(job);
+      const found = await records.get(job.id);
+      if (found !== undefined) await records.remove(found);
+    } catch (error) {
+      // Its lease lapses, and whoever looks then takes it away.
+      onFault(error);
+    }
+  }
+}
+
+const STOP: unique symbol = Symbol("stop reading");
+
+/** As it comes; ends also when the client leaves, or when it is told to stop. Leaves the connection as it is. */
+async function* contentOf({ incoming }: ApiCall, isStopped: () => boolean): AsyncGenerator<Buffer> {
+  const { headers } = incoming;
+  if (headers["transfer-encoding"] === undefined && Number(headers["content-length"] ?? 0) === 0) {
+    incoming.resume();
+    if (!incoming.complete) await new Promise((ended) => incoming.once("end", ended).once("close", ended));
+    return;
+  }
+  let wake = (): void => undefined;
+  let isOver = false;
+  const end = (): void => {
+    isOver = true;
+    wake();
+  };
+  const onReadable = (): void => wake();
+  incoming.on("readable", onReadable).on("end", end).on("close", end).on("error", end);
+  incoming.once(STOP, end);
+  try {
+    while (!isStopped()) {
+      const chunk: Buffer | null = incoming.read();
+      if (chunk !== null) yield chunk;
+      else if (isOver) return;
+      else
+        await new Promise<void>((ready) => {
+          wake = ready;
+        });
+    }
+  } finally {
+    incoming.off("readable", onReadable).off("end", end).off("close", end).off("error", end).off(STOP, end);
+    incoming.resume();
+  }
+}
+
+const refused = (code: ProblemCode, detail: string, retryAfter?: string): Taken => ({
+  kind: "refused",
+  code,
+  detail,
+  fields: retryAfter === undefined ? [] : ["Retry-After", retryAfter],
+});
+
+const noRoom = (why: NoRoom): Taken =>
+  refused(why === "count" ? "too_many_jobs" : "insufficient_storage", NO_ROOM[why], "60");

@@ -1,0 +1,190 @@
+import { once } from "node:events";
+import type { ClientRequest, IncomingMessage } from "node:http";
+import type { Sealer } from "@aigw/core";
+import type { Client } from "@aigw/core/clients";
+import { isAigwError } from "@aigw/core/errors";
+import { hasRoomFor } from "@aigw/core/files";
+import { type Job, type JobFolder, SealedReader, SealedWriter } from "@aigw/core/jobs";
+import { NO_CORS } from "../cors/cors-answer.ts";
+import type { ApiGate } from "../gate/api-gate.ts";
+import type { GatewayRequest } from "../gateway-env.ts";
+import type { CallMeter } from "../metering/call-meter.ts";
+import { drained } from "./drained.ts";
+import type { HeldJob } from "./held-job.ts";
+import type { InnerServer } from "./inner-server.ts";
+import { JobCall } from "./job-call.ts";
+import { type AnswerFacts, answerFields, type RequestFacts } from "./request-facts.ts";
+
+export interface JobRunDeps {
+  readonly inner: InnerServer;
+  readonly folder: () => JobFolder;
+  readonly sealer: Sealer;
+  readonly storeId: string;
+  readonly gate: Pick<ApiGate, "run">;
+  readonly meter: CallMeter;
+  /** The client, when it may still have jobs of that service. */
+  readonly owner: (job: Pick<Job, "client" | "service">) => Client | undefined;
+  /** More of its answer has come. */
+  readonly progress: (run: JobRun) => Promise<void>;
+  readonly onFault: (error: unknown) => void;
+}
+
+/** How a job comes to its end before its service has answered. */
+export type Stop = "cancelled" | "revoked" | "closing" | "lost" | "full" | "damaged";
+
+/** What came of it. */
+export interface Made {
+  readonly call: JobCall | undefined;
+  /** Absent when no answer came. */
+  readonly facts: AnswerFacts | undefined;
+  /** All of the answer is on the disk. */
+  readonly isWhole: boolean;
+  readonly why: Stop | undefined;
+}
+
+/** How much of an answer may come before it is looked whether there is still room. */
+const LOOK_BYTES = 16 * 1024 * 1024;
+
+/** One call of a job: its request comes from the disk, and its answer goes there. */
+export class JobRun {
+  readonly held: HeldJob;
+  answerBytes = 0;
+  /** Of them, those that the record knows of. */
+  renewedBytes = 0;
+  readonly #deps: JobRunDeps;
+  #why: Stop | undefined;
+  #abort: (() => void) | undefined;
+
+  constructor(held: HeldJob, deps: JobRunDeps) {
+    this.held = held;
+    this.#deps = deps;
+  }
+
+  /** The first reason counts. */
+  stop(why: Stop): void {
+    if (this.#why !== undefined) return;
+    this.#why = why;
+    this.#abort?.();
+  }
+
+  #onStop(abort: () => void): void {
+    this.#abort = abort;
+    if (this.#why !== undefined) abort();
+  }
+
+  /** Makes the call, and keeps its answer. */
+  async make(): Promise<Made> {
+    const { folder: open, inner, sealer, storeId, progress, onFault } = this.#deps;
+    const { job } = this.held;
+    const folder = open();
+    const name = (part: string): string => `${job.id} ${part}`;
+    let call: JobCall | undefined;
+    let facts: AnswerFacts | undefined;
+    let isWhole = false;
+    let fault: "full" | "damaged" | undefined;
+    let reader: SealedReader | undefined;
+    let writer: SealedWriter | undefined;
+    try {
+      folder.remove(job, "answer");
+      reader = await SealedReader.open(folder.fileOf(job, "request"), { sealer, storeId, name: name("request") });
+      const asked = reader.facts as RequestFacts;
+      const ran = Promise.withResolvers<void>();
+      const hasContent = reader.length > 0;
+      const exchange = inner.begin({
+        method: job.method,
+        target: asked.target,
+        fields: hasContent ? [...asked.fields, "Content-Length", String(reader.length)] : asked.fields,
+        handle: (incoming, outgoing) => {
+          call = this.#begin(asked, { incoming, outgoing }, ran.resolve);
+        },
+      });
+      const { request } = exchange;
+      this.#onStop(exchange.abort);
+      const answered = once(request, "response") as Promise<[IncomingMessage]>;
+      // Its end is seen by whoever waits for the answer.
+      answered.catch(() => undefined);
+      request.on("error", () => undefined);
+      const sent = this.#sendContent(reader, request).catch((error: unknown) => {
+        if (isAigwError(error, "store_corrupt") || isAigwError(error, "store_unavailable")) fault = "damaged";
+        exchange.abort();
+      });
+      try {
+        const [answer] = await answered;
+        facts = {
+          status: answer.statusCode ?? 502,
+          reason: answer.statusMessage ?? "",
+          fields: answerFields(answer.rawHeaders),
+        };
+        writer = await SealedWriter.create(
+          folder.fileOf(job, "answer"),
+          { sealer, storeId, name: name("answer") },
+          facts,
+        );
+        let lookAt = LOOK_BYTES;
+        for await (const chunk of answer as AsyncIterable<Buffer>) {
+          await writer.write(chunk);
+          this.answerBytes = writer.bytes;
+          if (writer.bytes < lookAt) continue;
+          lookAt += LOOK_BYTES;
+          if (!hasRoomFor(folder.fileOf(job, "answer"), LOOK_BYTES)) this.stop("full");
+          await progress(this).catch(onFault);
+        }
+        await writer.end();
+        // What came since the last look counts, too.
+        if (this.answerBytes !== this.renewedBytes) await progress(this).catch(onFault);
+        isWhole = this.#why === undefined;
+      } catch (error) {
+        // What the answer itself is cut by, the call's own result says.
+        if (isAigwError(error, "store_full")) fault = "full";
+        if (isAigwError(error)) onFault(error);
+        exchange.abort();
+      }
+      await sent;
+      // One that was refused has no result to wait for.
+      if (call?.isSent === true) await ran.promise;
+    } catch (error) {
+      fault = isAigwError(error, "store_full") ? "full" : "damaged";
+      onFault(error);
+    } finally {
+      await reader?.close();
+      await writer?.close();
+    }
+    return { call, facts, isWhole, why: this.#why ?? fault };
+  }
+
+  #begin(
+    asked: RequestFacts,
+    { incoming, outgoing }: Pick<GatewayRequest, "incoming" | "outgoing">,
+    onRan: () => void,
+  ): JobCall {
+    const { gate, meter, owner } = this.#deps;
+    const { job } = this.held;
+    const request = {
+      incoming,
+      outgoing,
+      target: asked.target,
+      requestId: job.requestId,
+      expectsContinue: false,
+      cors: NO_CORS,
+    };
+    const call = new JobCall(request, meter, onRan);
+    call.clientAddress = asked.clientAddress;
+    call.scheme = asked.scheme;
+    call.host = asked.host;
+    call.isCountedBefore = job.claimed === true;
+    // Nobody's connection is held up.
+    call.queueWaitMs = Number.POSITIVE_INFINITY;
+    const client = owner(job);
+    if (client === undefined) outgoing.destroy();
+    else gate.run(call, client, job);
+    return call;
+  }
+
+  async #sendContent(reader: SealedReader, request: ClientRequest): Promise<void> {
+    for await (const piece of reader.read()) {
+      if (request.destroyed) return;
+      if (!request.write(piece) && !(await drained(request))) return;
+    }
+    request.end();
+  }
+}
