@@ -40,7 +40,12 @@ const scene = async (t: TestContext, facts: Partial<Parameters<typeof addService
     gateway,
     one,
     other,
-    load: (method, body) => new SteadyLoad(`${url}/x`, RATE, { method, headers, ...(body !== undefined && { body }) }),
+    load: (method, body) => {
+      const load = new SteadyLoad(`${url}/x`, RATE, { method, headers, ...(body !== undefined && { body }) });
+      // Also when something is wrong: calls without an end would keep the process, and whoever waits for it.
+      t.after(() => load.stop());
+      return load;
+    },
     stream: async (path) => {
       const answer = await within("the answer to begin", fetch(url + path, { headers }));
       return () => within("the answer to end", answer.text());
