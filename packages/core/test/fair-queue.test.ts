@@ -379,21 +379,6 @@ for (const isRemote of [false, true]) {
       await one.close();
     });
 
-    it("says how many have their turn before a call", async () => {
-      const one = world(2);
-      one.enter(0, "c_0", { holdMs: 100_000 });
-      await one.pass(50);
-      for (let n = 0; n < 5; n += 1) one.enter(0, "c_1");
-      for (let n = 0; n < 5; n += 1) one.enter(1, "c_1");
-      await one.pass(100);
-      const own = [one.enter(1, "c_2"), one.enter(1, "c_2"), one.enter(1, "c_2")];
-      await one.pass(100);
-      const places = own.map(({ ticket }) => one.queues[1]?.placeOf(ticket));
-      assert.deepEqual(places, [2, 4, 6]);
-      assert.equal(one.queues[1]?.standingOf(one.terms).waiting, 8);
-      await one.close();
-    });
-
     it("knows how long it takes until a call that comes has its turn, by how long calls took", async () => {
       const one = world(2, { concurrency: 2 });
       assert.equal(one.queues[0]?.waitFor(one.terms), 500);
