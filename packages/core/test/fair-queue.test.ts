@@ -308,6 +308,24 @@ for (const isRemote of [false, true]) {
       await one.close();
     });
 
+    it("refuses nobody for want of a place to wait while another gateway has slots that no call uses", async () => {
+      for (const most of [0, 1]) {
+        const one = world(2, { concurrency: 4, most });
+        for (let n = 0; n < 3; n += 1) {
+          one.enter(0, "c_1", { holdMs: 10 });
+          await one.pass(5);
+        }
+        await one.pass(60, () => one.running.size === 0);
+        const calls = Array.from({ length: 4 }, () => one.enter(1, "c_2", { holdMs: 500 }));
+        await one.pass(100);
+        assert.deepEqual(
+          calls.map(({ refused, waited = 1_000 }) => refused ?? waited <= 60),
+          [true, true, true, true],
+        );
+        await one.close();
+      }
+    });
+
     it("refuses at once where nobody may wait, and what waits too long, may wait no more, or meets the end", async () => {
       const one = world(1, { most: 0 });
       one.enter(0, "c_1", { holdMs: 10_000 });
@@ -376,21 +394,6 @@ for (const isRemote of [false, true]) {
       assert.ok(calls.every(({ waited }) => waited !== undefined));
       await one.pass(4_000);
       assert.deepEqual(await one.record(), { slots: 0, waiting: 0 });
-      await one.close();
-    });
-
-    it("says how many have their turn before a call", async () => {
-      const one = world(2);
-      one.enter(0, "c_0", { holdMs: 100_000 });
-      await one.pass(50);
-      for (let n = 0; n < 5; n += 1) one.enter(0, "c_1");
-      for (let n = 0; n < 5; n += 1) one.enter(1, "c_1");
-      await one.pass(100);
-      const own = [one.enter(1, "c_2"), one.enter(1, "c_2"), one.enter(1, "c_2")];
-      await one.pass(100);
-      const places = own.map(({ ticket }) => one.queues[1]?.placeOf(ticket));
-      assert.deepEqual(places, [2, 4, 6]);
-      assert.equal(one.queues[1]?.standingOf(one.terms).waiting, 8);
       await one.close();
     });
 

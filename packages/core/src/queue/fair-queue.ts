@@ -2,7 +2,6 @@ import { LineKeeper, type LineKeeperOptions } from "./line-keeper.ts";
 import {
   addTicket,
   allOf,
-  holderOf,
   type Line,
   newLine,
   othersWait,
@@ -10,7 +9,7 @@ import {
   type QueueTerms,
   type Ticket,
 } from "./queue-line.ts";
-import { EMPTY_QUEUE, slotsIn, turnsBefore, waitingIn } from "./queue-record.ts";
+import { EMPTY_QUEUE, slotsIn, waitingIn } from "./queue-record.ts";
 import { Turns } from "./turns.ts";
 
 export type FairQueueOptions = LineKeeperOptions;
@@ -109,21 +108,11 @@ export class FairQueue {
     }
   }
 
-  /** How many calls have their turn before it and with it, as far as is known: 1 for the next. 0 when it does not wait. */
-  placeOf(ticket: Ticket): number {
-    const { line, call } = ticket;
-    const before = line.waiting.get(call.client)?.indexOf(ticket) ?? -1;
-    if (ticket.state !== "waits" || before < 0) return 0;
-    const holder = holderOf(line, 0, Number.POSITIVE_INFINITY);
-    const record = { ...line.record, holders: { ...line.record.holders, [this.#id]: holder } };
-    return 1 + turnsBefore(record, call.client, before);
-  }
-
   /** How long it takes, as calls took their time, until one that came now would have its turn; milliseconds. */
   waitFor({ key, concurrency }: QueueTerms): number {
     const line = this.#lines.get(key);
     const { record = EMPTY_QUEUE, count = 0 } = line ?? {};
-    const waiting = Math.max(count, waitingIn(record, this.#id) + count);
+    const waiting = waitingIn(record, this.#id) + count;
     return ((waiting + 1) * (record.holdMs || USUAL_HOLD_MS)) / concurrency;
   }
 

@@ -52,10 +52,6 @@ export class QueueGate {
     this.#deps.queue.leave(ticket);
   }
 
-  placeOf(ticket: Ticket): number {
-    return this.#deps.queue.placeOf(ticket);
-  }
-
   /** Seconds after which one that was refused may have more luck, by how long calls take. */
   retryAfter(terms: QueueTerms): number {
     return Math.min(600, Math.max(1, Math.ceil(this.#deps.queue.waitFor(terms) / 1_000)));
@@ -144,11 +140,6 @@ export class WaitingCall implements QueuedCall {
     this.client = claims.clientId;
     this.waitMs = call.queueWaitMs;
     this.#waiter = waiter;
-  }
-
-  /** Its place among all that wait for the service, 1 for the next; 0 when it does not wait. */
-  get place(): number {
-    return this.#gate.placeOf(this.ticket);
   }
 
   /** Notices that its client leaves. */
