@@ -30,7 +30,8 @@ const scene = async (t: TestContext, facts: Partial<Parameters<typeof addService
     name: "ocr",
     url: one.url,
     addTargets: [other.url],
-    timeoutMs: 1_000,
+    // Far more than a busy machine takes for an answer.
+    timeoutMs: 5_000,
     ...facts,
   });
   await gateway.applied(rev);
