@@ -19,7 +19,7 @@ import { jobClaims } from "./job-call.ts";
 import { JobCallbacks } from "./job-callbacks.ts";
 import { type JobFigures, jobFigures } from "./job-figures.ts";
 import { JobIntake, type Taken } from "./job-intake.ts";
-import { endedJob, JobKeeper } from "./job-keeper.ts";
+import { endedJob, JobKeeper, UnsureOfChanges } from "./job-keeper.ts";
 import { JOB_PATIENCE_MS, JobRecords } from "./job-records.ts";
 import { JobRoutes } from "./job-routes.ts";
 import { JobRunner } from "./job-runner.ts";
@@ -262,15 +262,23 @@ export class Jobs {
       this.#purgeDue = false;
       return;
     }
-    if (this.#purgeDue || now >= this.#purgeAt) {
-      this.#purgeDue = false;
-      this.#purgeAt = now + PURGE_MS;
-      this.#figures = jobFigures(await this.#keeper.purge(), this.#records.now());
-    }
+    if (this.#purgeDue || now >= this.#purgeAt) await this.#purge();
     await this.#keeper.adopt();
     await this.#keeper.look();
     if (!this.#closing) await runner.look();
     if (isFirst) await this.#keeper.sweepFiles();
+  }
+
+  async #purge(): Promise<void> {
+    this.#purgeDue = false;
+    this.#purgeAt = performance.now() + PURGE_MS;
+    try {
+      this.#figures = jobFigures(await this.#keeper.purge(), this.#records.now());
+    } catch (error) {
+      if (!(error instanceof UnsureOfChanges)) throw error;
+      // Its turn comes again; a store that is slow to say what has changed is no reason to leave the rest undone.
+      this.#purgeDue = true;
+    }
   }
 
   /** By its client, or by an admin at a gateway. One that has ended is gone with all that was kept of it. */
