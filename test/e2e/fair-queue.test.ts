@@ -135,6 +135,27 @@ describe("a service that takes one call at once", () => {
     assert.equal(one.service.calls.length, 1);
   });
 
+  it("has those that it refuses come again by how long its calls take", async (t) => {
+    const one = await scene(t, { most: 1 });
+    const known = one.call();
+    await one.service.came(1);
+    const began = performance.now();
+    await until("it to have taken its time", () => performance.now() - began > 1_200);
+    one.service.calls[0]?.answer();
+    await known;
+    const calls = [one.call(), one.call()];
+    await one.service.came(2);
+    await waits(one, 1);
+    const wait = Number((await one.call()).headers["retry-after"]);
+    // One waits before it; a service of which nothing is known takes a second.
+    assert.ok(wait >= 3 && wait <= 6, `${wait} s`);
+    for (const n of [2, 3]) {
+      await one.service.came(n);
+      one.service.calls[n - 1]?.answer();
+    }
+    await Promise.all(calls);
+  });
+
   it("never sees the call of a client that leaves, or is revoked, while it waits; that one is refused at once", async (t) => {
     const one = await scene(t);
     const mary = await one.gateway.tokenFor("mary");

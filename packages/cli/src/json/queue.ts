@@ -15,7 +15,7 @@ export interface QueueJson {
   readonly serviceMs: number | null;
 }
 
-export const queueJson = ({ most, oldestMs, holdMs, ...queue }: SeenQueue): QueueJson => ({
+export const queueJson = ({ most, waitMs: _waitMs, oldestMs, holdMs, ...queue }: SeenQueue): QueueJson => ({
   ...queue,
   queue: most,
   oldestWaitMs: oldestMs ?? null,
