@@ -3,7 +3,7 @@ import type { QueueSettings } from "@aigw/core/services";
 import { grouped, humanMs } from "../terminal/output/figures.ts";
 import { counted } from "../terminal/output/words.ts";
 
-/** `2 of 2 slots in use, 14 calls wait, the first for 3.2 s`. */
+/** A slot that a gateway keeps for a moment counts as in use: `2 of 2 slots in use, 14 calls wait, the first for 3.2 s`. */
 export const queueWords = ({ concurrency, slots, waiting, oldestMs }: SeenQueue): string => {
   const use = `${grouped(slots)} of ${counted(concurrency, "slot")} in use`;
   if (waiting === 0) return `${use}, no call waits`;

@@ -44,7 +44,8 @@ const NOTHING: QueueStanding = { waiting: 0, oldestMs: 0, running: 0 };
  * there is another one, so that a service with few calls costs no store call each.
  *
  * While the store is away each gateway goes on with its share of the slots, and does not take what others may still have
- * until their leases are over; so with calls shorter than a lease there are never more at a service than it takes.
+ * until their leases are over; so with calls shorter than a lease there are never more at a service than it takes. A
+ * gateway that alone is cut off from the store does the same, as it cannot know: then there may be its share more.
  */
 export class FairQueue {
   readonly #options: FairQueueOptions;
