@@ -3,6 +3,7 @@ import { request as httpRequest } from "node:http";
 import { describe, it, type TestContext } from "node:test";
 import { addService, removeService, revokeClient, setClient, setService } from "@aigw/core";
 import { slotsIn, waitingIn } from "@aigw/core/queue";
+import { needsOwnClock } from "../support/engine.ts";
 import { JumpingClock, startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { type HeldService, startHeldService } from "../support/held-service.ts";
 import { type Answer, bearer, send, startUpstream } from "../support/http.ts";
@@ -133,6 +134,27 @@ describe("a service that takes one call at once", () => {
     one.service.calls[0]?.answer();
     assert.equal((await first).status, 200);
     assert.equal(one.service.calls.length, 1);
+  });
+
+  it("has those that it refuses come again by how long its calls take", async (t) => {
+    const one = await scene(t, { most: 1 });
+    const known = one.call();
+    await one.service.came(1);
+    const began = performance.now();
+    await until("it to have taken its time", () => performance.now() - began > 1_200);
+    one.service.calls[0]?.answer();
+    await known;
+    const calls = [one.call(), one.call()];
+    await one.service.came(2);
+    await waits(one, 1);
+    const wait = Number((await one.call()).headers["retry-after"]);
+    // One waits before it; a service of which nothing is known takes a second.
+    assert.ok(wait >= 3 && wait <= 6, `${wait} s`);
+    for (const n of [2, 3]) {
+      await one.service.came(n);
+      one.service.calls[n - 1]?.answer();
+    }
+    await Promise.all(calls);
   });
 
   it("never sees the call of a client that leaves, or is revoked, while it waits; that one is refused at once", async (t) => {
@@ -269,11 +291,10 @@ describe("a call that waits", () => {
     assert.equal((await first).status, 200);
   });
 
-  it("is refused when its client may not call the service any more, or its token has run out", async (t) => {
-    const clock = new JumpingClock();
-    const one = await scene(t, { waitMs: 86_400_000 }, { limit: 10 }, { clock });
+  it("is refused when its client may not call the service any more, with its permit given back", async (t) => {
+    const one = await scene(t);
     const mary = await one.gateway.tokenFor("mary", { limit: 10 });
-    const first = one.call().catch(() => undefined);
+    const first = one.call();
     await one.service.came(1);
     const outOfScope = one.call(mary);
     await waits(one, 1);
@@ -281,6 +302,16 @@ describe("a call that waits", () => {
     const refused = await outOfScope;
     assert.deepEqual([refused.status, codeOf(refused)], [403, "insufficient_scope"]);
     assert.equal(refused.headers["x-ratelimit-remaining"], "10");
+    one.service.calls[0]?.answer();
+    assert.equal((await first).status, 200);
+    assert.equal(one.service.calls.length, 1);
+  });
+
+  it("is refused when its token runs out", { skip: needsOwnClock }, async (t) => {
+    const clock = new JumpingClock();
+    const one = await scene(t, { waitMs: 86_400_000 }, {}, { clock });
+    const first = one.call().catch(() => undefined);
+    await one.service.came(1);
     const late = one.call();
     await waits(one, 1);
     clock.advance(7_200_000);

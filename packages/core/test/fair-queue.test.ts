@@ -236,7 +236,7 @@ for (const isRemote of [false, true]) {
       await one.close();
     });
 
-    it("gives a slot at once where it was a moment ago, without a store call, until somebody waits elsewhere", async () => {
+    it("gives a slot at once where it was a moment ago, without writing to the store, until somebody waits elsewhere", async () => {
       const one = world(2, { concurrency: 2 });
       one.enter(0, "c_1", { holdMs: 10 });
       await one.pass(30);
@@ -409,6 +409,21 @@ for (const isRemote of [false, true]) {
       await one.close();
     });
 
+    it("knows it also when it was idle for half a day, and of the first calls by how long those are under way", async () => {
+      const one = world(1);
+      for (let n = 0; n < 3; n += 1) one.enter(0, "c_1", { holdMs: 20_000 });
+      await one.pass(10_000);
+      assert.ok(Math.abs((one.queues[0]?.waitFor(one.terms) ?? 0) - 30_000) < 200, "two wait, for 10 s as it seems");
+      await one.pass(55_000, () => one.served.length === 3 && one.running.size === 0);
+      await one.pass(2_000);
+      clock.advance(12 * 3_600_000);
+      await real.traffic.pruneQueueRecords(real.traffic.steadyNow());
+      for (let n = 0; n < 3; n += 1) one.enter(0, "c_1", { holdMs: 20_000 });
+      await one.pass(200);
+      assert.ok(Math.abs((one.queues[0]?.waitFor(one.terms) ?? 0) - 60_000) < 200, "two wait, for 20 s");
+      await one.close();
+    });
+
     it("goes on without the store, each gateway with its share, and with all of it behind that", async () => {
       const one = world(2, { concurrency: 4 });
       for (let n = 0; n < 4; n += 1) one.enter(0, "c_1", { holdMs: 50 });
@@ -426,6 +441,22 @@ for (const isRemote of [false, true]) {
       await one.pass(12_000);
       assert.ok(one.most <= 4, `${one.most} at once`);
       assert.ok(one.served.length - alone > 300);
+      await one.close();
+    });
+
+    it("has no more than a share too many while one gateway alone is cut off from the store", async () => {
+      const one = world(2, { concurrency: 4 });
+      for (let n = 0; n < 800; n += 1) one.enter(n % 2, `c_${n % 3}`);
+      await one.pass(500);
+      one.stores[0]?.treatAll({ kind: "throws", ...(isRemote && { later: 1 }) });
+      await one.pass(9_000);
+      assert.ok(one.most > 4 && one.most <= 4 + 2, `${one.most} at once`);
+      one.stores[0]?.calm();
+      if (isRemote) one.stores[0]?.treatAll({ kind: "promise" });
+      await one.pass(4_000);
+      one.most = one.running.size;
+      await one.pass(1_000);
+      assert.equal(one.most, 4);
       await one.close();
     });
 

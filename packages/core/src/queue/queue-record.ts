@@ -81,9 +81,12 @@ export const oldestIn = ({ holders }: QueueRecord): number | undefined => {
   return oldest;
 };
 
-/** When nothing in it matters any more. */
-export const endOfQueue = ({ holders }: QueueRecord): number =>
-  Object.values(holders).reduce((latest, { until }) => Math.max(latest, until), 0);
+/** How long a call takes is good to know for so long: the first that are told to come again have been told by it. */
+const HOLD_KNOWN_MS = 24 * 3_600_000;
+
+/** When nothing in it matters any more. @param now when it is written */
+export const endOfQueue = ({ holders, holdMs }: QueueRecord, now: number): number =>
+  Object.values(holders).reduce((latest, { until }) => Math.max(latest, until), holdMs > 0 ? now + HOLD_KNOWN_MS : 0);
 
 /**
  * Gives free slots to those whose turn it is. Each client's calls stand behind each other, 1/weight apart, beginning
