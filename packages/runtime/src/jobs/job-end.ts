@@ -37,7 +37,10 @@ export class JobEnd {
     this.#deps = deps;
   }
 
-  /** Writes what came of a run, records it, and leaves on the disk what is kept. */
+  /**
+   * Writes what came of a run, records it, and leaves on the disk what is kept. Files go behind a record that is ours: a
+   * gateway that stood still does not know whose they are by then. Of one that is put back, the next run removes them.
+   */
   async end(run: JobRun, { call, facts, isWhole, why }: Made): Promise<void> {
     const { records, folder, onEnded } = this.#deps;
     const { held } = run;
@@ -48,7 +51,6 @@ export class JobEnd {
     }
     if (why === "closing" && (result === undefined || this.#deps.mayRepeat(held.job.service))) {
       call?.cancelClaim();
-      folder().remove(held.job, "answer");
       await this.#write(run, requeuedJob);
       return;
     }
@@ -56,13 +58,11 @@ export class JobEnd {
     const isBusy = why === undefined && call?.isSent === false && facts?.status === 503;
     if (isBusy) {
       this.#deps.onBusy(held.job.service);
-      folder().remove(held.job, "answer");
       await this.#write(run, (job) => ({ ...requeuedJob(job), attempts: job.attempts - 1 }));
       return;
     }
     const keeps = isWhole && facts !== undefined && why === undefined && result?.outcome !== "revoked";
     const state = keeps ? stateOf(result) : stateWithout(why);
-    if (!keeps) folder().remove(held.job, "answer");
     const resultBytes = keeps ? run.answerBytes : 0;
     const ended = (job: Job): Job => {
       const { holder: _gone, wakeAt: _was, ...rest } = job;
@@ -80,7 +80,7 @@ export class JobEnd {
     const isOurs = await this.#write(run, ended);
     if (isOurs) {
       this.#count(held.job, { call, facts }, state === "interrupted" ? "incomplete" : undefined);
-      folder().remove(held.job, "request");
+      folder().remove(held.job, keeps ? "request" : undefined);
       onEnded(held.job);
       return;
     }

@@ -114,7 +114,8 @@ export class JobKeeper {
     const { job } = known;
     if (isRunningHere(job.id)) return;
     if (job.state === "receiving") {
-      await this.#forget(known);
+      // It may have been taken in at this moment: its file is what is to run.
+      if (await records.remove(known)) this.#removeFiles(job);
       return;
     }
     // Its claim was ours, and we were not told: it has not begun.
