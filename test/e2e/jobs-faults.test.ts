@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { readdirSync, readlinkSync } from "node:fs";
+import { readdirSync, readlinkSync, renameSync, rmSync } from "node:fs";
 import { connect } from "node:net";
+import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { HostileStore } from "@aigw/core/testing";
@@ -88,5 +89,28 @@ describe("a result that is not read", () => {
       return delay(300).then(() => openAnswers(kept) === 0);
     });
     assert.equal((await john.get(`/jobs/${kept}/result`, { Range: "bytes=0-9" })).status, 206);
+  });
+});
+
+describe("a folder of jobs", () => {
+  it("that is away for a moment keeps what waits waiting; a request that is missing in it fails its job", async (t) => {
+    const { service, john, gateway } = await scene(t);
+    for (const path of ["1", "2"]) await john.submit(`/api/whisper/${path}`);
+    await called(service, 2);
+    const waiting = await john.submit("/api/whisper/3", { body: "x" });
+    const lost = await john.submit("/api/whisper/4", { body: "x" });
+    const [folder, away] = [join(gateway.home, "jobs"), join(gateway.home, "away")];
+    rmSync(join(folder, filesOf(gateway).find((name) => name.includes(lost)) ?? ""));
+    renameSync(folder, away);
+    const faults = gateway.log.length;
+    for (const { response } of [...service.open]) response.end("x");
+    await until("it to be tried", () => gateway.log.slice(faults).some((line) => line.includes(waiting)));
+    assert.equal((await john.show(waiting)).state, "queued");
+    renameSync(away, folder);
+    const { request, response } = await called(service);
+    assert.equal(request.url, "/3");
+    response.end("x");
+    await john.becomes(waiting, "done");
+    await john.becomes(lost, "failed");
   });
 });

@@ -18,7 +18,7 @@ export interface JobEndDeps {
   readonly ended: (job: Job) => Job;
   /** Records the usage of a job whose call has left none. */
   readonly count: (job: Job, outcome: "incomplete" | "revoked") => void;
-  /** A service has no room even for one more that waits. */
+  /** A service has no room even for one more that waits, or what waits for it cannot be read at this moment. */
   readonly onBusy: (service: string) => void;
   /** A job has ended here. */
   readonly onEnded: (job: Job) => void;
@@ -56,8 +56,10 @@ export class JobEnd {
     }
     // Its service has more to do than may wait for it, or the gateway has no time left for it.
     const isBusy = why === undefined && call?.isSent === false && facts?.status === 503;
-    if (isBusy) {
+    const hasBegun = call?.isSent === true && !this.#deps.mayRepeat(held.job.service);
+    if (isBusy || (why === "away" && !hasBegun)) {
       this.#deps.onBusy(held.job.service);
+      call?.cancelClaim();
       await this.#write(run, (job) => ({ ...requeuedJob(job), attempts: job.attempts - 1 }));
       return;
     }
