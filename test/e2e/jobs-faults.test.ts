@@ -4,9 +4,11 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { cancelledJob } from "@aigw/core/jobs";
 import { HostileStore } from "@aigw/core/testing";
 import { JumpingClock } from "../support/gateway.ts";
-import { called, codeOf, filesOf, type JobScene, startJobScene as scene } from "../support/job-scene.ts";
+import { called, codeOf, filesOf, halfOf, type JobScene, startJobScene as scene } from "../support/job-scene.ts";
+import { allUsage } from "../support/prepared-home.ts";
 import { until } from "../support/until.ts";
 
 describe("a store whose head comes late", () => {
@@ -112,5 +114,41 @@ describe("a folder of jobs", () => {
     response.end("x");
     await john.becomes(waiting, "done");
     await john.becomes(lost, "failed");
+  });
+});
+
+describe("a request that is on its way", () => {
+  it("is read no further when its job is cancelled or taken by others, with an answer that says so, and is one usage event", async (t) => {
+    const it = await scene(t);
+    const { traffic } = it.gateway.store;
+    for (const [status, code] of [
+      [409, "no_result"],
+      [503, "unavailable"],
+    ] as const) {
+      const { received } = halfOf(t, it);
+      const known = await until("it to be received", async () => {
+        const [found] = await traffic.jobs({ state: "receiving" }, { limit: 1 });
+        return found !== undefined && filesOf(it.gateway).length === 1 && found;
+      });
+      const since = performance.now();
+      if (status === 409) await traffic.setJob(known.version, cancelledJob(known.job, traffic.steadyNow()));
+      else await traffic.removeJob(known.version, known.job.id);
+      await until("the answer", () => received().includes(`"code":"${code}"`), 3_000);
+      assert.match(received(), new RegExp(`^HTTP/1.1 ${status} `));
+      assert.ok(performance.now() - since < 2_000);
+      await until("nothing to be kept", async () => {
+        const left = await traffic.jobs({}, { limit: 1 });
+        return left.length === 0 && filesOf(it.gateway).length === 0;
+      });
+    }
+    const events = await until("the usage", async () => {
+      const all = await allUsage(it.gateway.store);
+      return all.reduce((sum, { count = 1 }) => sum + count, 0) >= 2 && all;
+    });
+    assert.deepEqual(events.map(({ outcome, status, count = 1 }) => `${outcome} ${status} ${count}`).toSorted(), [
+      "denied 409 1",
+      "denied 503 1",
+    ]);
+    assert.equal(it.service.seen.length, 0);
   });
 });

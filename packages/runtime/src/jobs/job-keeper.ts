@@ -9,6 +9,7 @@ import {
   requeuedJob,
   type VersionedJob,
   wakeOfEnded,
+  wasReceiving,
 } from "@aigw/core/jobs";
 import { inTime, WORK_PATIENCE_MS } from "@aigw/core/store";
 import { type JobRecords, LEASE_MS } from "./job-records.ts";
@@ -141,7 +142,7 @@ export class JobKeeper {
     const { holder: _gone, ...job } = known.job;
     const counted: Job = { ...job, counted: true, resultBytes: 0, storedBytes: 0 };
     if ((await records.set(known, endedJob(counted, records.now()))) === undefined) return;
-    count(known.job, "aborted");
+    if (!wasReceiving(known.job)) count(known.job, "aborted");
     this.#removeFiles(known.job);
   }
 
