@@ -9,6 +9,7 @@ import {
   requeuedJob,
   type VersionedJob,
   wakeOfEnded,
+  wasReceiving,
 } from "@aigw/core/jobs";
 import { inTime, WORK_PATIENCE_MS } from "@aigw/core/store";
 import { type JobRecords, LEASE_MS } from "./job-records.ts";
@@ -114,7 +115,8 @@ export class JobKeeper {
     const { job } = known;
     if (isRunningHere(job.id)) return;
     if (job.state === "receiving") {
-      await this.#forget(known);
+      // It may have been taken in at this moment: its file is what is to run.
+      if (await records.remove(known)) this.#removeFiles(job);
       return;
     }
     // Its claim was ours, and we were not told: it has not begun.
@@ -140,7 +142,7 @@ export class JobKeeper {
     const { holder: _gone, ...job } = known.job;
     const counted: Job = { ...job, counted: true, resultBytes: 0, storedBytes: 0 };
     if ((await records.set(known, endedJob(counted, records.now()))) === undefined) return;
-    count(known.job, "aborted");
+    if (!wasReceiving(known.job)) count(known.job, "aborted");
     this.#removeFiles(known.job);
   }
 

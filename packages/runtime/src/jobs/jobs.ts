@@ -23,6 +23,7 @@ import { endedJob, JobKeeper, UnsureOfChanges } from "./job-keeper.ts";
 import { JOB_PATIENCE_MS, JobRecords } from "./job-records.ts";
 import { JobRoutes } from "./job-routes.ts";
 import { JobRunner } from "./job-runner.ts";
+import { JobSendings } from "./job-sendings.ts";
 import { type JobOutcome, recordJob } from "./job-usage.ts";
 import type { JobWish } from "./prefer.ts";
 
@@ -64,6 +65,7 @@ export class Jobs {
   readonly #intake: JobIntake;
   readonly #keeper: JobKeeper;
   readonly #callbacks: JobCallbacks;
+  readonly #sendings: JobSendings;
   #runner: JobRunner | undefined;
   #routes: JobRoutes | undefined;
   readonly #bounds: JobBounds;
@@ -114,6 +116,13 @@ export class Jobs {
       onFault,
     });
     this.#callbacks = callbacks;
+    this.#sendings = new JobSendings({
+      authenticator,
+      records,
+      isOwned: (job) => this.#ownerOf(job) !== undefined,
+      idleTimeoutMs: (service) => follower.upstream(service)?.idleTimeoutMs ?? 0,
+      clock: () => deps.clock.monotonic(),
+    });
     this.#keeper = new JobKeeper({
       records,
       folder,
@@ -166,6 +175,7 @@ export class Jobs {
       sealer,
       storeId,
       queue: this.#runner.queue,
+      sendings: this.#sendings,
       isOwned: (job) => this.#ownerOf(job) !== undefined,
       cancel: (job) => this.#cancel(job.id),
       onStranger: this.#deps.onStranger,
@@ -213,7 +223,7 @@ export class Jobs {
   cutRevoked(): void {
     this.#intake.check();
     this.#runner?.cutRevoked();
-    this.#routes?.cutRevoked();
+    this.#sendings.check();
   }
 
   prune(): void {
@@ -253,6 +263,7 @@ export class Jobs {
     if (runner === undefined || (this.#isIdle && now < this.#idleUntil) || !this.#hasFolder()) return;
     await this.#intake.renew();
     await runner.renew();
+    await this.#sendings.cutGone();
     if (follower.isFresh() !== true) return;
     const isUsed = [...follower.upstreams].some(({ jobs }) => jobs !== undefined);
     if (!isUsed && runner.running === 0 && (await store.traffic.jobs({}, { limit: 1 })).length === 0) {
@@ -291,6 +302,7 @@ export class Jobs {
       if (found === undefined) return;
       if (found.job.place === folder.place) folder.remove(found.job);
       await records.remove(found);
+      this.#sendings.cut(id);
       return;
     }
     this.#runner?.cancel(id);
