@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { connect, type Socket } from "node:net";
 import { join } from "node:path";
-import { describe, it, type TestContext } from "node:test";
+import { describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import {
-  type AddServiceInput,
   addService,
   removeService,
   restoreClient,
@@ -20,47 +18,13 @@ import { cancelledJob } from "@aigw/core/jobs";
 import { aJob } from "@aigw/core/testing";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { bearer, send, tokenFor } from "../support/http.ts";
-import { type HeldService, type JobClient, jobClient, startHeldService } from "../support/jobs.ts";
+import { called, codeOf, filesOf, halfOf, type JobScene, startJobScene as scene } from "../support/job-scene.ts";
+import { type HeldService, jobClient } from "../support/jobs.ts";
 import { allUsage, UNLIMITED } from "../support/prepared-home.ts";
 import { fillDisk, mountSmallDisk } from "../support/small-disk.ts";
 import { until } from "../support/until.ts";
 
-interface Scene {
-  readonly gateway: TestGateway;
-  readonly service: HeldService;
-  readonly john: JobClient;
-  readonly token: string;
-}
-
-const scene = async (
-  t: TestContext,
-  jobs: NonNullable<AddServiceInput["jobs"]> = {},
-  options: Parameters<typeof startTestGateway>[1] = {},
-): Promise<Scene> => {
-  const service = await startHeldService(t);
-  const gateway = await startTestGateway(t, options);
-  const { rev } = await addService(gateway.deps, {
-    name: "whisper",
-    url: service.url,
-    headers: [{ name: "X-API-Key", value: "sesame" }],
-    jobs: { on: true, ...jobs },
-  });
-  await gateway.applied(rev);
-  const token = await gateway.tokenFor("john", UNLIMITED);
-  return { gateway, service, token, john: jobClient(gateway.url, token) };
-};
-
-const called = (service: HeldService, count = 1) =>
-  until("the service to be called", () => service.open.length >= count && service.open[count - 1]);
-
 const ended = (state: string): string | false => state !== "queued" && state !== "running" && state;
-
-const codeOf = ({ body }: { body: string }): string => (JSON.parse(body) as { code: string }).code;
-
-const filesOf = (gateway: TestGateway): readonly string[] =>
-  readdirSync(join(gateway.home, "jobs"), { recursive: true, encoding: "utf8" })
-    .filter((name) => /\.(request|answer)$/.test(name))
-    .toSorted();
 
 describe("a job", () => {
   it("is taken with 202, runs as a call of its client, and has the answer as the service gave it", async (t) => {
@@ -484,30 +448,13 @@ describe("jobs that wait", () => {
 });
 
 describe("a request that does not come to its end", () => {
-  /** Sends the head and half of the content. */
-  const halfOf = (t: TestContext, { gateway, token }: Scene): { socket: Socket; received: () => string } => {
-    const { hostname, port, host } = new URL(gateway.url);
-    const socket = connect(Number(port), hostname);
-    let received = "";
-    t.after(() => socket.destroy());
-    socket.on("error", () => undefined);
-    socket.setEncoding("latin1").on("data", (text: string) => {
-      received += text;
-    });
-    socket.write(
-      `POST /api/whisper/x HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer ${token}\r\nPrefer: respond-async\r\nContent-Length: 2000000\r\n\r\n`,
-    );
-    socket.write(Buffer.alloc(1_000_000, 1));
-    return { socket, received: () => received };
-  };
-
-  const receiving = ({ gateway }: Scene) =>
+  const receiving = ({ gateway }: JobScene) =>
     until("it to be received", async () => {
       const [found] = await gateway.store.traffic.jobs({ state: "receiving" }, { limit: 1 });
       return found !== undefined && filesOf(gateway).length === 1;
     });
 
-  const nothingIsKept = ({ gateway }: Scene) =>
+  const nothingIsKept = ({ gateway }: JobScene) =>
     until(
       "nothing to be kept",
       async () => {

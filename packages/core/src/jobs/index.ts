@@ -12,6 +12,7 @@ export {
   requeuedJob,
   type VersionedJob,
   wakeOfEnded,
+  wasReceiving,
 } from "./job.ts";
 export { JobFolder, type JobPart } from "./job-folder.ts";
 export { DEFAULT_KEEP_MS, type JobRules, parseCallbackOrigins, parseKeep, parseSize } from "./job-rules.ts";

@@ -44,6 +44,15 @@ export class JobFolder {
     }
   }
 
+  /** Whether it is there, and this one: a mount may be away for a moment, and an empty folder in its place. */
+  isThere(): boolean {
+    try {
+      return readFileSync(join(this.path, "place"), "utf8") === this.place;
+    } catch {
+      return false;
+    }
+  }
+
   fileOf({ client, id }: Pick<Job, "client" | "id">, part: JobPart): string {
     return join(this.path, client, `${id}.${part}`);
   }

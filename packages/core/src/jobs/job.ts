@@ -94,6 +94,10 @@ export const isJobId = (value: string): boolean => /^j_[0-9a-f]{40}$/.test(value
 export const hasEnded = ({ state }: Pick<Job, "state">): boolean =>
   state !== "receiving" && state !== "queued" && state !== "running";
 
+/** Of one that was cancelled: whether its request had not come yet. Who receives it records what there was of it. */
+export const wasReceiving = ({ holder, startedAt }: Pick<Job, "holder" | "startedAt">): boolean =>
+  holder !== undefined && startedAt === undefined;
+
 /** When what is kept of a job that has ended is due to go. */
 export const keptUntil = ({ endedAt, at, keepMs }: Pick<Job, "endedAt" | "at" | "keepMs">): number =>
   (endedAt ?? at) + keepMs;

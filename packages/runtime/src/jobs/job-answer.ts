@@ -40,11 +40,13 @@ const withoutCors = (fields: readonly string[]): readonly string[] =>
 /**
  * Gives a kept answer as the service gave it, or a part of it.
  * @param own the gateway's fields of this answer
+ * @param onMoved its client has taken some
  */
 export const sendAnswer = async (
   { incoming, outgoing, requestId, cors }: GatewayRequest,
   reader: SealedReader,
   own: readonly string[],
+  onMoved: () => void,
 ): Promise<void> => {
   const { status, reason, fields: kept } = reader.facts as AnswerFacts;
   const fields = cors.own.length === 0 ? kept : withoutCors(kept);
@@ -76,6 +78,13 @@ export const sendAnswer = async (
   for await (const piece of reader.read(from, until)) {
     if (outgoing.destroyed) return;
     if (!outgoing.write(piece) && !(await drained(outgoing))) return;
+    onMoved();
   }
   outgoing.end();
+};
+
+/** Until all of it has gone to the system, or its client is gone. */
+export const isSent = async ({ outgoing }: GatewayRequest): Promise<void> => {
+  if (outgoing.writableFinished || outgoing.destroyed) return;
+  await new Promise<void>((done) => outgoing.once("finish", done).once("close", done));
 };

@@ -18,7 +18,7 @@ export interface JobEndDeps {
   readonly ended: (job: Job) => Job;
   /** Records the usage of a job whose call has left none. */
   readonly count: (job: Job, outcome: "incomplete" | "revoked") => void;
-  /** A service has no room even for one more that waits. */
+  /** A service has no room even for one more that waits, or what waits for it cannot be read at this moment. */
   readonly onBusy: (service: string) => void;
   /** A job has ended here. */
   readonly onEnded: (job: Job) => void;
@@ -37,7 +37,10 @@ export class JobEnd {
     this.#deps = deps;
   }
 
-  /** Writes what came of a run, records it, and leaves on the disk what is kept. */
+  /**
+   * Writes what came of a run, records it, and leaves on the disk what is kept. Files go behind a record that is ours: a
+   * gateway that stood still does not know whose they are by then. Of one that is put back, the next run removes them.
+   */
   async end(run: JobRun, { call, facts, isWhole, why }: Made): Promise<void> {
     const { records, folder, onEnded } = this.#deps;
     const { held } = run;
@@ -48,21 +51,20 @@ export class JobEnd {
     }
     if (why === "closing" && (result === undefined || this.#deps.mayRepeat(held.job.service))) {
       call?.cancelClaim();
-      folder().remove(held.job, "answer");
       await this.#write(run, requeuedJob);
       return;
     }
     // Its service has more to do than may wait for it, or the gateway has no time left for it.
     const isBusy = why === undefined && call?.isSent === false && facts?.status === 503;
-    if (isBusy) {
+    const hasBegun = call?.isSent === true && !this.#deps.mayRepeat(held.job.service);
+    if (isBusy || (why === "away" && !hasBegun)) {
       this.#deps.onBusy(held.job.service);
-      folder().remove(held.job, "answer");
+      call?.cancelClaim();
       await this.#write(run, (job) => ({ ...requeuedJob(job), attempts: job.attempts - 1 }));
       return;
     }
     const keeps = isWhole && facts !== undefined && why === undefined && result?.outcome !== "revoked";
     const state = keeps ? stateOf(result) : stateWithout(why);
-    if (!keeps) folder().remove(held.job, "answer");
     const resultBytes = keeps ? run.answerBytes : 0;
     const ended = (job: Job): Job => {
       const { holder: _gone, wakeAt: _was, ...rest } = job;
@@ -80,7 +82,7 @@ export class JobEnd {
     const isOurs = await this.#write(run, ended);
     if (isOurs) {
       this.#count(held.job, { call, facts }, state === "interrupted" ? "incomplete" : undefined);
-      folder().remove(held.job, "request");
+      folder().remove(held.job, keeps ? "request" : undefined);
       onEnded(held.job);
       return;
     }

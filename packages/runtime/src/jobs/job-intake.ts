@@ -1,7 +1,7 @@
 import type { Sealer } from "@aigw/core";
 import { isStoreFault } from "@aigw/core/errors";
 import { hasRoomFor } from "@aigw/core/files";
-import { type Job, type JobFolder, newJobId, SealedWriter } from "@aigw/core/jobs";
+import { type Job, type JobFolder, newJobId, SealedWriter, type VersionedJob } from "@aigw/core/jobs";
 import type { ApiCall } from "../gate/api-call.ts";
 import type { Admitted, Authentication } from "../gate/authenticator.ts";
 import type { ProblemCode } from "../http-errors.ts";
@@ -41,8 +41,8 @@ interface Receiving {
   readonly claims: Admitted["claims"];
   readonly held: HeldJob;
   bytes: number;
-  /** Why it is read no further. */
-  end: "left" | "revoked" | "stalled" | NoRoom | undefined;
+  /** Why it is read no further; `lost`: its record is somebody else's, or gone. */
+  end: "left" | "revoked" | "stalled" | "cancelled" | "lost" | NoRoom | undefined;
   movedAt: number;
 }
 
@@ -83,7 +83,7 @@ export class JobIntake {
     } catch (error) {
       this.#deps.onFault(error);
       if (isStoreFault(error) && error.code === "store_full") return noRoom("size");
-      return refused("unavailable", "The job could not be stored: try again soon.", "5");
+      return notStored();
     }
   }
 
@@ -142,9 +142,9 @@ export class JobIntake {
     }
     await this.#drop(receiving, folder);
     const { end = "left", bytes: bytesIn } = receiving as Receiving;
-    return end === "left" || end === "revoked" || end === "stalled"
-      ? { kind: "broken", why: end, bytesIn }
-      : noRoom(end);
+    if (end === "left" || end === "revoked" || end === "stalled") return { kind: "broken", why: end, bytesIn };
+    if (end === "cancelled") return refused("no_result", "The job was cancelled before its request had come.");
+    return end === "lost" ? notStored() : noRoom(end);
   }
 
   /** Those whose right is gone, or whose clients stand still, are read no further. */
@@ -158,17 +158,31 @@ export class JobIntake {
     }
   }
 
-  /** Says that they are still on their way. */
+  /** Its record is not its own any more: whose is it? */
+  #lose(receiving: Receiving, found: VersionedJob | undefined): void {
+    if (this.#deps.judge(receiving.claims).kind !== "ok") receiving.end ??= "revoked";
+    else receiving.end ??= found?.job.state === "cancelled" ? "cancelled" : "lost";
+    receiving.call.incoming.emit(STOP);
+  }
+
+  /** Says that they are still on their way; ends those that somebody else has ended. */
   async renew(): Promise<void> {
     const { records } = this.#deps;
     for (const receiving of this.#receiving) {
       const { held, bytes } = receiving;
-      if (held.job.state !== "receiving" || held.job.wakeAt - records.now() > LEASE_MS * (3 / 4)) continue;
-      await held.write((job) =>
+      if (held.job.state !== "receiving" || receiving.end !== undefined) continue;
+      if (held.job.wakeAt - records.now() > LEASE_MS * (3 / 4)) {
+        const found = await records.get(held.job.id);
+        // One that waits or runs already was taken in here, at this moment.
+        if (found === undefined || found.job.state === "cancelled") this.#lose(receiving, found);
+        continue;
+      }
+      const isOurs = await held.write((job) =>
         job.state === "receiving"
           ? { ...job, storedBytes: Math.max(job.storedBytes, bytes), wakeAt: records.now() + LEASE_MS }
           : job,
       );
+      if (!isOurs) this.#lose(receiving, await records.get(held.job.id));
     }
   }
 
@@ -226,8 +240,7 @@ export class JobIntake {
       storedBytes: bytes,
       wakeAt: job.at + job.keepMs,
     }));
-    // Its client has lost its right meanwhile, and with it all that it had.
-    if (!isQueued) receiving.end = "revoked";
+    if (!isQueued) this.#lose(receiving, await this.#deps.records.get(held.job.id));
     return isQueued ? held.job : undefined;
   }
 
@@ -286,6 +299,8 @@ const refused = (code: ProblemCode, detail: string, retryAfter?: string): Taken 
   detail,
   fields: retryAfter === undefined ? [] : ["Retry-After", retryAfter],
 });
+
+const notStored = (): Taken => refused("unavailable", "The job could not be stored: try again soon.", "5");
 
 const noRoom = (why: NoRoom): Taken =>
   refused(why === "count" ? "too_many_jobs" : "insufficient_storage", NO_ROOM[why], "60");

@@ -9,6 +9,7 @@ import {
   requeuedJob,
   type VersionedJob,
   wakeOfEnded,
+  wasReceiving,
 } from "@aigw/core/jobs";
 import { inTime, WORK_PATIENCE_MS } from "@aigw/core/store";
 import { type JobRecords, LEASE_MS } from "./job-records.ts";
@@ -41,8 +42,12 @@ const ADOPT_EVERY_MS = 1_000;
 const SEEN_MS = 2_000;
 const ORPHANS_EVERY_MS = 60_000;
 
-const unsure = (): AigwError =>
-  new AigwError("store_unavailable", "The store does not say what has changed. Look at it again soon.");
+/** The store does not say in time what has changed: nothing is taken away before it does. */
+export class UnsureOfChanges extends AigwError {
+  constructor() {
+    super("store_unavailable", "The store does not say what has changed. Look at it again soon.");
+  }
+}
 
 /** The record of a job that has ended: when it is looked at next, and when its end is told. */
 export const endedJob = (job: Job, now: number): Job => {
@@ -110,7 +115,8 @@ export class JobKeeper {
     const { job } = known;
     if (isRunningHere(job.id)) return;
     if (job.state === "receiving") {
-      await this.#forget(known);
+      // It may have been taken in at this moment: its file is what is to run.
+      if (await records.remove(known)) this.#removeFiles(job);
       return;
     }
     // Its claim was ours, and we were not told: it has not begun.
@@ -136,7 +142,7 @@ export class JobKeeper {
     const { holder: _gone, ...job } = known.job;
     const counted: Job = { ...job, counted: true, resultBytes: 0, storedBytes: 0 };
     if ((await records.set(known, endedJob(counted, records.now()))) === undefined) return;
-    count(known.job, "aborted");
+    if (!wasReceiving(known.job)) count(known.job, "aborted");
     this.#removeFiles(known.job);
   }
 
@@ -153,7 +159,7 @@ export class JobKeeper {
   /**
    * Takes away all that clients have who may have nothing any more: their files at once, then their records.
    * @returns what there was before
-   * @throws the store's faults
+   * @throws UnsureOfChanges; the store's faults
    */
   async purge(): Promise<readonly JobGroup[]> {
     const { records, folder, isActive, owner, refresh } = this.#deps;
@@ -161,7 +167,7 @@ export class JobKeeper {
     const clients = ours.clients();
     const groups = await inTime(records.traffic.jobGroups({}), WORK_PATIENCE_MS);
     // Another gateway may have taken jobs of a client that this one has not heard of yet.
-    if (!(await refresh())) throw unsure();
+    if (!(await refresh())) throw new UnsureOfChanges();
     for (const client of clients) if (!isActive(client)) ours.removeClient(client);
     for (const group of groups) if (owner(group) === undefined) await this.#purgeAll(group);
     return groups;

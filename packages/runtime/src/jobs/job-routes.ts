@@ -17,10 +17,11 @@ import type { GatewayRequest } from "../gateway-env.ts";
 import type { ProblemCode } from "../http-errors.ts";
 import { refuse } from "../proxy/lingering-close.ts";
 import { answer, answerJson } from "../routes/answer.ts";
-import { sendAnswer } from "./job-answer.ts";
+import { isSent, sendAnswer } from "./job-answer.ts";
 import { hasAnswer, JOBS, jobFacts, jobText } from "./job-json.ts";
 import type { JobQueue } from "./job-queue.ts";
 import { JOB_PATIENCE_MS, type JobRecords } from "./job-records.ts";
+import type { JobSendings, Sending } from "./job-sendings.ts";
 
 export interface JobRoutesDeps {
   readonly follower: Pick<ControlFollower, "isFresh" | "termsOf">;
@@ -31,6 +32,7 @@ export interface JobRoutesDeps {
   readonly sealer: Sealer;
   readonly storeId: string;
   readonly queue: JobQueue;
+  readonly sendings: JobSendings;
   /** Whether its client may still have it. */
   readonly isOwned: (job: Job) => boolean;
   readonly cancel: (job: Job) => Promise<void>;
@@ -46,13 +48,6 @@ const MINUTE_MS = 60_000;
 const LISTED = 100;
 const NO_STORE = ["Cache-Control", "no-store"] as const;
 
-/** An answer that is being sent. */
-interface Sending {
-  readonly claims: Admitted["claims"];
-  readonly job: Job;
-  readonly request: GatewayRequest;
-}
-
 /**
  * `/jobs/…`: clients ask for what they have. That takes no permit of their limit and is no usage, or waiting for a job
  * would cost what the job does not; it is bounded all the same.
@@ -60,7 +55,6 @@ interface Sending {
 export class JobRoutes {
   readonly #deps: JobRoutesDeps;
   readonly #asked = new Map<string, { count: number; readonly since: number }>();
-  readonly #sending = new Set<Sending>();
 
   constructor(deps: JobRoutesDeps) {
     this.#deps = deps;
@@ -78,16 +72,6 @@ export class JobRoutes {
         this.#refuse(request, "internal_error", "The gateway failed to answer.");
       }
     });
-  }
-
-  /** Answers under way end with their clients' right to them. */
-  cutRevoked(): void {
-    for (const { claims, job, request } of this.#sending) {
-      const who = this.#deps.authenticator.judge(claims);
-      // A token that merely reaches its own end does not end what began in time.
-      const mayGoOn = who.kind === "ok" || (who.kind === "ended" && who.why === "token_expired");
-      if (!mayGoOn || !this.#deps.isOwned(job)) request.outgoing.destroy();
-    }
   }
 
   /** Forgets who has not asked for a minute. */
@@ -172,7 +156,7 @@ export class JobRoutes {
       this.#refuse(request, "no_result", detail, hasEnded(job) ? [] : ["Retry-After", "5"]);
       return;
     }
-    const { folder, sealer, storeId, onElsewhere } = this.#deps;
+    const { folder, onElsewhere } = this.#deps;
     const own = folder();
     if (job.place !== own.place) {
       onElsewhere(job);
@@ -180,8 +164,20 @@ export class JobRoutes {
       this.#refuse(request, "unavailable", detail, ["Retry-After", "5"]);
       return;
     }
+    const sending = this.#deps.sendings.begin(who, job, request);
+    if (sending === undefined) {
+      const detail = "You read as many results at once as you may: end one of them first.";
+      this.#refuse(request, "rate_limited", detail, ["Retry-After", "1"]);
+      return;
+    }
+    await this.#send(sending, who, own.fileOf(job, "answer")).finally(() => this.#deps.sendings.end(sending));
+  }
+
+  async #send(sending: Sending, who: Admitted, path: string): Promise<void> {
+    const { sealer, storeId, sendings } = this.#deps;
+    const { job, request } = sending;
     const context = { sealer, storeId, name: `${job.id} answer` };
-    const reader = await SealedReader.open(own.fileOf(job, "answer"), context).catch((error: unknown) => {
+    const reader = await SealedReader.open(path, context).catch((error: unknown) => {
       this.#deps.onError(error, request.requestId);
       return undefined;
     });
@@ -189,14 +185,12 @@ export class JobRoutes {
       this.#refuse(request, "no_result", "The result cannot be read any more.");
       return;
     }
-    const sending: Sending = { claims: who.claims, job, request };
-    this.#sending.add(sending);
     try {
-      await sendAnswer(request, reader, await this.#own(who));
+      await sendAnswer(request, reader, await this.#own(who), () => sendings.moved(sending));
     } finally {
-      this.#sending.delete(sending);
       await reader.close();
     }
+    await isSent(request);
   }
 
   /** Where the client stands, as on every answer: asking has changed nothing of it. */

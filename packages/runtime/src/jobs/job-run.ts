@@ -30,7 +30,10 @@ export interface JobRunDeps {
 }
 
 /** How a job comes to its end before its service has answered. */
-export type Stop = "cancelled" | "revoked" | "closing" | "lost" | "full" | "damaged";
+export type Stop = "cancelled" | "revoked" | "closing" | "lost" | Fault;
+
+/** What its files are; `away`: they cannot be read at this moment. */
+type Fault = "full" | "damaged" | "away";
 
 /** What came of it. */
 export interface Made {
@@ -81,7 +84,7 @@ export class JobRun {
     let call: JobCall | undefined;
     let facts: AnswerFacts | undefined;
     let isWhole = false;
-    let fault: "full" | "damaged" | undefined;
+    let fault: Fault | undefined;
     let reader: SealedReader | undefined;
     let writer: SealedWriter | undefined;
     try {
@@ -105,7 +108,7 @@ export class JobRun {
       answered.catch(() => undefined);
       request.on("error", () => undefined);
       const sent = this.#sendContent(reader, request).catch((error: unknown) => {
-        if (isAigwError(error, "store_corrupt") || isAigwError(error, "store_unavailable")) fault = "damaged";
+        if (isAigwError(error)) fault = faultOf(error, folder);
         exchange.abort();
       });
       try {
@@ -143,7 +146,7 @@ export class JobRun {
       // One that was refused has no result to wait for.
       if (call?.isSent === true) await ran.promise;
     } catch (error) {
-      fault = isAigwError(error, "store_full") ? "full" : "damaged";
+      fault = faultOf(error, folder);
       onFault(error);
     } finally {
       await reader?.close();
@@ -188,3 +191,10 @@ export class JobRun {
     request.end();
   }
 }
+
+const faultOf = (error: unknown, folder: JobFolder): Fault => {
+  if (isAigwError(error, "store_full")) return "full";
+  if (isAigwError(error, "store_corrupt")) return "damaged";
+  const isMissing = isAigwError(error) && error.details["system"] === "ENOENT";
+  return isMissing && folder.isThere() ? "damaged" : "away";
+};

@@ -19,10 +19,11 @@ import { jobClaims } from "./job-call.ts";
 import { JobCallbacks } from "./job-callbacks.ts";
 import { type JobFigures, jobFigures } from "./job-figures.ts";
 import { JobIntake, type Taken } from "./job-intake.ts";
-import { endedJob, JobKeeper } from "./job-keeper.ts";
+import { endedJob, JobKeeper, UnsureOfChanges } from "./job-keeper.ts";
 import { JOB_PATIENCE_MS, JobRecords } from "./job-records.ts";
 import { JobRoutes } from "./job-routes.ts";
 import { JobRunner } from "./job-runner.ts";
+import { JobSendings } from "./job-sendings.ts";
 import { type JobOutcome, recordJob } from "./job-usage.ts";
 import type { JobWish } from "./prefer.ts";
 
@@ -64,6 +65,7 @@ export class Jobs {
   readonly #intake: JobIntake;
   readonly #keeper: JobKeeper;
   readonly #callbacks: JobCallbacks;
+  readonly #sendings: JobSendings;
   #runner: JobRunner | undefined;
   #routes: JobRoutes | undefined;
   readonly #bounds: JobBounds;
@@ -114,6 +116,13 @@ export class Jobs {
       onFault,
     });
     this.#callbacks = callbacks;
+    this.#sendings = new JobSendings({
+      authenticator,
+      records,
+      isOwned: (job) => this.#ownerOf(job) !== undefined,
+      idleTimeoutMs: (service) => follower.upstream(service)?.idleTimeoutMs ?? 0,
+      clock: () => deps.clock.monotonic(),
+    });
     this.#keeper = new JobKeeper({
       records,
       folder,
@@ -166,6 +175,7 @@ export class Jobs {
       sealer,
       storeId,
       queue: this.#runner.queue,
+      sendings: this.#sendings,
       isOwned: (job) => this.#ownerOf(job) !== undefined,
       cancel: (job) => this.#cancel(job.id),
       onStranger: this.#deps.onStranger,
@@ -213,7 +223,7 @@ export class Jobs {
   cutRevoked(): void {
     this.#intake.check();
     this.#runner?.cutRevoked();
-    this.#routes?.cutRevoked();
+    this.#sendings.check();
   }
 
   prune(): void {
@@ -253,6 +263,7 @@ export class Jobs {
     if (runner === undefined || (this.#isIdle && now < this.#idleUntil) || !this.#hasFolder()) return;
     await this.#intake.renew();
     await runner.renew();
+    await this.#sendings.cutGone();
     if (follower.isFresh() !== true) return;
     const isUsed = [...follower.upstreams].some(({ jobs }) => jobs !== undefined);
     if (!isUsed && runner.running === 0 && (await store.traffic.jobs({}, { limit: 1 })).length === 0) {
@@ -262,15 +273,23 @@ export class Jobs {
       this.#purgeDue = false;
       return;
     }
-    if (this.#purgeDue || now >= this.#purgeAt) {
-      this.#purgeDue = false;
-      this.#purgeAt = now + PURGE_MS;
-      this.#figures = jobFigures(await this.#keeper.purge(), this.#records.now());
-    }
+    if (this.#purgeDue || now >= this.#purgeAt) await this.#purge();
     await this.#keeper.adopt();
     await this.#keeper.look();
     if (!this.#closing) await runner.look();
     if (isFirst) await this.#keeper.sweepFiles();
+  }
+
+  async #purge(): Promise<void> {
+    this.#purgeDue = false;
+    this.#purgeAt = performance.now() + PURGE_MS;
+    try {
+      this.#figures = jobFigures(await this.#keeper.purge(), this.#records.now());
+    } catch (error) {
+      if (!(error instanceof UnsureOfChanges)) throw error;
+      // Its turn comes again; a store that is slow to say what has changed is no reason to leave the rest undone.
+      this.#purgeDue = true;
+    }
   }
 
   /** By its client, or by an admin at a gateway. One that has ended is gone with all that was kept of it. */
@@ -283,6 +302,7 @@ export class Jobs {
       if (found === undefined) return;
       if (found.job.place === folder.place) folder.remove(found.job);
       await records.remove(found);
+      this.#sendings.cut(id);
       return;
     }
     this.#runner?.cancel(id);
