@@ -108,6 +108,9 @@ export class Jobs {
       owner,
       origins: (service) => follower.services.get(service)?.jobs?.callbackOrigins,
       publicUrl: () => this.#publicUrl(),
+      onRoom: () => {
+        if (!this.#closing) void this.#tick();
+      },
       onTold: ({ id, callback }, problem) =>
         deps.log.info(
           { job: id, origin: callback?.origin, ...(problem !== undefined && { problem }) },
