@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { request as httpRequest } from "node:http";
 import { describe, it, type TestContext } from "node:test";
-import { addService, revokeClient, setService } from "@aigw/core";
+import { addService, removeService, revokeClient, setClient, setService } from "@aigw/core";
 import { slotsIn, waitingIn } from "@aigw/core/queue";
-import { startTestGateway, type TestGateway } from "../support/gateway.ts";
+import { needsOwnClock } from "../support/engine.ts";
+import { JumpingClock, startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { type HeldService, startHeldService } from "../support/held-service.ts";
-import { type Answer, bearer, send } from "../support/http.ts";
+import { type Answer, bearer, send, startUpstream } from "../support/http.ts";
 import { allUsage } from "../support/prepared-home.ts";
 import { until, within } from "../support/until.ts";
 import { openSocket, startSocketService } from "../support/websocket.ts";
@@ -24,10 +25,10 @@ const scene = async (
   t: TestContext,
   queue: { concurrency?: number; most?: number; waitMs?: number } = {},
   facts: { limit?: number } = {},
-  { holdMs, drainMs = 1_000 }: { holdMs?: number; drainMs?: number } = {},
+  { holdMs, drainMs = 1_000, clock }: { holdMs?: number; drainMs?: number; clock?: JumpingClock } = {},
 ): Promise<Scene> => {
   const service = await startHeldService(t, holdMs);
-  const gateway = await startTestGateway(t, { admin: true, drainMs });
+  const gateway = await startTestGateway(t, { admin: true, drainMs, ...(clock && { clock }) });
   const { result, rev } = await addService(gateway.deps, {
     name: "ocr",
     url: service.url,
@@ -135,6 +136,27 @@ describe("a service that takes one call at once", () => {
     assert.equal(one.service.calls.length, 1);
   });
 
+  it("has those that it refuses come again by how long its calls take", async (t) => {
+    const one = await scene(t, { most: 1 });
+    const known = one.call();
+    await one.service.came(1);
+    const began = performance.now();
+    await until("it to have taken its time", () => performance.now() - began > 1_200);
+    one.service.calls[0]?.answer();
+    await known;
+    const calls = [one.call(), one.call()];
+    await one.service.came(2);
+    await waits(one, 1);
+    const wait = Number((await one.call()).headers["retry-after"]);
+    // One waits before it; a service of which nothing is known takes a second.
+    assert.ok(wait >= 3 && wait <= 6, `${wait} s`);
+    for (const n of [2, 3]) {
+      await one.service.came(n);
+      one.service.calls[n - 1]?.answer();
+    }
+    await Promise.all(calls);
+  });
+
   it("never sees the call of a client that leaves, or is revoked, while it waits; that one is refused at once", async (t) => {
     const one = await scene(t);
     const mary = await one.gateway.tokenFor("mary");
@@ -236,6 +258,169 @@ describe("a service that takes one call at once", () => {
     await running;
     await within("the gateway's end", ended);
     assert.equal(two.service.calls.length, 1);
+  });
+});
+
+describe("a call that waits", () => {
+  it("counts for nothing when it is refused, has waited too long, leaves, or may not call any more", async (t) => {
+    const one = await scene(t, { most: 1, waitMs: 400 }, { limit: 10 });
+    await one.gateway.applied((await setClient(one.gateway.deps, "john", { quota: "requests=10/day" })).rev);
+    const left = ({ headers }: Answer): unknown =>
+      /"client";r=(\d+);.*"requests\/day";r=(\d+);/.exec(String(headers["ratelimit"]))?.slice(1);
+    const first = one.call();
+    await one.service.came(1);
+    const late = one.call();
+    await waits(one, 1);
+    const full = await one.call();
+    assert.deepEqual([codeOf(full), left(full)], ["service_busy", ["8", "8"]]);
+    assert.deepEqual([codeOf(await late), left(await late)], ["service_busy", ["9", "9"]]);
+    await one.gateway.applied((await setService(one.gateway.deps, "ocr", { queue: { concurrency: 1, most: 1 } })).rev);
+    const leaving = httpRequest(`${one.gateway.url}/api/ocr`, { headers: bearer(one.token), agent: false });
+    leaving.on("error", () => undefined).end();
+    await waits(one, 1);
+    leaving.destroy();
+    await waits(one, 0);
+    const removed = one.call();
+    await waits(one, 1);
+    await removeService(one.gateway.deps, "ocr");
+    const answer = await removed;
+    assert.deepEqual([answer.status, codeOf(answer)], [404, "unknown_service"]);
+    // The permit of one that leaves stays taken.
+    assert.deepEqual(left(answer), ["8", "9"]);
+    one.service.calls[0]?.answer();
+    assert.equal((await first).status, 200);
+  });
+
+  it("is refused when its client may not call the service any more, with its permit given back", async (t) => {
+    const one = await scene(t);
+    const mary = await one.gateway.tokenFor("mary", { limit: 10 });
+    const first = one.call();
+    await one.service.came(1);
+    const outOfScope = one.call(mary);
+    await waits(one, 1);
+    await setClient(one.gateway.deps, "mary", { services: [] });
+    const refused = await outOfScope;
+    assert.deepEqual([refused.status, codeOf(refused)], [403, "insufficient_scope"]);
+    assert.equal(refused.headers["x-ratelimit-remaining"], "10");
+    one.service.calls[0]?.answer();
+    assert.equal((await first).status, 200);
+    assert.equal(one.service.calls.length, 1);
+  });
+
+  it("is refused when its token runs out", { skip: needsOwnClock }, async (t) => {
+    const clock = new JumpingClock();
+    const one = await scene(t, { waitMs: 86_400_000 }, {}, { clock });
+    const first = one.call().catch(() => undefined);
+    await one.service.came(1);
+    const late = one.call();
+    await waits(one, 1);
+    clock.advance(7_200_000);
+    const answer = await late;
+    assert.deepEqual([answer.status, codeOf(answer)], [401, "invalid_token"]);
+    assert.equal(one.service.calls.length, 1);
+    one.service.calls[0]?.answer();
+    await first;
+  });
+
+  it("waits for the service that has its name by now: as many go there as it takes", async (t) => {
+    const one = await scene(t);
+    const calls = Array.from({ length: 8 }, () => one.call());
+    await one.service.came(1);
+    await waits(one, 7);
+    await removeService(one.gateway.deps, "ocr");
+    const { rev } = await addService(one.gateway.deps, {
+      name: "ocr",
+      url: one.service.url,
+      queue: { concurrency: 1 },
+    });
+    await one.gateway.applied(rev);
+    for (let n = 0; n < 8; n += 1) {
+      await until("a call to go there, or all to be refused", async () => {
+        const ended = await Promise.all(calls.map((call) => Promise.race([call, undefined])));
+        return one.service.calls.length > n || ended.filter((answer) => answer?.status === 404).length === 7;
+      });
+      one.service.calls[n]?.answer();
+    }
+    await Promise.all(calls);
+    // The call of the old one may be under way beside the first of the other.
+    assert.ok(one.service.most() <= 2, `${one.service.most()} at once`);
+  });
+
+  it("waits for nothing while its service is down: it is told so, or has its turn where another stands in", async (t) => {
+    let isHealthy = true;
+    const { url } = await startUpstream(t, (request, response) => {
+      if (request.url === "/health") response.writeHead(isHealthy ? 200 : 500).end();
+    });
+    const small = await startHeldService(t, 30);
+    const gateway = await startTestGateway(t);
+    const health = { path: "/health", everyMs: 1_000, status: "2xx" };
+    const queue = { concurrency: 1 };
+    await addService(gateway.deps, { name: "small", url: small.url, queue });
+    await addService(gateway.deps, { name: "big", url, health, fallback: "small", queue });
+    const { rev, result } = await addService(gateway.deps, { name: "alone", url, health, queue });
+    await gateway.applied(rev);
+    const token = await gateway.tokenFor("john");
+    const call = (name: string): Promise<Answer> => send(`${gateway.url}/api/${name}`, { headers: bearer(token) });
+    const stuck = [call("alone"), call("big")].map((each) => each.catch(() => undefined));
+    await until("the slots to be taken", async () => {
+      const found = await gateway.store.traffic.queueRecord(result.id);
+      return found !== undefined && slotsIn(found.record) === 1;
+    });
+    const waiting = [call("alone"), call("big"), call("big"), call("big")];
+    await until("a call to wait", async () => {
+      const found = await gateway.store.traffic.queueRecord(result.id);
+      return found !== undefined && waitingIn(found.record) === 1;
+    });
+    isHealthy = false;
+    const [down, ...elsewhere] = await within("what becomes of those that wait", Promise.all(waiting), 15_000);
+    assert.ok(down);
+    assert.deepEqual([down.status, codeOf(down)], [503, "service_down"]);
+    for (const { status } of elsewhere) assert.equal(status, 200);
+    assert.equal(codeOf(await call("alone")), "service_down");
+    const more = [call("big"), call("small"), call("big"), call("small"), call("big")];
+    for (const { status } of await Promise.all(more)) assert.equal(status, 200);
+    assert.equal(small.most(), 1);
+    await gateway.gateway.close();
+    await Promise.all(stuck);
+  });
+
+  it("has the slot of a call that fails, breaks off, or whose client leaves while the service has it", async (t) => {
+    let mode: "cut" | "half" | "hang" | "ok" = "ok";
+    let came = 0;
+    const { url } = await startUpstream(t, (request, response) => {
+      came += 1;
+      if (mode === "cut") request.socket.destroy();
+      else if (mode === "half") {
+        response.writeHead(200, { "Content-Length": "10" });
+        response.write("half", () => request.socket.destroy());
+      } else if (mode === "ok") response.end("ok");
+    });
+    const gateway = await startTestGateway(t);
+    const { rev } = await addService(gateway.deps, { name: "ocr", url, queue: { concurrency: 1 } });
+    await gateway.applied(rev);
+    const headers = bearer(await gateway.tokenFor("john"));
+    const call = (): Promise<number> =>
+      send(`${gateway.url}/api/ocr`, { method: "POST", headers }).then(
+        ({ status }) => status,
+        () => 0,
+      );
+    for (const [kind, status] of [
+      ["cut", 502],
+      ["half", 0],
+    ] as const) {
+      mode = kind;
+      assert.equal(await call(), status);
+      mode = "ok";
+      assert.equal(await within("the slot to be back", call()), 200);
+    }
+    mode = "hang";
+    const leaving = httpRequest(`${gateway.url}/api/ocr`, { headers, agent: false });
+    leaving.on("error", () => undefined).end();
+    await until("the call to be there", () => came === 5);
+    mode = "ok";
+    const next = call();
+    leaving.destroy();
+    assert.equal(await within("the slot to be back", next), 200);
   });
 });
 

@@ -362,13 +362,13 @@ describe("a job whose client has quotas", () => {
 describe("a job of a service with a fair queue", () => {
   it("waits for its turn beside calls, for as long as that takes, and is one usage event", async (t) => {
     const { service, john, gateway, token } = await scene(t);
-    const queue = { concurrency: 1, most: 0, waitMs: 300 };
+    const queue = { concurrency: 1, most: 1, waitMs: 300 };
     await gateway.applied((await setService(gateway.deps, "whisper", { queue })).rev);
     const call = send(`${gateway.url}/api/whisper/call`, { headers: bearer(token) });
     const { response } = await called(service);
     const id = await john.submit("/api/whisper/job", { body: "x" });
     await john.becomes(id, "running");
-    // A call would be refused at once, and one that may wait after 0.3 s.
+    // Its place is the only one; a call that had it would be refused after 0.3 s.
     const refused = await send(`${gateway.url}/api/whisper/call`, { headers: bearer(token) });
     assert.equal(refused.status, 503);
     await delay(500);
@@ -385,6 +385,22 @@ describe("a job of a service with a fair queue", () => {
       return events.length >= 3 && events.map(({ outcome, path }) => `${outcome} ${path}`).toSorted();
     });
     assert.deepEqual(outcomes, ["denied /api/whisper/call", "ok /api/whisper/call", "ok /api/whisper/job"]);
+  });
+
+  it("waits where no call may, too", async (t) => {
+    const { service, john, gateway, token } = await scene(t);
+    const queue = { concurrency: 1, most: 0 };
+    await gateway.applied((await setService(gateway.deps, "whisper", { queue })).rev);
+    const call = send(`${gateway.url}/api/whisper/call`, { headers: bearer(token) });
+    const { response } = await called(service);
+    const id = await john.submit("/api/whisper/job", { body: "x" });
+    await john.becomes(id, "running");
+    await john.becomes(id, "queued");
+    response.end("call");
+    assert.equal((await call).status, 200);
+    (await called(service)).response.end("job");
+    await john.becomes(id, "done");
+    assert.equal(service.most(), 1);
   });
 });
 

@@ -30,7 +30,8 @@ const scene = async (t: TestContext, facts: Partial<Parameters<typeof addService
     name: "ocr",
     url: one.url,
     addTargets: [other.url],
-    timeoutMs: 1_000,
+    // Far more than a busy machine takes for an answer.
+    timeoutMs: 5_000,
     ...facts,
   });
   await gateway.applied(rev);
@@ -40,7 +41,12 @@ const scene = async (t: TestContext, facts: Partial<Parameters<typeof addService
     gateway,
     one,
     other,
-    load: (method, body) => new SteadyLoad(`${url}/x`, RATE, { method, headers, ...(body !== undefined && { body }) }),
+    load: (method, body) => {
+      const load = new SteadyLoad(`${url}/x`, RATE, { method, headers, ...(body !== undefined && { body }) });
+      // Also when something is wrong: calls without an end would keep the process, and whoever waits for it.
+      t.after(() => load.stop());
+      return load;
+    },
     stream: async (path) => {
       const answer = await within("the answer to begin", fetch(url + path, { headers }));
       return () => within("the answer to end", answer.text());

@@ -15,8 +15,8 @@ if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
   const isLong = process.argv.includes("serve");
   const onlyReads = ["help", "--help", "-h"].some((word) => process.argv.includes(word));
   if (isLong && !onlyReads) (await import("./app/small-heap.ts")).keepHeapSmall();
-  (await import("./app/quick-imports.ts")).importQuickly();
-  const { enableCompileCache } = await import("./app/compile-cache.ts");
+  const { enableCompileCache, importQuickly } = await import("./app/compile-cache.ts");
+  importQuickly();
   enableCompileCache();
   // What lives long is looked at even if no option asks for it: a signal may have come before the line above.
   if (isLong || /--(inspect|report)/.test(`${process.execArgv} ${process.env["NODE_OPTIONS"]}`))

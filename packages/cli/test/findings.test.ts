@@ -320,6 +320,10 @@ describe("why a client fares as it does", () => {
       only({ services, recent: [status("ocr", 503, { requests: 3, denied: 3 })], refused: [calls] }),
       /^service_busy warning \| ocr had no room for 3 calls .* takes 2 at once, and 100 may wait.* \| aigw service set ocr --queue 200$/,
     );
+    assert.match(
+      only({ services, recent: [status("ocr", 503, { requests: 3, denied: 3 })], refused: [{ ...calls, late: 2 }] }),
+      /^service_busy .* for 30\.0 s at most.* \| aigw service set ocr --queue-wait 60s$/,
+    );
     const waits = { service: "ocr", calls: 40, waited: 35, queuedMs: 4_200, latencyMs: 5_100 };
     assert.match(
       only({ services, waits: [waits] }),
@@ -598,7 +602,7 @@ describe("the review", () => {
       plans: new Map(),
       services: [],
       metered: [],
-      turnedAway: more.turnedAway ?? { services: new Map(), clients: new Map() },
+      turnedAway: more.turnedAway ?? { services: new Map(), clients: new Map(), late: new Map() },
       quotas: more.quotas ?? new Map(),
       lastUsedAt: at(lastUsedAt),
       lastLetInAt: at(lastLetInAt),
@@ -642,7 +646,7 @@ describe("the review", () => {
       said({}, { lastUsedAt: NOW - 2_000, lastLetInAt: NOW - 9_000, day }),
       "3,311 of john's 3,536 calls in the last 24 hours were refused: token, service or permission.",
     );
-    const turnedAway = { services: new Map(), clients: new Map([["john", 3_308]]) };
+    const turnedAway = { services: new Map(), clients: new Map([["john", 3_308]]), late: new Map() };
     assert.deepEqual(review({}, { lastUsedAt: NOW - 2_000, lastLetInAt: NOW - 9_000, day, turnedAway }), []);
     const never = { day, lastUsedAt: NOW - 2_000, lastLetInAt: JOHN.createdAt - 1 };
     assert.equal(

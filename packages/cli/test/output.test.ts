@@ -100,6 +100,7 @@ test("JSON has every documented field, in every state", async (t) => {
     askUsage: false,
     reserve: null,
     prices: [],
+    jobs: null,
   });
   for (const argv of [
     ["status"],

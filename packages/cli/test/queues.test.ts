@@ -68,4 +68,15 @@ test("who waits for a service is in status, top, why, review and doctor", async 
   const doctor = await aigw(home, ["doctor", "--json"]);
   assert.match(doctor.stdout, /"service_busy"/);
   assert.match(doctor.stdout, /Its queue is full: 2 of 2 slots in use, 14 calls wait.* 2 calls got 503/);
+
+  // Where they wait for too long, more room would have more of them wait for too long.
+  const slow = ["service", "add", "slow", "http://127.0.0.1:1", "--no-check", "--concurrency", "1"];
+  assert.equal((await aigw(home, slow)).code, 0);
+  const late = { ...refused, service: "slow", requestId: "late-1", queuedMs: 30_001, latencyMs: 30_002 };
+  await store.traffic.recordUsage([anEvent(late)]);
+  for (const args of [["why", "john"], ["why", "late-1"], ["review"], ["doctor"]]) {
+    const { stdout } = await aigw(home, args);
+    assert.match(stdout, /aigw service set slow --queue-wait 60s/, args.join(" "));
+    assert.doesNotMatch(stdout, /service set slow --queue /, args.join(" "));
+  }
 });

@@ -236,7 +236,7 @@ for (const isRemote of [false, true]) {
       await one.close();
     });
 
-    it("gives a slot at once where it was a moment ago, without a store call, until somebody waits elsewhere", async () => {
+    it("gives a slot at once where it was a moment ago, without writing to the store, until somebody waits elsewhere", async () => {
       const one = world(2, { concurrency: 2 });
       one.enter(0, "c_1", { holdMs: 10 });
       await one.pass(30);
@@ -306,6 +306,24 @@ for (const isRemote of [false, true]) {
       assert.equal(more.filter(({ refused }) => refused === "full").length, 3);
       assert.equal(await one.record().then(({ waiting }) => waiting), 10);
       await one.close();
+    });
+
+    it("refuses nobody for want of a place to wait while another gateway has slots that no call uses", async () => {
+      for (const most of [0, 1]) {
+        const one = world(2, { concurrency: 4, most });
+        for (let n = 0; n < 3; n += 1) {
+          one.enter(0, "c_1", { holdMs: 10 });
+          await one.pass(5);
+        }
+        await one.pass(60, () => one.running.size === 0);
+        const calls = Array.from({ length: 4 }, () => one.enter(1, "c_2", { holdMs: 500 }));
+        await one.pass(100);
+        assert.deepEqual(
+          calls.map(({ refused, waited = 1_000 }) => refused ?? waited <= 60),
+          [true, true, true, true],
+        );
+        await one.close();
+      }
     });
 
     it("refuses at once where nobody may wait, and what waits too long, may wait no more, or meets the end", async () => {
@@ -379,21 +397,6 @@ for (const isRemote of [false, true]) {
       await one.close();
     });
 
-    it("says how many have their turn before a call", async () => {
-      const one = world(2);
-      one.enter(0, "c_0", { holdMs: 100_000 });
-      await one.pass(50);
-      for (let n = 0; n < 5; n += 1) one.enter(0, "c_1");
-      for (let n = 0; n < 5; n += 1) one.enter(1, "c_1");
-      await one.pass(100);
-      const own = [one.enter(1, "c_2"), one.enter(1, "c_2"), one.enter(1, "c_2")];
-      await one.pass(100);
-      const places = own.map(({ ticket }) => one.queues[1]?.placeOf(ticket));
-      assert.deepEqual(places, [2, 4, 6]);
-      assert.equal(one.queues[1]?.standingOf(one.terms).waiting, 8);
-      await one.close();
-    });
-
     it("knows how long it takes until a call that comes has its turn, by how long calls took", async () => {
       const one = world(2, { concurrency: 2 });
       assert.equal(one.queues[0]?.waitFor(one.terms), 500);
@@ -403,6 +406,21 @@ for (const isRemote of [false, true]) {
       const [here, there] = one.queues.map((queue) => queue.waitFor(one.terms));
       const due = (1 + (await one.record()).waiting) * 1_000;
       for (const ms of [here, there]) assert.ok(Math.abs((ms ?? 0) - due) < due / 5, `${ms} of ${due}`);
+      await one.close();
+    });
+
+    it("knows it also when it was idle for half a day, and of the first calls by how long those are under way", async () => {
+      const one = world(1);
+      for (let n = 0; n < 3; n += 1) one.enter(0, "c_1", { holdMs: 20_000 });
+      await one.pass(10_000);
+      assert.ok(Math.abs((one.queues[0]?.waitFor(one.terms) ?? 0) - 30_000) < 200, "two wait, for 10 s as it seems");
+      await one.pass(55_000, () => one.served.length === 3 && one.running.size === 0);
+      await one.pass(2_000);
+      clock.advance(12 * 3_600_000);
+      await real.traffic.pruneQueueRecords(real.traffic.steadyNow());
+      for (let n = 0; n < 3; n += 1) one.enter(0, "c_1", { holdMs: 20_000 });
+      await one.pass(200);
+      assert.ok(Math.abs((one.queues[0]?.waitFor(one.terms) ?? 0) - 60_000) < 200, "two wait, for 20 s");
       await one.close();
     });
 
@@ -423,6 +441,22 @@ for (const isRemote of [false, true]) {
       await one.pass(12_000);
       assert.ok(one.most <= 4, `${one.most} at once`);
       assert.ok(one.served.length - alone > 300);
+      await one.close();
+    });
+
+    it("has no more than a share too many while one gateway alone is cut off from the store", async () => {
+      const one = world(2, { concurrency: 4 });
+      for (let n = 0; n < 800; n += 1) one.enter(n % 2, `c_${n % 3}`);
+      await one.pass(500);
+      one.stores[0]?.treatAll({ kind: "throws", ...(isRemote && { later: 1 }) });
+      await one.pass(9_000);
+      assert.ok(one.most > 4 && one.most <= 4 + 2, `${one.most} at once`);
+      one.stores[0]?.calm();
+      if (isRemote) one.stores[0]?.treatAll({ kind: "promise" });
+      await one.pass(4_000);
+      one.most = one.running.size;
+      await one.pass(1_000);
+      assert.equal(one.most, 4);
       await one.close();
     });
 

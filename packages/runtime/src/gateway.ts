@@ -194,7 +194,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
   });
   const { limiter, guessLimit } = counts;
   const quotas = new QuotaGate({ follower, ledger: counts.ledger, env });
-  const queue = new QueueGate({ follower, authenticator, queue: counts.fairQueue });
+  const queue = new QueueGate({ follower, authenticator, proxy, queue: counts.fairQueue });
   const strangers = new StrangerLog(log);
   const onStranger = (code: ProblemCode): void => {
     stats.strangers.add(code);

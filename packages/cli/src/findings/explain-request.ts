@@ -1,5 +1,6 @@
 import type { Client, Service, UsageEvent } from "@aigw/core";
 import { standingOf } from "@aigw/core/clients";
+import { hasWaitedOut } from "@aigw/core/insight";
 import { mayCall, type Terms } from "@aigw/core/plans";
 import { faultWords } from "@aigw/core/services";
 import { type Outcome, tokenEndWords, triedClient } from "@aigw/core/usage";
@@ -177,7 +178,8 @@ const busy = ({ event, services }: RequestFacts): RequestFinding => {
   const how =
     queuedMs === undefined ? "and as many waited for it as may" : `for the ${humanMs(queuedMs)} that it waited`;
   const message = `${service} had all the calls that it takes at once, ${how}: the gateway answered ${status} and did not call it. It cost no permit.`;
-  const command = known?.queue === undefined ? {} : { command: moreRoom(service, known.queue.most) };
+  const command =
+    known?.queue === undefined ? {} : { command: moreRoom(service, known.queue, hasWaitedOut(queuedMs, known.queue)) };
   return { code: "request_service_busy", severity: "warning", message, ...command };
 };
 

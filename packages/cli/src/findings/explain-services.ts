@@ -90,8 +90,9 @@ const turnedAway = ({ refused, services }: ClientFacts): readonly ClientFinding[
     const groups = refused.filter(({ service, reason }) => service === name && reason === "service_busy");
     const calls = groups.reduce((sum, group) => sum + group.calls, 0);
     if (queue === undefined || calls === 0) return [];
+    const late = groups.reduce((sum, group) => sum + (group.late ?? 0), 0);
     const message = `${name} had no room for ${counted(calls, "call")} in the last 15 minutes, which got 503: it takes ${grouped(queue.concurrency)} at once, and ${grouped(queue.most)} may wait, for ${humanMs(queue.waitMs)} at most.`;
-    return [{ code: "service_busy", severity: "warning", message, command: moreRoom(name, queue.most) }];
+    return [{ code: "service_busy", severity: "warning", message, command: moreRoom(name, queue, late * 2 > calls) }];
   });
 
 /** Of the time that calls take, and so long at least. */

@@ -1,5 +1,5 @@
 import type { ReviewFacts, Service } from "@aigw/core";
-import { grouped } from "../terminal/output/figures.ts";
+import { grouped, humanMs } from "../terminal/output/figures.ts";
 import { counted } from "../terminal/output/words.ts";
 import type { Finding } from "./finding.ts";
 import { meterWords } from "./meter-words.ts";
@@ -14,15 +14,17 @@ export interface ServiceReviewFinding extends Finding<ServiceReviewCode> {
 
 /** What an admin should look at of the services, in their order; empty when there is nothing. */
 export const reviewServices = ({ services, metered, turnedAway }: ReviewFacts): readonly ServiceReviewFinding[] =>
-  services.flatMap((service) => [
-    ...overfull(service, turnedAway.services.get(service.name) ?? 0),
-    ...notRead(service, metered),
-  ]);
+  services.flatMap((service) => [...overfull(service, turnedAway), ...notRead(service, metered)]);
 
-const overfull = ({ name, queue }: Service, calls: number): readonly ServiceReviewFinding[] => {
+const overfull = (
+  { name, queue }: Service,
+  { services, late }: ReviewFacts["turnedAway"],
+): readonly ServiceReviewFinding[] => {
+  const calls = services.get(name) ?? 0;
   if (queue === undefined || calls === 0) return [];
-  const message = `${name} had no room for ${counted(calls, "call")} in the last 24 hours, which got 503: it takes ${grouped(queue.concurrency)} at once, and ${grouped(queue.most)} may wait.`;
-  return [{ service: name, code: "turned_away", severity: "warning", message, command: moreRoom(name, queue.most) }];
+  const message = `${name} had no room for ${counted(calls, "call")} in the last 24 hours, which got 503: it takes ${grouped(queue.concurrency)} at once, and ${grouped(queue.most)} may wait, for ${humanMs(queue.waitMs)} at most.`;
+  const command = moreRoom(name, queue, (late.get(name) ?? 0) * 2 > calls);
+  return [{ service: name, code: "turned_away", severity: "warning", message, command }];
 };
 
 const notRead = (service: Service, metered: ReviewFacts["metered"]): readonly ServiceReviewFinding[] => {

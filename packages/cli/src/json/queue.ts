@@ -4,7 +4,7 @@ import type { SeenQueue } from "@aigw/core/queue";
 export interface QueueJson {
   readonly service: string;
   readonly concurrency: number;
-  /** Slots in use. */
+  /** That calls have, or a gateway keeps for a moment for the next. */
   readonly slots: number;
   readonly waiting: number;
   /** How many may wait. */
@@ -15,7 +15,7 @@ export interface QueueJson {
   readonly serviceMs: number | null;
 }
 
-export const queueJson = ({ most, oldestMs, holdMs, ...queue }: SeenQueue): QueueJson => ({
+export const queueJson = ({ most, waitMs: _waitMs, oldestMs, holdMs, ...queue }: SeenQueue): QueueJson => ({
   ...queue,
   queue: most,
   oldestWaitMs: oldestMs ?? null,

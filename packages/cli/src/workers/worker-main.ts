@@ -1,7 +1,6 @@
 // The process of one worker: what `aigw serve --workers` forks.
 import cluster from "node:cluster";
-import { enableCompileCache } from "../app/compile-cache.ts";
-import { importQuickly } from "../app/quick-imports.ts";
+import { enableCompileCache, importQuickly } from "../app/compile-cache.ts";
 import { shutDiagnostics } from "../app/shut-diagnostics.ts";
 
 // Else it would open the inspector.

@@ -15,7 +15,7 @@ import type { UsageEvent } from "../usage/usage-event.ts";
 import { isTimed } from "../usage/usage-report.ts";
 import type { ServiceFault } from "./count-faults.ts";
 import { limitChanges, limitSince } from "./limit-since.ts";
-import { readWaits, type ServiceWaits } from "./queue-facts.ts";
+import { hasWaitedOut, readWaits, type ServiceWaits } from "./queue-facts.ts";
 import { callsSince, eventsOf, faultsOf, type ServiceStatus } from "./recent-calls.ts";
 
 export type { ServiceStatus } from "./recent-calls.ts";
@@ -81,6 +81,8 @@ export interface RefusedCalls {
   /** See `TOKEN_ENDS`, and `FAULTS` for 503; `quota_exceeded`; `service_busy`; calls on record by an earlier version have none. */
   readonly reason: string | undefined;
   readonly calls: number;
+  /** Those of them that had waited for their service, see {@link hasWaitedOut}. */
+  readonly late?: number;
   readonly lastAt: number;
   /** Of the latest. */
   readonly path: string;
@@ -125,7 +127,7 @@ export const readClientFacts = async (store: Store, clock: Clock, name: string, 
     services,
     waits: await readWaits(traffic, services, name, since),
     recent,
-    refused: await refusedOf(store, name, recent, since),
+    refused: await refusedOf(store, name, recent, services, since),
     lastLetInAt: await lastLetIn(store, name, recent, since),
     recentFaults: await faultsOf(traffic, recent, { client: name, since }),
     lastMinute,
@@ -165,18 +167,22 @@ const refusedOf = async (
   { traffic }: Store,
   client: string,
   recent: readonly ServiceStatus[],
+  services: readonly Pick<Service, "name" | "queue">[],
   since: number,
 ): Promise<readonly RefusedCalls[]> => {
+  const queues = new Map(services.map(({ name, queue }) => [name, queue]));
   const groups = new Map<string, RefusedCalls>();
   for (const row of recent) {
     if (row.tally.denied + row.tally.limited === 0) continue;
     for await (const event of eventsOf(traffic, row, { client, since })) {
       if (!isRefused(event)) continue;
-      const { status, service, reason, at, path, count = 1 } = event;
+      const { status, service, reason, at, path, queuedMs, count = 1 } = event;
+      const queue = queues.get(service);
       const key = `${status} ${service} ${reason}`;
       const known = groups.get(key);
       const calls = (known?.calls ?? 0) + count;
-      groups.set(key, { status, service, reason, calls, lastAt: Math.max(at, known?.lastAt ?? at), path });
+      const late = (known?.late ?? 0) + (queue !== undefined && hasWaitedOut(queuedMs, queue) ? count : 0);
+      groups.set(key, { status, service, reason, calls, late, lastAt: Math.max(at, known?.lastAt ?? at), path });
     }
   }
   return [...groups.values()].sort((one, other) => other.calls - one.calls);

@@ -1,3 +1,4 @@
+import type { QueueSettings } from "../services/reach.ts";
 import type { Service } from "../services/service.ts";
 import type { TrafficStore } from "../store/store.ts";
 import { isTimed } from "../usage/usage-report.ts";
@@ -46,7 +47,13 @@ export const readWaits = async (
 export interface TurnedAway {
   readonly services: ReadonlyMap<string, number>;
   readonly clients: ReadonlyMap<string, number>;
+  /** By service, those of them that had waited, see {@link hasWaitedOut}. */
+  readonly late: ReadonlyMap<string, number>;
 }
+
+/** Whether a call that was refused had waited for about as long as it may: one that finds its queue full has not. */
+export const hasWaitedOut = (queuedMs: number | undefined, { waitMs }: QueueSettings): boolean =>
+  queuedMs !== undefined && queuedMs * 2 >= waitMs;
 
 /** Of services that there are. */
 export const readTurnedAway = async (
@@ -54,8 +61,12 @@ export const readTurnedAway = async (
   services: readonly Service[],
   since: number,
 ): Promise<TurnedAway> => {
-  const limited = new Set(services.filter(({ queue }) => queue !== undefined).map(({ name }) => name));
-  const counts = { services: new Map<string, number>(), clients: new Map<string, number>() };
+  const limited = new Map(services.flatMap(({ name, queue }) => (queue === undefined ? [] : [[name, queue]])));
+  const counts = {
+    services: new Map<string, number>(),
+    clients: new Map<string, number>(),
+    late: new Map<string, number>(),
+  };
   if (limited.size === 0) return counts;
   const add = (to: Map<string, number>, name: string, count: number): void => {
     to.set(name, (to.get(name) ?? 0) + count);
@@ -64,10 +75,12 @@ export const readTurnedAway = async (
     status === 503 && tally.denied > 0 && limited.has(service);
   for (const row of (await callsSince(traffic, { since })).filter(isOne)) {
     // The sums do not know why: the calls themselves are asked, which are a few a second at most.
-    for await (const { client, reason, count = 1 } of eventsOf(traffic, row, { since })) {
+    const queue = limited.get(row.service);
+    for await (const { client, reason, queuedMs, count = 1 } of eventsOf(traffic, row, { since })) {
       if (reason !== "service_busy") continue;
       add(counts.services, row.service, count);
       add(counts.clients, client, count);
+      if (queue !== undefined && hasWaitedOut(queuedMs, queue)) add(counts.late, row.service, count);
     }
   }
   return counts;

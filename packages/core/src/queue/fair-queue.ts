@@ -2,7 +2,6 @@ import { LineKeeper, type LineKeeperOptions } from "./line-keeper.ts";
 import {
   addTicket,
   allOf,
-  holderOf,
   type Line,
   newLine,
   othersWait,
@@ -10,7 +9,7 @@ import {
   type QueueTerms,
   type Ticket,
 } from "./queue-line.ts";
-import { EMPTY_QUEUE, slotsIn, turnsBefore, waitingIn } from "./queue-record.ts";
+import { EMPTY_QUEUE, slotsIn, waitingIn } from "./queue-record.ts";
 import { Turns } from "./turns.ts";
 
 export type FairQueueOptions = LineKeeperOptions;
@@ -45,7 +44,8 @@ const NOTHING: QueueStanding = { waiting: 0, oldestMs: 0, running: 0 };
  * there is another one, so that a service with few calls costs no store call each.
  *
  * While the store is away each gateway goes on with its share of the slots, and does not take what others may still have
- * until their leases are over; so with calls shorter than a lease there are never more at a service than it takes.
+ * until their leases are over; so with calls shorter than a lease there are never more at a service than it takes. A
+ * gateway that alone is cut off from the store does the same, as it cannot know: then there may be its share more.
  */
 export class FairQueue {
   readonly #options: FairQueueOptions;
@@ -101,6 +101,7 @@ export class FairQueue {
       ticket.state = "left";
       const now = this.#now();
       line.running -= 1;
+      line.begun.delete(ticket);
       line.lastUse = now;
       line.holds.push(now - ticket.endedAt);
       if (line.holds.length > 20) line.holds.shift();
@@ -109,22 +110,18 @@ export class FairQueue {
     }
   }
 
-  /** How many calls have their turn before it and with it, as far as is known: 1 for the next. 0 when it does not wait. */
-  placeOf(ticket: Ticket): number {
-    const { line, call } = ticket;
-    const before = line.waiting.get(call.client)?.indexOf(ticket) ?? -1;
-    if (ticket.state !== "waits" || before < 0) return 0;
-    const holder = holderOf(line, 0, Number.POSITIVE_INFINITY);
-    const record = { ...line.record, holders: { ...line.record.holders, [this.#id]: holder } };
-    return 1 + turnsBefore(record, call.client, before);
-  }
-
   /** How long it takes, as calls took their time, until one that came now would have its turn; milliseconds. */
   waitFor({ key, concurrency }: QueueTerms): number {
     const line = this.#lines.get(key);
     const { record = EMPTY_QUEUE, count = 0 } = line ?? {};
-    const waiting = Math.max(count, waitingIn(record, this.#id) + count);
-    return ((waiting + 1) * (record.holdMs || USUAL_HOLD_MS)) / concurrency;
+    const waiting = waitingIn(record, this.#id) + count;
+    return ((waiting + 1) * (record.holdMs || this.#longest(line))) / concurrency;
+  }
+
+  /** As long as no call has ended, one takes as long as the first has been under way, if not longer. */
+  #longest(line: Line | undefined): number {
+    for (const { endedAt } of line?.begun ?? []) return Math.max(USUAL_HOLD_MS, this.#now() - endedAt);
+    return USUAL_HOLD_MS;
   }
 
   standingOf({ key }: Pick<QueueTerms, "key">): QueueStanding {
@@ -176,6 +173,7 @@ export class FairQueue {
     for (const line of this.#lines.values()) {
       while (line.isBusy) await line.turn;
       line.running = 0;
+      line.begun.clear();
       line.lastUse = Number.NEGATIVE_INFINITY;
       if (line.held > 0 || line.record.holders[this.#id] !== undefined) this.#keeper.sync(line);
       while (line.isBusy) await line.turn;

@@ -70,14 +70,17 @@ export class LineKeeper {
 
   /**
    * How many of the slots that no call has stay here for the next ones: while nobody waits, for a second, and where there
-   * are other gateways only as long as one is left that theirs can take at once.
+   * are other gateways only as long as one is left that theirs can take at once, and as many may wait as could ask for
+   * what is kept: who must not wait would be refused while a slot is idle here.
    */
   keepable(line: Line, now: number, record: QueueRecord = line.record): number {
     const isWanted = line.count > 0 || waitingIn(record, this.#id) > 0;
     if (isWanted || line.isOff || now - line.lastUse >= KEEP_MS) return 0;
     const { of } = this.#options.share?.() ?? WHOLE;
-    const most = line.terms.concurrency - (of > 1 ? 1 : 0) - slotsIn(record, this.#id);
-    return Math.max(0, Math.min(line.held, most) - line.running);
+    const { concurrency, most } = line.terms;
+    if (of > 1 && most < concurrency) return 0;
+    const free = concurrency - (of > 1 ? 1 : 0) - slotsIn(record, this.#id);
+    return Math.max(0, Math.min(line.held, free) - line.running);
   }
 
   /** Nothing is read or written any more. */

@@ -1,5 +1,13 @@
 import { isIn, type Line, type Ticket } from "./queue-line.ts";
-import { heaviestIn, type QueueRecord, waitingIn, withoutNewest } from "./queue-record.ts";
+import {
+  dropNewest,
+  heaviestOf,
+  newestOf,
+  type QueueRecord,
+  standingOf,
+  waitingIn,
+  withWaiting,
+} from "./queue-record.ts";
 
 /**
  * Where more would wait than may, the newest call of whoever has most waiting for its weight goes, be it one that comes or
@@ -8,7 +16,7 @@ import { heaviestIn, type QueueRecord, waitingIn, withoutNewest } from "./queue-
  * @returns what to write, and which of the calls that wait here are refused
  */
 export const makeRoom = (
-  line: Line,
+  here: Line,
   id: string,
   next: QueueRecord,
   most: number,
@@ -17,7 +25,7 @@ export const makeRoom = (
   if (over <= 0) return { next, refused: [] };
   const left = new Map<string, Ticket[]>();
   let joining = 0;
-  for (const [client, tickets] of line.waiting) {
+  for (const [client, tickets] of here.waiting) {
     // Those that are given a slot by this write leave from the front.
     const count = next.holders[id]?.waiting[client]?.[0] ?? 0;
     const waiting = count === 0 ? [] : tickets.slice(-count);
@@ -25,21 +33,23 @@ export const makeRoom = (
     joining += waiting.filter((ticket) => !isIn(ticket)).length;
   }
   const refused: Ticket[] = [];
-  let record = next;
+  const line = standingOf(next);
+  const touched = new Set<string>();
   // Only those that come make it more: a queue that was made shorter goes on until it is.
   for (; over > 0 && joining > 0; over -= 1, joining -= 1) {
-    const heaviest = heaviestIn(record, (client) => !isLastIn(left.get(client)));
+    const heaviest = heaviestOf(line, (client) => !isLastIn(left.get(client)));
     if (heaviest === undefined) break;
     const own = left.get(heaviest.client);
     // Its own newest is as good as the newest of all gateways.
-    const place = isLastIn(own) ? heaviest : { ...heaviest, id };
-    if (place.id === id) {
+    const place = isLastIn(own) ? newestOf(heaviest) : id;
+    if (place === id) {
       const ticket = own?.pop();
       if (ticket !== undefined) refused.push(ticket);
     }
-    record = withoutNewest(record, place);
+    dropNewest(heaviest, place);
+    touched.add(place);
   }
-  return { next: record, refused };
+  return { next: { ...next, holders: withWaiting(next.holders, touched, line) }, refused };
 };
 
 const isLastIn = (tickets: readonly Ticket[] | undefined): boolean => {

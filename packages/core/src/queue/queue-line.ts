@@ -89,6 +89,8 @@ export interface Line {
   /** Slots that the record says are here, and calls that have one. */
   held: number;
   running: number;
+  /** Those calls, in the order in which they began. */
+  readonly begun: Set<Ticket>;
   /** Slots that were here when the record was last seen or written. */
   leased: number;
   lastUse: number;
@@ -119,6 +121,7 @@ export const newLine = (terms: QueueTerms): Line => ({
   isChanged: false,
   held: 0,
   running: 0,
+  begun: new Set(),
   leased: 0,
   lastUse: Number.NEGATIVE_INFINITY,
   taken: new Map(),

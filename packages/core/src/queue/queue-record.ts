@@ -81,9 +81,12 @@ export const oldestIn = ({ holders }: QueueRecord): number | undefined => {
   return oldest;
 };
 
-/** When nothing in it matters any more. */
-export const endOfQueue = ({ holders }: QueueRecord): number =>
-  Object.values(holders).reduce((latest, { until }) => Math.max(latest, until), 0);
+/** How long a call takes is good to know for so long: the first that are told to come again have been told by it. */
+const HOLD_KNOWN_MS = 24 * 3_600_000;
+
+/** When nothing in it matters any more. @param now when it is written */
+export const endOfQueue = ({ holders, holdMs }: QueueRecord, now: number): number =>
+  Object.values(holders).reduce((latest, { until }) => Math.max(latest, until), holdMs > 0 ? now + HOLD_KNOWN_MS : 0);
 
 /**
  * Gives free slots to those whose turn it is. Each client's calls stand behind each other, 1/weight apart, beginning
@@ -122,57 +125,56 @@ export const withTurns = (record: QueueRecord, slots: number): QueueRecord => {
     }
     holders[id] = { ...holder, slots: holder.slots + sum, given: more };
   }
-  for (const { client, places } of line) {
-    for (const { id, calls } of places) holders[id] = withWaiting(holders[id] as SlotHolder, client, calls);
-  }
-  return { ...record, turn, ahead: stillAhead(ahead, turn), holders };
-};
-
-/** How many calls have their turn before the client's one of which so many of its own, here, wait before it. */
-export const turnsBefore = (record: QueueRecord, client: string, own: number): number => {
-  const line = standingOf(record);
-  const self = line.find((one) => one.client === client);
-  if (self === undefined) return own;
-  const at = self.start + own / self.weight;
-  let before = own;
-  for (const { client: other, start, weight, places } of line) {
-    if (other === client) continue;
-    const count = places.reduce((sum, { calls }) => sum + calls[0], 0);
-    if (start <= at) before += Math.min(count, Math.floor((at - start) * weight) + 1);
-  }
-  return before;
+  return { ...record, turn, ahead: stillAhead(ahead, turn), holders: withWaiting(holders, given.keys(), line) };
 };
 
 /**
- * Where the newest call waits of the client that has most waiting for its weight; undefined: nobody waits.
+ * The client that has most waiting for its weight; undefined: nobody waits.
  * @param isJoining of two with as much, the one of which this is so
  */
-export const heaviestIn = (
-  record: QueueRecord,
-  isJoining: (client: string) => boolean,
-): { readonly client: string; readonly id: string } | undefined => {
+export const heaviestOf = (line: readonly Standing[], isJoining: (client: string) => boolean): Standing | undefined => {
   let heaviest: Standing | undefined;
   let most = 0;
-  for (const one of standingOf(record)) {
+  for (const one of line) {
     const load = one.places.reduce((sum, { calls }) => sum + calls[0], 0) / one.weight;
-    if (load < most || (load === most && !isJoining(one.client))) continue;
+    if (load === 0 || load < most || (load === most && !isJoining(one.client))) continue;
     most = load;
     heaviest = one;
   }
-  if (heaviest === undefined) return undefined;
-  const { client, places } = heaviest;
-  const newest = places.reduce((last, place) => (place.calls[2] > last.calls[2] ? place : last));
-  return { client, id: newest.id };
+  return heaviest;
 };
 
-/** The record without that client's newest call at that gateway. */
-export const withoutNewest = (record: QueueRecord, { client, id }: { client: string; id: string }): QueueRecord => {
-  const holder = record.holders[id];
-  const calls = holder?.waiting[client];
-  if (holder === undefined || calls === undefined) return record;
-  const [count, oldest, newest, weight] = calls;
-  const left: WaitingCalls = [count - 1, oldest, count > 2 ? newest - stepOf(calls) : oldest, weight];
-  return { ...record, holders: { ...record.holders, [id]: withWaiting(holder, client, left) } };
+/** The gateway where a client's newest call waits. */
+export const newestOf = ({ places }: Standing): string => {
+  const waiting = places.filter(({ calls }) => calls[0] > 0);
+  return waiting.reduce((last, place) => (place.calls[2] > last.calls[2] ? place : last)).id;
+};
+
+/** The client's newest call at that gateway waits no more. */
+export const dropNewest = ({ places }: Standing, id: string): void => {
+  const place = places.find((one) => one.id === id);
+  if (place === undefined) return;
+  const [count, oldest, newest, weight] = place.calls;
+  place.calls = [count - 1, oldest, count > 2 ? newest - stepOf(place.calls) : oldest, weight];
+};
+
+/** Of these gateways, who waits as in `line`: each one's is made once, be there thousands of clients. */
+export const withWaiting = (
+  holders: Readonly<Record<string, SlotHolder>>,
+  ids: Iterable<string>,
+  line: readonly Standing[],
+): Record<string, SlotHolder> => {
+  const waiting = new Map<string, Record<string, WaitingCalls>>();
+  for (const id of ids) waiting.set(id, {});
+  for (const { client, places } of line) {
+    for (const { id, calls } of places) {
+      const left = waiting.get(id);
+      if (left !== undefined && calls[0] > 0) left[client] = calls;
+    }
+  }
+  const next = { ...holders };
+  for (const [id, left] of waiting) next[id] = { ...(holders[id] as SlotHolder), waiting: left };
+  return next;
 };
 
 /** A mean in which the last twenty or so count. */
@@ -181,8 +183,8 @@ export const withHold = (record: QueueRecord, ms: number): QueueRecord => ({
   holdMs: Math.round((record.holdMs === 0 ? ms : record.holdMs + (ms - record.holdMs) / 20) * 10) / 10,
 });
 
-/** One client, at every gateway. */
-interface Standing {
+/** One client that waits, at every gateway. */
+export interface Standing {
   readonly client: string;
   readonly weight: number;
   /** Of its next call. */
@@ -190,7 +192,7 @@ interface Standing {
   readonly places: { readonly id: string; calls: WaitingCalls }[];
 }
 
-const standingOf = ({ turn, ahead, holders }: QueueRecord): Standing[] => {
+export const standingOf = ({ turn, ahead, holders }: QueueRecord): Standing[] => {
   const line = new Map<string, Standing>();
   for (const [id, { waiting }] of Object.entries(holders)) {
     for (const [client, calls] of Object.entries(waiting)) {
@@ -238,12 +240,6 @@ const takeOldest = ({ places }: Standing): string => {
 };
 
 const stepOf = ([count, oldest, newest]: WaitingCalls): number => (count > 1 ? (newest - oldest) / (count - 1) : 0);
-
-const withWaiting = (holder: SlotHolder, client: string, calls: WaitingCalls): SlotHolder => {
-  if (calls[0] > 0) return { ...holder, waiting: { ...holder.waiting, [client]: calls } };
-  const { [client]: _none, ...waiting } = holder.waiting;
-  return { ...holder, waiting };
-};
 
 const stillAhead = (ahead: Record<string, number>, turn: number): Record<string, number> =>
   Object.fromEntries(Object.entries(ahead).filter(([, at]) => at > turn));

@@ -8,6 +8,7 @@ export interface SeenQueue {
   readonly concurrency: number;
   /** How many may wait. */
   readonly most: number;
+  readonly waitMs: number;
   /** Slots that calls have, or a gateway keeps for a moment for the next. */
   readonly slots: number;
   readonly waiting: number;
@@ -33,6 +34,7 @@ export const readQueues = async (
       service: name,
       concurrency: queue.concurrency,
       most: queue.most,
+      waitMs: queue.waitMs,
       slots: record === undefined ? 0 : slotsIn(record),
       waiting: record === undefined ? 0 : waitingIn(record),
       oldestMs: oldest === undefined ? undefined : Math.max(0, Math.round(now - oldest)),

@@ -18,6 +18,7 @@ export class Turns {
     ticket.state = "has_slot";
     ticket.endedAt = now;
     ticket.line.running += 1;
+    ticket.line.begun.add(ticket);
     ticket.line.lastUse = now;
     if (!ticket.isEntering) this.#news.push(ticket);
   }

@@ -220,7 +220,10 @@ export interface TrafficStore extends JobStore {
    * @returns false when another holder was first; nothing was written
    */
   setQueueRecord(service: string, expectedVersion: number, record: QueueRecord): MaybePromise<boolean>;
-  /** Drops records of which no gateway says any more that it is there at `now` (steady), see endOfQueue. */
+  /**
+   * Drops records of which no gateway says any more that it is there at `now` (steady), a day later where they say how
+   * long a call takes: see endOfQueue.
+   */
   pruneQueueRecords(now: number): MaybePromise<void>;
 
   /** Says that it runs, and what it has applied. Not to depend on what usage and permits are kept in being free. */

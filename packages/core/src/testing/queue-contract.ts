@@ -3,13 +3,13 @@ import { describe, it } from "node:test";
 import { EMPTY_QUEUE, type QueueRecord } from "../queue/queue-record.ts";
 import type { WithStore } from "./store-contract.ts";
 
-const recordOf = (slots: number, until: number): QueueRecord => ({
+const recordOf = (slots: number, until: number, holdMs = 12.5): QueueRecord => ({
   turn: slots / 3,
   ahead: { c_1: slots + 1 },
   holders: {
     "gw-1": { seq: slots, until, slots, given: { c_1: 1 }, waiting: { "c.$1": [1_000, until - 2.5, until, 3] } },
   },
-  holdMs: 12.5,
+  holdMs,
 });
 
 export const queueContract = (withStore: WithStore): void => {
@@ -50,10 +50,11 @@ export const queueContract = (withStore: WithStore): void => {
     );
 
     it(
-      "are dropped when no gateway says any more that it is there, and only then; a version from before is refused",
+      "are dropped when no gateway says any more that it is there, a day later where they know how long a call takes; a version from before is refused",
       withStore(async ({ one, two, clock }) => {
         const now = one.traffic.steadyNow();
-        await one.traffic.setQueueRecord("old", 0, recordOf(1, now + 1_000));
+        await one.traffic.setQueueRecord("old", 0, recordOf(1, now + 1_000, 0));
+        await one.traffic.setQueueRecord("known", 0, recordOf(1, now + 1_000));
         await one.traffic.setQueueRecord("used", 0, recordOf(1, now + 60_000));
         const remembered = (await one.traffic.queueRecord("old"))?.version ?? 0;
         await one.traffic.pruneQueueRecords(one.traffic.steadyNow());
@@ -62,9 +63,13 @@ export const queueContract = (withStore: WithStore): void => {
         await two.traffic.pruneQueueRecords(two.traffic.steadyNow());
         assert.equal(await one.traffic.queueRecord("old"), undefined);
         assert.ok(await one.traffic.queueRecord("used"));
+        assert.equal((await one.traffic.queueRecord("known"))?.record.holdMs, 12.5);
         assert.equal(await one.traffic.setQueueRecord("old", remembered, EMPTY_QUEUE), false);
         assert.equal(await two.traffic.setQueueRecord("old", 0, recordOf(5, now + 60_000)), true);
         assert.equal(await one.traffic.setQueueRecord("old", remembered, EMPTY_QUEUE), false);
+        clock.advance(24 * 3_600_000);
+        await two.traffic.pruneQueueRecords(two.traffic.steadyNow());
+        assert.equal(await one.traffic.queueRecord("known"), undefined);
       }),
     );
   });

@@ -173,10 +173,7 @@ export class ApiGate {
   #decide(call: ApiCall, who: Admitted, permit: Permit, verdict: QuotaVerdict): void {
     const { quotas, steadyNow } = this.#deps;
     if (verdict.claim === undefined) {
-      const refunded = this.#refund(who.client.id, permit);
-      const refuse = (): void => this.#refusals.overQuota(call, who, verdict);
-      if (refunded instanceof Promise) this.#later(call, refunded, refuse);
-      else refuse();
+      this.#afterRefund(call, who.claims, permit, () => this.#refusals.overQuota(call, who, verdict));
       return;
     }
     if (call.isCountedBefore) quotas.countedBefore(verdict.claim);
@@ -186,8 +183,12 @@ export class ApiGate {
     this.#send(call, who, permit, { standings: quotas.standingOf(verdict.claim), now: steadyNow() });
   }
 
-  #refund(clientId: string, permit: Permit): MaybePromise<void> {
-    return permit === TAKEN_BEFORE ? undefined : this.#deps.limiter.refund(clientId, permit);
+  /** Gives the permit of a call that does not begin back, and then says so. */
+  #afterRefund(call: ApiCall, { clientId }: Admitted["claims"], permit: Permit, refuse: () => void): void {
+    const isTaken = permit.admitted && permit !== TAKEN_BEFORE;
+    const refunded: MaybePromise<void> = isTaken ? this.#deps.limiter.refund(clientId, permit) : undefined;
+    if (refunded instanceof Promise) this.#later(call, refunded, refuse);
+    else refuse();
   }
 
   /** As {@link ApiGate.#forwardLate}: a call that was let in and does not begin counts for nothing. */
@@ -196,16 +197,17 @@ export class ApiGate {
     if (this.#mayStillCall(call, now)) this.#decide(call, now, permit, verdict);
     else {
       if (verdict.claim !== undefined) this.#deps.quotas.cancel(verdict.claim);
-      this.#permit(call, now);
+      this.#afterRefund(call, claims, permit, () => this.#permit(call, now));
     }
   }
 
-  #send(call: ApiCall, who: Admitted, permit: Permit, quotas: AnswerQuotas | undefined): void {
+  /** @param known where its client stands, if that is not as the permit said when it was taken */
+  #send(call: ApiCall, who: Admitted, permit: Permit, quotas: AnswerQuotas | undefined, known: Permit = permit): void {
     const { client } = who;
     call.claims = who.claims;
     call.clientName = client.name;
-    const { queue } = call.upstream;
-    if (queue === undefined || this.#enter(call, who, permit, queue)) this.#dispatch(call, who, permit, quotas);
+    const terms = this.#deps.queue.termsOf(call.upstream);
+    if (terms === undefined || this.#enter(call, who, permit, terms)) this.#dispatch(call, who, known, quotas);
   }
 
   #dispatch(call: ApiCall, who: Admitted, permit: Permit, quotas: AnswerQuotas | undefined): void {
@@ -223,34 +225,50 @@ export class ApiGate {
   }
 
   /** While it waited, its client may have lost its right, or the gateway its store. */
-  onTurn({ call, claims }: WaitingCall): void {
+  onTurn(waiting: WaitingCall): void {
+    const { call } = waiting;
     try {
       const fresh = this.#deps.follower.isFresh();
-      if (fresh instanceof Promise) this.#later(call, fresh, (is) => this.#takeTurn(call, claims, is));
-      else this.#takeTurn(call, claims, fresh);
+      if (fresh instanceof Promise) this.#later(call, fresh, (is) => this.#takeTurn(waiting, is));
+      else this.#takeTurn(waiting, fresh);
     } catch (error) {
       this.#refusals.fail(call, error);
     }
   }
 
-  #takeTurn(call: ApiCall, claims: Admitted["claims"], isFresh: boolean): void {
-    const { authenticator, limiter, follower, quotas, steadyNow } = this.#deps;
-    const now = authenticator.judge(claims);
-    if (!isFresh || !this.#mayStillCall(call, now)) {
-      call.onServed();
-      call.cancelClaim();
-      if (isFresh) this.#permit(call, now);
-      else this.#refusals.stale(call);
+  #takeTurn(waiting: WaitingCall, isFresh: boolean): void {
+    const { call, claims, permit } = waiting;
+    const now = this.#deps.authenticator.judge(claims);
+    if (isFresh && this.#mayStillCall(call, now)) {
+      this.#goOn(waiting, now);
       return;
     }
-    const dispatch = (known: Permit): void => {
-      const standings = call.claim && { standings: quotas.standingOf(call.claim), now: steadyNow() };
-      this.#dispatch(call, now, known, standings);
+    call.onServed();
+    call.cancelClaim();
+    this.#afterRefund(call, claims, permit, () => {
+      if (isFresh) this.#permit(call, now);
+      else this.#refusals.stale(call);
+    });
+  }
+
+  /** A call that has waited goes to its service, or waits for what it needs by now, be it of a service of the same name. */
+  #goOn({ call, permit, ticket }: WaitingCall, who: Admitted): void {
+    const { limiter, follower, quotas, queue, steadyNow } = this.#deps;
+    const standings = call.claim && { standings: quotas.standingOf(call.claim), now: steadyNow() };
+    const go = (known: Permit): void => {
+      const terms = queue.termsOf(call.upstream);
+      const isItsTurn = ticket.state === "has_slot" && (terms === undefined || terms.key === ticket.line.terms.key);
+      if (isItsTurn) {
+        this.#dispatch(call, who, known, standings);
+        return;
+      }
+      call.onServed();
+      this.#send(call, who, permit, standings, known);
     };
     // Where it stands by now; the permit itself was taken when it came.
-    const known = limiter.peek(now.client.id, follower.termsOf(now.client).limit);
-    if (known instanceof Promise) this.#later(call, known, dispatch);
-    else dispatch(known);
+    const known = limiter.peek(who.client.id, follower.termsOf(who.client).limit);
+    if (known instanceof Promise) this.#later(call, known, go);
+    else go(known);
   }
 
   onGone({ call }: WaitingCall): void {
@@ -259,36 +277,38 @@ export class ApiGate {
   }
 
   onRefused(waiting: WaitingCall, why: QueueRefusal): void {
-    const { call, claims, permit } = waiting;
+    const { call, claims, permit, ticket } = waiting;
     if (call.incoming.socket.destroyed) {
       this.onGone(waiting);
       return;
     }
+    const who = this.#deps.authenticator.judge(claims);
+    if (why === "ended" && this.#mayStillCall(call, who) && !this.#deps.queue.isEnding(call)) {
+      this.#goOn(waiting, who);
+      return;
+    }
     call.cancelClaim();
-    const refunded = this.#refund(claims.clientId, permit);
-    const refuse = (): void => this.#refuseWaiting(call, claims, why);
-    if (refunded instanceof Promise) this.#later(call, refunded, refuse);
-    else refuse();
+    this.#afterRefund(call, claims, permit, () => this.#refuseWaiting(call, claims, why, ticket.line.terms));
   }
 
-  #refuseWaiting(call: ApiCall, claims: Admitted["claims"], why: QueueRefusal): void {
+  #refuseWaiting(call: ApiCall, claims: Admitted["claims"], why: QueueRefusal, terms: QueueTerms): void {
     const { authenticator, queue } = this.#deps;
     const who = authenticator.judge(claims);
-    const { queue: terms } = call.upstream;
     if (!this.#mayStillCall(call, who)) this.#permit(call, who);
     else if (claims.job === true) this.#refusals.putBack(call);
     else if (why === "full" || why === "too_long") {
-      this.#refusals.busy(call, who, why, terms === undefined ? 1 : queue.retryAfter(terms));
+      this.#refusals.busy(call, who, why, queue.retryAfter(terms));
     } else {
-      const detail = "The gateway is about to end: send the request again.";
-      this.#refusals.denied(call, who, "unavailable", detail, ["Retry-After", "1"]);
+      const what =
+        why === "closing" || queue.isEnding(call) ? "The gateway is about to end" : "The call had to stop waiting";
+      this.#refusals.denied(call, who, "unavailable", `${what}: send the request again.`, ["Retry-After", "1"]);
     }
   }
 
   /** While it waited for its permit, it may have been revoked, or the service removed or taken from it. */
   #forwardLate(call: ApiCall, { claims }: Admitted, permit: Permit): void {
     const now = this.#deps.authenticator.judge(claims);
-    if (!this.#mayStillCall(call, now)) this.#permit(call, now);
+    if (!this.#mayStillCall(call, now)) this.#afterRefund(call, claims, permit, () => this.#permit(call, now));
     else {
       call.quotaTerms = this.#deps.quotas.termsOf(now.client, claims);
       this.#forward(call, now, permit);

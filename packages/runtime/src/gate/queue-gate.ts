@@ -3,13 +3,16 @@ import { mayCall } from "@aigw/core/plans";
 import type { FairQueue, QueuedCall, QueueRefusal, QueueStanding, QueueTerms, Ticket } from "@aigw/core/queue";
 import type { TokenClaims } from "@aigw/core/tokens";
 import type { ControlFollower } from "../follow/control-follower.ts";
+import type { Upstream } from "../proxy/call.ts";
+import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
 import { isUpgrade } from "../proxy/websocket/handshake.ts";
-import type { ApiCall } from "./api-call.ts";
+import type { ApiCall, ForwardedCall } from "./api-call.ts";
 import type { Authenticator } from "./authenticator.ts";
 
 export interface QueueGateDeps {
   readonly follower: Pick<ControlFollower, "termsOf" | "clientById" | "upstream" | "upstreams">;
   readonly authenticator: Pick<Authenticator, "judge">;
+  readonly proxy: Pick<ReverseProxy<ForwardedCall>, "takerOf">;
   readonly queue: FairQueue;
 }
 
@@ -19,7 +22,7 @@ export interface Waiter {
   onTurn(waiting: WaitingCall): void;
   /** Its client has left. */
   onGone(waiting: WaitingCall): void;
-  /** `ended`: it may not call any more; see QueueRefusal for the others. */
+  /** `ended`: it may not call any more, or what it waits for is not what it needs; see QueueRefusal for the others. */
   onRefused(waiting: WaitingCall, why: QueueRefusal): void;
 }
 
@@ -34,14 +37,25 @@ export class QueueGate {
   readonly #deps: QueueGateDeps;
   /** The gateway is about to end: a WebSocket would be sent away as soon as it has its turn. */
   isGoingAway = false;
+  /** WebSockets that wait. */
+  readonly #sockets = new Set<WaitingCall>();
 
   constructor(deps: QueueGateDeps) {
     this.#deps = deps;
   }
 
+  /**
+   * What a call of this service waits for; undefined: nothing. While the service is down its slots say nothing: those
+   * count of the one that stands in for it, and where there is none its calls are told so at once.
+   */
+  termsOf(upstream: Upstream): QueueTerms | undefined {
+    if (upstream.queue === undefined && upstream.fallback === undefined) return undefined;
+    return this.#deps.proxy.takerOf(upstream)?.queue;
+  }
+
   /** @returns with its slot, refused, or waiting: only then `waiter` is told of it */
   enter(terms: QueueTerms, call: ApiCall, claims: TokenClaims, permit: Permit, waiter: Waiter): WaitingCall {
-    const waiting = new WaitingCall(this, call, claims, permit, waiter);
+    const waiting = new WaitingCall(this, call, claims, permit, waiter, terms);
     waiting.ticket = this.#deps.queue.enter(terms, waiting);
     call.slot = waiting;
     if (waiting.ticket.state === "waits") waiting.watch();
@@ -50,10 +64,6 @@ export class QueueGate {
 
   leave(ticket: Ticket): void {
     this.#deps.queue.leave(ticket);
-  }
-
-  placeOf(ticket: Ticket): number {
-    return this.#deps.queue.placeOf(ticket);
   }
 
   /** Seconds after which one that was refused may have more luck, by how long calls take. */
@@ -66,17 +76,27 @@ export class QueueGate {
     return client === undefined ? 1 : this.#deps.follower.termsOf(client).weight;
   }
 
-  mayWait({ service, incoming }: ApiCall, claims: TokenClaims): boolean {
+  mayWait(call: ApiCall, claims: TokenClaims, { line }: Ticket): boolean {
     const { follower, authenticator } = this.#deps;
-    if (isUpgrade(incoming)) {
-      if (this.isGoingAway) return false;
-      // No parser says that it has left; that it is closed comes next.
-      if (incoming.socket.readableEnded) incoming.socket.destroy();
-    }
+    if (this.isEnding(call)) return false;
     const who = authenticator.judge(claims);
-    const upstream = follower.upstream(service);
-    const isThere = upstream !== undefined && upstream.disabled === undefined;
-    return isThere && who.kind === "ok" && mayCall(follower.termsOf(who.client), service);
+    const upstream = follower.upstream(call.service);
+    if (upstream === undefined || upstream.disabled !== undefined || who.kind !== "ok") return false;
+    return mayCall(follower.termsOf(who.client), call.service) && this.termsOf(upstream)?.key === line.terms.key;
+  }
+
+  /** A WebSocket, which a gateway that is about to end does not open. */
+  isEnding({ incoming }: ApiCall): boolean {
+    return this.isGoingAway && isUpgrade(incoming);
+  }
+
+  /** No parser says that the client of a WebSocket has left. */
+  watch(waiting: WaitingCall): void {
+    if (isUpgrade(waiting.call.incoming)) this.#sockets.add(waiting);
+  }
+
+  unwatch(waiting: WaitingCall): void {
+    this.#sockets.delete(waiting);
   }
 
   /** Of each service that has one. */
@@ -105,6 +125,10 @@ export class QueueGate {
 
   /** Refuses those that may not call any more; O(calls that wait). */
   review(): void {
+    for (const { call } of this.#sockets) {
+      // That it is closed comes next.
+      if (call.incoming.socket.readableEnded) call.incoming.socket.destroy();
+    }
     this.#deps.queue.review();
   }
 
@@ -136,19 +160,23 @@ export class WaitingCall implements QueuedCall {
   readonly #waiter: Waiter;
   #onClose: (() => void) | undefined;
 
-  constructor(gate: QueueGate, call: ApiCall, claims: TokenClaims, permit: Permit, waiter: Waiter) {
+  constructor(
+    gate: QueueGate,
+    call: ApiCall,
+    claims: TokenClaims,
+    permit: Permit,
+    waiter: Waiter,
+    { waitMs }: QueueTerms,
+  ) {
     this.#gate = gate;
     this.call = call;
     this.claims = claims;
     this.permit = permit;
     this.client = claims.clientId;
-    this.waitMs = call.queueWaitMs;
+    // Of one that has waited before, for another service's slot, what is left.
+    const left = call.queuedMs === undefined ? undefined : waitMs - call.queuedMs;
+    this.waitMs = call.queueWaitMs ?? left;
     this.#waiter = waiter;
-  }
-
-  /** Its place among all that wait for the service, 1 for the next; 0 when it does not wait. */
-  get place(): number {
-    return this.#gate.placeOf(this.ticket);
   }
 
   /** Notices that its client leaves. */
@@ -160,6 +188,7 @@ export class WaitingCall implements QueuedCall {
     };
     this.#onClose = onClose;
     this.call.outgoing.once("close", onClose);
+    this.#gate.watch(this);
   }
 
   /** It does not wait any more, or the service is done with it; may be told twice. */
@@ -173,7 +202,7 @@ export class WaitingCall implements QueuedCall {
   }
 
   mayWait(): boolean {
-    return this.#gate.mayWait(this.call, this.claims);
+    return this.#gate.mayWait(this.call, this.claims, this.ticket);
   }
 
   onTurn(): void {
@@ -189,12 +218,13 @@ export class WaitingCall implements QueuedCall {
   }
 
   #note(): void {
-    if (!this.ticket.isAtOnce) this.call.queuedMs = this.ticket.endedAt - this.ticket.at;
+    if (!this.ticket.isAtOnce) this.call.queuedMs = (this.call.queuedMs ?? 0) + this.ticket.endedAt - this.ticket.at;
   }
 
   #unwatch(): void {
     if (this.#onClose === undefined) return;
     this.call.outgoing.off("close", this.#onClose);
     this.#onClose = undefined;
+    this.#gate.unwatch(this);
   }
 }

@@ -37,6 +37,12 @@ export class Balance {
     return least === undefined ? undefined : this.#inTurn(least, now, except);
   }
 
+  /** Whether {@link pick} has a target for a call. */
+  takes(now: number): boolean {
+    if (this.#only !== undefined && !this.#only.state.watched) return true;
+    return this.routes.some(({ isDrained, state }) => !isDrained && state.takes(now));
+  }
+
   /** When a target may take calls again, milliseconds from now; 0 when nobody can say. */
   restMs(now: number): number {
     let rest = Number.POSITIVE_INFINITY;

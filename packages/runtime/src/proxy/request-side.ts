@@ -165,16 +165,15 @@ export class RequestSide implements UploadHandler {
       const send = (): void => {
         if (this.#owner.isWaiting && !incoming.socket.destroyed) this.#send(content, pool.take(), route);
       };
+      const until = now + waitMs;
       // Timers go by the event loop's time, which is behind on a busy machine: they come early by as much.
-      const rest = (ms: number): void => {
-        setTimeout(() => {
-          const leftMs = pool.waitMs(this.#owner.now());
-          if (leftMs > 0) rest(leftMs);
-          else send();
-        }, ms);
+      const rest = (): void => {
+        const leftMs = until - this.#owner.now();
+        if (leftMs > 0) setTimeout(rest, Math.ceil(leftMs));
+        else send();
       };
       if (waitMs === 0) setImmediate(send);
-      else rest(waitMs);
+      else rest();
     }
   }
 

@@ -76,6 +76,13 @@ export class ReverseProxy<C extends Call = Call> implements ExchangeOwner<C> {
     return this.#balanceOf(by);
   }
 
+  /** Which service a call that began at this moment would be with: while this one is down, the one that stands in for it. */
+  takerOf(upstream: Upstream): Upstream | undefined {
+    const now = this.clock();
+    if (this.#balanceOf(upstream).takes(now)) return upstream;
+    return this.standIn(upstream)?.takes(now) === true ? upstream.fallback?.() : undefined;
+  }
+
   wentElsewhere(upstream: Upstream): void {
     this.#options.onElsewhere?.(serviceOf(upstream));
   }

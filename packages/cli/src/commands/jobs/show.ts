@@ -13,6 +13,7 @@ import { unknownJob } from "./job-words.ts";
 export const command = (ctx: Context): Command =>
   describe("show", "Show one job: how it stands, never what was asked or answered.", [
     ["aigw jobs show j_0123456789abcdef0123456789abcdef01234567", "its times, its bytes, its call-back"],
+    ["aigw jobs show j_0123456789abcdef0123456789abcdef01234567 --json", "the same, for a program"],
   ])
     .argument("[id]", "the job's id")
     .usage("<id>")

@@ -53,6 +53,7 @@ const asSeen = (target: DownTarget): Found => ({
 /** More wait than may, now or in the last 15 minutes. */
 const busy = (queue: SeenQueue, turnedAway: TurnedAway): readonly Found[] => {
   const calls = turnedAway.services.get(queue.service) ?? 0;
+  const late = turnedAway.late.get(queue.service) ?? 0;
   const isFull = queue.waiting > 0 && queue.waiting >= queue.most;
   if (calls === 0 && !isFull) return [];
   const lately = calls === 0 ? "" : ` ${counted(calls, "call")} got 503 in the last 15 minutes for want of room.`;
@@ -61,7 +62,7 @@ const busy = (queue: SeenQueue, turnedAway: TurnedAway): readonly Found[] => {
       code: "service_busy",
       about: `service ${queue.service}`,
       message: `Its queue ${isFull ? "is full" : "was full, or calls waited for too long"}: ${queueWords(queue)}.${lately}`,
-      command: moreRoom(queue.service, queue.most),
+      command: moreRoom(queue.service, queue, !isFull && late * 2 > calls),
     },
   ];
 };

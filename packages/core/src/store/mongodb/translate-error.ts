@@ -53,7 +53,12 @@ const unavailable = (what: string): Fault => ({ code: "store_unavailable", what 
 const LOST = unavailable("The connection to the MongoDB server was lost. Check that it runs and can be reached.");
 
 /** A connection that breaks off while a command waits to be sent: the driver hands on what the socket says (7.9). */
-const isSocketError = (error: unknown): boolean => error instanceof Error && "syscall" in error && "errno" in error;
+const isSocketError = (error: unknown): boolean =>
+  error instanceof Error &&
+  "code" in error &&
+  /^(EPIPE|ECONN[A-Z]+|ENOTCONN|ESHUTDOWN|ETIMEDOUT|E(HOST|NET)[A-Z]+|ERR_(STREAM|SOCKET)_[A-Z_]+)$/.test(
+    String(error.code),
+  );
 
 /** Codes of the server, https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml. */
 const NO_PRIMARY = new Set([91, 189, 10_058, 10_107, 11_600, 11_602, 13_435, 13_436]);

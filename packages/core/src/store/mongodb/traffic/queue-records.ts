@@ -20,4 +20,4 @@ export const writeQueue = (
   record: QueueRecord,
   now: number,
 ): Promise<boolean> =>
-  writeVersioned(queues, service, expectedVersion, { r: JSON.stringify(record), endsAt: endOfQueue(record) }, now);
+  writeVersioned(queues, service, expectedVersion, { r: JSON.stringify(record), endsAt: endOfQueue(record, now) }, now);

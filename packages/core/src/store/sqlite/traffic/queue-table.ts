@@ -10,9 +10,17 @@ export const readQueue = (db: Database, service: string): VersionedQueue | undef
   return row === undefined ? undefined : { version: row.version, record: parseQueue(row.text) };
 };
 
-/** @returns false when the stored version is not `expectedVersion`, or, for 0, when there is one */
-export const writeQueue = (db: Database, service: string, expectedVersion: number, record: QueueRecord): boolean =>
-  writeVersioned(db, QUEUES, service, expectedVersion, JSON.stringify(record), endOfQueue(record));
+/**
+ * @param now steady milliseconds
+ * @returns false when the stored version is not `expectedVersion`, or, for 0, when there is one
+ */
+export const writeQueue = (
+  db: Database,
+  service: string,
+  expectedVersion: number,
+  record: QueueRecord,
+  now: number,
+): boolean => writeVersioned(db, QUEUES, service, expectedVersion, JSON.stringify(record), endOfQueue(record, now));
 
 /** @param now steady milliseconds; @param present the same, by this process's clock */
 export const pruneQueues = (db: Database, now: number, present: number): void =>

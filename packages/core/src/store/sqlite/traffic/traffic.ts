@@ -198,7 +198,7 @@ export class SqliteTraffic implements TrafficStore {
   }
 
   setQueueRecord(service: string, expectedVersion: number, record: QueueRecord): boolean {
-    return writeQueue(this.#open().db, service, expectedVersion, record);
+    return writeQueue(this.#open().db, service, expectedVersion, record, this.steadyNow());
   }
 
   pruneQueueRecords(now: number): void {
