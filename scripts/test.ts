@@ -132,7 +132,7 @@ const runTests = (what: string, files: readonly string[], atOnce: number, env?: 
   run(what, process.execPath, ["--test", ...options, ...arranged(files)], env);
 };
 /** The stories that either engine must tell, with homes whose store is a MongoDB database: see test/support/engine.ts. */
-const ON_BOTH = /\/(limit|rotation|revocation|usage|concurrency|nothing-changes)\.test\.ts$/;
+const ON_BOTH = /\/(limit|rotation|revocation|usage|concurrency|nothing-changes|fair-queue-gateways)\.test\.ts$/;
 runTests(
   "tests",
   tests.filter((file) => !ALONE.test(file)),

@@ -15,6 +15,7 @@ import {
   setSetting,
 } from "@aigw/core";
 import { cancelledJob } from "@aigw/core/jobs";
+import { waitingIn } from "@aigw/core/queue";
 import { aJob } from "@aigw/core/testing";
 import { startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { bearer, send, tokenFor } from "../support/http.ts";
@@ -363,11 +364,15 @@ describe("a job of a service with a fair queue", () => {
   it("waits for its turn beside calls, for as long as that takes, and is one usage event", async (t) => {
     const { service, john, gateway, token } = await scene(t);
     const queue = { concurrency: 1, most: 1, waitMs: 300 };
-    await gateway.applied((await setService(gateway.deps, "whisper", { queue })).rev);
+    const { rev, result: whisper } = await setService(gateway.deps, "whisper", { queue });
+    await gateway.applied(rev);
     const call = send(`${gateway.url}/api/whisper/call`, { headers: bearer(token) });
     const { response } = await called(service);
     const id = await john.submit("/api/whisper/job", { body: "x" });
-    await john.becomes(id, "running");
+    await until("it to wait", async () => {
+      const found = await gateway.store.traffic.queueRecord(whisper.id);
+      return found !== undefined && waitingIn(found.record) === 1;
+    });
     // Its place is the only one; a call that had it would be refused after 0.3 s.
     const refused = await send(`${gateway.url}/api/whisper/call`, { headers: bearer(token) });
     assert.equal(refused.status, 503);

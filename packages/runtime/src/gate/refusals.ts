@@ -42,8 +42,8 @@ export class Refusals {
   fail(call: ApiCall, error: unknown): void {
     this.#deps.onError(error, call.requestId);
     call.onServed();
-    call.onFailed();
     call.cancelClaim();
+    call.onFailed();
     if (call.outgoing.headersSent) call.outgoing.destroy();
     else this.#refuse(call, { code: "internal_error", detail: "The gateway failed to answer." }, []);
   }
