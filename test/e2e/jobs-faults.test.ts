@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdirSync, readlinkSync, renameSync, rmSync } from "node:fs";
+import { readdirSync, readlinkSync, renameSync, rmSync, statSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
@@ -161,9 +161,14 @@ describe("a job's record that others write, too", () => {
     const { request, response } = await called(service);
     // As a call without content has it.
     assert.deepEqual([request.headers["content-length"], request.headers["transfer-encoding"]], ["0", undefined]);
-    response.end("x");
-    await john.becomes(id, "done");
     const { traffic } = gateway.store;
+    const sizes = (): readonly number[] =>
+      filesOf(gateway).map((name) => statSync(join(gateway.home, "jobs", name)).size);
+    // What counts is what lies on the disk: heads and tags, too.
+    assert.deepEqual(sizes(), [(await traffic.job(id))?.job.storedBytes]);
+    response.end();
+    await john.becomes(id, "done");
+    assert.deepEqual(sizes(), [(await traffic.job(id))?.job.storedBytes]);
     const { client, place, at } = (await traffic.job(id))?.job ?? {};
     assert.ok(client !== undefined && place !== undefined && at !== undefined);
     // A call-back's write came first.

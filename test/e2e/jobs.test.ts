@@ -143,11 +143,15 @@ describe("a job", () => {
     const { service, john, gateway } = await scene(t);
     const origin = "https://app.example.com";
     await gateway.applied((await setSetting(gateway.deps, "cors-origins", origin)).rev);
-    const id = await john.submit("/api/whisper/x");
-    (await called(service)).response.writeHead(200, { "Access-Control-Allow-Origin": "*", "X-Kept": "yes" }).end("x");
+    const taken = await john.ask("/api/whisper/x", { headers: { Origin: origin } });
+    const id = String(taken.headers.location).replace("/jobs/", "");
+    assert.match(String(taken.headers["access-control-expose-headers"]), /, Location, Preference-Applied$/);
+    const said = { "Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "X-Kept", "X-Kept": "yes" };
+    (await called(service)).response.writeHead(200, said).end("x");
     await john.becomes(id, "done");
-    const { status, rawHeaders, headers } = await john.get(`/jobs/${id}/result`, { Origin: origin });
-    assert.deepEqual([status, headers["x-kept"]], [200, "yes"]);
+    const { status, rawHeaders, headers } = await john.get(`/jobs/${id}/result`, { Origin: origin, Range: "bytes=0-" });
+    assert.deepEqual([status, headers["x-kept"]], [206, "yes"]);
+    assert.match(String(headers["access-control-expose-headers"]), /^X-Kept, .*, Accept-Ranges, Content-Range$/);
     const allowed = rawHeaders.filter((_value, index) =>
       /^access-control-allow-origin$/i.test(rawHeaders[index - 1] ?? ""),
     );

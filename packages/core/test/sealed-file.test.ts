@@ -4,7 +4,7 @@ import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { isAigwError } from "../src/errors.ts";
-import { SealedReader, SealedWriter } from "../src/jobs/index.ts";
+import { SealedReader, SealedWriter, sealedSize } from "../src/jobs/index.ts";
 import type { SealContext } from "../src/jobs/sealed-file.ts";
 import { createSealer } from "../src/sealing/sealer.ts";
 import { temporaryFolder } from "./store-support/folders.ts";
@@ -23,6 +23,8 @@ const write = async (content: Buffer, step = 10_000): Promise<string> => {
   for (let at = 0; at < content.length; at += step) await writer.write(content.subarray(at, at + step));
   await writer.end();
   assert.equal(writer.bytes, content.length);
+  assert.equal(writer.size, statSync(path).size);
+  assert.equal(sealedSize({ status: 200, secret: "canary" }, content.length), writer.size);
   return path;
 };
 

@@ -22,7 +22,8 @@ const scene = async (t: TestContext): Promise<{ store: Store; folder: JobFolder;
     await store.close();
     rmSync(parent, { recursive: true, force: true });
   });
-  return { store, folder: JobFolder.open(join(home, "jobs")), records: new JobRecords(store.traffic) };
+  const folder = JobFolder.open(join(home, "jobs"), store.control.storeId);
+  return { store, folder, records: new JobRecords(store.traffic) };
 };
 
 const put = (folder: JobFolder, job: Job, part: "request" | "answer"): string => {

@@ -18,7 +18,7 @@ test("jobs of a client that this gateway has not heard of yet are not taken for 
     await store.close();
     rmSync(parent, { recursive: true, force: true });
   });
-  const folder = JobFolder.open(join(home, "jobs"));
+  const folder = JobFolder.open(join(home, "jobs"), store.control.storeId);
   const known = new Map<string, ReturnType<typeof aClient>>();
   const ann = aClient({ name: "ann" });
   let answers = true;

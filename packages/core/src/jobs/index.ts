@@ -17,4 +17,4 @@ export {
 export { JobFolder, type JobPart } from "./job-folder.ts";
 export { DEFAULT_KEEP_MS, type JobRules, parseCallbackOrigins, parseKeep, parseSize } from "./job-rules.ts";
 export type { JobCursor, JobFilter, JobGroup, JobStore } from "./job-store.ts";
-export { SealedReader, SealedWriter } from "./sealed-file.ts";
+export { SealedReader, SealedWriter, sealedSize } from "./sealed-file.ts";

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { lstatSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { AigwError } from "../errors.ts";
 import { translateFsError } from "../files/translate-fs-error.ts";
 import { makeFolder } from "../home/make-folder.ts";
 import { assertPrivate } from "../sealing/master-key.ts";
@@ -32,12 +33,15 @@ export class JobFolder {
   /**
    * Makes it where it is missing.
    * @param path absolute
-   * @throws AigwError `store_full`, `store_read_only`, `store_unavailable`, `insecure_permissions`
+   * @param storeId of the store whose jobs are in it: what another one does not know, it would take for left over
+   * @throws AigwError `store_full`, `store_read_only`, `store_unavailable`, `insecure_permissions`; `failed` when it is
+   * another store's
    */
-  static open(path: string): JobFolder {
+  static open(path: string, storeId: string): JobFolder {
     try {
       makeFolder(path);
       assertPrivate(path, "folder");
+      assertOwn(path, storeId);
       return new JobFolder(path, placeOf(path));
     } catch (error) {
       throw translateFsError(error, path);
@@ -104,19 +108,27 @@ const entriesOf = (folder: string): readonly string[] => {
   }
 };
 
-/** Written once; of two gateways that begin at the same moment, one writes it and both read it. */
-const placeOf = (folder: string): string => {
-  const path = join(folder, "place");
+const assertOwn = (folder: string, storeId: string): void => {
+  if (writtenOnce(folder, "store", storeId, /^.+$/) === storeId) return;
+  throw new AigwError("failed", `${folder} has the jobs of another store. Choose another folder, or empty this one.`);
+};
+
+const placeOf = (folder: string): string =>
+  writtenOnce(folder, "place", `p_${randomBytes(8).toString("hex")}`, /^p_[0-9a-f]{16}$/);
+
+/** Of two gateways that begin at the same moment, one writes it and both read it. */
+const writtenOnce = (folder: string, name: string, value: string, whole: RegExp): string => {
+  const path = join(folder, name);
   try {
-    writeFileSync(path, `p_${randomBytes(8).toString("hex")}`, { flag: "wx", mode: 0o600, flush: true });
+    writeFileSync(path, value, { flag: "wx", mode: 0o600, flush: true });
   } catch (error) {
     if (!(error instanceof Error) || !("code" in error) || error.code !== "EEXIST") throw error;
   }
   for (let tries = 0; tries < 100; tries += 1) {
-    const place = readFileSync(path, "utf8");
-    if (/^p_[0-9a-f]{16}$/.test(place)) return place;
+    const found = readFileSync(path, "utf8");
+    if (whole.test(found)) return found;
     // The other one is about to write it.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
   }
-  throw Object.assign(new Error("the file 'place' of the folder is damaged"), { code: "EINVAL", syscall: "read" });
+  throw Object.assign(new Error(`the file '${name}' of the folder is damaged`), { code: "EINVAL", syscall: "read" });
 };

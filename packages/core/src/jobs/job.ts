@@ -53,8 +53,10 @@ export interface Job {
   readonly resultBytes: number;
   /** Of the answer; absent as long as there is none. */
   readonly status?: number;
-  /** What there is of it on the disk, bytes. */
+  /** What there is of it on the disk, bytes: its files, as large as they are. */
   readonly storedBytes: number;
+  /** Of them, its request; records of before have it not. */
+  readonly requestStored?: number;
   /** Its quota of requests has counted it. */
   readonly claimed?: true;
   /** Its usage is recorded. */
@@ -122,6 +124,6 @@ export const requeuedJob = ({ holder: _gone, startedAt: _begun, ...job }: Job): 
   ...job,
   state: "queued",
   resultBytes: 0,
-  storedBytes: job.requestBytes,
+  storedBytes: job.requestStored ?? job.requestBytes,
   wakeAt: job.at + job.keepMs,
 });

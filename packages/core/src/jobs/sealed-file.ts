@@ -64,6 +64,13 @@ const openPiece = (key: Uint8Array, kind: number, number: number, sealed: Buffer
 const damaged = (cause?: unknown): AigwError =>
   new AigwError("store_corrupt", "A job's file is damaged, or is another job's. It cannot be read.", { cause });
 
+/** How large a file of these facts and so much content gets, bytes. */
+export const sealedSize = (facts: unknown, contentBytes: number): number =>
+  HEAD_BYTES +
+  Buffer.byteLength(JSON.stringify(facts)) +
+  TAG_BYTES * (1 + Math.max(1, Math.ceil(contentBytes / PIECE))) +
+  contentBytes;
+
 /** Writes one file from its beginning to its end, holding one piece. */
 export class SealedWriter {
   readonly #path: string;
@@ -74,8 +81,11 @@ export class SealedWriter {
   #number = 0;
   /** Content taken so far. */
   bytes = 0;
+  /** Of the file, written so far: its head, and all but the last piece of the content, each with its tag. */
+  size: number;
 
-  private constructor(path: string, file: FileHandle, key: Uint8Array) {
+  private constructor(path: string, file: FileHandle, key: Uint8Array, size: number) {
+    this.size = size;
     this.#path = path;
     this.#file = file;
     this.#key = key;
@@ -92,7 +102,7 @@ export class SealedWriter {
       const head = Buffer.concat([MAGIC, salt, Buffer.alloc(4)]);
       head.writeUInt32BE(sealed.length, HEAD_BYTES - 4);
       await file.appendFile(Buffer.concat([head, sealed]));
-      return new SealedWriter(path, file, key);
+      return new SealedWriter(path, file, key, head.length + sealed.length);
     } catch (error) {
       await file?.close().catch(() => undefined);
       throw translateFsError(error, path);
@@ -137,6 +147,7 @@ export class SealedWriter {
     this.#held = 0;
     try {
       await this.#file.appendFile(sealed);
+      this.size += sealed.length;
     } catch (error) {
       throw translateFsError(error, this.#path);
     }

@@ -44,6 +44,12 @@ const allowed = (origin: string, vary: readonly string[]): CorsAnswer => {
   };
 };
 
+/** The same of an answer with fields that others do not have: pages may read these, too, where they may read ours. */
+export const exposing = (own: readonly string[], ...names: readonly string[]): readonly string[] =>
+  own.map((value, index) =>
+    own[index - 1] === "Access-Control-Expose-Headers" ? [value, ...names].join(", ") : value,
+  );
+
 const VARY = ["Vary", "Origin"];
 const NOT_ALLOWED: CorsAnswer = { own: VARY, passed: VARY, kept: "none", preflight: undefined, isUpstreams: false };
 

@@ -1,5 +1,6 @@
 import type { Permit } from "@aigw/core";
 import type { Job } from "@aigw/core/jobs";
+import { exposing } from "../cors/cors-answer.ts";
 import type { Taken } from "../jobs/job-intake.ts";
 import { jobTakenFields, jobText } from "../jobs/job-json.ts";
 import { refuseAndClose, refuseAndCut } from "../proxy/lingering-close.ts";
@@ -10,7 +11,8 @@ import type { ApiCall } from "./api-call.ts";
 /** Answers the request that has become a job. */
 export const answerTaken = (call: ApiCall, clientName: string, permit: Permit, job: Job): void => {
   const fields = [...jobTakenFields(job), ...answerFields(clientName, permit, undefined)];
-  const { incoming, outgoing, path: target, requestId, expectsContinue, cors } = call;
+  const { incoming, outgoing, path: target, requestId, expectsContinue } = call;
+  const cors = { ...call.cors, own: exposing(call.cors.own, "Location", "Preference-Applied") };
   const request = { incoming, outgoing, target, requestId, expectsContinue, cors };
   answerJson(request, 202, jobText(job, undefined), fields);
 };

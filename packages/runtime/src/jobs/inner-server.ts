@@ -22,7 +22,7 @@ export interface InnerExchange {
   abort(): void;
 }
 
-/** Service answers may have heads of up to 256 KiB, and the gateway adds to them. */
+/** Where a service says so, its answers have heads of up to 256 KiB, and the gateway adds to them. */
 const MAX_HEAD = 300 * 1024;
 
 /**

@@ -1,4 +1,5 @@
 import type { SealedReader } from "@aigw/core/jobs";
+import { type CorsAnswer, exposing } from "../cors/cors-answer.ts";
 import type { GatewayRequest } from "../gateway-env.ts";
 import { closeIfUnread } from "../proxy/lingering-close.ts";
 import { drained } from "./drained.ts";
@@ -33,9 +34,12 @@ const isSame = (condition: string | undefined, fields: readonly string[]): boole
   return condition.startsWith('"') ? fieldOf("etag") === condition : fieldOf("last-modified") === condition;
 };
 
-/** Where the gateway speaks for a service, the service's own are not beside it. */
-const withoutCors = (fields: readonly string[]): readonly string[] =>
-  fields.filter((_field, index) => !/^access-control-/i.test(fields[index - (index % 2)] ?? ""));
+/** Where the gateway speaks for a service, the service's own are not beside it, but for what it lets such pages read. */
+const withoutCors = (fields: readonly string[], kept: CorsAnswer["kept"]): readonly string[] =>
+  fields.filter((_field, index) => {
+    const name = (fields[index - (index % 2)] ?? "").toLowerCase();
+    return !name.startsWith("access-control-") || (kept === "exposed" && name === "access-control-expose-headers");
+  });
 
 /**
  * Gives a kept answer as the service gave it, or a part of it.
@@ -49,13 +53,13 @@ export const sendAnswer = async (
   onMoved: () => void,
 ): Promise<void> => {
   const { status, reason, fields: kept } = reader.facts as AnswerFacts;
-  const fields = cors.own.length === 0 ? kept : withoutCors(kept);
+  const fields = cors.own.length === 0 ? kept : withoutCors(kept, cors.kept);
   const { length } = reader;
   const mayRange =
     status === 200 && incoming.method === "GET" && isSame(conditionOf(incoming.headers["if-range"]), fields);
   const wanted = mayRange ? wantedRange(incoming.headers.range, length) : "all";
   closeIfUnread(incoming, outgoing);
-  const common = ["X-Request-ID", requestId, ...own, ...cors.own];
+  const common = ["X-Request-ID", requestId, ...own, ...exposing(cors.own, "Accept-Ranges", "Content-Range")];
   if (wanted === "unsatisfiable") {
     outgoing.writeHead(416, [...common, "Content-Range", `bytes */${length}`, "Content-Length", "0"]).end();
     return;

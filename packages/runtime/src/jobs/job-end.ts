@@ -74,7 +74,7 @@ export class JobEnd {
         state,
         endedAt: records.now(),
         resultBytes,
-        storedBytes: resultBytes,
+        storedBytes: keeps ? run.answerStored : 0,
         counted: true,
         ...(keeps && { status: facts.status }),
       });

@@ -1,7 +1,7 @@
 import type { Sealer } from "@aigw/core";
 import { isStoreFault } from "@aigw/core/errors";
 import { hasRoomFor } from "@aigw/core/files";
-import { type Job, type JobFolder, newJobId, SealedWriter, type VersionedJob } from "@aigw/core/jobs";
+import { type Job, type JobFolder, newJobId, SealedWriter, sealedSize, type VersionedJob } from "@aigw/core/jobs";
 import type { ApiCall } from "../gate/api-call.ts";
 import type { Admitted, Authentication } from "../gate/authenticator.ts";
 import type { ProblemCode } from "../http-errors.ts";
@@ -9,7 +9,7 @@ import { HeldJob } from "./held-job.ts";
 import type { JobBounds, NoRoom } from "./job-bounds.ts";
 import { type JobRecords, LEASE_MS } from "./job-records.ts";
 import { callbackUrl, type JobWish } from "./prefer.ts";
-import { requestFacts } from "./request-facts.ts";
+import { type RequestFacts, requestFacts } from "./request-facts.ts";
 
 export interface JobIntakeDeps {
   readonly records: JobRecords;
@@ -41,6 +41,8 @@ interface Receiving {
   readonly claims: Admitted["claims"];
   readonly held: HeldJob;
   bytes: number;
+  /** Of its file, bytes. */
+  stored: number;
   /** Why it is read no further; `lost`: its record is somebody else's, or gone. */
   end: "left" | "revoked" | "stalled" | "cancelled" | "lost" | NoRoom | undefined;
   movedAt: number;
@@ -77,9 +79,10 @@ export class JobIntake {
     try {
       const folder = this.#deps.folder();
       folder.makeRoomFor({ client: who.client.id });
-      const job = this.#draft(call, who, url, folder.place);
+      const facts = requestFacts(call, wish.others);
+      const job = this.#draft(call, who, url, folder.place, facts);
       if (!hasRoomFor(folder.fileOf(job, "request"), job.storedBytes)) return noRoom("size");
-      return await this.#takeIn(call, who, wish, job, folder);
+      return await this.#takeIn(call, who, facts, job, folder);
     } catch (error) {
       this.#deps.onFault(error);
       if (isStoreFault(error) && error.code === "store_full") return noRoom("size");
@@ -87,7 +90,7 @@ export class JobIntake {
     }
   }
 
-  #draft(call: ApiCall, { client, claims }: Admitted, url: URL | undefined, place: string): Job {
+  #draft(call: ApiCall, { client, claims }: Admitted, url: URL | undefined, place: string, facts: RequestFacts): Job {
     const { records, sealer, instanceId, hostname } = this.#deps;
     const now = records.now();
     return {
@@ -108,7 +111,7 @@ export class JobIntake {
       attempts: 0,
       requestBytes: 0,
       resultBytes: 0,
-      storedBytes: Number(call.incoming.headers["content-length"] ?? 0),
+      storedBytes: sealedSize(facts, Number(call.incoming.headers["content-length"] ?? 0)),
       ...(claims.trial && { trial: true }),
       ...(url && {
         callback: {
@@ -122,16 +125,24 @@ export class JobIntake {
   }
 
   /** @throws what keeps it from being stored; nothing of it is kept then */
-  async #takeIn(call: ApiCall, { claims }: Admitted, wish: JobWish, job: Job, folder: JobFolder): Promise<Taken> {
+  async #takeIn(call: ApiCall, { claims }: Admitted, facts: RequestFacts, job: Job, folder: JobFolder): Promise<Taken> {
     const { records, bounds } = this.#deps;
     const known = await records.set({ version: 0 }, job);
     if (known === undefined) throw new Error("the id of a job came twice");
     const held = new HeldJob(records, known);
-    const receiving: Receiving = { call, claims, held, bytes: 0, end: undefined, movedAt: performance.now() };
+    const receiving: Receiving = {
+      call,
+      claims,
+      held,
+      bytes: 0,
+      stored: 0,
+      end: undefined,
+      movedAt: performance.now(),
+    };
     this.#receiving.add(receiving);
     try {
       receiving.end = await bounds.exceeded(job, { jobs: 1, bytes: job.storedBytes });
-      if (receiving.end === undefined) await this.#receive(receiving, folder, wish);
+      if (receiving.end === undefined) await this.#receive(receiving, folder, facts);
       const queued = receiving.end === undefined ? await this.#enqueue(receiving) : undefined;
       if (queued !== undefined) return { kind: "taken", job: queued };
     } catch (error) {
@@ -169,7 +180,7 @@ export class JobIntake {
   async renew(): Promise<void> {
     const { records } = this.#deps;
     for (const receiving of this.#receiving) {
-      const { held, bytes } = receiving;
+      const { held, stored } = receiving;
       if (held.job.state !== "receiving" || receiving.end !== undefined) continue;
       if (held.job.wakeAt - records.now() > LEASE_MS * (3 / 4)) {
         const found = await records.get(held.job.id);
@@ -179,20 +190,20 @@ export class JobIntake {
       }
       const isOurs = await held.write((job) =>
         job.state === "receiving"
-          ? { ...job, storedBytes: Math.max(job.storedBytes, bytes), wakeAt: records.now() + LEASE_MS }
+          ? { ...job, storedBytes: Math.max(job.storedBytes, stored), wakeAt: records.now() + LEASE_MS }
           : job,
       );
       if (!isOurs) this.#lose(receiving, await records.get(held.job.id));
     }
   }
 
-  async #receive(receiving: Receiving, folder: JobFolder, wish: JobWish): Promise<void> {
+  async #receive(receiving: Receiving, folder: JobFolder, facts: RequestFacts): Promise<void> {
     const { call, held } = receiving;
     const { incoming, outgoing } = call;
     const { sealer, storeId, bounds } = this.#deps;
     const path = folder.fileOf(held.job, "request");
     const context = { sealer, storeId, name: `${held.job.id} request` };
-    const writer = await SealedWriter.create(path, context, requestFacts(call, wish.others));
+    const writer = await SealedWriter.create(path, context, facts);
     try {
       if (call.expectsContinue) outgoing.writeContinue();
       let lookAt = LOOK_BYTES;
@@ -200,6 +211,7 @@ export class JobIntake {
         receiving.movedAt = performance.now();
         receiving.bytes += chunk.length;
         await writer.write(chunk);
+        receiving.stored = writer.size;
         if (receiving.end !== undefined) break;
         if (receiving.bytes < lookAt) continue;
         lookAt += LOOK_BYTES;
@@ -208,6 +220,7 @@ export class JobIntake {
       }
       if (receiving.end === undefined && !incoming.complete) receiving.end = "left";
       if (receiving.end === undefined) await writer.end();
+      receiving.stored = writer.size;
     } finally {
       await writer.close();
     }
@@ -219,17 +232,17 @@ export class JobIntake {
   }
 
   /** More has come than was declared, or than the last look found. */
-  async #grown({ held, bytes }: Receiving, bounds: JobBounds): Promise<NoRoom | undefined> {
-    const more = bytes - held.job.storedBytes;
+  async #grown({ held, stored }: Receiving, bounds: JobBounds): Promise<NoRoom | undefined> {
+    const more = stored - held.job.storedBytes;
     if (more <= 0) return undefined;
-    await held.write((job) => ({ ...job, storedBytes: bytes }));
+    await held.write((job) => ({ ...job, storedBytes: stored }));
     return bounds.exceeded(held.job, { jobs: 0, bytes: more });
   }
 
   /** It waits from then on. */
   async #enqueue(receiving: Receiving): Promise<Job | undefined> {
     const { bounds, judge } = this.#deps;
-    const { held, bytes, call } = receiving;
+    const { held, bytes, stored, call } = receiving;
     if (judge(receiving.claims).kind !== "ok") receiving.end = "revoked";
     else if (call.outgoing.destroyed || call.incoming.socket.destroyed) receiving.end = "left";
     if (receiving.end !== undefined) return undefined;
@@ -239,7 +252,8 @@ export class JobIntake {
       ...job,
       state: "queued",
       requestBytes: bytes,
-      storedBytes: bytes,
+      requestStored: stored,
+      storedBytes: stored,
       wakeAt: job.at + job.keepMs,
     }));
     if (!isQueued) this.#lose(receiving, await this.#deps.records.get(held.job.id));

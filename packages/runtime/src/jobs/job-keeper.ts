@@ -36,7 +36,7 @@ export interface JobKeeperDeps {
 const MOST_ATTEMPTS = 5;
 const PAGE = 100;
 const PAGES_A_LOOK = 5;
-/** A file without a record that is younger may be one whose record is being written. */
+/** A file without a record is left for so long: whoever took the record away is about to remove it, too. */
 const ORPHAN_MS = 60_000;
 const ADOPT_EVERY_MS = 1_000;
 /** Gateways report every second; of one that is later the store sees by itself whether it runs, where it can. */

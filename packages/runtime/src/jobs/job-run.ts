@@ -52,6 +52,8 @@ const LOOK_BYTES = 16 * 1024 * 1024;
 export class JobRun {
   readonly held: HeldJob;
   answerBytes = 0;
+  /** Of its file. */
+  answerStored = 0;
   /** Of them, those that the record knows of. */
   renewedBytes = 0;
   readonly #deps: JobRunDeps;
@@ -128,12 +130,14 @@ export class JobRun {
         for await (const chunk of answer as AsyncIterable<Buffer>) {
           await writer.write(chunk);
           this.answerBytes = writer.bytes;
+          this.answerStored = writer.size;
           if (writer.bytes < lookAt) continue;
           lookAt += LOOK_BYTES;
           if (!hasRoomFor(folder.fileOf(job, "answer"), LOOK_BYTES)) this.stop("full");
           await progress(this).catch(onFault);
         }
         await writer.end();
+        this.answerStored = writer.size;
         // What came since the last look counts, too.
         if (this.answerBytes !== this.renewedBytes) await progress(this).catch(onFault);
         isWhole = this.#why === undefined || this.#why === "closing";

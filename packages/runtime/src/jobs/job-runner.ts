@@ -135,7 +135,7 @@ export class JobRunner {
         ? {
             ...job,
             resultBytes: answerBytes,
-            storedBytes: job.requestBytes + answerBytes,
+            storedBytes: (job.requestStored ?? job.requestBytes) + run.answerStored,
             wakeAt: records.now() + LEASE_MS,
           }
         : job,

@@ -360,7 +360,7 @@ export class Jobs {
     const path = this.#folderSetting() ?? this.#deps.folder;
     if (path === undefined)
       throw new AigwError("failed", "There is no folder for jobs. Set one: aigw config set jobs-folder <path>");
-    this.#folder = JobFolder.open(path);
+    this.#folder = JobFolder.open(path, this.#deps.store.control.storeId);
     return this.#folder;
   }
 }
