@@ -3,6 +3,7 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { describe, it, type TestContext } from "node:test";
 import { addService, setPassword, setService } from "@aigw/core";
+import { aJob } from "@aigw/core/testing";
 import { startTestGateway } from "../support/gateway.ts";
 import { startUpstream, tokenFor } from "../support/http.ts";
 import { type JobClient, jobClient } from "../support/jobs.ts";
@@ -178,5 +179,30 @@ describe("a job's call-back", () => {
     await until("the call-back", () => told.length === 1);
     const { type, data } = JSON.parse(told[0]?.body ?? "{}") as { type: string; data: Record<string, unknown> };
     assert.deepEqual([type, data["id"], data["result"]], ["job.cancelled", id, undefined]);
+  });
+
+  it("to a receiver that hangs holds up neither what else is due nor other receivers", async (t) => {
+    const hanging = await receiver(t, () => undefined);
+    const { url, told } = await receiver(t, (_index, response) => response.end());
+    const { john, gateway } = await scene(t, [hanging.url, url]);
+    const first = await submit(john, `${url}/first`);
+    await until("the first", () => told.length === 1);
+    const { traffic } = gateway.store;
+    const { client, place } = (await traffic.job(first))?.job ?? {};
+    assert.ok(client !== undefined && place !== undefined);
+    const now = traffic.steadyNow();
+    const ended = { client, place, at: now, endedAt: now, state: "done", counted: true, keepMs: 60_000 } as const;
+    const sealedUrl = gateway.sealer.seal("job-callback", Buffer.from(`${hanging.url}/x`));
+    for (let index = 0; index < 300; index += 1) {
+      const dueAt = now - 1_000 + index;
+      const callback = { sealedUrl, origin: hanging.url, epoch: 0, tries: 0, dueAt };
+      await traffic.setJob(0, aJob({ ...ended, callback, wakeAt: dueAt }));
+    }
+    const expired = aJob({ ...ended, keepMs: 1, wakeAt: now + 1 });
+    await traffic.setJob(0, expired);
+    await until("the expired one to be forgotten", async () => (await traffic.job(expired.id)) === undefined, 3_000);
+    await submit(john, `${url}/second`);
+    await until("the second", () => told.length === 2, 3_000);
+    assert.equal(hanging.told.length, 4);
   });
 });

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { cancelledJob } from "@aigw/core/jobs";
-import { HostileStore } from "@aigw/core/testing";
+import { aJob, HostileStore } from "@aigw/core/testing";
 import { JumpingClock } from "../support/gateway.ts";
 import { called, codeOf, filesOf, halfOf, type JobScene, startJobScene as scene } from "../support/job-scene.ts";
 import { allUsage } from "../support/prepared-home.ts";
@@ -150,5 +150,30 @@ describe("a request that is on its way", () => {
       "denied 503 1",
     ]);
     assert.equal(it.service.seen.length, 0);
+  });
+});
+
+describe("a job's record that others write, too", () => {
+  it("is removed with its files however that ends, and not before its usage is on record", async (t) => {
+    let hostile: HostileStore | undefined;
+    const { service, john, gateway } = await scene(t, {}, { through: (store) => (hostile = new HostileStore(store)) });
+    const id = await john.submit("/api/whisper/x");
+    const { request, response } = await called(service);
+    // As a call without content has it.
+    assert.deepEqual([request.headers["content-length"], request.headers["transfer-encoding"]], ["0", undefined]);
+    response.end("x");
+    await john.becomes(id, "done");
+    const { traffic } = gateway.store;
+    const { client, place, at } = (await traffic.job(id))?.job ?? {};
+    assert.ok(client !== undefined && place !== undefined && at !== undefined);
+    // A call-back's write came first.
+    let refused = 0;
+    hostile?.treat("traffic.removeJob", { kind: "instead", answer: (real) => (refused++ === 0 ? false : real()) });
+    assert.equal((await john.cancel(id)).status, 204);
+    assert.deepEqual([refused, (await john.get(`/jobs/${id}`)).status, filesOf(gateway)], [2, 404, []]);
+    const cancelled = aJob({ client, place, at, state: "cancelled", endedAt: at, keepMs: 60_000, wakeAt: at + 60_000 });
+    await traffic.setJob(0, cancelled);
+    assert.equal((await john.cancel(cancelled.id)).status, 204);
+    assert.equal((await john.show(cancelled.id)).state, "cancelled");
   });
 });

@@ -364,12 +364,11 @@ describe("a job of a service with a fair queue", () => {
   it("waits for its turn beside calls, for as long as that takes, and is one usage event", async (t) => {
     const { service, john, gateway, token } = await scene(t);
     const queue = { concurrency: 1, most: 1, waitMs: 300 };
-    const { result: whisper, rev } = await setService(gateway.deps, "whisper", { queue });
+    const { rev, result: whisper } = await setService(gateway.deps, "whisper", { queue });
     await gateway.applied(rev);
     const call = send(`${gateway.url}/api/whisper/call`, { headers: bearer(token) });
     const { response } = await called(service);
     const id = await john.submit("/api/whisper/job", { body: "x" });
-    await john.becomes(id, "running");
     await until("it to wait", async () => {
       const found = await gateway.store.traffic.queueRecord(whisper.id);
       return found !== undefined && waitingIn(found.record) === 1;

@@ -40,7 +40,14 @@ describe("a gateway that stood still, and whose job another one has taken over",
     why: undefined,
     ...facts,
   });
-  const refused = { isSent: false, cancelClaim: () => undefined } as unknown as JobCall;
+  let released = 0;
+  const none = (): void => undefined;
+  const refused = { isSent: false, cancelClaim: none, releaseClaim: none } as unknown as JobCall;
+  const held = {
+    ...refused,
+    cancelClaim: () => assert.fail("its request counts"),
+    releaseClaim: () => (released += 1),
+  };
 
   it("leaves that one's answer alone, however its own run has ended", async (t) => {
     const { folder, records } = await scene(t);
@@ -48,7 +55,8 @@ describe("a gateway that stood still, and whose job another one has taken over",
       ["closing", made({ why: "closing" })],
       ["busy", made({ call: refused, facts: { status: 503, reason: "", fields: [] } })],
       ["damaged", made({ why: "damaged" })],
-      ["without an answer", made({})],
+      ["lost", made({ call: held as unknown as JobCall, why: "lost" })],
+      ["without an answer", made({ call: held as unknown as JobCall })],
     ] as const) {
       const job = aJob({ state: "running", holder: "gw-1", attempts: 1, place: folder.place });
       const known = await records.set({ version: 0 }, job);
@@ -71,6 +79,7 @@ describe("a gateway that stood still, and whose job another one has taken over",
       assert.ok(existsSync(answer), what);
       assert.equal((await records.get(job.id))?.job.holder, "gw-2");
     }
+    assert.equal(released, 2);
   });
 
   it("is not what a request is that has been taken in at the last moment: its file stays", async (t) => {

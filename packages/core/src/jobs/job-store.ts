@@ -40,8 +40,11 @@ export interface JobStore {
     filter: JobFilter,
     page: { readonly limit: number; readonly after?: JobCursor | undefined; readonly oldestFirst?: boolean },
   ): MaybePromise<readonly VersionedJob[]>;
-  /** Those to be looked at by `now` (steady), at most `limit`, the longest due first. */
-  dueJobs(now: number, limit: number): MaybePromise<readonly VersionedJob[]>;
+  /**
+   * Those to be looked at by `now` (steady), at most `limit`, the longest due first.
+   * @param from leaves out those that were due earlier than this `wakeAt`
+   */
+  dueJobs(now: number, limit: number, from?: number): MaybePromise<readonly VersionedJob[]>;
   /** Costs an index entry for each job that matches. */
   jobGroups(filter: JobFilter): MaybePromise<readonly JobGroup[]>;
 }

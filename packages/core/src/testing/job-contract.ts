@@ -76,11 +76,13 @@ export const jobContract = (withStore: WithStore): void => {
         const late = aJob({ wakeAt: 300, storedBytes: 5 });
         for (const job of [aJob({ wakeAt: 200 }), late, aJob({ wakeAt: 100, client: "c_2", at: 7 })])
           await one.traffic.setJob(0, job);
-        const due = async (now: number, limit = 9): Promise<readonly number[]> =>
-          (await two.traffic.dueJobs(now, limit)).map(({ job }) => job.wakeAt);
+        const due = async (now: number, limit = 9, from?: number): Promise<readonly number[]> =>
+          (await two.traffic.dueJobs(now, limit, from)).map(({ job }) => job.wakeAt);
         assert.deepEqual(await due(99), []);
         assert.deepEqual(await due(200), [100, 200]);
         assert.deepEqual(await due(999, 2), [100, 200]);
+        assert.deepEqual(await due(999, 9, 200), [200, 300]);
+        assert.deepEqual(await due(250, 9, 201), []);
         await one.traffic.setJob(1, { ...late, state: "done", wakeAt: 50, storedBytes: 70 });
         assert.deepEqual(await due(60), [50]);
         const groups = (await two.traffic.jobGroups({})).toSorted(

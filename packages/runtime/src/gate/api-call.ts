@@ -86,6 +86,9 @@ export class ApiCall implements Call, Metered, Identified {
     this.slot?.leave();
   }
 
+  /** The gateway failed to answer it: no end of it is told. */
+  onFailed(): void {}
+
   /** A call that was let in and does not begin counts for nothing. */
   cancelClaim(): void {
     if (this.claim !== undefined) this.quotas?.cancel(this.claim);

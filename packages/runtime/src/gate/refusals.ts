@@ -43,6 +43,7 @@ export class Refusals {
     this.#deps.onError(error, call.requestId);
     call.onServed();
     call.cancelClaim();
+    call.onFailed();
     if (call.outgoing.headersSent) call.outgoing.destroy();
     else this.#refuse(call, { code: "internal_error", detail: "The gateway failed to answer." }, []);
   }

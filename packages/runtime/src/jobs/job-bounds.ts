@@ -35,15 +35,22 @@ export class JobBounds {
   /**
    * Whether there is more than may be, with this job's record in the store: whoever puts a record there looks then, and
    * takes it away again, so that of two at once no more stay than may.
+   * @param added what this look is about, of which a sum that is not read anew does not know
    */
-  async exceeded({ client, storedBytes }: Pick<Job, "client" | "storedBytes">): Promise<NoRoom | undefined> {
+  async exceeded(
+    { client }: Pick<Job, "client">,
+    added: { readonly jobs: 0 | 1; readonly bytes: number },
+  ): Promise<NoRoom | undefined> {
     const own = sumOf(await inTime(this.#deps.traffic.jobGroups({ client }), JOB_PATIENCE_MS));
     if (own.bytes > parseSize("size", this.#setting("jobs-client-size"))) return "client_size";
     const now = performance.now();
     if (now - this.#total.at > TOTAL_MS) {
       const all = sumOf(await inTime(this.#deps.traffic.jobGroups({}), JOB_PATIENCE_MS));
       this.#total = { ...all, at: now };
-    } else this.#total = { ...this.#total, count: this.#total.count + 1, bytes: this.#total.bytes + storedBytes };
+    } else {
+      const { count, bytes, at } = this.#total;
+      this.#total = { count: count + added.jobs, bytes: bytes + added.bytes, at };
+    }
     const isTooMuch =
       this.#total.count > MOST_RECORDS || this.#total.bytes > parseSize("size", this.#setting("jobs-size"));
     if (isTooMuch) return "size";

@@ -42,9 +42,18 @@ export class JobCall extends ApiCall {
 
   /** A request that was counted at an earlier try stays counted. */
   override cancelClaim(): void {
-    if (!this.isCountedBefore) super.cancelClaim();
-    else if (this.claim !== undefined) this.quotas?.release(this.claim);
+    if (this.isCountedBefore) this.releaseClaim();
+    else super.cancelClaim();
+  }
+
+  /** Another gateway has taken the job over, and takes its request for counted: so it is, here. */
+  releaseClaim(): void {
+    if (this.claim !== undefined) this.quotas?.release(this.claim);
     this.claim = undefined;
+  }
+
+  override onFailed(): void {
+    this.#onRan();
   }
 
   /** Whether the gate has let it go to its service. */

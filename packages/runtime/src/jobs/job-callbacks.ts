@@ -15,6 +15,8 @@ export interface JobCallbacksDeps {
   readonly origins: (service: string) => readonly string[] | undefined;
   /** The gateway's address as clients know it. */
   readonly publicUrl: () => string;
+  /** There is room for one that was left before. */
+  readonly onRoom: () => void;
   readonly onTold: (job: Job, problem: string | undefined) => void;
   readonly onFault: (error: unknown) => void;
 }
@@ -26,12 +28,16 @@ const LONGEST_WAIT_MS = 300_000;
 /** How long one try may take, and nobody else tries meanwhile. */
 const TRY_MS = 10_000;
 const MOST_AT_ONCE = 16;
+/** To one origin: a receiver that takes its time leaves room for the others'. */
+const MOST_TO_ONE = 4;
 
 /** Tells receivers that jobs have ended, as Standard Webhooks says (https://www.standardwebhooks.com). */
 export class JobCallbacks {
   readonly #deps: JobCallbacksDeps;
-  readonly #open = new Set<Promise<void>>();
+  /** Tries under way, and whom they go to. */
+  readonly #open = new Map<Promise<void>, string | undefined>();
   readonly #ending = new AbortController();
+  #hasLeft = false;
 
   constructor(deps: JobCallbacksDeps) {
     this.#deps = deps;
@@ -39,16 +45,32 @@ export class JobCallbacks {
 
   /** Tries once, if nobody else does; what cannot be tried now stays due. */
   tell(known: VersionedJob): void {
-    if (this.#open.size >= MOST_AT_ONCE || this.#ending.signal.aborted) return;
+    if (this.#ending.signal.aborted) return;
+    const origin = known.job.callback?.origin;
+    if (this.#open.size >= MOST_AT_ONCE || this.#openTo(origin) >= MOST_TO_ONE) {
+      this.#hasLeft = true;
+      return;
+    }
     const told = this.#tell(known)
       .catch(this.#deps.onFault)
-      .finally(() => this.#open.delete(told));
-    this.#open.add(told);
+      .finally(() => {
+        this.#open.delete(told);
+        if (!this.#hasLeft) return;
+        this.#hasLeft = false;
+        this.#deps.onRoom();
+      });
+    this.#open.set(told, origin);
   }
 
   async close(): Promise<void> {
     this.#ending.abort();
-    await Promise.all(this.#open);
+    await Promise.all(this.#open.keys());
+  }
+
+  #openTo(origin: string | undefined): number {
+    let open = 0;
+    for (const one of this.#open.values()) if (one === origin) open += 1;
+    return open;
   }
 
   async #tell(known: VersionedJob): Promise<void> {

@@ -46,7 +46,7 @@ export class JobEnd {
     const { held } = run;
     const result = call?.result;
     if (why === "lost") {
-      call?.cancelClaim();
+      call?.releaseClaim();
       return;
     }
     if (why === "closing" && (result === undefined || this.#deps.mayRepeat(held.job.service))) {
@@ -90,7 +90,7 @@ export class JobEnd {
     if (await this.#settled(held.job.id)) {
       this.#count(held.job, { call, facts }, this.#deps.owner(held.job) === undefined ? "revoked" : undefined);
       folder().remove(held.job);
-    } else call?.cancelClaim();
+    } else call?.releaseClaim();
   }
 
   /** Until the store says how it is: an end that is not stored would be another beginning. */

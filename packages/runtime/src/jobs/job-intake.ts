@@ -130,7 +130,7 @@ export class JobIntake {
     const receiving: Receiving = { call, claims, held, bytes: 0, end: undefined, movedAt: performance.now() };
     this.#receiving.add(receiving);
     try {
-      receiving.end = await bounds.exceeded(job);
+      receiving.end = await bounds.exceeded(job, { jobs: 1, bytes: job.storedBytes });
       if (receiving.end === undefined) await this.#receive(receiving, folder, wish);
       const queued = receiving.end === undefined ? await this.#enqueue(receiving) : undefined;
       if (queued !== undefined) return { kind: "taken", job: queued };
@@ -214,11 +214,16 @@ export class JobIntake {
   }
 
   async #room(receiving: Receiving, bounds: JobBounds, path: string): Promise<NoRoom | undefined> {
-    const { held, bytes } = receiving;
     if (!hasRoomFor(path, LOOK_BYTES)) return "size";
-    if (bytes <= held.job.storedBytes) return undefined;
+    return this.#grown(receiving, bounds);
+  }
+
+  /** More has come than was declared, or than the last look found. */
+  async #grown({ held, bytes }: Receiving, bounds: JobBounds): Promise<NoRoom | undefined> {
+    const more = bytes - held.job.storedBytes;
+    if (more <= 0) return undefined;
     await held.write((job) => ({ ...job, storedBytes: bytes }));
-    return bounds.exceeded(held.job);
+    return bounds.exceeded(held.job, { jobs: 0, bytes: more });
   }
 
   /** It waits from then on. */
@@ -228,11 +233,8 @@ export class JobIntake {
     if (judge(receiving.claims).kind !== "ok") receiving.end = "revoked";
     else if (call.outgoing.destroyed || call.incoming.socket.destroyed) receiving.end = "left";
     if (receiving.end !== undefined) return undefined;
-    if (bytes > held.job.storedBytes) {
-      await held.write((job) => ({ ...job, storedBytes: bytes }));
-      receiving.end = await bounds.exceeded(held.job);
-      if (receiving.end !== undefined) return undefined;
-    }
+    receiving.end = await this.#grown(receiving, bounds);
+    if (receiving.end !== undefined) return undefined;
     const isQueued = await held.write(({ holder: _receiver, ...job }) => ({
       ...job,
       state: "queued",

@@ -35,6 +35,7 @@ export interface JobKeeperDeps {
 /** A job that ends gateways is not run for ever. */
 const MOST_ATTEMPTS = 5;
 const PAGE = 100;
+const PAGES_A_LOOK = 5;
 /** A file without a record that is younger may be one whose record is being written. */
 const ORPHAN_MS = 60_000;
 const ADOPT_EVERY_MS = 1_000;
@@ -63,6 +64,8 @@ export class JobKeeper {
   #trustAt = 0;
   #orphansAt = 0;
   #adoptAt = 0;
+  /** Where the next look at what is due begins; undefined: with what is due longest. */
+  #dueFrom: number | undefined;
 
   constructor(deps: JobKeeperDeps) {
     this.#deps = deps;
@@ -95,19 +98,36 @@ export class JobKeeper {
     }
   }
 
-  /** What is due now. @throws the store's faults */
+  /**
+   * What is due now, some pages of it: the next look goes on behind them, so that what stays due, such as call-backs that
+   * cannot be tried yet, holds up nothing else.
+   * @throws the store's faults
+   */
   async look(): Promise<void> {
-    const { records, tell } = this.#deps;
+    const { records } = this.#deps;
     const now = records.now();
-    for (const known of await inTime(records.traffic.dueJobs(now, PAGE), WORK_PATIENCE_MS)) {
-      const { job } = known;
-      if (hasEnded(job)) {
-        if (job.counted === undefined) await this.#countEnded(known);
-        else if (keptUntil(job) <= now) await this.#forget(known);
-        else if ((job.callback?.dueAt ?? Number.POSITIVE_INFINITY) <= now) tell(known);
-      } else if (job.state === "queued") await this.#end(known, "failed", "timeout");
-      else if (now >= this.#trustAt) await this.#forsaken(known);
+    let last: string | undefined;
+    for (let pages = 0; pages < PAGES_A_LOOK; pages += 1) {
+      const page = await inTime(records.traffic.dueJobs(now, PAGE, this.#dueFrom), WORK_PATIENCE_MS);
+      for (const known of page) if (known.job.id !== last) await this.#lookAt(known, now);
+      const end = page.at(-1)?.job;
+      if (page.length < PAGE || end === undefined) {
+        this.#dueFrom = undefined;
+        return;
+      }
+      last = end.id;
+      this.#dueFrom = page[0]?.job.wakeAt === end.wakeAt ? end.wakeAt + 1 : end.wakeAt;
     }
+  }
+
+  async #lookAt(known: VersionedJob, now: number): Promise<void> {
+    const { job } = known;
+    if (hasEnded(job)) {
+      if (job.counted === undefined) await this.#countEnded(known);
+      else if (keptUntil(job) <= now) await this.#forget(known);
+      else if ((job.callback?.dueAt ?? Number.POSITIVE_INFINITY) <= now) this.#deps.tell(known);
+    } else if (job.state === "queued") await this.#end(known, "failed", "timeout");
+    else if (now >= this.#trustAt) await this.#forsaken(known);
   }
 
   async #forsaken(known: VersionedJob): Promise<void> {

@@ -11,7 +11,8 @@ export const LEASE_MS = 10_000;
  */
 export const JOB_PATIENCE_MS = 2_000;
 
-const MAX_TRIES = 20;
+/** How often a record is read and written anew when somebody else is first. */
+export const MAX_TRIES = 20;
 
 /** Records of jobs, each call bounded. Every method throws the store's faults. */
 export class JobRecords {

@@ -92,11 +92,12 @@ export class JobRun {
       reader = await SealedReader.open(folder.fileOf(job, "request"), { sealer, storeId, name: name("request") });
       const asked = reader.facts as RequestFacts;
       const ran = Promise.withResolvers<void>();
-      const hasContent = reader.length > 0;
+      // As Node sends it for a call: without it, a request that may have content would come in pieces.
+      const saysLength = reader.length > 0 || /^(POST|PUT|PATCH)$/.test(job.method);
       const exchange = inner.begin({
         method: job.method,
         target: asked.target,
-        fields: hasContent ? [...asked.fields, "Content-Length", String(reader.length)] : asked.fields,
+        fields: saysLength ? [...asked.fields, "Content-Length", String(reader.length)] : asked.fields,
         handle: (incoming, outgoing) => {
           call = this.#begin(asked, { incoming, outgoing }, ran.resolve);
         },
@@ -135,7 +136,7 @@ export class JobRun {
         await writer.end();
         // What came since the last look counts, too.
         if (this.answerBytes !== this.renewedBytes) await progress(this).catch(onFault);
-        isWhole = this.#why === undefined;
+        isWhole = this.#why === undefined || this.#why === "closing";
       } catch (error) {
         // What the answer itself is cut by, the call's own result says.
         if (isAigwError(error, "store_full")) fault = "full";
@@ -152,7 +153,9 @@ export class JobRun {
       await reader?.close();
       await writer?.close();
     }
-    return { call, facts, isWhole, why: this.#why ?? fault };
+    // What came to its end beside the gateway's is kept.
+    const why = isWhole && this.#why === "closing" ? undefined : this.#why;
+    return { call, facts, isWhole, why: why ?? fault };
   }
 
   #begin(

@@ -116,7 +116,8 @@ export class JobRunner {
       if (answerBytes === run.renewedBytes && left > LEASE_MS * (3 / 4)) {
         const found = await records.get(held.job.id);
         if (found?.job.state === "running" && found.job.holder === this.#deps.instanceId) continue;
-        if (found !== undefined && found.job.state === held.job.state) continue;
+        // Its end is written here, at this moment.
+        if (found !== undefined && held.job.state !== "running") continue;
         run.stop(whyLost(found));
         continue;
       }
@@ -127,6 +128,7 @@ export class JobRunner {
   readonly #progress = async (run: JobRun): Promise<void> => {
     const { records, bounds } = this.#deps;
     const { held, answerBytes } = run;
+    const more = answerBytes - run.renewedBytes;
     run.renewedBytes = answerBytes;
     const isOurs = await held.write((job) =>
       job.state === "running"
@@ -140,7 +142,7 @@ export class JobRunner {
     );
     if (!isOurs) run.stop(whyLost(await records.get(held.job.id)));
     else if (answerBytes > 0) {
-      const why = await bounds.exceeded({ ...held.job, storedBytes: 0 });
+      const why = await bounds.exceeded(held.job, { jobs: 0, bytes: more });
       // A number that an admin has lowered since is no reason to lose what runs.
       if (why !== undefined && why !== "count") run.stop("full");
     }

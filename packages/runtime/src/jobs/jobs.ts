@@ -20,7 +20,7 @@ import { JobCallbacks } from "./job-callbacks.ts";
 import { type JobFigures, jobFigures } from "./job-figures.ts";
 import { JobIntake, type Taken } from "./job-intake.ts";
 import { endedJob, JobKeeper, UnsureOfChanges } from "./job-keeper.ts";
-import { JOB_PATIENCE_MS, JobRecords } from "./job-records.ts";
+import { JOB_PATIENCE_MS, JobRecords, MAX_TRIES } from "./job-records.ts";
 import { JobRoutes } from "./job-routes.ts";
 import { JobRunner } from "./job-runner.ts";
 import { JobSendings } from "./job-sendings.ts";
@@ -108,6 +108,9 @@ export class Jobs {
       owner,
       origins: (service) => follower.services.get(service)?.jobs?.callbackOrigins,
       publicUrl: () => this.#publicUrl(),
+      onRoom: () => {
+        if (!this.#closing) void this.#tick();
+      },
       onTold: ({ id, callback }, problem) =>
         deps.log.info(
           { job: id, origin: callback?.origin, ...(problem !== undefined && { problem }) },
@@ -292,21 +295,27 @@ export class Jobs {
     }
   }
 
-  /** By its client, or by an admin at a gateway. One that has ended is gone with all that was kept of it. */
+  /** By its client. One that has ended is gone with all that was kept of it, whoever writes its record meanwhile. */
   async #cancel(id: string): Promise<void> {
     const records = this.#promptRecords;
-    const cancelled = await records.change(id, (job) => (hasEnded(job) ? undefined : cancelledJob(job, records.now())));
-    if (cancelled === undefined) {
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const found = await records.get(id);
-      const folder = this.#openFolder();
       if (found === undefined) return;
-      if (found.job.place === folder.place) folder.remove(found.job);
-      await records.remove(found);
+      const { job } = found;
+      if (!hasEnded(job)) {
+        if ((await records.set(found, cancelledJob(job, records.now()))) === undefined) continue;
+        this.#runner?.cancel(id);
+        void this.#tick();
+        return;
+      }
+      // Its usage is still to be recorded: whoever does takes its files away.
+      if (job.counted === undefined) return;
+      if (!(await records.remove(found))) continue;
+      const folder = this.#openFolder();
+      if (job.place === folder.place) folder.remove(job);
       this.#sendings.cut(id);
       return;
     }
-    this.#runner?.cancel(id);
-    void this.#tick();
   }
 
   #ownerOf({ client: id, service }: Pick<Job, "client" | "service">): Client | undefined {

@@ -55,13 +55,16 @@ export const readJobs = async (
   return found.map(versioned);
 };
 
-/** @param now steady milliseconds */
+/** @param now steady milliseconds, @param from the first `wakeAt` */
 export const readDueJobs = async (
   jobs: Collection<JobDocument>,
   now: number,
   limit: number,
+  from: number = Number.NEGATIVE_INFINITY,
 ): Promise<readonly VersionedJob[]> =>
-  (await jobs.find({ "r.wakeAt": { $lte: now } }, { sort: { "r.wakeAt": 1 }, limit }).toArray()).map(versioned);
+  (await jobs.find({ "r.wakeAt": { $gte: from, $lte: now } }, { sort: { "r.wakeAt": 1 }, limit }).toArray()).map(
+    versioned,
+  );
 
 export const readJobGroups = async (jobs: Collection<JobDocument>, filter: JobFilter): Promise<readonly JobGroup[]> => {
   const groups = await jobs

@@ -183,8 +183,8 @@ export class MongoTraffic implements TrafficStore {
     return translated(() => readJobs(this.#collections.jobs, filter, page));
   }
 
-  dueJobs(now: number, limit: number): Promise<readonly VersionedJob[]> {
-    return translated(() => readDueJobs(this.#collections.jobs, now, limit));
+  dueJobs(now: number, limit: number, from?: number): Promise<readonly VersionedJob[]> {
+    return translated(() => readDueJobs(this.#collections.jobs, now, limit, from));
   }
 
   jobGroups(filter: JobFilter): Promise<readonly JobGroup[]> {

@@ -72,9 +72,20 @@ export const readJobs = (
     .map(versioned);
 };
 
-export const readDueJobs = (db: Database, now: number, limit: number): readonly VersionedJob[] =>
+/** @param from the first `wakeAt` */
+export const readDueJobs = (
+  db: Database,
+  now: number,
+  limit: number,
+  from: number = -Number.MAX_VALUE,
+): readonly VersionedJob[] =>
   db
-    .all<Row>("SELECT version, record FROM jobs WHERE wake_at <= ? ORDER BY wake_at LIMIT ?", now, limit)
+    .all<Row>(
+      "SELECT version, record FROM jobs WHERE wake_at BETWEEN ? AND ? ORDER BY wake_at LIMIT ?",
+      from,
+      now,
+      limit,
+    )
     .map(versioned);
 
 export const readJobGroups = (db: Database, filter: JobFilter): readonly JobGroup[] => {

@@ -224,8 +224,8 @@ export class SqliteTraffic implements TrafficStore {
     return readJobs(this.#open().db, filter, page);
   }
 
-  dueJobs(now: number, limit: number): readonly VersionedJob[] {
-    return readDueJobs(this.#open().db, now, limit);
+  dueJobs(now: number, limit: number, from?: number): readonly VersionedJob[] {
+    return readDueJobs(this.#open().db, now, limit, from);
   }
 
   jobGroups(filter: JobFilter): readonly JobGroup[] {
