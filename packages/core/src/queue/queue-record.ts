@@ -81,7 +81,7 @@ export const oldestIn = ({ holders }: QueueRecord): number | undefined => {
   return oldest;
 };
 
-/** How long a call takes is good to know for so long: the first that are told to come again have been told by it. */
+/** How long a call takes is known for so long: by it the first ones after a night are told when to come again. */
 const HOLD_KNOWN_MS = 24 * 3_600_000;
 
 /** When nothing in it matters any more. @param now when it is written */
