@@ -85,7 +85,7 @@ export const openSocket = async (
   const next = (): Promise<Buffer | string> => {
     const message = messages.shift();
     if (message !== undefined) return Promise.resolve(message);
-    return within("a message", new Promise<Buffer | string>((settle) => waiting.push(settle)));
+    return within("a message", new Promise<Buffer | string>((settle) => waiting.push(settle)), 30_000);
   };
   return { socket, answer, closed, next };
 };

@@ -52,6 +52,7 @@ export const awaitGateways = async (
 ): Promise<Receipt> => {
   const start = deps.clock.monotonic();
   const applied = new Map<string, GatewayReceipt>();
+  let mayNobodyReturn = false;
   for (;;) {
     signal?.throwIfAborted();
     const waited = deps.clock.monotonic() - start;
@@ -63,8 +64,10 @@ export const awaitGateways = async (
       else if (!applied.has(id)) applied.set(id, { ...gateway, appliedAfterMs: Math.round(waited) });
     }
     const isAlone = running.length === 0 && waited < Math.min(RETURN_MS, timeoutMs);
-    if (isAlone && (await mayReturn(deps))) {
-      await delay(POLL_MS);
+    if (isAlone && !mayNobodyReturn) {
+      // And a last look at who runs: whoever reported between these two is in neither of them.
+      mayNobodyReturn = !(await mayReturn(deps));
+      if (!mayNobodyReturn) await delay(POLL_MS);
       continue;
     }
     if (pending.length === 0 || waited >= timeoutMs) {
