@@ -261,9 +261,9 @@ describe("a service that takes one call at once", () => {
   });
 });
 
-describe("a call that waits", () => {
+describe("a call that waits", { concurrency: true }, () => {
   it("counts for nothing when it is refused, has waited too long, leaves, or may not call any more", async (t) => {
-    const one = await scene(t, { most: 1, waitMs: 400 }, { limit: 10 });
+    const one = await scene(t, { most: 1, waitMs: 1_000 }, { limit: 10 });
     await one.gateway.applied((await setClient(one.gateway.deps, "john", { quota: "requests=10/day" })).rev);
     const left = ({ headers }: Answer): unknown =>
       /"client";r=(\d+);.*"requests\/day";r=(\d+);/.exec(String(headers["ratelimit"]))?.slice(1);

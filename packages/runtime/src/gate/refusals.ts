@@ -168,6 +168,6 @@ const busyWords = (why: "full" | "too_long", waitMs: number, seconds: number): s
   const what =
     why === "full"
       ? "The service has all the calls it takes, and no more may wait for it"
-      : `The service had no room for this call within ${Math.round(waitMs / 100) / 10} s`;
+      : `The service had no room for this call within ${Math.floor(waitMs / 100) / 10} s`;
   return `${what}: try again in ${seconds} s.`;
 };
