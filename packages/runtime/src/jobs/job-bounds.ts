@@ -10,6 +10,9 @@ const MOST_RECORDS = 100_000;
 /** How old the sum over all clients may be. */
 const TOTAL_MS = 1_000;
 
+/** How much of a request or an answer may come before it is looked whether there is still room. */
+export const LOOK_BYTES: number = 16 * 1024 * 1024;
+
 /** Why a job finds no room. */
 export type NoRoom = "count" | "client_size" | "size";
 

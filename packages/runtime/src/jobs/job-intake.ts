@@ -6,9 +6,10 @@ import type { ApiCall } from "../gate/api-call.ts";
 import type { Admitted, Authentication } from "../gate/authenticator.ts";
 import type { ProblemCode } from "../http-errors.ts";
 import { HeldJob } from "./held-job.ts";
-import type { JobBounds, NoRoom } from "./job-bounds.ts";
+import { type JobBounds, LOOK_BYTES, type NoRoom } from "./job-bounds.ts";
 import { type JobRecords, LEASE_MS } from "./job-records.ts";
 import { callbackUrl, type JobWish } from "./prefer.ts";
+import { contentOf, STOP } from "./request-content.ts";
 import { type RequestFacts, requestFacts } from "./request-facts.ts";
 
 export interface JobIntakeDeps {
@@ -47,9 +48,6 @@ interface Receiving {
   end: "left" | "revoked" | "stalled" | "cancelled" | "lost" | NoRoom | undefined;
   movedAt: number;
 }
-
-/** How much may come before it is looked whether there is still room. */
-const LOOK_BYTES = 16 * 1024 * 1024;
 
 /** Of what clients choose, so much is in a record. */
 const MAX_PATH = 512;
@@ -271,41 +269,6 @@ export class JobIntake {
       // Its lease lapses, and whoever looks then takes it away.
       onFault(error);
     }
-  }
-}
-
-const STOP: unique symbol = Symbol("stop reading");
-
-/** As it comes; ends also when the client leaves, or when it is told to stop. Leaves the connection as it is. */
-async function* contentOf({ incoming }: ApiCall, isStopped: () => boolean): AsyncGenerator<Buffer> {
-  const { headers } = incoming;
-  if (headers["transfer-encoding"] === undefined && Number(headers["content-length"] ?? 0) === 0) {
-    incoming.resume();
-    if (!incoming.complete) await new Promise((ended) => incoming.once("end", ended).once("close", ended));
-    return;
-  }
-  let wake = (): void => undefined;
-  let isOver = false;
-  const end = (): void => {
-    isOver = true;
-    wake();
-  };
-  const onReadable = (): void => wake();
-  incoming.on("readable", onReadable).on("end", end).on("close", end).on("error", end);
-  incoming.once(STOP, end);
-  try {
-    while (!isStopped()) {
-      const chunk: Buffer | null = incoming.read();
-      if (chunk !== null) yield chunk;
-      else if (isOver) return;
-      else
-        await new Promise<void>((ready) => {
-          wake = ready;
-        });
-    }
-  } finally {
-    incoming.off("readable", onReadable).off("end", end).off("close", end).off("error", end).off(STOP, end);
-    incoming.resume();
   }
 }
 

@@ -12,6 +12,7 @@ import type { CallMeter } from "../metering/call-meter.ts";
 import { drained } from "./drained.ts";
 import type { HeldJob } from "./held-job.ts";
 import type { InnerServer } from "./inner-server.ts";
+import { LOOK_BYTES } from "./job-bounds.ts";
 import { JobCall } from "./job-call.ts";
 import { type AnswerFacts, answerFields, type RequestFacts } from "./request-facts.ts";
 
@@ -44,9 +45,6 @@ export interface Made {
   readonly isWhole: boolean;
   readonly why: Stop | undefined;
 }
-
-/** How much of an answer may come before it is looked whether there is still room. */
-const LOOK_BYTES = 16 * 1024 * 1024;
 
 /** One call of a job: its request comes from the disk, and its answer goes there. */
 export class JobRun {
