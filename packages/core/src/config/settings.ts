@@ -132,7 +132,8 @@ export const SETTINGS: Readonly<Record<SettingKey, SettingRule>> = {
   },
   "jobs-folder": {
     env: "AIGW_JOBS_FOLDER",
-    about: "where requests and answers of jobs lie, sealed: an absolute path; unset, the folder jobs in the home; one store's alone",
+    about:
+      "where requests and answers of jobs lie, sealed: an absolute path; unset, the folder jobs in the home; one store's alone",
     parse: (value) => parseAbsolutePath("jobs-folder", value),
   },
   "jobs-per-client": {
