@@ -43,7 +43,7 @@ test("out of file descriptors: what is open goes on, new work is refused, nobody
   const services = { slow: slow.url, quick: quick.url, other: other.url };
   const { home, passwords } = await prepareHome(t, { services, clients: { john: UNLIMITED, mary: {} } });
   let log = "";
-  const { child, url, adminUrl } = await serveWithin(t, home, 64, (text) => {
+  const { child, url, adminUrl } = await serveWithin(t, home, 72, (text) => {
     log += text;
   });
   const headers = bearer(await tokenFor(url, "john", passwords["john"] ?? ""));
