@@ -84,12 +84,12 @@ test("out of file descriptors: what is open goes on, new work is refused, nobody
 
   const { findings } = await aigwJson<{ findings: { code: string; message: string; fix: string }[] }>(home, ["doctor"]);
   const found = findings.find(({ code }) => code === "gateway_out_of_files");
-  assert.match(found?.message ?? "", /refused \d+ connections and calls .* no more than 64 files/);
+  assert.match(found?.message ?? "", /refused \d+ connections and calls .* no more than 72 files/);
   assert.match(found?.fix ?? "", /LimitNOFILE/);
   const { gateways } = await aigwJson<{ gateways: { openFiles: { limit: number; refused: number } }[] }>(home, [
     "status",
   ]);
-  assert.equal(gateways[0]?.openFiles.limit, 64);
+  assert.equal(gateways[0]?.openFiles.limit, 72);
   const metric = /^aigw_out_of_files_total (\d+)$/m.exec((await send(`${adminUrl}/metrics`)).body)?.[1];
   assert.ok(Number(metric) >= refused.length && Number(metric) === gateways[0]?.openFiles.refused, metric);
 
@@ -98,7 +98,7 @@ test("out of file descriptors: what is open goes on, new work is refused, nobody
   assert.equal(child.exitCode, 0);
   const lines = log.split("\n").filter((line) => line.includes('"msg":"out of file descriptors'));
   assert.ok(lines.length === 1 || lines.length === 2, log);
-  assert.match(lines[0] ?? "", /"limit":64.*LimitNOFILE/);
+  assert.match(lines[0] ?? "", /"limit":72.*LimitNOFILE/);
   assert.doesNotMatch(log, /upstream failed|store fault/);
   await withHome(home, async (opened) => {
     const usage = await allUsage(opened.store);
