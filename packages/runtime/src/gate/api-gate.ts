@@ -132,7 +132,7 @@ export class ApiGate {
     });
   }
 
-  /** The call of a job: quota ▶ forward. Its client's limit has let its request in when that came. */
+  /** The call of a job: quota ▶ queue ▶ forward. Its client's limit has let its request in when that came. */
   run(call: JobCall, client: Client, { trial }: Pick<Job, "trial">): void {
     try {
       const who: Admitted = { kind: "ok", client, claims: jobClaims(client, trial === true) };

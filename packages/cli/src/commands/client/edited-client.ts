@@ -75,7 +75,7 @@ const FIELDS: Readonly<Record<string, Field>> = {
     patch: (value, { plans }) => ({ plan: value === "none" ? null : existingPlan(value, plans) }),
   },
   weight: {
-    about: "its share where calls wait for a service (none do so far), 1 to 100, or: default",
+    about: "its share where calls wait for a service, 1 to 100, or: default",
     shown: ({ weight }) => (weight === undefined ? "default" : String(weight)),
     patch: (value) => ({ weight: value === "default" ? null : parseWeight(value) }),
   },
