@@ -1,14 +1,6 @@
-import type { Limiter, Sealer } from "@aigw/core";
+import type { Limiter, MaybePromise, Sealer } from "@aigw/core";
 import { isStoreFault } from "@aigw/core/errors";
-import {
-  callbackKey,
-  hasEnded,
-  isJobId,
-  type Job,
-  type JobFolder,
-  SealedReader,
-  type VersionedJob,
-} from "@aigw/core/jobs";
+import { callbackKey, hasEnded, isJobId, type Job, type JobFolder, type VersionedJob } from "@aigw/core/jobs";
 import { inTime } from "@aigw/core/store";
 import type { ControlFollower } from "../follow/control-follower.ts";
 import { answerFields } from "../gate/answer-fields.ts";
@@ -21,6 +13,7 @@ import { isSent, sendAnswer } from "./job-answer.ts";
 import { hasAnswer, JOBS, jobFacts, jobText } from "./job-json.ts";
 import type { JobQueue } from "./job-queue.ts";
 import { JOB_PATIENCE_MS, type JobRecords } from "./job-records.ts";
+import { faultOf } from "./job-run.ts";
 import type { JobSendings, Sending } from "./job-sendings.ts";
 
 export interface JobRoutesDeps {
@@ -28,7 +21,7 @@ export interface JobRoutesDeps {
   readonly limiter: Pick<Limiter, "peek">;
   readonly authenticator: Authenticator;
   readonly records: JobRecords;
-  readonly folder: () => JobFolder;
+  readonly folder: () => MaybePromise<JobFolder>;
   readonly sealer: Sealer;
   readonly storeId: string;
   readonly queue: JobQueue;
@@ -157,7 +150,7 @@ export class JobRoutes {
       return;
     }
     const { folder, onElsewhere } = this.#deps;
-    const own = folder();
+    const own = await folder();
     if (job.place !== own.place) {
       onElsewhere(job);
       const detail = "Another gateway keeps the result: ask again, or ask the gateway that took the job.";
@@ -170,15 +163,15 @@ export class JobRoutes {
       this.#refuse(request, "rate_limited", detail, ["Retry-After", "1"]);
       return;
     }
-    await this.#send(sending, who, own.fileOf(job, "answer")).finally(() => this.#deps.sendings.end(sending));
+    await this.#send(sending, who, own).finally(() => this.#deps.sendings.end(sending));
   }
 
-  async #send(sending: Sending, who: Admitted, path: string): Promise<void> {
-    const { sealer, storeId, sendings } = this.#deps;
+  async #send(sending: Sending, who: Admitted, folder: JobFolder): Promise<void> {
+    const { sealer, sendings, onError } = this.#deps;
     const { job, request } = sending;
-    const context = { sealer, storeId, name: `${job.id} answer` };
-    const reader = await SealedReader.open(path, context).catch((error: unknown) => {
-      this.#deps.onError(error, request.requestId);
+    const reader = await folder.read(sealer, job, "answer").catch(async (error: unknown) => {
+      onError(error, request.requestId);
+      if ((await faultOf(error, folder)) === "away") throw error;
       return undefined;
     });
     if (reader === undefined) {
