@@ -14,7 +14,10 @@ test("a folder of jobs whose file system does not answer holds up jobs, and noth
   const service = await startHeldService(t);
   // By a name, so that a thread is needed to look it up.
   const plain = (await startEcho(t)).url.replace("127.0.0.1", "localhost");
-  const { home, passwords } = await prepareHome(t, { services: { plain }, clients: { john: UNLIMITED, ann: UNLIMITED } });
+  const { home, passwords } = await prepareHome(t, {
+    services: { plain },
+    clients: { john: UNLIMITED, ann: UNLIMITED },
+  });
   const storeId = await withHome(home, async ({ deps, store }) => {
     await addService(deps, { name: "whisper", url: service.url, jobs: { on: true } });
     return store.control.storeId;
@@ -49,7 +52,10 @@ test("a folder of jobs whose file system does not answer holds up jobs, and noth
   writeSync(writer, "p_0123456789abcdef");
   closeSync(writer);
   const answers = await within("jobs to be taken", Promise.all(asked));
-  assert.deepEqual(answers.map(({ status }) => status), Array(8).fill(202));
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    Array(8).fill(202),
+  );
   const call = await until("a job to be run", () => service.open[0]);
   call.response.end("late");
   await until("its end", async () => {
