@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, statSync } from "node:fs";
 import { mkdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
+import { syncFolder } from "../files/sync-path.ts";
 
 /**
  * Makes a folder and those that it lies in, where they are missing, each for this user alone. Step by step: Node's own
@@ -20,7 +21,10 @@ export const makeFolder = (path: string): void => {
   }
 };
 
-/** The same, where the file system may not answer. @param run makes each of its calls */
+/**
+ * The same, where the file system may not answer; what it makes survives a power loss.
+ * @param run makes each of its calls
+ */
 export const makeFolderBy = async (path: string, run: <T>(call: () => Promise<T>) => Promise<T>): Promise<void> => {
   const isFolder = async (): Promise<boolean | undefined> => {
     try {
@@ -38,6 +42,7 @@ export const makeFolderBy = async (path: string, run: <T>(call: () => Promise<T>
   } catch (error) {
     if (!has(error, "EEXIST") || (await isFolder()) !== true) throw error;
   }
+  await run(() => syncFolder(dirname(path)));
 };
 
 const has = (error: unknown, code: string): boolean => error instanceof Error && "code" in error && error.code === code;

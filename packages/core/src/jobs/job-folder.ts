@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { lstat, readdir, readFile, rm, stat, statfs, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { AigwError, isAigwError } from "../errors.ts";
 import { isRoom } from "../files/free-space.ts";
+import { syncFolder } from "../files/sync-path.ts";
 import { translateFsError } from "../files/translate-fs-error.ts";
 import { makeFolderBy } from "../home/make-folder.ts";
 import { assertPrivateStat } from "../sealing/master-key.ts";
@@ -176,6 +177,7 @@ const placeOf = (calls: FolderCalls, folder: string): Promise<string> =>
 const writtenOnce = async (calls: FolderCalls, path: string, value: string, whole: RegExp): Promise<string> => {
   try {
     await calls.run(() => writeFile(path, value, { flag: "wx", mode: 0o600, flush: true }));
+    await calls.run(() => syncFolder(dirname(path)));
   } catch (error) {
     if (!(error instanceof Error) || !("code" in error) || error.code !== "EEXIST") throw error;
   }

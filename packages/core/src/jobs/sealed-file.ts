@@ -1,6 +1,8 @@
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
+import { dirname } from "node:path";
 import { AigwError } from "../errors.ts";
+import { syncFolder } from "../files/sync-path.ts";
 import { translateFsError } from "../files/translate-fs-error.ts";
 import type { Sealer } from "../sealing/sealer.ts";
 import { FolderCalls } from "./folder-calls.ts";
@@ -145,6 +147,7 @@ export class SealedWriter {
     await this.#flush(LAST);
     try {
       await this.#calls.run(() => this.#file.sync());
+      await this.#calls.run(() => syncFolder(dirname(this.#path)));
     } catch (error) {
       throw translateFsError(error, this.#path);
     }
