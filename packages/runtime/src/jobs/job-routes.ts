@@ -9,6 +9,7 @@ import type { GatewayRequest } from "../gateway-env.ts";
 import type { ProblemCode } from "../http-errors.ts";
 import { refuse } from "../proxy/lingering-close.ts";
 import { answer, answerJson } from "../routes/answer.ts";
+import { INVALID_TOKEN, MISSING_TOKEN, STORE_AWAY } from "../unauthorized.ts";
 import { isSent, sendAnswer } from "./job-answer.ts";
 import { hasAnswer, JOBS, jobFacts, jobText } from "./job-json.ts";
 import type { JobQueue } from "./job-queue.ts";
@@ -34,7 +35,6 @@ export interface JobRoutesDeps {
   readonly onError: (error: unknown, requestId: string) => void;
 }
 
-const BEARER = 'Bearer realm="aigw"';
 /** Requests of one client within a minute, at one gateway: asking for a job every second leaves room. */
 const MOST_A_MINUTE = 600;
 const MINUTE_MS = 60_000;
@@ -206,24 +206,14 @@ export class JobRoutes {
   }
 
   #refuseStranger(request: GatewayRequest, who: Exclude<Authentication, Admitted>): void {
-    const { onStranger } = this.#deps;
-    if (who.kind === "unsure") {
-      onStranger("unavailable");
-      this.#unavailable(request);
-    } else if (who.kind === "missing") {
-      onStranger("missing_token");
-      const detail = "Send a bearer token: get one from POST /auth/token.";
-      this.#refuse(request, "missing_token", detail, ["WWW-Authenticate", BEARER]);
-    } else {
-      onStranger("invalid_token");
-      const detail = "The token is not valid (any more): get a new one from POST /auth/token.";
-      this.#refuse(request, "invalid_token", detail, ["WWW-Authenticate", `${BEARER}, error="invalid_token"`]);
-    }
+    const missingOr = who.kind === "missing" ? MISSING_TOKEN : INVALID_TOKEN;
+    const { code, detail, fields } = who.kind === "unsure" ? STORE_AWAY : missingOr;
+    this.#deps.onStranger(code);
+    this.#refuse(request, code, detail, fields);
   }
 
   #unavailable(request: GatewayRequest): void {
-    const detail = "The gateway cannot reach its store at this moment: try again soon.";
-    this.#refuse(request, "unavailable", detail, ["Retry-After", "5"]);
+    this.#refuse(request, STORE_AWAY.code, STORE_AWAY.detail, STORE_AWAY.fields);
   }
 
   #refuse(

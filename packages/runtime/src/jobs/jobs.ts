@@ -3,7 +3,7 @@ import type { Clock, Limiter, MaybePromise, Sealer, Store } from "@aigw/core";
 import type { Client } from "@aigw/core/clients";
 import { effectiveSetting } from "@aigw/core/config";
 import { AigwError } from "@aigw/core/errors";
-import { cancelledJob, FolderCalls, hasEnded, type Job, JobFolder } from "@aigw/core/jobs";
+import { FolderCalls, type Job, JobFolder } from "@aigw/core/jobs";
 import { mayCall } from "@aigw/core/plans";
 import type { ControlFollower } from "../follow/control-follower.ts";
 import type { ApiCall } from "../gate/api-call.ts";
@@ -20,7 +20,7 @@ import { JobCallbacks } from "./job-callbacks.ts";
 import { type JobFigures, jobFigures } from "./job-figures.ts";
 import { JobIntake, type Taken } from "./job-intake.ts";
 import { endedJob, JobKeeper, UnsureOfChanges } from "./job-keeper.ts";
-import { JOB_PATIENCE_MS, JobRecords, MAX_TRIES } from "./job-records.ts";
+import { JOB_PATIENCE_MS, JobRecords } from "./job-records.ts";
 import { JobRoutes } from "./job-routes.ts";
 import { JobRunner } from "./job-runner.ts";
 import { JobSendings } from "./job-sendings.ts";
@@ -49,6 +49,8 @@ export interface JobsDeps {
 }
 
 const TICK_MS = 500;
+/** How often it is tried to remove a record that others write meanwhile. */
+const MAX_TRIES = 20;
 /** Whoever expires is no change: what is left of such clients is looked for so often. */
 const PURGE_MS = 5_000;
 /** Without a service whose calls become jobs it is looked so often whether there are some from before. */
@@ -313,16 +315,15 @@ export class Jobs {
   /** By its client. One that has ended is gone with all that was kept of it, whoever writes its record meanwhile. */
   async #cancel(id: string): Promise<void> {
     const records = this.#promptRecords;
+    if ((await records.cancel(id)) !== undefined) {
+      this.#runner?.cancel(id);
+      this.#tick();
+      return;
+    }
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const found = await records.get(id);
       if (found === undefined) return;
       const { job } = found;
-      if (!hasEnded(job)) {
-        if ((await records.set(found, cancelledJob(job, records.now()))) === undefined) continue;
-        this.#runner?.cancel(id);
-        this.#tick();
-        return;
-      }
       // Its usage is still to be recorded: whoever does takes its files away.
       if (job.counted === undefined) return;
       if (!(await records.remove(found))) continue;
