@@ -110,6 +110,7 @@ describe("a gateway that stood still, and whose job another one has taken over",
       mayRepeat: () => false,
       isRunningHere: () => false,
       count: () => undefined,
+      onCancelled: () => undefined,
       tell: () => undefined,
     });
     await keeper.look();

@@ -37,6 +37,7 @@ test("jobs of a client that this gateway has not heard of yet are not taken for 
     mayRepeat: () => false,
     isRunningHere: () => false,
     count: (job, outcome) => recorded.push(`${job.clientName} ${outcome}`),
+    onCancelled: () => undefined,
     tell: () => undefined,
   });
   const put = async (client: string, clientName: string): Promise<string> => {

@@ -26,6 +26,7 @@ export const changeJob = async (
 
 /**
  * Takes one back that is not at its end, see {@link cancelledJob}.
+ * @param by the admin; absent: its client
  * @returns the record as it is from then on; undefined when it has ended by itself, or is gone
  * @throws as {@link changeJob}
  */
@@ -33,5 +34,6 @@ export const cancelJob = (
   store: Pick<JobStore, "job" | "setJob">,
   id: string,
   now: () => number,
+  by?: string,
 ): Promise<VersionedJob | undefined> =>
-  changeJob(store, id, (job) => (hasEnded(job) ? undefined : cancelledJob(job, now())));
+  changeJob(store, id, (job) => (hasEnded(job) ? undefined : cancelledJob(job, now(), by)));

@@ -29,6 +29,8 @@ export interface JobKeeperDeps {
   readonly isRunningHere: (id: string) => boolean;
   /** Records the usage of a job whose call has left none. */
   readonly count: (job: Job, outcome: "incomplete" | "aborted" | "timeout" | "revoked") => void;
+  /** One that was cancelled is at its end. */
+  readonly onCancelled: (job: Job) => void;
   /** A call-back is due. */
   readonly tell: (known: VersionedJob) => void;
 }
@@ -159,10 +161,11 @@ export class JobKeeper {
 
   /** It was cancelled where nobody could record it. */
   async #countEnded(known: VersionedJob): Promise<void> {
-    const { records, count } = this.#deps;
+    const { records, count, onCancelled } = this.#deps;
     const { holder: _gone, ...job } = known.job;
     const counted: Job = { ...job, counted: true, resultBytes: 0, storedBytes: 0 };
     if ((await records.set(known, endedJob(counted, records.now()))) === undefined) return;
+    onCancelled(counted);
     if (!wasReceiving(known.job)) count(known.job, "aborted");
     await this.#removeFiles(known.job);
   }

@@ -143,6 +143,7 @@ export class Jobs {
       mayRepeat: (service) => this.#mayRepeat(service),
       isRunningHere: (id) => this.#runner?.isRunning(id) === true,
       count: (job, outcome) => this.#count(job, outcome),
+      onCancelled: (job) => this.#noteAdmin(job),
       tell: (known) => callbacks.tell(known),
     });
   }
@@ -167,8 +168,9 @@ export class Jobs {
       mayRepeat: (service) => this.#mayRepeat(service),
       count: (job, outcome) => this.#count(job, outcome),
       ended: (job) => endedJob(job, this.#records.now()),
-      onEnded: ({ callback }) => {
-        if (callback !== undefined) this.#tick();
+      onEnded: (job) => {
+        this.#noteAdmin(job);
+        if (job.callback !== undefined) this.#tick();
       },
       onFault,
     });
@@ -359,6 +361,12 @@ export class Jobs {
       monotonicNow: clock.monotonic(),
       now: this.#records.now(),
     });
+  }
+
+  /** What an admin has ended outlasts its record, see docs/decisions/103-who-cancelled-a-job.md. */
+  #noteAdmin({ id, service, requestId, cancelledBy }: Job): void {
+    if (cancelledBy === undefined) return;
+    this.#deps.log.info({ job: id, service, requestId, by: cancelledBy }, "job cancelled");
   }
 
   #publicUrl(): string {

@@ -35,7 +35,7 @@ export const command = (ctx: Context): Command =>
     });
 
 export const run = ({ ids, client }: CancelOptions, ctx: Context): Promise<void> =>
-  ctx.withHome("existing", async ({ store: { control, traffic } }) => {
+  ctx.withHome("existing", async ({ store: { control, traffic }, actor }) => {
     const found =
       client === undefined ? await named(traffic, ids) : await openOf(traffic, (await findClient(control, client)).id);
     const open = found.filter(({ job }) => !hasEnded(job));
@@ -45,7 +45,7 @@ export const run = ({ ids, client }: CancelOptions, ctx: Context): Promise<void>
     }
     const cancelled: Job[] = [];
     for (const { job } of open) {
-      const after = await cancelJob(traffic, job.id, () => traffic.steadyNow());
+      const after = await cancelJob(traffic, job.id, () => traffic.steadyNow(), actor);
       if (after !== undefined) cancelled.push(after.job);
     }
     const left = found.length - cancelled.length;
