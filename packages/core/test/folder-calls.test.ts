@@ -57,6 +57,21 @@ describe("calls of a folder whose file system does not answer", () => {
     assert.equal(kept.fd, -1);
   });
 
+  it("are waited for no more when the process ends", async (t) => {
+    const { paths, letGo } = hangingFiles(t, 1);
+    const calls = new FolderCalls("/mnt/x");
+    const late = Promise.withResolvers<FileHandle>();
+    const hanging = calls.run(() => open(paths[0] ?? "", "r"), late.resolve);
+    calls.abandon();
+    await assert.rejects(hanging, isAway);
+    letGo();
+    await (await late.promise).close();
+    await assert.rejects(
+      calls.run(async () => "after"),
+      isAway,
+    );
+  });
+
   it("come back in their own time, however many there are, with their own faults", async () => {
     const calls = new FolderCalls("/mnt/x", 5_000);
     let open_ = 0;

@@ -23,7 +23,8 @@ export class FolderCalls {
   readonly path: string;
   readonly #patienceMs: number;
   #waiting: Waiting[] = [];
-  #open = 0;
+  /** Those under way; each gives itself up. */
+  readonly #open = new Set<() => void>();
   #late = 0;
 
   /** @param path named in errors */
@@ -45,6 +46,13 @@ export class FolderCalls {
     await this.#run(() => file.close(), undefined, true).catch(() => undefined);
   }
 
+  /** The process ends: what is under way is waited for no more, and nothing else is begun. */
+  abandon(): void {
+    this.#late += 1;
+    for (const giveUp of this.#open) giveUp();
+    this.#giveUp();
+  }
+
   #run<T>(call: () => Promise<T>, onLate: ((late: T) => void) | undefined, isKept: boolean): Promise<T> {
     return new Promise<T>((settle, reject) => {
       if (this.#late > 0) {
@@ -53,17 +61,19 @@ export class FolderCalls {
       }
       const begin = (): void => {
         let isLate = false;
-        const timer = setTimeout(() => {
+        const giveUp = (): void => {
+          if (isLate) return;
           isLate = true;
           this.#late += 1;
           reject(this.#away());
           this.#giveUp();
-        }, this.#patienceMs);
-        this.#open += 1;
+        };
+        const timer = setTimeout(giveUp, this.#patienceMs);
+        this.#open.add(giveUp);
         const over = (): void => {
           clearTimeout(timer);
           if (isLate) this.#late -= 1;
-          this.#open -= 1;
+          this.#open.delete(giveUp);
           this.#next();
         };
         call()
@@ -76,7 +86,7 @@ export class FolderCalls {
   }
 
   #next(): void {
-    while (this.#open < MOST_AT_ONCE) {
+    while (this.#open.size < MOST_AT_ONCE) {
       const next = this.#waiting.shift();
       if (next === undefined) return;
       next.begin();

@@ -51,6 +51,8 @@ export interface JobsDeps {
 const TICK_MS = 500;
 /** How often it is tried to remove a record that others write meanwhile. */
 const MAX_TRIES = 20;
+/** What the files of a job that ends with its gateway may take. */
+const LAST_MS = 2_000;
 /** Whoever expires is no change: what is left of such clients is looked for so often. */
 const PURGE_MS = 5_000;
 /** Without a service whose calls become jobs it is looked so often whether there are some from before. */
@@ -75,6 +77,7 @@ export class Jobs {
   #folderCalls: FolderCalls | undefined;
   #opening: Promise<JobFolder> | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #abandonment: NodeJS.Timeout | undefined;
   #renewing: Promise<boolean> | undefined;
   #ticking: Promise<boolean> | undefined;
   #purgeDue = true;
@@ -241,6 +244,7 @@ export class Jobs {
   /** Begins no more; those under way get so long to end. Requests are taken in until the last connection is closed. */
   async drain(drainMs: number): Promise<void> {
     this.#closing = true;
+    this.#abandonment = setTimeout(() => this.#folderCalls?.abandon(), drainMs + LAST_MS);
     await this.#runner?.close(drainMs);
   }
 
@@ -248,6 +252,7 @@ export class Jobs {
     clearInterval(this.#timer);
     await this.#renewing;
     await this.#ticking;
+    clearTimeout(this.#abandonment);
     await this.#callbacks.close();
   }
 
