@@ -25,7 +25,7 @@ import type { SqliteControl } from "../control/control.ts";
 import { createDatabaseFile } from "../files/create-database-file.ts";
 import { Database } from "../files/database.ts";
 import { readInstances } from "./instance-table.ts";
-import { deleteJob, readDueJobs, readJob, readJobGroups, readJobs, writeJob } from "./job-table.ts";
+import { countJobsBefore, deleteJob, readDueJobs, readJob, readJobGroups, readJobs, writeJob } from "./job-table.ts";
 import { pruneWindows, readWindow, writeWindow } from "./permit-table.ts";
 import { Presence } from "./presence/presence.ts";
 import { pruneQueues, readQueue, writeQueue } from "./queue-table.ts";
@@ -233,6 +233,10 @@ export class SqliteTraffic implements TrafficStore {
 
   dueJobs(now: number, limit: number, from?: number): readonly VersionedJob[] {
     return readDueJobs(this.#open().db, now, limit, from);
+  }
+
+  countJobsBefore(filter: JobFilter, before: JobCursor, most: number): number {
+    return countJobsBefore(this.#open().db, filter, before, most);
   }
 
   jobGroups(filter: JobFilter): readonly JobGroup[] {
