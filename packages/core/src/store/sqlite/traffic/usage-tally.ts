@@ -16,7 +16,7 @@ import {
 } from "../../../usage/usage-report.ts";
 import { COST, fromStoredSum, type StoredSum, type WorthCounts } from "../../../usage/worth.ts";
 import type { Database } from "../files/database.ts";
-import { foldedSeq, hasTotals } from "./usage-rollup.ts";
+import { foldedSeq, hasDayTotals, hasTotals } from "./usage-rollup.ts";
 import { BUCKET_COLUMNS, ROLLUPS, type Rollup, START_OF_MONTH, SUM_COLUMNS, worthTable } from "./usage-rollup-shape.ts";
 import { UNPRICED } from "./usage-row.ts";
 
@@ -58,15 +58,15 @@ export const reportUsage = (db: Database, query: UsageReportQuery): UsageReport 
     const pruned = prunedBefore(db);
     const plan = planReport({ by, since: filter.since ?? 0, until, prunedBefore: pruned });
     const rows = new ReportRows(by);
-    const total = !by.includes("client") && filter.client === undefined && hasTotals(db);
-    const { months, days } = withMonths(plan.days, by);
-    for (const range of months) addRollups(db, rows, ROLLUPS.months, range, query);
-    for (const { from, to } of days) {
-      // The totals are pruned with the hours.
-      if (total && from * DAY_MS >= pruned)
-        addRollups(db, rows, ROLLUPS.totals, { from: from * 24, to: to * 24 }, query);
-      else addRollups(db, rows, ROLLUPS.days, { from, to }, query);
+    const ofAll = !by.includes("client") && filter.client === undefined;
+    if (ofAll && hasDayTotals(db)) {
+      for (const range of plan.days) addRollups(db, rows, ROLLUPS.dayTotals, range, query);
+    } else {
+      const { months, days } = withMonths(plan.days, by);
+      for (const range of months) addRollups(db, rows, ROLLUPS.months, range, query);
+      for (const range of days) addRollups(db, rows, ROLLUPS.days, range, query);
     }
+    const total = ofAll && hasTotals(db);
     for (const range of plan.hours) addRollups(db, rows, total ? ROLLUPS.totals : ROLLUPS.hours, range, query);
     const folded = foldedSeq(db);
     // The plus keeps the planner off the one index or the other: edges are found by time, the rest by order.
@@ -110,7 +110,8 @@ const addRollups = (
   { from, to }: Range,
   { by, filter }: UsageReportQuery,
 ): void => {
-  const day = rollup === ROLLUPS.days ? `period * ${DAY_MS}` : `period / 24 * ${DAY_MS}`;
+  const isDaily = rollup === ROLLUPS.days || rollup === ROLLUPS.dayTotals;
+  const day = isDaily ? `period * ${DAY_MS}` : `period / 24 * ${DAY_MS}`;
   const expressions: Expressions = {
     client: "client",
     service: "service",
