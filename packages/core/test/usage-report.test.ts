@@ -10,6 +10,7 @@ import { bucketOf, LATENCY_BOUNDS, LATENCY_BUCKETS, quantile } from "../src/usag
 import { DAY_MS, HOUR_MS, planReport, type Range } from "../src/usage/report-plan.ts";
 import { sumTallies, type UsageKey } from "../src/usage/usage-report.ts";
 import { downgradeUsage } from "./store-support/older-usage.ts";
+import { randomOf } from "./store-support/random.ts";
 import { sqliteFixture } from "./store-support/sqlite-fixture.ts";
 
 const DAY = Date.UTC(2027, 0, 10);
@@ -272,15 +273,6 @@ describe("sums of all clients by day that a version without them leaves behind",
     });
   }
 });
-
-/** Whole numbers below a bound, the same for the same seed. */
-const randomOf = (seed: number): ((below: number) => number) => {
-  let state = seed;
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
-};
 
 describe("sums by month", () => {
   it("are what the days' sums come to, wherever a period begins and ends, pruned or not", async () => {

@@ -402,9 +402,15 @@ describe("usage verify on MongoDB", { skip: MONGOD === "" && mongodbMissing }, (
     await usage.updateOne(its, { $set: { "e.$.cost": 8 } });
     assert.deepEqual(wordsOf(await verified(traffic)), []);
     await days.updateOne({}, { $inc: { n: 1 } });
-    // There are no sums by month: those of days stand for them.
-    assert.deepEqual(wordsOf(await verified(traffic)), ["sums days"]);
+    // With which those by month are compared.
+    assert.deepEqual(wordsOf(await verified(traffic)), ["sums days", "sums months"]);
     await days.updateOne({}, { $inc: { n: -1 } });
+    await fixture.db.collection("usage_months").updateOne({}, { $inc: { n: 1 } });
+    assert.deepEqual(wordsOf(await verified(traffic)), ["sums months"]);
+    await fixture.db.collection("usage_months").updateOne({}, { $inc: { n: -1 } });
+    await fixture.db.collection("usage_day_totals").updateOne({}, { $inc: { out: 1 } });
+    assert.deepEqual(wordsOf(await verified(traffic)), ["sums dayTotals"]);
+    await fixture.db.collection("usage_day_totals").updateOne({}, { $inc: { out: -1 } });
     await usage.updateOne(its, { $pull: { e: { id: "gw-one.9" } } } as never);
     assert.match(wordsOf(await verified(traffic)).join(), /^missing gw-one 8-14,.*sums hours/);
   });

@@ -2,6 +2,7 @@ import type { UsageSums } from "../../../transfer/parts.ts";
 import { DAY_MS, HOUR_MS } from "../../../usage/report-plan.ts";
 import {
   byDay,
+  byDayOfAll,
   byMonth,
   type CountedEvent,
   ofAllClients,
@@ -61,7 +62,7 @@ export const foldUsage = (db: Database, limit: number): UsageSlice => {
   const days = regrouped(hours, byDay);
   const months = regrouped(hours, byMonth);
   const totals = regrouped(hours, ofAllClients);
-  const dayTotals = dayTotalsOf(hours);
+  const dayTotals = regrouped(hours, byDayOfAll);
   db.immediate(() => {
     // Another process took the same events up meanwhile.
     if (foldedSeq(db) !== from) return;
@@ -79,9 +80,6 @@ export const foldUsage = (db: Database, limit: number): UsageSlice => {
   return { events: taken, more: unfolded.read > taken || taken === limit };
 };
 
-const dayTotalsOf = (hours: readonly UsageGroup[]): Iterable<UsageGroup> =>
-  regrouped(hours, (key) => ofAllClients(byDay(key)));
-
 /**
  * Counts into the totals by day what a version that does not know them has folded: it may run on while this one is
  * installed. Where something of that was pruned since, they are made anew from the days.
@@ -91,7 +89,7 @@ const catchUp = (db: Database, limit: number): UsageSlice => {
   const lacking = new Unfolded(db, from, Math.min(limit, foldedSeq(db) - from));
   const { hours, taken } = sumUp(lacking, MOST_GROUPS, MOST_UNITS);
   const seq = lacking.seqOf(taken);
-  const dayTotals = dayTotalsOf(hours);
+  const dayTotals = regrouped(hours, byDayOfAll);
   db.immediate(() => {
     // Another process did so meanwhile.
     if (readSeq(db, "usage_day_totals") !== from) return;

@@ -2,9 +2,9 @@ import type { SQLInputValue } from "node:sqlite";
 import { MILLION } from "../../../meters/unit.ts";
 import { LATENCY_BOUNDS } from "../../../usage/latency-buckets.ts";
 import { ReportRows } from "../../../usage/report-keys.ts";
+import { withMonths } from "../../../usage/report-months.ts";
 import { DAY_MS, HOUR_MS, planReport, type Range } from "../../../usage/report-plan.ts";
 import type { Outcome, UsageFilter } from "../../../usage/usage-event.ts";
-import { monthOf } from "../../../usage/usage-groups.ts";
 import {
   addCalls,
   addWorthTo,
@@ -79,29 +79,6 @@ export const reportUsage = (db: Database, query: UsageReportQuery): UsageReport 
       rows: rows.all(),
     };
   });
-
-/** Of whole days the whole months apart, where a report is of nothing shorter. */
-const withMonths = (
-  days: readonly Range[],
-  by: readonly UsageKey[],
-): { readonly months: readonly Range[]; readonly days: readonly Range[] } => {
-  if (by.includes("day") || by.includes("week")) return { months: [], days };
-  const parts = days.map(({ from, to }) => {
-    const month = monthOf((from - 1) * DAY_MS) + 1;
-    const end = to === Number.POSITIVE_INFINITY ? to : monthOf(to * DAY_MS);
-    if (month >= end) return { months: [], days: [{ from, to }] };
-    const edges = [
-      { from, to: dayOfMonth(month) },
-      { from: dayOfMonth(end), to },
-    ];
-    return { months: [{ from: month, to: end }], days: edges.filter((edge) => edge.from < edge.to) };
-  });
-  return { months: parts.flatMap(({ months }) => months), days: parts.flatMap((part) => part.days) };
-};
-
-/** The first day of a month since the year 0, days since the epoch. */
-const dayOfMonth = (month: number): number =>
-  month === Number.POSITIVE_INFINITY ? month : Date.UTC(Math.floor(month / 12), month % 12) / DAY_MS;
 
 const addRollups = (
   db: Database,
