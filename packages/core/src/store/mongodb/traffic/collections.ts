@@ -26,8 +26,9 @@ export type StoredEvent = UsageEvent & { readonly k: number };
  */
 export interface UsageSums extends Partial<WorthCounts> {
   /**
-   * Period (hours or days since the epoch, months since the year 0, UTC), client, service, status, outcome; in this order, which ranges rely on.
-   * Then model and plan, where there is one: `l` comes before `m`, so that records without a model stand first.
+   * Period (hours or days since the epoch, months since the year 0, UTC), client, service, status, outcome; in this
+   * order, which ranges rely on. Then model and plan, where there is one: `l` comes before `m`, so that records without a
+   * model stand first.
    */
   readonly _id: {
     readonly p: number;

@@ -60,12 +60,12 @@ const FIRST_BATCHES = 1_000;
 const TRIES = 5;
 
 /**
- * Whole months, days and hours from the sums, single events for the ragged edges and for what is not in the sums yet: exact as
- * of one moment, without a snapshot, and while others record, fold and prune. First the place up to which everything is
- * in the sums; then the sums, each record with the place that it has come to itself, which may be further; then the
- * newest event; then every event between, but for those that the record of its own has taken in already. Folding only
- * moves events from one side to the other. Pruning takes some away, and says so before, and which: then all of it is read anew, unless what
- * has gone was in the sums from the beginning.
+ * Whole months, days and hours from the sums, single events for the ragged edges and for what is not in the sums yet:
+ * exact as of one moment, without a snapshot, and while others record, fold and prune. First the place up to which
+ * everything is in the sums; then the sums, each record with the place that it has come to itself, which may be further;
+ * then the newest event; then every event between, but for those that the record of its own has taken in already. Folding
+ * only moves events from one side to the other. Pruning takes some away, and says so before, and which: then all of it is
+ * read anew, unless what has gone was in the sums from the beginning.
  */
 export const reportUsage = async (
   collections: TrafficCollections,

@@ -127,7 +127,7 @@ export const makeDayTotals = (db: Database): void => {
 
 /**
  * Fills {@link ROLLUPS}.dayTotals anew from the days that are there, and says up to where it is right. A day after the
- * other: to sort a year at once takes four times as long.
+ * other: a year at once would have to be sorted as a whole, and takes a sixth longer.
  */
 export const fillDayTotals = (db: Database): void => {
   const { days, dayTotals } = ROLLUPS;

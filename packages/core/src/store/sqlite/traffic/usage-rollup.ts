@@ -25,7 +25,10 @@ import {
 } from "./usage-rollup-shape.ts";
 import { COUNTED_COLUMNS, type CountedRow, toCounted } from "./usage-row.ts";
 
-/** Bounds how long the write lock is held: 10 to 20 µs for each of these, for its day and its month, and for the few totals of both. */
+/**
+ * Bounds how long the write lock is held: 10 to 20 µs for each of these, for its day and its month, and for the few totals
+ * of hours and days.
+ */
 const MOST_GROUPS = 100;
 /** A quarter of that for each of these. */
 const MOST_UNITS = 400;
