@@ -256,6 +256,28 @@ describe("usage of before there were jobs", () => {
   });
 });
 
+describe("usage of before there were sums of all clients by day", () => {
+  it("reports the same, once migrated, and is refused by the version before", async () => {
+    const { folder, open } = await lived();
+    const path = join(folder, "aigw.usage.db");
+    const store = open();
+    const before = await everythingOf(store);
+    const byDay = { by: ["day", "service"], filter: {} } as const;
+    const { rows } = store.traffic.usageReport(byDay);
+    assert.ok(rows.length > 0);
+    await store.close();
+    downgradeUsage(path, 9);
+    const again = open();
+    assert.deepEqual(await everythingOf(again), before);
+    assert.deepEqual(again.traffic.usageReport(byDay).rows, rows);
+    await again.close();
+    assert.throws(
+      () => Database.open(path, olderSchema(9), 0),
+      (error) => isAigwError(error, "store_schema_newer"),
+    );
+  });
+});
+
 describe("a newer database", () => {
   it("is refused and left as it is", () => {
     const path = newFile(manySteps(4));
