@@ -3,7 +3,7 @@ import type { Client } from "./client.ts";
 
 /** Units of UTF-16 of an id and of a name, each of which takes three bytes of UTF-8 at most. */
 export const MAX_KEY_UNITS = 85;
-const LENGTH_BYTES = 3;
+const LENGTH_BYTES = 4;
 /** Only the value tells. */
 const FAR_EPOCH = 255;
 /** Kept for good, so bounded: beyond, a client is kept with the names of its fields. Hardly ever are there twenty. */
@@ -17,7 +17,7 @@ const MAX_VALUE_BYTES = 512;
 const ABSENT = 0;
 /** The id or the name, which stand before. */
 const KEY = 1;
-/** Three bytes of length, then the text. */
+/** Four bytes of length, then the text. */
 const JSON_TEXT = 2;
 /** A byte of length, then UTF-8. */
 const TEXT = 3;
@@ -34,7 +34,7 @@ const MAX_TEXT_UNITS = MAX_KEY_UNITS;
 const NOT_PACKED = -1;
 
 /**
- * A client as bytes: three of the record's length; the id and the name, each after a byte of length; the credential
+ * A client as bytes: four of the record's length; the id and the name, each after a byte of length; the credential
  * epoch (a byte, or 255); a number for the names of its fields and their order (two bytes, or 0); then the values.
  * Whatever is no short text or whole number is JSON.
  */
@@ -203,14 +203,14 @@ export class ClientCodec {
 
 /** Of the record that begins there. */
 export const lengthAt = (bytes: Buffer, at: number): number =>
-  byte(bytes, at) + byte(bytes, at + 1) * 2 ** 8 + byte(bytes, at + 2) * 2 ** 16;
+  byte(bytes, at) + byte(bytes, at + 1) * 2 ** 8 + byte(bytes, at + 2) * 2 ** 16 + byte(bytes, at + 3) * 2 ** 24;
 
-/** @throws RangeError at 16 MiB, which is more than a store keeps of anybody */
+/** Below 4 GiB, which no text is long enough for. */
 const setLength = (bytes: Buffer, at: number, length: number): void => {
-  if (length >= 2 ** 24) throw new RangeError(`a client of ${length} bytes: it may have fewer than ${2 ** 24}`);
   bytes[at] = length & 0xff;
   bytes[at + 1] = (length >>> 8) & 0xff;
-  bytes[at + 2] = length >>> 16;
+  bytes[at + 2] = (length >>> 16) & 0xff;
+  bytes[at + 3] = length >>> 24;
 };
 
 /** Where the length of the id stands, of the record that begins there; then the id. */

@@ -61,7 +61,7 @@ export class ClientTable {
   byId(id: string): Client | undefined {
     const client = this.#inUse.get(id);
     if (client !== undefined) return client;
-    const known = this.#wasInUse.get(id) ?? this.#looseById.get(id);
+    const known = this.#objectOf(id);
     if (known !== undefined) return this.#use(known);
     const entry = this.#find(this.#byId, id);
     return entry === NONE ? undefined : this.#use(this.#unpack(entry));
@@ -76,8 +76,8 @@ export class ClientTable {
 
   /** Without bringing it into use: it is asked of everybody after each change. */
   epochOf(id: string): number | undefined {
-    const loose = this.#looseById.get(id);
-    if (loose !== undefined) return loose.epoch;
+    const known = this.#objectOf(id);
+    if (known !== undefined) return known.epoch;
     const entry = this.#find(this.#byId, id);
     if (entry === NONE) return undefined;
     const address = this.#addressOf(entry);
@@ -92,8 +92,13 @@ export class ClientTable {
   put(client: Client): void {
     if (client.id.length > MAX_KEY_UNITS) throw tooLong(client.id);
     if (client.name.length > MAX_KEY_UNITS) throw tooLong(client.name);
-    this.#dropOf(this.#looseById.get(client.id), this.#find(this.#byId, client.id));
-    this.#dropOf(this.#looseByName.get(client.name), this.#find(this.#byName, client.name));
+    const sameId = this.#looseById.get(client.id);
+    const sameName = this.#looseByName.get(client.name);
+    if (this.#packed > 0 || sameId !== undefined || sameName !== undefined) {
+      this.#dropOf(sameId, this.#find(this.#byId, client.id));
+      // One that had both is gone by now.
+      this.#dropOf(this.#looseByName.get(client.name), this.#find(this.#byName, client.name));
+    }
     this.#looseById.set(client.id, client);
     this.#looseByName.set(client.name, client);
     if (this.#looseById.size >= MAX_LOOSE) this.pack(MAX_LOOSE);
@@ -120,10 +125,14 @@ export class ClientTable {
   *values(): Generator<Client> {
     for (let entry = 1; entry <= this.#lastEntry; entry += 1) {
       if (this.#addresses[entry] === NOWHERE) continue;
-      const id = this.#idAt(entry);
-      yield this.#inUse.get(id) ?? this.#wasInUse.get(id) ?? this.#unpack(entry);
+      yield this.#objectOf(this.#idAt(entry)) ?? this.#unpack(entry);
     }
     yield* this.#looseById.values();
+  }
+
+  /** Undefined: packed, or nobody's. */
+  #objectOf(id: string): Client | undefined {
+    return this.#inUse.get(id) ?? this.#wasInUse.get(id) ?? this.#looseById.get(id);
   }
 
   #use(client: Client): Client {
@@ -258,7 +267,7 @@ export class ClientTable {
 }
 
 /** That an index of so many slots takes. */
-const entriesOf = (slots: number): number => Math.floor(slots * MAX_LOAD);
+const entriesOf = (slots: number): number => Math.min(Math.floor(slots * MAX_LOAD), MAX_ENTRY);
 
 const occupy = (index: Uint32Array, hash: number, entry: number): void => {
   const last = index.length - 1;

@@ -18,7 +18,7 @@ export class Slab {
   #allocated = 0;
   #bytes = 0;
 
-  /** Of all records. */
+  /** Of all that was added. */
   get bytes(): number {
     return this.#bytes;
   }
