@@ -12,8 +12,8 @@ const POLL_MS = 50;
 /** An engine behind a network is asked less often: its server answers every gateway there is. */
 const REMOTE_POLL_MS = 200;
 const PAGE = 1_000;
-/** Clients that are packed with each poll: a third of a millisecond, and ten thousand in five seconds. */
-const PACKED_A_POLL = 100;
+/** Clients that are packed with each poll, in a millisecond: all that are loose before what starting took is collected. */
+const PACKED_A_POLL = 400;
 /** A request that comes later than this after the last look (the process was suspended) looks itself first. */
 const LOOK_AGAIN_MS = 700;
 /**
