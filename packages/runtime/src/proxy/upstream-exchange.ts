@@ -28,9 +28,6 @@ const ENDED = 3;
 
 const NO_FIELDS: readonly string[] = [];
 
-/** An answer that goes on for so long is held: what only its beginning needs is let go. */
-const HELD_AFTER_MS = 100;
-
 /** One call under way, from its dispatch to its end, and what its connection tells: it costs no closures to speak of. */
 export class UpstreamExchange<C extends Call> implements TimedExchange<C>, RequestOwner {
   place = 0;
@@ -46,8 +43,8 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Reque
   /** Of a WebSocket, behind its handshake: all that moves is its own. */
   #tunnel: Tunnel | undefined;
   #mayRetry = true;
-  /** By the owner's clock, when the head came, of an answer that goes on; Infinity before, and when it is held. */
-  #beganAt = Number.POSITIVE_INFINITY;
+  /** What only the beginning of an answer needs is let go. */
+  #isHeld = false;
   #lastByteAt: number;
 
   constructor(call: C, balance: Balance, owner: ExchangeOwner<C>) {
@@ -123,7 +120,10 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Reque
       this.#tunnel.checkTime(now);
       return;
     }
-    if (now - this.#beganAt >= HELD_AFTER_MS && this.#state === STREAMING) this.#hold();
+    if (this.#state === STREAMING && !this.#isHeld && !this.#answer.isUnsent) {
+      this.#isHeld = true;
+      ClientConnection.of(this.call.incoming.socket)?.park();
+    }
     const { incoming } = this.call;
     const { timeoutMs, idleTimeoutMs } = this.#destination.upstream;
     const { sentAt } = this.#request;
@@ -136,12 +136,6 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Reque
     } else if (this.#state === WAITING && sentAt !== Number.POSITIVE_INFINITY) {
       if (now - sentAt >= timeoutMs) this.#fail("answer_timeout", "timeout");
     } else if (now - this.#lastByteAt >= idleTimeoutMs / 4) this.#checkMovement(now, idleTimeoutMs);
-  }
-
-  #hold(): void {
-    if (this.#answer.isUnsent) return;
-    this.#beganAt = Number.POSITIVE_INFINITY;
-    ClientConnection.of(this.call.incoming.socket)?.park();
   }
 
   /** Nothing has moved for a while, as far as the writes and reads show. */
@@ -191,7 +185,6 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Reque
     if (head.status >= 500) this.#end.outcome = "upstream_error";
     this.#answer.begin(head);
     this.#state = STREAMING;
-    this.#beganAt = now;
   }
 
   /** The connection is a WebSocket from now on, if it is the one that was asked for. */
