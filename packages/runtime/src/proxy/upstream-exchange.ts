@@ -120,10 +120,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Reque
       this.#tunnel.checkTime(now);
       return;
     }
-    if (this.#state === STREAMING && !this.#isHeld && !this.#answer.isUnsent) {
-      this.#isHeld = true;
-      ClientConnection.of(this.call.incoming.socket)?.park();
-    }
+    this.hold();
     const { incoming } = this.call;
     const { timeoutMs, idleTimeoutMs } = this.#destination.upstream;
     const { sentAt } = this.#request;
@@ -136,6 +133,12 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Reque
     } else if (this.#state === WAITING && sentAt !== Number.POSITIVE_INFINITY) {
       if (now - sentAt >= timeoutMs) this.#fail("answer_timeout", "timeout");
     } else if (now - this.#lastByteAt >= idleTimeoutMs / 4) this.#checkMovement(now, idleTimeoutMs);
+  }
+
+  hold(): void {
+    if (this.#isHeld || this.#state !== STREAMING || this.#answer.isUnsent) return;
+    this.#isHeld = true;
+    ClientConnection.of(this.call.incoming.socket)?.park();
   }
 
   /** Nothing has moved for a while, as far as the writes and reads show. */
@@ -224,6 +227,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Reque
 
   onReadEnd(): void {
     this.#answer.flush();
+    if (!this.#isHeld && this.#answer.hasEvents) this.#owner.holdSoon(this);
   }
 
   onEnd(trailers: readonly string[]): void {
