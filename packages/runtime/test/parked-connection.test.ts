@@ -3,7 +3,15 @@ import type { Server } from "node:http";
 import { describe, type TestContext, test } from "node:test";
 import { until } from "../../../test/support/until.ts";
 import { ParkedConnection } from "../src/proxy/parked-connection.ts";
-import { dial, type GatewayOptions, gateway, type Peer, scriptedUpstream } from "./proxy-fixtures.ts";
+import {
+  dial,
+  type GatewayOptions,
+  gateway,
+  type Peer,
+  type ScriptedUpstream,
+  scriptedUpstream,
+  type TestGateway,
+} from "./proxy-fixtures.ts";
 
 const HEAD = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nlater";
@@ -35,6 +43,18 @@ const serveLater = async (service: Peer, others: { next(what: string): Promise<P
   ]);
   if (next !== service) await next.has("\r\n\r\n");
   next.send(OK);
+};
+
+/** When a later stream is parked, those before it have had their turn. */
+const parkAnother = async (t: TestContext, { connections }: ScriptedUpstream, gw: TestGateway): Promise<void> => {
+  const client = await dial(t, gw.port, ask("/other"));
+  const service = await connections.next("the other stream's request");
+  await service.has("\r\n\r\n");
+  service.send(HEAD + event("one"));
+  await client.has("one");
+  const socket = gw.handled.at(-1)?.socket;
+  assert.ok(socket);
+  await until("the other stream to be parked", () => ParkedConnection.has(socket));
 };
 
 describe("a connection whose answer goes on is parked", () => {
@@ -148,6 +168,23 @@ describe("a connection whose answer goes on is parked", () => {
     await client.over();
   });
 
+  test("one on which the next request has begun keeps its parser, and serves it", async (t) => {
+    const { upstream, gw } = await held(t);
+    const client = await dial(t, gw.port, `${ask("/stream")}GET /la`);
+    const service = await upstream.connections.next("the request");
+    await service.has("\r\n\r\n");
+    service.send(HEAD + event("one"));
+    await client.has("one");
+    await parkAnother(t, upstream, gw);
+    const socket = gw.handled[1]?.socket;
+    assert.equal(socket && ParkedConnection.has(socket), false);
+    client.send("ter HTTP/1.1\r\nHost: gw.example\r\n\r\n");
+    service.send(END);
+    await serveLater(service, upstream.connections);
+    await client.has("later");
+    assert.equal(gw.handled.at(-1)?.url, "/later");
+  });
+
   test("an upload that is still running keeps its parser", async (t) => {
     const { upstream, gw } = await held(t);
     const client = await dial(t, gw.port, `POST /up HTTP/1.1\r\nHost: gw.example\r\nContent-Length: 20000\r\n\r\nabc`);
@@ -155,16 +192,9 @@ describe("a connection whose answer goes on is parked", () => {
     await service.has("abc");
     service.send(HEAD + event("one"));
     await client.has("one");
-    const upload = gw.handled[1]?.socket;
-    const later = await dial(t, gw.port, ask("/stream"));
-    const other = await upstream.connections.next("the stream's request");
-    await other.has("\r\n\r\n");
-    other.send(HEAD + event("one"));
-    await later.has("one");
-    const stream = gw.handled[2]?.socket;
-    assert.ok(upload && stream);
-    await until("the stream behind it to be parked", () => ParkedConnection.has(stream));
-    assert.equal(ParkedConnection.has(upload), false);
+    await parkAnother(t, upstream, gw);
+    const socket = gw.handled[1]?.socket;
+    assert.equal(socket && ParkedConnection.has(socket), false);
     client.send("x".repeat(19_997));
     await service.until(() => service.received.endsWith("x".repeat(19_997)), "the rest of it");
     service.send(END);
