@@ -99,8 +99,8 @@ describe("a connection whose answer goes on is parked", () => {
 
   test("what the client sends on meanwhile is served behind the answer, however it is cut", async (t) => {
     const { upstream, gw, client, service } = await held(t);
-    const next = ask("/a") + ask("/b");
-    client.send(next.slice(0, 7));
+    const next = "\r\n".repeat(5) + ask("/a") + ask("/b");
+    client.send(next.slice(0, 17));
     service.send(event("two"));
     await client.has("two");
     client.send(next.slice(7));

@@ -29,7 +29,9 @@ export interface ParkedOwner {
 
 const PARKED: unique symbol = Symbol("parked connection");
 const NOTHING: Buffer = Buffer.alloc(0);
-const STRAY_LINE_ENDS = /^[\r\n]*$/;
+/** Some clients end a request's content with a line end; it is nobody's (RFC 9112 §2.2). */
+const STRAY_BYTES = 8;
+const LINE_ENDS = /^[\r\n]*$/;
 
 /**
  * A client's connection that is read without a parser, while its answer goes on and until the next request begins: one
@@ -92,7 +94,7 @@ export class ParkedConnection {
   onData(bytes: Buffer): void {
     if (this.#owner.closing) this.#owner.discard();
     else if (this.#answer.closed) this.#owner.unpark(bytes);
-    else if (!STRAY_LINE_ENDS.test(bytes.toString("latin1", 0, 8))) {
+    else if (bytes.length > STRAY_BYTES || !LINE_ENDS.test(bytes.toString("latin1"))) {
       // Read no further, so that what one connection has waiting is bounded (decision 041).
       this.#kept = bytes;
       this.#socket.pause();
