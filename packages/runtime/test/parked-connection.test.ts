@@ -103,7 +103,7 @@ describe("a connection whose answer goes on is parked", () => {
     client.send(next.slice(0, 17));
     service.send(event("two"));
     await client.has("two");
-    client.send(next.slice(7));
+    client.send(next.slice(17));
     service.send(event("three"));
     await client.has("three");
     assert.equal(gw.handled.length, 1, "not before");
