@@ -1,36 +1,46 @@
 /**
- * `node bench/soak.ts [--minutes 30] [--per-second 2000]`: one gateway under steady load, while an admin revokes and
- * restores, rotates the secret, people log in and reports are asked for. Looked at every ten seconds: resident memory and
- * the tail. In the end: whether memory grows by more than chance, and whether the tail does. Writes soak.json and
- * soak.svg; exits 1 when either grows, when a single call failed, and when it was too short to tell.
+ * `node bench/soak.ts [--minutes 30] [--per-second 2000] [--mongod <path>]`: one gateway under steady load, while an
+ * admin revokes and restores, rotates the secret, people log in and reports are asked for; with a MongoDB server as the
+ * store, while that is killed and started again, too. Looked at every ten seconds: resident memory and the tail. In the
+ * end: whether memory grows by more than chance, and whether the tail does. Writes soak.json and soak.svg, or
+ * soak-mongodb.json and soak-mongodb.svg; exits 1 when either grows, when a single call failed, and when it was too short to tell.
  */
+import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { type Mongod, type ReplicaSet, startReplicaSet } from "../test/support/mongod.ts";
 import type { LoadActs } from "./peers/load.ts";
 import { startNginx } from "./peers/nginx.ts";
 import type { SeedActs } from "./peers/seed.ts";
 import { now } from "./support/clock.ts";
 import { number } from "./support/figure.ts";
-import { addClient, aigwAside, type Credentials, startGateway, temporaryFolder, tokenFor } from "./support/home.ts";
+import { aigwAside, type Credentials, startGateway, temporaryFolder, tokenFor } from "./support/home.ts";
 import { BENCH, machine } from "./support/machine.ts";
 import { askOnce, startPeer } from "./support/peer.ts";
 import { plot } from "./support/plot.ts";
-import { stopAll } from "./support/processes.ts";
+import { LOAD_CORE, stopAll } from "./support/processes.ts";
 import { residentMiB } from "./support/resident.ts";
 import { median, slopeOf } from "./support/statistics.ts";
 
 const { values } = parseArgs({
-  options: { minutes: { type: "string", default: "30" }, "per-second": { type: "string", default: "2000" } },
+  options: {
+    minutes: { type: "string", default: "30" },
+    "per-second": { type: "string", default: "2000" },
+    mongod: { type: "string" },
+  },
 });
 const minutes = Number(values.minutes);
 const perSecond = Number(values["per-second"]);
+const NAME = values.mongod === undefined ? "soak" : "soak-mongodb";
 
 /** Of one look; a whole number of rounds of what is done beside the load. */
 const WINDOW_S = 10;
 const CLIENTS = 1_000;
 const NO_LIMIT = 10_000_000;
 const LOGINS = 10;
+/** Of the store, evenly spread, where it is a server. */
+const RESTARTS = 3;
 /** What comes first fills caches and pools. */
 const WARM_SHARE = 0.2;
 /** With fewer looks behind the warm-up chance has too much to say. */
@@ -49,38 +59,71 @@ interface Look {
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
+interface Place {
+  readonly url: string;
+  /** The server that is the store. */
+  readonly server: Mongod | undefined;
+  aigw(...args: readonly string[]): Promise<string>;
+}
+
 /** One after the other, for as long as the load runs; what fails ends the soak. */
-const admin = async (home: string, url: string, others: readonly Credentials[], isOver: () => boolean) => {
+const admin = async ({ url, server, aigw }: Place, others: readonly Credentials[], done: () => number) => {
   const [victim = ""] = others.map(({ username }) => username);
-  const counts = { revocations: 0, rotations: 0, logins: 0, reports: 0 };
-  for (let round = 0; !isOver(); round += 1) {
-    await aigwAside(home, "client", "revoke", victim, "--yes");
-    await aigwAside(home, "client", "restore", victim, "--yes");
+  const counts = { revocations: 0, rotations: 0, logins: 0, reports: 0, restarts: 0 };
+  for (let round = 0; done() < 1; round += 1) {
+    await aigw("client", "revoke", victim, "--yes");
+    await aigw("client", "restore", victim, "--yes");
     counts.revocations += 1;
     if (round % 6 === 0) {
-      await aigwAside(home, "secret", "rotate", "--grace", "60m", "--yes");
+      await aigw("secret", "rotate", "--grace", "60m", "--yes");
       counts.rotations += 1;
     }
     await Promise.all(Array.from({ length: LOGINS }, (_, one) => tokenFor(url, others[1 + (one % 4)] as Credentials)));
     counts.logins += LOGINS;
-    await aigwAside(home, "usage", "report", "--by", "client");
+    await aigw("usage", "report", "--by", "client");
     counts.reports += 1;
+    if (server !== undefined && counts.restarts < RESTARTS && done() > (counts.restarts + 1) / (RESTARTS + 1)) {
+      await server.kill();
+      await server.restart();
+      spawnSync("taskset", ["-apc", LOAD_CORE, String(server.process.pid)]);
+      counts.restarts += 1;
+    }
   }
   return counts;
 };
 
 const run = async (): Promise<boolean> => {
+  const set = values.mongod === undefined ? undefined : await startReplicaSet(values.mongod, 1);
+  try {
+    return await soak(set);
+  } finally {
+    await set?.stop();
+  }
+};
+
+const soak = async (set: ReplicaSet | undefined): Promise<boolean> => {
   const { url: upstream } = await startNginx();
   const home = join(temporaryFolder(), "home");
-  const input = { home, upstream, clients: CLIENTS, limit: NO_LIMIT, events: 0, tokens: CLIENTS };
+  const server = set?.members[0];
+  if (server !== undefined) spawnSync("taskset", ["-apc", LOAD_CORE, String(server.process.pid)]);
+  const storeUrl = set?.uri("aigw_soak");
+  const store = storeUrl === undefined ? {} : { storeUrl };
+  const input = { home, upstream, clients: CLIENTS, limit: NO_LIMIT, events: 0, tokens: CLIENTS, ...store };
   const tokens = await askOnce<SeedActs, "home">("seed.ts", "home", input);
-  const others = Array.from({ length: 5 }, (_, index) => addClient(home, `other-${index}`));
-  const gateway = await startGateway(home);
+  const storeArgs = storeUrl === undefined ? [] : ["--store", storeUrl];
+  const aigw = (...args: readonly string[]): Promise<string> => aigwAside(home, ...args, ...storeArgs);
+  const others: Credentials[] = [];
+  for (const username of ["other-0", "other-1", "other-2", "other-3", "other-4"]) {
+    const password = await aigw("client", "add", username, "--limit", String(NO_LIMIT), "-q");
+    others.push({ username, password: password.trim() });
+  }
+  const gateway = await startGateway(home, storeArgs);
   const load = startPeer<LoadActs>("load.ts");
   const started = now();
   const until = started + minutes * 60_000;
   let over = false;
-  const acts = admin(home, gateway.url, others, () => over);
+  const done = (): number => (over ? 1 : (now() - started) / (until - started));
+  const acts = admin({ url: gateway.url, server, aigw }, others, done);
   const looks: Look[] = [];
   for (let window = 0; now() < until; window += 1) {
     const { p50, p99, max } = await load.ask("constant", {
@@ -120,18 +163,18 @@ const judge = (looks: readonly Look[], counts: Readonly<Record<string, number>>)
     .map(([name, count]) => `${count} ${name}`)
     .join(", ");
   const result = [
-    `${number(minutes)} minutes at ${perSecond} requests/s, ${what}; no call failed`,
+    `${values.mongod === undefined ? "SQLite" : "MongoDB"}: ${number(minutes)} minutes at ${perSecond} requests/s, ${what}; no call failed`,
     `resident memory: ${number(slope)} ± ${number(error)} MiB a minute: ${said(grows)}`,
     `p99 of the last third against the first: ${number(tail)} ×: ${said(tail > MOST_TAIL_GROWTH)}`,
   ];
   for (const line of result) say(line);
   writeFileSync(
-    join(BENCH, "soak.json"),
+    join(BENCH, `${NAME}.json`),
     `${JSON.stringify({ at: new Date().toISOString(), machine: machine(), result, looks }, null, 2)}\n`,
   );
   const x = looks.map(({ at }) => at);
   writeFileSync(
-    join(BENCH, "soak.svg"),
+    join(BENCH, `${NAME}.svg`),
     plot(result.join("; "), "minutes", x, [
       { name: "resident, MiB", values: looks.map((look) => look.residentMiB) },
       { name: "p99, ms", values: looks.map(({ p99 }) => p99) },

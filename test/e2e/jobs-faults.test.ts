@@ -168,6 +168,7 @@ describe("a job's record that others write, too", () => {
     assert.deepEqual(sizes(), [(await traffic.job(id))?.job.storedBytes]);
     response.end();
     await john.becomes(id, "done");
+    await until("the request to be gone", () => sizes().length === 1, 1_000);
     assert.deepEqual(sizes(), [(await traffic.job(id))?.job.storedBytes]);
     const { client, place, at } = (await traffic.job(id))?.job ?? {};
     assert.ok(client !== undefined && place !== undefined && at !== undefined);

@@ -93,6 +93,7 @@ describe("a job", () => {
       ["john", "whisper", 200, "ok", body.length, answer.length, "follow-me"],
     );
     // The request is not kept any longer than it is needed.
+    await until("the request to be gone", () => filesOf(gateway).length === 1, 1_000);
     assert.deepEqual(
       filesOf(gateway).map((name) => name.replace(/.*\./, "")),
       ["answer"],
@@ -323,10 +324,8 @@ describe("a job", () => {
       const jobs = await gateway.store.traffic.jobs({ state: "failed" }, { limit: 1 });
       return jobs.length === 1;
     });
-    assert.equal(
-      filesOf(gateway).some((name) => name.endsWith(".answer")),
-      false,
-    );
+    // Files go behind their records.
+    await until("nothing of it to be kept", () => !filesOf(gateway).some((name) => name.endsWith(".answer")), 1_000);
   });
 
   it("takes a permit of the limit when it comes, and none when it runs or is asked for", async (t) => {

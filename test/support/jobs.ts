@@ -1,8 +1,8 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
-import type { TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Answer, bearer, send, startUpstream, type Upstream } from "./http.ts";
+import { type Answer, bearer, send } from "./http.ts";
 import { until } from "./until.ts";
+
+export { type HeldService, startHeldService } from "./held-service.ts";
 
 /** What a client sees of its job. */
 export interface ShownJob {
@@ -70,34 +70,4 @@ export const jobClient = (url: string, token: string): JobClient => {
     },
     cancel: (id) => get(`/jobs/${id}`, {}, "DELETE"),
   };
-};
-
-/** A service whose calls stay open until the test lets them go. */
-export interface HeldService extends Upstream {
-  /** Calls under way. */
-  readonly open: { readonly request: IncomingMessage; readonly response: ServerResponse; readonly body: Buffer }[];
-  /** Those of which the gateway let go. */
-  readonly aborted: string[];
-  /** The most that there were at once. */
-  readonly most: () => number;
-}
-
-export const startHeldService = async (t: Pick<TestContext, "after">): Promise<HeldService> => {
-  const open: HeldService["open"] = [];
-  const aborted: string[] = [];
-  let most = 0;
-  const upstream = await startUpstream(t, (request, response) => {
-    const chunks: Buffer[] = [];
-    request.on("data", (chunk: Buffer) => chunks.push(chunk));
-    request.on("end", () => {
-      const call = { request, response, body: Buffer.concat(chunks) };
-      open.push(call);
-      most = Math.max(most, open.length);
-      response.on("close", () => {
-        open.splice(open.indexOf(call), 1);
-        if (!response.writableFinished) aborted.push(request.url ?? "");
-      });
-    });
-  });
-  return { ...upstream, open, aborted, most: () => most };
 };

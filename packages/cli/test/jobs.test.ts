@@ -146,6 +146,9 @@ test("jobs are cancelled: those named or all of a client's, when that was confir
   const one = await on("jobs", "cancel", first, done, "--yes");
   assert.match(one.stdout, /^1 job cancelled\. 1 job had ended already; nothing to do\.$/m);
   assert.deepEqual([await state(first), await state(done)], ["cancelled", "done"]);
+  const { job } = json<{ job: { cancelledBy: string | null } }>(await on("jobs", "show", first, "--json"));
+  assert.match(job.cancelledBy ?? "", /^[^@]+@[^@]+$/);
+  assert.ok((await on("jobs", "show", first)).stdout.includes(`cancelled, by ${job.cancelledBy}\n`));
   const rest = json<{ cancelled: { id: string }[] }>(await on("jobs", "cancel", "--client", "john", "--yes", "--json"));
   assert.deepEqual(rest.cancelled.map(({ id }) => id).toSorted(), [ids[1], ids[2]].toSorted());
   assert.equal(await state(anns), "queued");

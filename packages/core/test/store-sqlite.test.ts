@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { umask } from "node:process";
+import { DatabaseSync } from "node:sqlite";
 import { describe, it } from "node:test";
 import { isAigwError } from "../src/errors.ts";
 import { locateStore } from "../src/store/engines.ts";
 import { createSqliteStore } from "../src/store/sqlite/control/create-sqlite-store.ts";
+import type { SqliteStore } from "../src/store/sqlite/sqlite-store.ts";
 import { aClient, anEvent, anInstance, FixedClock, HostileStore, storeContract } from "../src/testing/index.ts";
 import { SEED, sqliteFixture } from "./store-support/sqlite-fixture.ts";
 
@@ -224,4 +226,59 @@ describe("store URLs", () => {
       await assert.rejects(locateStore(url), (error) => isAigwError(error, code) && !error.message.includes("geheim"));
     });
   }
+});
+
+describe("what usage leaves in the log", () => {
+  const events = (count: number) => Array.from({ length: count }, (_, at) => anEvent({ at }));
+  /** Writes as a gateway does, more than the log may have. @returns how often it moved the log itself */
+  const writeMuch = (store: SqliteStore, path: string, beside: (batch: number) => void = () => undefined): number => {
+    let moved = 0;
+    for (let batch = 0; batch < 400; batch += 1) {
+      const before = statSync(path, { bigint: true }).mtimeNs;
+      store.traffic.recordUsage(events(100));
+      if (statSync(path, { bigint: true }).mtimeNs !== before) moved += 1;
+      beside(batch);
+    }
+    return moved;
+  };
+
+  it("is moved by a keeper, so that no call waits for it", async () => {
+    const { open, folder } = sqliteFixture();
+    const [gateway, keeper] = [open(), open()];
+    const path = `${folder}/aigw.usage.db`;
+    gateway.traffic.recordUsage(events(1));
+    assert.notEqual(writeMuch(gateway, path), 0, "without a keeper");
+    keeper.checkpoint();
+    const moved = writeMuch(gateway, path, (batch) => {
+      if (batch % 10 === 9) keeper.checkpoint();
+    });
+    assert.equal(moved, 0);
+    assert.ok(statSync(`${path}-wal`).size < 4_100 * 4_120, "and it begins anew");
+    await Promise.all([gateway.close(), keeper.close()]);
+  });
+
+  it("waits there for a reader who stays, and nobody waits for that", async () => {
+    const { open, folder } = sqliteFixture();
+    const [gateway, keeper] = [open(), open({ busyTimeoutMs: 2_000 })];
+    const path = `${folder}/aigw.usage.db`;
+    gateway.traffic.recordUsage(events(1));
+    const reader = new DatabaseSync(path);
+    reader.exec("BEGIN; SELECT count(*) FROM usage");
+    writeMuch(gateway, path, (batch) => {
+      if (batch % 100 !== 99) return;
+      const start = performance.now();
+      keeper.checkpoint();
+      assert.ok(performance.now() - start < 1_000, "half of what it waits for a lock otherwise");
+    });
+    assert.ok(statSync(`${path}-wal`).size > 4_100 * 4_120, "all of it is still there");
+    reader.close();
+    keeper.checkpoint();
+    gateway.traffic.recordUsage(events(1));
+    const { log, checkpointed } = new DatabaseSync(path).prepare("PRAGMA wal_checkpoint(NOOP)").get() as Record<
+      string,
+      number
+    >;
+    assert.ok((log ?? 0) < 100 && checkpointed === 0, `the log has begun anew: ${log}`);
+    await Promise.all([gateway.close(), keeper.close()]);
+  });
 });

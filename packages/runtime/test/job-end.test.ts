@@ -22,12 +22,12 @@ const scene = async (t: TestContext): Promise<{ store: Store; folder: JobFolder;
     await store.close();
     rmSync(parent, { recursive: true, force: true });
   });
-  const folder = JobFolder.open(join(home, "jobs"), store.control.storeId);
+  const folder = await JobFolder.open(join(home, "jobs"), store.control.storeId);
   return { store, folder, records: new JobRecords(store.traffic) };
 };
 
-const put = (folder: JobFolder, job: Job, part: "request" | "answer"): string => {
-  folder.makeRoomFor(job);
+const put = async (folder: JobFolder, job: Job, part: "request" | "answer"): Promise<string> => {
+  await folder.makeRoomFor(job);
   const path = folder.fileOf(job, part);
   writeFileSync(path, "x", { mode: 0o600 });
   return path;
@@ -63,7 +63,7 @@ describe("a gateway that stood still, and whose job another one has taken over",
       const known = await records.set({ version: 0 }, job);
       assert.ok(known);
       await records.set(known, { ...job, holder: "gw-2", attempts: 2 });
-      const answer = put(folder, job, "answer");
+      const answer = await put(folder, job, "answer");
       const end = new JobEnd({
         records,
         folder: () => folder,
@@ -86,7 +86,7 @@ describe("a gateway that stood still, and whose job another one has taken over",
   it("is not what a request is that has been taken in at the last moment: its file stays", async (t) => {
     const { store, folder } = await scene(t);
     const job = aJob({ state: "receiving", holder: "gw-2", wakeAt: 0, place: folder.place });
-    const file = put(folder, job, "request");
+    const file = await put(folder, job, "request");
     await store.traffic.setJob(0, job);
     const traffic = Object.create(store.traffic, {
       steadyNow: { value: () => store.traffic.steadyNow() },
@@ -110,6 +110,7 @@ describe("a gateway that stood still, and whose job another one has taken over",
       mayRepeat: () => false,
       isRunningHere: () => false,
       count: () => undefined,
+      onCancelled: () => undefined,
       tell: () => undefined,
     });
     await keeper.look();

@@ -18,7 +18,7 @@ test("jobs of a client that this gateway has not heard of yet are not taken for 
     await store.close();
     rmSync(parent, { recursive: true, force: true });
   });
-  const folder = JobFolder.open(join(home, "jobs"), store.control.storeId);
+  const folder = await JobFolder.open(join(home, "jobs"), store.control.storeId);
   const known = new Map<string, ReturnType<typeof aClient>>();
   const ann = aClient({ name: "ann" });
   let answers = true;
@@ -37,18 +37,19 @@ test("jobs of a client that this gateway has not heard of yet are not taken for 
     mayRepeat: () => false,
     isRunningHere: () => false,
     count: (job, outcome) => recorded.push(`${job.clientName} ${outcome}`),
+    onCancelled: () => undefined,
     tell: () => undefined,
   });
-  const put = (client: string, clientName: string): string => {
+  const put = async (client: string, clientName: string): Promise<string> => {
     const job = aJob({ client, clientName, place: folder.place });
     void store.traffic.setJob(0, job);
-    folder.makeRoomFor(job);
+    await folder.makeRoomFor(job);
     const path = folder.fileOf(job, "request");
     writeFileSync(path, "x", { mode: 0o600 });
     return path;
   };
-  const hers = put(ann.id, "ann");
-  const gone = put("c_gone", "john");
+  const hers = await put(ann.id, "ann");
+  const gone = await put("c_gone", "john");
   answers = false;
   await assert.rejects(keeper.purge());
   assert.deepEqual([existsSync(hers), existsSync(gone)], [true, true]);

@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { type TestContext, test } from "node:test";
 import { addClient, DAY_MS, initHome, isAigwError, type OpenedHome, openHome, systemClock } from "@aigw/core";
 import { anEvent } from "@aigw/core/testing";
+import { until } from "../../../test/support/until.ts";
 import { UsageKeeper } from "../src/metering/usage-keeper.ts";
 
 const opened = async (t: TestContext): Promise<OpenedHome> => {
@@ -111,4 +113,44 @@ test("has what gateways retire leave the files", async (t) => {
   await keeper.keep();
   assert.deepEqual([holding(), faults], [[], []]);
   await keeper.close();
+});
+
+test("moves what many calls commit to its place, and ends once there are few", {
+  skip: process.platform !== "linux",
+}, async (t) => {
+  const home = await opened(t);
+  const faults: unknown[] = [];
+  const keeper = new UsageKeeper({
+    storeUrl: home.storeUrl,
+    before: () => undefined,
+    onKept: () => undefined,
+    onFault: (error) => faults.push(error),
+    calmMs: 500,
+  });
+  keeper.start();
+  t.after(() => keeper.close());
+  const threads = (): number => {
+    const names = readdirSync("/proc/self/task").map((id) => readFileSync(`/proc/self/task/${id}/comm`, "utf8").trim());
+    return names.filter((name) => name === "usage-keeper").length;
+  };
+  await record(home, 1, NOW);
+  const looker = new DatabaseSync(join(home.home, "aigw.usage.db"));
+  t.after(() => looker.close());
+  const pages = () => looker.prepare("PRAGMA wal_checkpoint(NOOP)").get() as { log: number; checkpointed: number };
+  const call = (): void => {
+    for (let one = 0; one < 100; one += 1) keeper.countCall();
+  };
+  assert.equal(threads(), 0, "nothing to do");
+  await until("its thread", () => {
+    call();
+    return threads() === 1;
+  });
+  while (pages().log < 2_100) await record(home, 100, NOW);
+  await until("the log to be moved, although nobody commits any more", () => {
+    call();
+    return pages().log === pages().checkpointed;
+  });
+  assert.equal(threads(), 1);
+  await until("its end", () => threads() === 0);
+  assert.deepEqual(faults, []);
 });

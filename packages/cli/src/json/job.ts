@@ -16,6 +16,8 @@ export interface JobJson {
   readonly endedAt: string | null;
   /** Until when its answer is kept. */
   readonly keptUntil: string | null;
+  /** The admin, `user@host`; null too when its client did. */
+  readonly cancelledBy: string | null;
   readonly attempts: number;
   readonly requestBytes: number;
   readonly resultBytes: number;
@@ -49,6 +51,7 @@ export const jobJson = (job: Job): JobJson => ({
   startedAt: time(job.startedAt),
   endedAt: time(job.endedAt),
   keptUntil: hasEnded(job) ? rfc3339(keptUntil(job)) : null,
+  cancelledBy: job.cancelledBy ?? null,
   attempts: job.attempts,
   requestBytes: job.requestBytes,
   resultBytes: job.resultBytes,

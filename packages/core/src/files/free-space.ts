@@ -26,8 +26,17 @@ export const spaceFor = (path: string): Space | undefined => {
 /** Whether so many bytes can be written beside `path` without coming near a full disk. */
 export const hasRoomFor = (path: string, bytes: number): boolean => {
   const space = spaceFor(path);
-  return space === undefined || space.free - bytes >= Math.min(FLOOR_BYTES, space.total * FLOOR_SHARE);
+  return space === undefined || leaves(space, bytes);
 };
+
+/** The same, of what the system says of the disk. */
+export const isRoom = (
+  { bavail, bsize, blocks }: { readonly bavail: number; readonly bsize: number; readonly blocks: number },
+  bytes: number,
+): boolean => blocks === 0 || leaves({ free: bavail * bsize, total: blocks * bsize }, bytes);
+
+const leaves = ({ free, total }: Space, bytes: number): boolean =>
+  free - bytes >= Math.min(FLOOR_BYTES, total * FLOOR_SHARE);
 
 /**
  * Usage may not take the last of the disk: it comes by itself, and without end. A look costs some microseconds.

@@ -1,4 +1,5 @@
 import { closeSync, fsyncSync, openSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { platform } from "node:os";
 
 /** Makes a file's content, or a folder's entries, survive a power loss. */
@@ -10,5 +11,20 @@ export const syncPath = (path: string): void => {
     fsyncSync(file);
   } finally {
     closeSync(file);
+  }
+};
+
+/** Where a folder cannot be read, or is of a file system that syncs none; as PostgreSQL has it (fsync_fname). */
+const UNSYNCED = new Set(["EACCES", "EISDIR", "EBADF", "EINVAL"]);
+
+/** Makes a folder's entries survive a power loss, by a thread of Node's pool. @throws what node:fs throws */
+export const syncFolder = async (path: string): Promise<void> => {
+  if (platform() === "win32") return;
+  try {
+    await using folder = await open(path, "r");
+    await folder.sync();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === undefined || !UNSYNCED.has(code)) throw error;
   }
 };

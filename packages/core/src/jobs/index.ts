@@ -1,4 +1,6 @@
 export { callbackKey, signCallback } from "./callback-key.ts";
+export { cancelJob, changeJob } from "./change-job.ts";
+export { FolderCalls } from "./folder-calls.ts";
 export {
   cancelledJob,
   hasEnded,

@@ -1,11 +1,17 @@
 import { randomBytes } from "node:crypto";
-import { lstatSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { AigwError } from "../errors.ts";
+import { lstat, readdir, readFile, rm, stat, statfs, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { AigwError, isAigwError } from "../errors.ts";
+import { isRoom } from "../files/free-space.ts";
+import { syncFolder } from "../files/sync-path.ts";
 import { translateFsError } from "../files/translate-fs-error.ts";
-import { makeFolder } from "../home/make-folder.ts";
-import { assertPrivate } from "../sealing/master-key.ts";
+import { makeFolderBy } from "../home/make-folder.ts";
+import { assertPrivateStat } from "../sealing/master-key.ts";
+import type { Sealer } from "../sealing/sealer.ts";
+import { FolderCalls } from "./folder-calls.ts";
 import { isJobId, type Job } from "./job.ts";
+import { SealedReader, SealedWriter } from "./sealed-file.ts";
 
 export type JobPart = "request" | "answer";
 
@@ -17,118 +23,169 @@ export interface FoundFile {
   readonly mtimeMs: number;
 }
 
+type Whose = Pick<Job, "client" | "id">;
+
 /**
  * The folder of sealed requests and answers, with one for each client in it, so that what is a client's goes at once with
- * it. It has a name, its place, by which jobs say where their files are: several machines may share it.
+ * it. It has a name, its place, by which jobs say where their files are: several machines may share it. Every method
+ * throws AigwError `store_unavailable` when its file system does not answer, see FolderCalls.
  */
 export class JobFolder {
   readonly path: string;
   readonly place: string;
+  readonly #storeId: string;
+  readonly #calls: FolderCalls;
 
-  private constructor(path: string, place: string) {
+  private constructor(path: string, place: string, storeId: string, calls: FolderCalls) {
     this.path = path;
     this.place = place;
+    this.#storeId = storeId;
+    this.#calls = calls;
   }
 
   /**
    * Makes it where it is missing.
    * @param path absolute
    * @param storeId of the store whose jobs are in it: what another one does not know, it would take for left over
+   * @param calls the process's for this path: to open a folder that is away once more takes no more threads
    * @throws AigwError `store_full`, `store_read_only`, `store_unavailable`, `insecure_permissions`; `failed` when it is
    * another store's
    */
-  static open(path: string, storeId: string): JobFolder {
+  static async open(path: string, storeId: string, calls: FolderCalls = new FolderCalls(path)): Promise<JobFolder> {
     try {
-      makeFolder(path);
-      assertPrivate(path, "folder");
-      assertOwn(path, storeId);
-      return new JobFolder(path, placeOf(path));
+      await makeFolderBy(path, (call) => calls.run(call));
+      assertPrivateStat(await calls.run(() => stat(path)), path, "folder");
+      await assertOwn(calls, path, storeId);
+      return new JobFolder(path, await placeOf(calls, path), storeId, calls);
     } catch (error) {
       throw translateFsError(error, path);
     }
   }
 
   /** Whether it is there, and this one: a mount may be away for a moment, and an empty folder in its place. */
-  isThere(): boolean {
+  async isThere(): Promise<boolean> {
     try {
-      return readFileSync(join(this.path, "place"), "utf8") === this.place;
+      return (await this.#calls.run(() => readFile(join(this.path, "place"), "utf8"))) === this.place;
     } catch {
       return false;
     }
   }
 
-  fileOf({ client, id }: Pick<Job, "client" | "id">, part: JobPart): string {
+  fileOf({ client, id }: Whose, part: JobPart): string {
     return join(this.path, client, `${id}.${part}`);
   }
 
   /** @throws as {@link JobFolder.open} */
-  makeRoomFor({ client }: Pick<Job, "client">): void {
+  async makeRoomFor({ client }: Pick<Job, "client">): Promise<void> {
     try {
-      makeFolder(join(this.path, client));
+      await makeFolderBy(join(this.path, client), (call) => this.#calls.run(call));
     } catch (error) {
       throw translateFsError(error, this.path);
     }
   }
 
-  /** One that is not there is as good as gone. */
-  remove(job: Pick<Job, "client" | "id">, part?: JobPart): void {
+  /** Whether so many bytes can be written without coming near a full disk. */
+  async hasRoomFor(bytes: number): Promise<boolean> {
+    try {
+      return isRoom(await this.#calls.run(() => statfs(this.path)), bytes);
+    } catch (error) {
+      if (isAigwError(error)) throw error;
+      return true;
+    }
+  }
+
+  /** There must be none yet. @throws as {@link SealedWriter.create} */
+  create(sealer: Pick<Sealer, "mac">, job: Whose, part: JobPart, facts: unknown): Promise<SealedWriter> {
+    return SealedWriter.create(this.fileOf(job, part), this.#contextOf(sealer, job, part), facts, this.#calls);
+  }
+
+  /** @throws as {@link SealedReader.open} */
+  read(sealer: Pick<Sealer, "mac">, job: Whose, part: JobPart): Promise<SealedReader> {
+    return SealedReader.open(this.fileOf(job, part), this.#contextOf(sealer, job, part), this.#calls);
+  }
+
+  #contextOf(sealer: Pick<Sealer, "mac">, { id }: Whose, part: JobPart) {
+    return { sealer, storeId: this.#storeId, name: `${id} ${part}` };
+  }
+
+  /** One that is not there is as good as gone. @throws as {@link JobFolder.open} */
+  async remove(job: Whose, part?: JobPart): Promise<void> {
     for (const one of part === undefined ? (["request", "answer"] as const) : [part]) {
-      rmSync(this.fileOf(job, one), { force: true });
+      await this.#remove(this.fileOf(job, one), { force: true });
     }
   }
 
   /** Whose files there are: ids of clients. */
-  clients(): readonly string[] {
-    return entriesOf(this.path).filter((name) => /^c_[a-z0-9]+$/.test(name));
+  async clients(): Promise<readonly string[]> {
+    return (await this.#entriesOf(this.path)).filter((name) => /^c_[a-z0-9]+$/.test(name));
   }
 
-  /** All that there is of one. */
-  removeClient(client: string): void {
+  /** All that there is of one. @throws as {@link JobFolder.open} */
+  async removeClient(client: string): Promise<void> {
     // Another thread or process may be about to create one.
-    rmSync(join(this.path, client), { recursive: true, force: true, maxRetries: 5, retryDelay: 5 });
+    await this.#remove(join(this.path, client), { recursive: true, force: true, maxRetries: 5, retryDelay: 5 });
   }
 
-  *files(): Generator<FoundFile> {
-    for (const client of this.clients()) {
-      for (const name of entriesOf(join(this.path, client))) {
+  async *files(): AsyncGenerator<FoundFile> {
+    for (const client of await this.clients()) {
+      for (const name of await this.#entriesOf(join(this.path, client))) {
         const id = name.replace(/\.(request|answer)$/, "");
         if (!isJobId(id)) continue;
-        const stat = lstatSync(join(this.path, client, name), { throwIfNoEntry: false });
-        if (stat !== undefined) yield { client, id, mtimeMs: stat.mtimeMs };
+        const mtimeMs = await this.#writtenAt(join(this.path, client, name));
+        if (mtimeMs !== undefined) yield { client, id, mtimeMs };
       }
+    }
+  }
+
+  async #remove(path: string, options: Parameters<typeof rm>[1]): Promise<void> {
+    try {
+      await this.#calls.run(() => rm(path, options));
+    } catch (error) {
+      throw translateFsError(error, this.path);
+    }
+  }
+
+  async #entriesOf(folder: string): Promise<readonly string[]> {
+    try {
+      return await this.#calls.run(() => readdir(folder));
+    } catch (error) {
+      if (isAigwError(error)) throw error;
+      return [];
+    }
+  }
+
+  /** @returns undefined when it is gone */
+  async #writtenAt(path: string): Promise<number | undefined> {
+    try {
+      return (await this.#calls.run(() => lstat(path))).mtimeMs;
+    } catch (error) {
+      if (isAigwError(error)) throw error;
+      return undefined;
     }
   }
 }
 
-const entriesOf = (folder: string): readonly string[] => {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
-};
-
-const assertOwn = (folder: string, storeId: string): void => {
-  if (writtenOnce(folder, "store", storeId, /^.+$/) === storeId) return;
+const assertOwn = async (calls: FolderCalls, folder: string, storeId: string): Promise<void> => {
+  if ((await writtenOnce(calls, join(folder, "store"), storeId, /^.+$/)) === storeId) return;
   throw new AigwError("failed", `${folder} has the jobs of another store. Choose another folder, or empty this one.`);
 };
 
-const placeOf = (folder: string): string =>
-  writtenOnce(folder, "place", `p_${randomBytes(8).toString("hex")}`, /^p_[0-9a-f]{16}$/);
+const placeOf = (calls: FolderCalls, folder: string): Promise<string> =>
+  writtenOnce(calls, join(folder, "place"), `p_${randomBytes(8).toString("hex")}`, /^p_[0-9a-f]{16}$/);
 
 /** Of two gateways that begin at the same moment, one writes it and both read it. */
-const writtenOnce = (folder: string, name: string, value: string, whole: RegExp): string => {
-  const path = join(folder, name);
+const writtenOnce = async (calls: FolderCalls, path: string, value: string, whole: RegExp): Promise<string> => {
   try {
-    writeFileSync(path, value, { flag: "wx", mode: 0o600, flush: true });
+    await calls.run(() => writeFile(path, value, { flag: "wx", mode: 0o600, flush: true }));
+    await calls.run(() => syncFolder(dirname(path)));
   } catch (error) {
     if (!(error instanceof Error) || !("code" in error) || error.code !== "EEXIST") throw error;
   }
   for (let tries = 0; tries < 100; tries += 1) {
-    const found = readFileSync(path, "utf8");
+    const found = await calls.run(() => readFile(path, "utf8"));
     if (whole.test(found)) return found;
     // The other one is about to write it.
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    await delay(5);
   }
-  throw Object.assign(new Error(`the file '${name}' of the folder is damaged`), { code: "EINVAL", syscall: "read" });
+  throw Object.assign(new Error(`the file ${path} is damaged`), { code: "EINVAL", syscall: "read" });
 };

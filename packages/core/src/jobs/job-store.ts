@@ -45,6 +45,8 @@ export interface JobStore {
    * @param from leaves out those that were due earlier than this `wakeAt`
    */
   dueJobs(now: number, limit: number, from?: number): MaybePromise<readonly VersionedJob[]>;
+  /** How many there are that are older than this one, `most` at most. Costs an index entry for each. */
+  countJobsBefore(filter: JobFilter, before: JobCursor, most: number): MaybePromise<number>;
   /** Costs an index entry for each job that matches. */
   jobGroups(filter: JobFilter): MaybePromise<readonly JobGroup[]>;
 }

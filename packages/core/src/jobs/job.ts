@@ -59,6 +59,8 @@ export interface Job {
   readonly requestStored?: number;
   /** Its quota of requests has counted it. */
   readonly claimed?: true;
+  /** The admin who took it back, `user@host`; absent when its client did. */
+  readonly cancelledBy?: string;
   /** Its usage is recorded. */
   readonly counted?: true;
   /** It came with the token of a quick start's trial. */
@@ -111,10 +113,12 @@ export const wakeOfEnded = (job: Pick<Job, "endedAt" | "at" | "keepMs" | "callba
 /**
  * One that was not at its end, taken back by its client or an admin. Its usage is still to be recorded, and its files to
  * be removed: by the gateway that runs it, or, when none does, by whoever looks next.
+ * @param by the admin
  */
-export const cancelledJob = (job: Job, now: number): Job => ({
+export const cancelledJob = (job: Job, now: number, by?: string): Job => ({
   ...job,
   state: "cancelled",
+  ...(by !== undefined && { cancelledBy: by }),
   endedAt: now,
   wakeAt: job.state === "running" ? Math.max(now, job.wakeAt) : now,
 });

@@ -1,8 +1,11 @@
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
+import { dirname } from "node:path";
 import { AigwError } from "../errors.ts";
+import { syncFolder } from "../files/sync-path.ts";
 import { translateFsError } from "../files/translate-fs-error.ts";
 import type { Sealer } from "../sealing/sealer.ts";
+import { FolderCalls } from "./folder-calls.ts";
 
 /** What a key is derived from, beside the master key: a file under another name opens nothing. */
 export interface SealContext {
@@ -18,6 +21,8 @@ const TAG_BYTES = 16;
 /** Of content in one piece: what is read for one byte of it, and held while it is written. */
 const PIECE = 64 * 1024;
 const HEAD_BYTES = MAGIC.length + SALT_BYTES + 4;
+/** So much is held back by the system at most, bytes: the last write to the disk is not one that takes minutes. */
+const SYNC_BYTES = 64 * 1024 * 1024;
 /** The head of an answer is far smaller. */
 const MAX_FACTS = 1024 * 1024;
 
@@ -75,36 +80,49 @@ export const sealedSize = (facts: unknown, contentBytes: number): number =>
 export class SealedWriter {
   readonly #path: string;
   readonly #file: FileHandle;
+  readonly #calls: FolderCalls;
   readonly #key: Uint8Array;
   #piece: Buffer[] = [];
   #held = 0;
   #number = 0;
+  #synced = 0;
+  #isClosed = false;
   /** Content taken so far. */
   bytes = 0;
   /** Of the file, written so far: its head, and all but the last piece of the content, each with its tag. */
   size: number;
 
-  private constructor(path: string, file: FileHandle, key: Uint8Array, size: number) {
+  private constructor(path: string, file: FileHandle, calls: FolderCalls, key: Uint8Array, size: number) {
     this.size = size;
     this.#path = path;
     this.#file = file;
+    this.#calls = calls;
     this.#key = key;
   }
 
-  /** @param path there must be none yet. @throws AigwError `store_full`, `store_read_only`, `store_unavailable` */
-  static async create(path: string, context: SealContext, facts: unknown): Promise<SealedWriter> {
+  /**
+   * @param path there must be none yet
+   * @param calls makes those of the file system
+   * @throws AigwError `store_full`, `store_read_only`, `store_unavailable`
+   */
+  static async create(
+    path: string,
+    context: SealContext,
+    facts: unknown,
+    calls: FolderCalls = new FolderCalls(path),
+  ): Promise<SealedWriter> {
     let file: FileHandle | undefined;
     try {
-      file = await open(path, "wx", 0o600);
+      file = await opened(calls, path, "wx");
       const salt = randomBytes(SALT_BYTES);
       const key = keyOf(context, salt);
       const sealed = sealPiece(key, FACTS, 0, Buffer.from(JSON.stringify(facts)));
       const head = Buffer.concat([MAGIC, salt, Buffer.alloc(4)]);
       head.writeUInt32BE(sealed.length, HEAD_BYTES - 4);
-      await file.appendFile(Buffer.concat([head, sealed]));
-      return new SealedWriter(path, file, key, head.length + sealed.length);
+      await append(calls, file, Buffer.concat([head, sealed]));
+      return new SealedWriter(path, file, calls, key, head.length + sealed.length);
     } catch (error) {
-      await file?.close().catch(() => undefined);
+      if (file !== undefined) await calls.close(file);
       throw translateFsError(error, path);
     }
   }
@@ -128,16 +146,19 @@ export class SealedWriter {
   async end(): Promise<void> {
     await this.#flush(LAST);
     try {
-      await this.#file.sync();
+      await this.#calls.run(() => this.#file.sync());
+      await this.#calls.run(() => syncFolder(dirname(this.#path)));
     } catch (error) {
       throw translateFsError(error, this.#path);
     }
-    await this.#file.close();
+    await this.close();
   }
 
-  /** Leaves it as it is: it is to be deleted. */
+  /** In the middle of it: it is to be deleted. */
   async close(): Promise<void> {
-    await this.#file.close().catch(() => undefined);
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await this.#calls.close(this.#file);
   }
 
   async #flush(kind: typeof CONTENT | typeof LAST): Promise<void> {
@@ -146,8 +167,11 @@ export class SealedWriter {
     this.#piece = [];
     this.#held = 0;
     try {
-      await this.#file.appendFile(sealed);
+      await append(this.#calls, this.#file, sealed);
       this.size += sealed.length;
+      if (this.size - this.#synced < SYNC_BYTES) return;
+      await this.#calls.run(() => this.#file.datasync());
+      this.#synced = this.size;
     } catch (error) {
       throw translateFsError(error, this.#path);
     }
@@ -162,6 +186,7 @@ export class SealedReader {
   readonly length: number;
   readonly #path: string;
   readonly #file: FileHandle;
+  readonly #calls: FolderCalls;
   readonly #key: Uint8Array;
   readonly #start: number;
   readonly #pieces: number;
@@ -169,12 +194,14 @@ export class SealedReader {
   private constructor(
     path: string,
     file: FileHandle,
+    calls: FolderCalls,
     key: Uint8Array,
     facts: unknown,
     at: { readonly start: number; readonly pieces: number; readonly length: number },
   ) {
     this.#path = path;
     this.#file = file;
+    this.#calls = calls;
     this.#key = key;
     this.facts = facts;
     this.#start = at.start;
@@ -184,28 +211,34 @@ export class SealedReader {
 
   /**
    * Opens it, and looks at its end: one that was cut is damaged.
+   * @param calls makes those of the file system
    * @throws AigwError `store_corrupt`, `store_unavailable` when there is none
    */
-  static async open(path: string, context: SealContext): Promise<SealedReader> {
+  static async open(
+    path: string,
+    context: SealContext,
+    calls: FolderCalls = new FolderCalls(path),
+  ): Promise<SealedReader> {
     let file: FileHandle | undefined;
     try {
-      file = await open(path, "r");
-      const head = await readAt(file, 0, HEAD_BYTES);
+      file = await opened(calls, path, "r");
+      const known = file;
+      const head = await readAt(calls, file, 0, HEAD_BYTES);
       const factsBytes = head.readUInt32BE(HEAD_BYTES - 4);
       if (!head.subarray(0, MAGIC.length).equals(MAGIC) || factsBytes > MAX_FACTS) throw damaged();
       const key = keyOf(context, head.subarray(MAGIC.length, MAGIC.length + SALT_BYTES));
       const facts: unknown = JSON.parse(
-        openPiece(key, FACTS, 0, await readAt(file, HEAD_BYTES, factsBytes)).toString(),
+        openPiece(key, FACTS, 0, await readAt(calls, file, HEAD_BYTES, factsBytes)).toString(),
       );
       const start = HEAD_BYTES + factsBytes;
-      const { size } = await file.stat();
+      const { size } = await calls.run(() => known.stat());
       const pieces = Math.max(1, Math.ceil((size - start) / (PIECE + TAG_BYTES)));
       const length = size - start - pieces * TAG_BYTES;
-      const reader = new SealedReader(path, file, key, facts, { start, pieces, length });
+      const reader = new SealedReader(path, file, calls, key, facts, { start, pieces, length });
       await reader.#piece(pieces - 1);
       return reader;
     } catch (error) {
-      await file?.close().catch(() => undefined);
+      if (file !== undefined) await calls.close(file);
       throw translateFsError(error, path);
     }
   }
@@ -220,7 +253,7 @@ export class SealedReader {
   }
 
   async close(): Promise<void> {
-    await this.#file.close().catch(() => undefined);
+    await this.#calls.close(this.#file);
   }
 
   async #piece(number: number): Promise<Buffer> {
@@ -228,19 +261,30 @@ export class SealedReader {
     const at = number * (PIECE + TAG_BYTES);
     const bytes = isLast ? this.length - number * PIECE + TAG_BYTES : PIECE + TAG_BYTES;
     try {
-      return openPiece(this.#key, isLast ? LAST : CONTENT, number, await readAt(this.#file, this.#start + at, bytes));
+      const sealed = await readAt(this.#calls, this.#file, this.#start + at, bytes);
+      return openPiece(this.#key, isLast ? LAST : CONTENT, number, sealed);
     } catch (error) {
       throw translateFsError(error, this.#path);
     }
   }
 }
 
-const readAt = async (file: FileHandle, position: number, bytes: number): Promise<Buffer> => {
+/** One that is opened when nobody waits for it any more is let go. */
+const opened = (calls: FolderCalls, path: string, flags: "r" | "wx"): Promise<FileHandle> =>
+  calls.run(
+    () => open(path, flags, 0o600),
+    (late) => void calls.close(late),
+  );
+
+const append = (calls: FolderCalls, file: FileHandle, bytes: Uint8Array): Promise<void> =>
+  calls.run(() => file.appendFile(bytes));
+
+const readAt = async (calls: FolderCalls, file: FileHandle, position: number, bytes: number): Promise<Buffer> => {
   if (bytes < 0) throw damaged();
   const buffer = Buffer.alloc(bytes);
   let have = 0;
   while (have < bytes) {
-    const { bytesRead } = await file.read(buffer, have, bytes - have, position + have);
+    const { bytesRead } = await calls.run(() => file.read(buffer, have, bytes - have, position + have));
     if (bytesRead === 0) throw damaged();
     have += bytesRead;
   }

@@ -50,6 +50,11 @@ export const assertPrivate = (path: string, kind: "file" | "folder"): void => {
       `${path} is missing. Restore it from your backup, or set AIGW_MASTER_KEY.`,
     );
   }
+  assertPrivateStat(stat, path, kind);
+};
+
+/** The same, of what the system says of it. */
+export const assertPrivateStat = (stat: Pick<Stats, "mode" | "gid">, path: string, kind: "file" | "folder"): void => {
   if (!HAS_MODES || (stat.mode & 0o077) === 0) return;
   const isForGroup = (stat.mode & OTHERS) === 0 && isOwnGroup(stat.gid);
   if (isForGroup && mayGroup()) return;

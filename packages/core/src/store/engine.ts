@@ -108,6 +108,11 @@ export interface OpenedStore extends Store {
    * a gateway's keeper: it may take seconds, and the embedded engine blocks the thread. Absent: nothing is left undone.
    */
   upkeep?(): MaybePromise<void>;
+  /**
+   * Moves what was committed from the log to its place once much has gathered there, so that no call has to: waits for
+   * the disk and blocks the thread. For a gateway's keeper, some times a second. Absent: the engine sees to it elsewhere.
+   */
+  checkpoint?(): void;
   /** Everything, for another store. Close it before the store. Absent: this engine cannot. */
   exportAll?(): Promise<StoreExport>;
   /** What the engine is like, and its files if it has any. Cheap; reads no data. */

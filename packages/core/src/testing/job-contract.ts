@@ -71,6 +71,25 @@ export const jobContract = (withStore: WithStore): void => {
     );
 
     it(
+      "are counted, those that are older than one of them, up to as many as are asked for",
+      withStore(async ({ one, two }) => {
+        // Of two that came at the same moment, the id says which is older.
+        const [second, first] = [aJob({ at: 2 }), aJob({ at: 2 })].toSorted((a, b) => (a.id < b.id ? 1 : -1));
+        assert.ok(first && second);
+        const made = [aJob({ at: 1 }), first, second, aJob({ at: 3 }), aJob({ at: 1, client: "c_2" })];
+        for (const job of [...made, aJob({ at: 1, state: "done" }), aJob({ at: 1, place: "p_2" })])
+          await one.traffic.setJob(0, job);
+        const filter = { client: "c_1", service: "whisper", state: "queued", place: "p_1" } as const;
+        const counted: number[] = [];
+        for (const job of made.slice(0, 4)) counted.push(await two.traffic.countJobsBefore(filter, job, 9));
+        assert.deepEqual(counted, [0, 1, 2, 3]);
+        assert.equal(await two.traffic.countJobsBefore(filter, { at: 99, id: "" }, 2), 2);
+        assert.equal(await two.traffic.countJobsBefore({}, { at: 99, id: "" }, 9), 7);
+        assert.equal(await two.traffic.countJobsBefore({ place: "p_9" }, { at: 99, id: "" }, 9), 0);
+      }),
+    );
+
+    it(
       "come up when they are due, and are summed up",
       withStore(async ({ one, two }) => {
         const late = aJob({ wakeAt: 300, storedBytes: 5 });

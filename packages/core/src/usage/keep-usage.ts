@@ -9,6 +9,8 @@ export interface KeepUsageOptions {
   readonly before: number | undefined;
   /** The share of the time that each may keep the store from others who write; `behind`: folding, once it is behind. */
   readonly shares: { readonly fold: number; readonly behind: number; readonly prune: number };
+  /** Most events summed up in one step; 2,000 unless given. Fewer keep a core that others want for less time on end. */
+  readonly foldSlice?: number;
   /** Most events dropped in one step; 100 unless given, which keeps others from a store's one write lock for a moment. */
   readonly pruneSlice?: number;
   /** How long each may take, so that a great deal of the one does not hold up the other; endless unless given. */
@@ -37,10 +39,10 @@ const BEHIND = 5_000;
  * slice keeps the store from anybody for more than a few milliseconds. May be broken off between any two slices.
  */
 export const keepUsage = async (options: KeepUsageOptions): Promise<KeptUsage> => {
-  const { traffic, before, shares, longestMs, pruneSlice = PRUNE_SLICE, onPruned } = options;
+  const { traffic, before, shares, longestMs, foldSlice = FOLD_SLICE, pruneSlice = PRUNE_SLICE, onPruned } = options;
   const foldShare = (done: number): number => (done < BEHIND ? shares.fold : shares.behind);
   const unfolded = await inSlices(options, longestMs?.fold, foldShare, () =>
-    inTime(traffic.foldUsage(FOLD_SLICE), SLICE_TIMEOUT_MS),
+    inTime(traffic.foldUsage(foldSlice), SLICE_TIMEOUT_MS),
   );
   if (before === undefined) return { pruned: 0, more: unfolded };
   let pruned = 0;

@@ -5,6 +5,7 @@ import type { Taken } from "../jobs/job-intake.ts";
 import { jobTakenFields, jobText } from "../jobs/job-json.ts";
 import { refuseAndClose, refuseAndCut } from "../proxy/lingering-close.ts";
 import { answerJson } from "../routes/answer.ts";
+import { TOKEN_ENDED } from "../unauthorized.ts";
 import { answerFields } from "./answer-fields.ts";
 import type { ApiCall } from "./api-call.ts";
 
@@ -31,9 +32,8 @@ export const brokenAs = ({
 export const answerBroken = ({ incoming, outgoing, requestId, cors }: ApiCall, { why }: Broken): void => {
   if (why === "left") incoming.socket.destroy();
   else if (why === "revoked") {
-    const problem = { code: "invalid_token", detail: "The token is no longer valid.", requestId } as const;
-    const challenge = 'Bearer realm="aigw", error="invalid_token"';
-    refuseAndCut(incoming, outgoing, problem, ["WWW-Authenticate", challenge, ...cors.own]);
+    const { fields, ...refusal } = TOKEN_ENDED;
+    refuseAndCut(incoming, outgoing, { ...refusal, requestId }, [...fields, ...cors.own]);
   } else {
     const detail = "The rest of the request did not arrive in time.";
     refuseAndClose(incoming, outgoing, { code: "request_timeout", detail, requestId }, cors.own);

@@ -5,14 +5,13 @@ import { PROBLEMS, type Problem, type ProblemCode, problemBody } from "../http-e
 import type { CallMeter } from "../metering/call-meter.ts";
 import { refuse } from "../proxy/lingering-close.ts";
 import { secondsUntil } from "../seconds.ts";
+import { INVALID_TOKEN, MISSING_TOKEN, OUT_OF_SCOPE, STORE_AWAY } from "../unauthorized.ts";
 import { answerFields } from "./answer-fields.ts";
 import { type ApiCall, recordedAs } from "./api-call.ts";
 import type { Admitted, Authentication, Ended } from "./authenticator.ts";
 import { answerBroken, type Broken, brokenAs } from "./job-request.ts";
 import type { QuotaGate, QuotaRefusal } from "./quota-gate.ts";
 import { quotaProblem } from "./quota-problem.ts";
-
-const BEARER = 'Bearer realm="aigw"';
 
 export interface RefusalsDeps {
   readonly follower: Pick<ControlFollower, "termsOf">;
@@ -50,8 +49,8 @@ export class Refusals {
 
   stale(call: ApiCall): void {
     this.#deps.onStranger("unavailable");
-    const detail = "The gateway cannot reach its store at this moment: try again soon.";
-    this.#refuse(call, { code: "unavailable", detail }, ["Retry-After", "5"]);
+    const { fields, ...refusal } = STORE_AWAY;
+    this.#refuse(call, refusal, fields);
   }
 
   stranger(call: ApiCall, who: Exclude<Authentication, Admitted>): void {
@@ -60,15 +59,15 @@ export class Refusals {
       return;
     }
     if (who.kind === "missing") {
-      this.#deps.onStranger("missing_token");
-      const detail = "Send a bearer token: get one from POST /auth/token.";
-      this.#refuse(call, { code: "missing_token", detail }, ["WWW-Authenticate", BEARER]);
+      const { fields, ...refusal } = MISSING_TOKEN;
+      this.#deps.onStranger(refusal.code);
+      this.#refuse(call, refusal, fields);
       return;
     }
-    const detail = "The token is not valid (any more): get a new one from POST /auth/token.";
-    if (who.kind === "invalid") this.#deps.onStranger("invalid_token");
-    else this.#record(call, who, "denied", { code: "invalid_token", detail });
-    this.#refuse(call, { code: "invalid_token", detail }, ["WWW-Authenticate", `${BEARER}, error="invalid_token"`]);
+    const { fields, ...refusal } = INVALID_TOKEN;
+    if (who.kind === "invalid") this.#deps.onStranger(refusal.code);
+    else this.#record(call, who, "denied", refusal);
+    this.#refuse(call, refusal, fields);
   }
 
   limited(call: ApiCall, who: Admitted, permit: Permit): void {
@@ -86,8 +85,7 @@ export class Refusals {
   }
 
   outOfScope(call: ApiCall, who: Admitted): void {
-    const fields = ["WWW-Authenticate", `${BEARER}, error="insufficient_scope"`];
-    this.denied(call, who, "insufficient_scope", `You may not call '${call.service}'.`, fields);
+    this.denied(call, who, "insufficient_scope", `You may not call '${call.service}'.`, OUT_OF_SCOPE);
   }
 
   denied(call: ApiCall, who: Admitted, code: ProblemCode, detail: string, fields: readonly string[]): void {

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { MaybePromise } from "@aigw/core";
 import type { Client } from "@aigw/core/clients";
 import { type Job, type JobFolder, requeuedJob } from "@aigw/core/jobs";
 import type { CallResult } from "../proxy/call.ts";
@@ -7,7 +8,7 @@ import type { JobRun, Made, Stop } from "./job-run.ts";
 
 export interface JobEndDeps {
   readonly records: JobRecords;
-  readonly folder: () => JobFolder;
+  readonly folder: () => MaybePromise<JobFolder>;
   /** The client, when it may still have jobs of that service. */
   readonly owner: (job: Pick<Job, "client" | "service">) => Client | undefined;
   /** Whether calls of this service may be made again. */
@@ -82,14 +83,14 @@ export class JobEnd {
     const isOurs = await this.#write(run, ended);
     if (isOurs) {
       this.#count(held.job, { call, facts }, state === "interrupted" ? "incomplete" : undefined);
-      folder().remove(held.job, keeps ? "request" : undefined);
+      await (await folder()).remove(held.job, keeps ? "request" : undefined);
       onEnded(held.job);
       return;
     }
     // Somebody was faster: cancelled it, say, or took it away with its client.
     if (await this.#settled(held.job.id)) {
       this.#count(held.job, { call, facts }, this.#deps.owner(held.job) === undefined ? "revoked" : undefined);
-      folder().remove(held.job);
+      await (await folder()).remove(held.job);
     } else call?.releaseClaim();
   }
 

@@ -1,7 +1,6 @@
-import type { Sealer } from "@aigw/core";
+import type { MaybePromise, Sealer } from "@aigw/core";
 import { isStoreFault } from "@aigw/core/errors";
-import { hasRoomFor } from "@aigw/core/files";
-import { type Job, type JobFolder, newJobId, SealedWriter, sealedSize, type VersionedJob } from "@aigw/core/jobs";
+import { type Job, type JobFolder, newJobId, sealedSize, type VersionedJob } from "@aigw/core/jobs";
 import type { ApiCall } from "../gate/api-call.ts";
 import type { Admitted, Authentication } from "../gate/authenticator.ts";
 import type { ProblemCode } from "../http-errors.ts";
@@ -16,9 +15,8 @@ export interface JobIntakeDeps {
   readonly records: JobRecords;
   readonly bounds: JobBounds;
   /** @throws AigwError when it cannot be used */
-  readonly folder: () => JobFolder;
+  readonly folder: () => MaybePromise<JobFolder>;
   readonly sealer: Sealer;
-  readonly storeId: string;
   readonly instanceId: string;
   readonly hostname: string;
   readonly judge: (claims: Admitted["claims"]) => Authentication;
@@ -75,11 +73,11 @@ export class JobIntake {
       return refused("invalid_request", detail);
     }
     try {
-      const folder = this.#deps.folder();
-      folder.makeRoomFor({ client: who.client.id });
+      const folder = await this.#deps.folder();
+      await folder.makeRoomFor({ client: who.client.id });
       const facts = requestFacts(call, wish.others);
       const job = this.#draft(call, who, url, folder.place, facts);
-      if (!hasRoomFor(folder.fileOf(job, "request"), job.storedBytes)) return noRoom("size");
+      if (!(await folder.hasRoomFor(job.storedBytes))) return noRoom("size");
       return await this.#takeIn(call, who, facts, job, folder);
     } catch (error) {
       this.#deps.onFault(error);
@@ -198,10 +196,7 @@ export class JobIntake {
   async #receive(receiving: Receiving, folder: JobFolder, facts: RequestFacts): Promise<void> {
     const { call, held } = receiving;
     const { incoming, outgoing } = call;
-    const { sealer, storeId, bounds } = this.#deps;
-    const path = folder.fileOf(held.job, "request");
-    const context = { sealer, storeId, name: `${held.job.id} request` };
-    const writer = await SealedWriter.create(path, context, facts);
+    const writer = await folder.create(this.#deps.sealer, held.job, "request", facts);
     try {
       if (call.expectsContinue) outgoing.writeContinue();
       let lookAt = LOOK_BYTES;
@@ -213,7 +208,7 @@ export class JobIntake {
         if (receiving.end !== undefined) break;
         if (receiving.bytes < lookAt) continue;
         lookAt += LOOK_BYTES;
-        receiving.end = await this.#room(receiving, bounds, path);
+        receiving.end = await this.#room(receiving, folder);
         if (receiving.end !== undefined) break;
       }
       if (receiving.end === undefined && !incoming.complete) receiving.end = "left";
@@ -224,27 +219,27 @@ export class JobIntake {
     }
   }
 
-  async #room(receiving: Receiving, bounds: JobBounds, path: string): Promise<NoRoom | undefined> {
-    if (!hasRoomFor(path, LOOK_BYTES)) return "size";
-    return this.#grown(receiving, bounds);
+  async #room(receiving: Receiving, folder: JobFolder): Promise<NoRoom | undefined> {
+    if (!(await folder.hasRoomFor(LOOK_BYTES))) return "size";
+    return this.#grown(receiving);
   }
 
   /** More has come than was declared, or than the last look found. */
-  async #grown({ held, stored }: Receiving, bounds: JobBounds): Promise<NoRoom | undefined> {
+  async #grown({ held, stored }: Receiving): Promise<NoRoom | undefined> {
     const more = stored - held.job.storedBytes;
     if (more <= 0) return undefined;
     await held.write((job) => ({ ...job, storedBytes: stored }));
-    return bounds.exceeded(held.job, { jobs: 0, bytes: more });
+    return this.#deps.bounds.exceeded(held.job, { jobs: 0, bytes: more });
   }
 
   /** It waits from then on. */
   async #enqueue(receiving: Receiving): Promise<Job | undefined> {
-    const { bounds, judge } = this.#deps;
+    const { judge } = this.#deps;
     const { held, bytes, stored, call } = receiving;
     if (judge(receiving.claims).kind !== "ok") receiving.end = "revoked";
     else if (call.outgoing.destroyed || call.incoming.socket.destroyed) receiving.end = "left";
     if (receiving.end !== undefined) return undefined;
-    receiving.end = await this.#grown(receiving, bounds);
+    receiving.end = await this.#grown(receiving);
     if (receiving.end !== undefined) return undefined;
     const isQueued = await held.write(({ holder: _receiver, ...job }) => ({
       ...job,
@@ -262,7 +257,7 @@ export class JobIntake {
   async #drop({ held: { job } }: Receiving, folder: JobFolder): Promise<void> {
     const { records, onFault } = this.#deps;
     try {
-      folder.remove(job);
+      await folder.remove(job);
       const found = await records.get(job.id);
       if (found !== undefined) await records.remove(found);
     } catch (error) {

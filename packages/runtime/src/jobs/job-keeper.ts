@@ -1,3 +1,4 @@
+import type { MaybePromise } from "@aigw/core";
 import type { Client } from "@aigw/core/clients";
 import { AigwError } from "@aigw/core/errors";
 import {
@@ -16,7 +17,7 @@ import { type JobRecords, LEASE_MS } from "./job-records.ts";
 
 export interface JobKeeperDeps {
   readonly records: JobRecords;
-  readonly folder: () => JobFolder;
+  readonly folder: () => MaybePromise<JobFolder>;
   readonly instanceId: string;
   /** The client, when it may still have jobs of that service. */
   readonly owner: (job: Pick<Job, "client" | "service">) => Client | undefined;
@@ -28,6 +29,8 @@ export interface JobKeeperDeps {
   readonly isRunningHere: (id: string) => boolean;
   /** Records the usage of a job whose call has left none. */
   readonly count: (job: Job, outcome: "incomplete" | "aborted" | "timeout" | "revoked") => void;
+  /** One that was cancelled is at its end. */
+  readonly onCancelled: (job: Job) => void;
   /** A call-back is due. */
   readonly tell: (known: VersionedJob) => void;
 }
@@ -136,7 +139,7 @@ export class JobKeeper {
     if (isRunningHere(job.id)) return;
     if (job.state === "receiving") {
       // It may have been taken in at this moment: its file is what is to run.
-      if (await records.remove(known)) this.#removeFiles(job);
+      if (await records.remove(known)) await this.#removeFiles(job);
       return;
     }
     // Its claim was ours, and we were not told: it has not begun.
@@ -153,27 +156,28 @@ export class JobKeeper {
     const ended: Job = { ...job, state, endedAt: now, resultBytes: 0, storedBytes: 0, counted: true };
     if ((await records.set(known, endedJob(ended, now))) === undefined) return;
     count(known.job, outcome);
-    this.#removeFiles(known.job);
+    await this.#removeFiles(known.job);
   }
 
   /** It was cancelled where nobody could record it. */
   async #countEnded(known: VersionedJob): Promise<void> {
-    const { records, count } = this.#deps;
+    const { records, count, onCancelled } = this.#deps;
     const { holder: _gone, ...job } = known.job;
     const counted: Job = { ...job, counted: true, resultBytes: 0, storedBytes: 0 };
     if ((await records.set(known, endedJob(counted, records.now()))) === undefined) return;
+    onCancelled(counted);
     if (!wasReceiving(known.job)) count(known.job, "aborted");
-    this.#removeFiles(known.job);
+    await this.#removeFiles(known.job);
   }
 
   async #forget(known: VersionedJob): Promise<void> {
-    this.#removeFiles(known.job);
+    await this.#removeFiles(known.job);
     await this.#deps.records.remove(known);
   }
 
-  #removeFiles(job: Job): void {
-    const folder = this.#deps.folder();
-    if (job.place === folder.place) folder.remove(job);
+  async #removeFiles(job: Job): Promise<void> {
+    const folder = await this.#deps.folder();
+    if (job.place === folder.place) await folder.remove(job);
   }
 
   /**
@@ -183,12 +187,12 @@ export class JobKeeper {
    */
   async purge(): Promise<readonly JobGroup[]> {
     const { records, folder, isActive, owner, refresh } = this.#deps;
-    const ours = folder();
-    const clients = ours.clients();
+    const ours = await folder();
+    const clients = await ours.clients();
     const groups = await inTime(records.traffic.jobGroups({}), WORK_PATIENCE_MS);
     // Another gateway may have taken jobs of a client that this one has not heard of yet.
     if (!(await refresh())) throw new UnsureOfChanges();
-    for (const client of clients) if (!isActive(client)) ours.removeClient(client);
+    for (const client of clients) if (!isActive(client)) await ours.removeClient(client);
     for (const group of groups) if (owner(group) === undefined) await this.#purgeAll(group);
     return groups;
   }
@@ -198,7 +202,7 @@ export class JobKeeper {
     for (;;) {
       const page = await inTime(records.traffic.jobs({ client, service }, { limit: PAGE }), WORK_PATIENCE_MS);
       for (const known of page) {
-        this.#removeFiles(known.job);
+        await this.#removeFiles(known.job);
         if (!(await records.remove(known))) continue;
         // Who runs or receives it sees that it is gone, and records what there was of it.
         if (known.job.counted === undefined && known.job.state === "queued") count(known.job, "revoked");
@@ -213,14 +217,10 @@ export class JobKeeper {
     if (now < this.#orphansAt) return;
     this.#orphansAt = now + ORPHANS_EVERY_MS;
     const { folder, records } = this.#deps;
-    const ours = folder();
-    let looked = 0;
-    for (const { client, id, mtimeMs } of ours.files()) {
+    const ours = await folder();
+    for await (const { client, id, mtimeMs } of ours.files()) {
       if (Date.now() - mtimeMs < ORPHAN_MS) continue;
-      if ((await records.get(id)) === undefined) ours.remove({ client, id });
-      looked += 1;
-      // An embedded store answers at once, and the others' requests would wait for all of them.
-      if (looked % PAGE === 0) await new Promise((next) => setImmediate(next));
+      if ((await records.get(id)) === undefined) await ours.remove({ client, id });
     }
   }
 }

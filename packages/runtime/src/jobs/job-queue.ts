@@ -87,16 +87,11 @@ export class JobQueue {
     if (this.#places === undefined || this.#places.place !== job.place || now - this.#places.at > PLACES_MS) {
       this.#places = { at: now, place: job.place, groups: await this.#groups({ state: "queued", place: job.place }) };
     }
-    const own = await inTime(
-      this.#records.traffic.jobs(
-        { state: "queued", service: job.service, client: job.client, place: job.place },
-        { limit: MOST_COUNTED, after: { at: job.at, id: job.id } },
-      ),
-      WORK_PATIENCE_MS,
-    );
-    const rank = own.length;
+    const { service, client, place } = job;
+    const own = this.#records.traffic.countJobsBefore({ state: "queued", service, client, place }, job, MOST_COUNTED);
+    const rank = await inTime(own, WORK_PATIENCE_MS);
     return this.#places.groups
-      .filter(({ service, client }) => service === job.service && client !== job.client)
+      .filter((group) => group.service === service && group.client !== client)
       .reduce((sum, { count }) => sum + Math.min(count, rank + 1), rank);
   }
 

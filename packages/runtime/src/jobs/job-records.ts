@@ -1,5 +1,5 @@
 import type { TrafficStore } from "@aigw/core";
-import type { Job, VersionedJob } from "@aigw/core/jobs";
+import { cancelJob, changeJob, type Job, type JobStore, type VersionedJob } from "@aigw/core/jobs";
 import { inTime, WORK_PATIENCE_MS } from "@aigw/core/store";
 
 /** A holder that has not renewed it for so long has ended, milliseconds. */
@@ -11,14 +11,15 @@ export const LEASE_MS = 10_000;
  */
 export const JOB_PATIENCE_MS = 2_000;
 
-/** How often a record is read and written anew when somebody else is first. */
-export const MAX_TRIES = 20;
-
 /** Records of jobs, each call bounded. Every method throws the store's faults. */
 export class JobRecords {
   readonly traffic: TrafficStore;
 
   readonly #patienceMs: number;
+  readonly #bounded: Pick<JobStore, "job" | "setJob"> = {
+    job: (id) => this.get(id),
+    setJob: (version, job) => inTime(this.traffic.setJob(version, job), this.#patienceMs),
+  };
 
   /** @param patienceMs how long any one answer of the store is waited for */
   constructor(traffic: TrafficStore, patienceMs: number = WORK_PATIENCE_MS) {
@@ -36,7 +37,7 @@ export class JobRecords {
 
   /** @returns the record as it is from then on; undefined when somebody else was first */
   async set({ version }: Pick<VersionedJob, "version">, job: Job): Promise<VersionedJob | undefined> {
-    const isSet = await inTime(this.traffic.setJob(version, job), this.#patienceMs);
+    const isSet = await this.#bounded.setJob(version, job);
     return isSet ? { version: version + 1, job } : undefined;
   }
 
@@ -45,17 +46,15 @@ export class JobRecords {
   }
 
   /**
+   * As {@link changeJob}.
    * @param change gets the record as it is, as often as somebody else is first; undefined leaves it
-   * @returns the record as it is from then on; undefined when it was left, or is gone
    */
   async change(id: string, change: (job: Job) => Job | undefined): Promise<VersionedJob | undefined> {
-    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-      const found = await this.get(id);
-      const changed = found && change(found.job);
-      if (found === undefined || changed === undefined) return undefined;
-      const set = await this.set(found, changed);
-      if (set !== undefined) return set;
-    }
-    return undefined;
+    return changeJob(this.#bounded, id, change);
+  }
+
+  /** As {@link cancelJob}. */
+  async cancel(id: string): Promise<VersionedJob | undefined> {
+    return cancelJob(this.#bounded, id, () => this.now());
   }
 }

@@ -1,14 +1,6 @@
-import type { Limiter, Sealer } from "@aigw/core";
+import type { Limiter, MaybePromise, Sealer } from "@aigw/core";
 import { isStoreFault } from "@aigw/core/errors";
-import {
-  callbackKey,
-  hasEnded,
-  isJobId,
-  type Job,
-  type JobFolder,
-  SealedReader,
-  type VersionedJob,
-} from "@aigw/core/jobs";
+import { callbackKey, hasEnded, isJobId, type Job, type JobFolder, type VersionedJob } from "@aigw/core/jobs";
 import { inTime } from "@aigw/core/store";
 import type { ControlFollower } from "../follow/control-follower.ts";
 import { answerFields } from "../gate/answer-fields.ts";
@@ -17,10 +9,12 @@ import type { GatewayRequest } from "../gateway-env.ts";
 import type { ProblemCode } from "../http-errors.ts";
 import { refuse } from "../proxy/lingering-close.ts";
 import { answer, answerJson } from "../routes/answer.ts";
+import { INVALID_TOKEN, MISSING_TOKEN, STORE_AWAY } from "../unauthorized.ts";
 import { isSent, sendAnswer } from "./job-answer.ts";
 import { hasAnswer, JOBS, jobFacts, jobText } from "./job-json.ts";
 import type { JobQueue } from "./job-queue.ts";
 import { JOB_PATIENCE_MS, type JobRecords } from "./job-records.ts";
+import { faultOf } from "./job-run.ts";
 import type { JobSendings, Sending } from "./job-sendings.ts";
 
 export interface JobRoutesDeps {
@@ -28,7 +22,7 @@ export interface JobRoutesDeps {
   readonly limiter: Pick<Limiter, "peek">;
   readonly authenticator: Authenticator;
   readonly records: JobRecords;
-  readonly folder: () => JobFolder;
+  readonly folder: () => MaybePromise<JobFolder>;
   readonly sealer: Sealer;
   readonly storeId: string;
   readonly queue: JobQueue;
@@ -41,7 +35,6 @@ export interface JobRoutesDeps {
   readonly onError: (error: unknown, requestId: string) => void;
 }
 
-const BEARER = 'Bearer realm="aigw"';
 /** Requests of one client within a minute, at one gateway: asking for a job every second leaves room. */
 const MOST_A_MINUTE = 600;
 const MINUTE_MS = 60_000;
@@ -157,7 +150,7 @@ export class JobRoutes {
       return;
     }
     const { folder, onElsewhere } = this.#deps;
-    const own = folder();
+    const own = await folder();
     if (job.place !== own.place) {
       onElsewhere(job);
       const detail = "Another gateway keeps the result: ask again, or ask the gateway that took the job.";
@@ -170,15 +163,15 @@ export class JobRoutes {
       this.#refuse(request, "rate_limited", detail, ["Retry-After", "1"]);
       return;
     }
-    await this.#send(sending, who, own.fileOf(job, "answer")).finally(() => this.#deps.sendings.end(sending));
+    await this.#send(sending, who, own).finally(() => this.#deps.sendings.end(sending));
   }
 
-  async #send(sending: Sending, who: Admitted, path: string): Promise<void> {
-    const { sealer, storeId, sendings } = this.#deps;
+  async #send(sending: Sending, who: Admitted, folder: JobFolder): Promise<void> {
+    const { sealer, sendings, onError } = this.#deps;
     const { job, request } = sending;
-    const context = { sealer, storeId, name: `${job.id} answer` };
-    const reader = await SealedReader.open(path, context).catch((error: unknown) => {
-      this.#deps.onError(error, request.requestId);
+    const reader = await folder.read(sealer, job, "answer").catch(async (error: unknown) => {
+      onError(error, request.requestId);
+      if ((await faultOf(error, folder)) === "away") throw error;
       return undefined;
     });
     if (reader === undefined) {
@@ -213,24 +206,14 @@ export class JobRoutes {
   }
 
   #refuseStranger(request: GatewayRequest, who: Exclude<Authentication, Admitted>): void {
-    const { onStranger } = this.#deps;
-    if (who.kind === "unsure") {
-      onStranger("unavailable");
-      this.#unavailable(request);
-    } else if (who.kind === "missing") {
-      onStranger("missing_token");
-      const detail = "Send a bearer token: get one from POST /auth/token.";
-      this.#refuse(request, "missing_token", detail, ["WWW-Authenticate", BEARER]);
-    } else {
-      onStranger("invalid_token");
-      const detail = "The token is not valid (any more): get a new one from POST /auth/token.";
-      this.#refuse(request, "invalid_token", detail, ["WWW-Authenticate", `${BEARER}, error="invalid_token"`]);
-    }
+    const missingOr = who.kind === "missing" ? MISSING_TOKEN : INVALID_TOKEN;
+    const { code, detail, fields } = who.kind === "unsure" ? STORE_AWAY : missingOr;
+    this.#deps.onStranger(code);
+    this.#refuse(request, code, detail, fields);
   }
 
   #unavailable(request: GatewayRequest): void {
-    const detail = "The gateway cannot reach its store at this moment: try again soon.";
-    this.#refuse(request, "unavailable", detail, ["Retry-After", "5"]);
+    this.#refuse(request, STORE_AWAY.code, STORE_AWAY.detail, STORE_AWAY.fields);
   }
 
   #refuse(

@@ -1,10 +1,9 @@
 import { once } from "node:events";
 import type { ClientRequest, IncomingMessage } from "node:http";
-import type { Sealer } from "@aigw/core";
+import type { MaybePromise, Sealer } from "@aigw/core";
 import type { Client } from "@aigw/core/clients";
 import { isAigwError } from "@aigw/core/errors";
-import { hasRoomFor } from "@aigw/core/files";
-import { type Job, type JobFolder, SealedReader, SealedWriter } from "@aigw/core/jobs";
+import type { Job, JobFolder, SealedReader, SealedWriter } from "@aigw/core/jobs";
 import { NO_CORS } from "../cors/cors-answer.ts";
 import type { ApiGate } from "../gate/api-gate.ts";
 import type { GatewayRequest } from "../gateway-env.ts";
@@ -18,9 +17,8 @@ import { type AnswerFacts, answerFields, type RequestFacts } from "./request-fac
 
 export interface JobRunDeps {
   readonly inner: InnerServer;
-  readonly folder: () => JobFolder;
+  readonly folder: () => MaybePromise<JobFolder>;
   readonly sealer: Sealer;
-  readonly storeId: string;
   readonly gate: Pick<ApiGate, "run">;
   readonly meter: CallMeter;
   /** The client, when it may still have jobs of that service. */
@@ -77,10 +75,9 @@ export class JobRun {
 
   /** Makes the call, and keeps its answer. */
   async make(): Promise<Made> {
-    const { folder: open, inner, sealer, storeId, progress, onFault } = this.#deps;
+    const { folder: open, inner, sealer, progress, onFault } = this.#deps;
     const { job } = this.held;
-    const folder = open();
-    const name = (part: string): string => `${job.id} ${part}`;
+    let folder: JobFolder | undefined;
     let call: JobCall | undefined;
     let facts: AnswerFacts | undefined;
     let isWhole = false;
@@ -88,8 +85,10 @@ export class JobRun {
     let reader: SealedReader | undefined;
     let writer: SealedWriter | undefined;
     try {
-      folder.remove(job, "answer");
-      reader = await SealedReader.open(folder.fileOf(job, "request"), { sealer, storeId, name: name("request") });
+      const ours = await open();
+      folder = ours;
+      await ours.remove(job, "answer");
+      reader = await ours.read(sealer, job, "request");
       const asked = reader.facts as RequestFacts;
       const ran = Promise.withResolvers<void>();
       // As Node sends it for a call: without it, a request that may have content would come in pieces.
@@ -108,9 +107,9 @@ export class JobRun {
       // Its end is seen by whoever waits for the answer.
       answered.catch(() => undefined);
       request.on("error", () => undefined);
-      const sent = this.#sendContent(reader, request).catch((error: unknown) => {
-        if (isAigwError(error)) fault = faultOf(error, folder);
+      const sent = this.#sendContent(reader, request).catch(async (error: unknown) => {
         exchange.abort();
+        if (isAigwError(error)) fault = await faultOf(error, ours);
       });
       try {
         const [answer] = await answered;
@@ -119,11 +118,7 @@ export class JobRun {
           reason: answer.statusMessage ?? "",
           fields: answerFields(answer.rawHeaders),
         };
-        writer = await SealedWriter.create(
-          folder.fileOf(job, "answer"),
-          { sealer, storeId, name: name("answer") },
-          facts,
-        );
+        writer = await ours.create(sealer, job, "answer", facts);
         let lookAt = LOOK_BYTES;
         for await (const chunk of answer as AsyncIterable<Buffer>) {
           await writer.write(chunk);
@@ -131,7 +126,7 @@ export class JobRun {
           this.answerStored = writer.size;
           if (writer.bytes < lookAt) continue;
           lookAt += LOOK_BYTES;
-          if (!hasRoomFor(folder.fileOf(job, "answer"), LOOK_BYTES)) this.stop("full");
+          if (!(await ours.hasRoomFor(LOOK_BYTES))) this.stop("full");
           await progress(this).catch(onFault);
         }
         await writer.end();
@@ -149,7 +144,7 @@ export class JobRun {
       // One that was refused has no result to wait for.
       if (call?.isSent === true) await ran.promise;
     } catch (error) {
-      fault = faultOf(error, folder);
+      fault = await faultOf(error, folder);
       onFault(error);
     } finally {
       await reader?.close();
@@ -197,9 +192,10 @@ export class JobRun {
   }
 }
 
-const faultOf = (error: unknown, folder: JobFolder): Fault => {
+/** @param folder undefined when it could not be opened */
+export const faultOf = async (error: unknown, folder: JobFolder | undefined): Promise<Fault> => {
   if (isAigwError(error, "store_full")) return "full";
   if (isAigwError(error, "store_corrupt")) return "damaged";
   const isMissing = isAigwError(error) && error.details["system"] === "ENOENT";
-  return isMissing && folder.isThere() ? "damaged" : "away";
+  return isMissing && (await folder?.isThere()) === true ? "damaged" : "away";
 };

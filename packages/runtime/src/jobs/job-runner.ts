@@ -74,7 +74,7 @@ export class JobRunner {
   }
 
   async #look(): Promise<void> {
-    const { place } = this.#deps.folder();
+    const { place } = await this.#deps.folder();
     while (!this.#closing && this.#running.size < MOST_RUNNING) {
       const next = await this.#queue.claim(place, this.#deps.instanceId, this.#running.keys());
       if (next === undefined) return;

@@ -1,9 +1,9 @@
 import { hostname } from "node:os";
-import type { Clock, Limiter, Sealer, Store } from "@aigw/core";
+import type { Clock, Limiter, MaybePromise, Sealer, Store } from "@aigw/core";
 import type { Client } from "@aigw/core/clients";
 import { effectiveSetting } from "@aigw/core/config";
 import { AigwError } from "@aigw/core/errors";
-import { cancelledJob, hasEnded, type Job, JobFolder } from "@aigw/core/jobs";
+import { FolderCalls, type Job, JobFolder } from "@aigw/core/jobs";
 import { mayCall } from "@aigw/core/plans";
 import type { ControlFollower } from "../follow/control-follower.ts";
 import type { ApiCall } from "../gate/api-call.ts";
@@ -20,7 +20,7 @@ import { JobCallbacks } from "./job-callbacks.ts";
 import { type JobFigures, jobFigures } from "./job-figures.ts";
 import { JobIntake, type Taken } from "./job-intake.ts";
 import { endedJob, JobKeeper, UnsureOfChanges } from "./job-keeper.ts";
-import { JOB_PATIENCE_MS, JobRecords, MAX_TRIES } from "./job-records.ts";
+import { JOB_PATIENCE_MS, JobRecords } from "./job-records.ts";
 import { JobRoutes } from "./job-routes.ts";
 import { JobRunner } from "./job-runner.ts";
 import { JobSendings } from "./job-sendings.ts";
@@ -49,6 +49,10 @@ export interface JobsDeps {
 }
 
 const TICK_MS = 500;
+/** How often it is tried to remove a record that others write meanwhile. */
+const MAX_TRIES = 20;
+/** What the files of a job that ends with its gateway may take. */
+const LAST_MS = 2_000;
 /** Whoever expires is no change: what is left of such clients is looked for so often. */
 const PURGE_MS = 5_000;
 /** Without a service whose calls become jobs it is looked so often whether there are some from before. */
@@ -70,8 +74,12 @@ export class Jobs {
   #routes: JobRoutes | undefined;
   readonly #bounds: JobBounds;
   #folder: JobFolder | undefined;
+  #folderCalls: FolderCalls | undefined;
+  #opening: Promise<JobFolder> | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #ticking: Promise<void> | undefined;
+  #abandonment: NodeJS.Timeout | undefined;
+  #renewing: Promise<boolean> | undefined;
+  #ticking: Promise<boolean> | undefined;
   #purgeDue = true;
   #purgeAt = 0;
   #figures: JobFigures | undefined;
@@ -86,7 +94,7 @@ export class Jobs {
     this.#records = records;
     this.#bounds = new JobBounds({ traffic: store.traffic, follower, env });
     const { storeId } = store.control;
-    const folder = (): JobFolder => this.#openFolder();
+    const folder = (): MaybePromise<JobFolder> => this.#openFolder();
     const owner = (job: Pick<Job, "client" | "service">): Client | undefined => this.#ownerOf(job);
     // Requests wait for these.
     this.#promptRecords = new JobRecords(store.traffic, JOB_PATIENCE_MS);
@@ -95,7 +103,6 @@ export class Jobs {
       bounds: this.#bounds,
       folder,
       sealer,
-      storeId,
       instanceId,
       hostname: hostname(),
       judge: (claims) => authenticator.judge(claims),
@@ -109,7 +116,7 @@ export class Jobs {
       origins: (service) => follower.services.get(service)?.jobs?.callbackOrigins,
       publicUrl: () => this.#publicUrl(),
       onRoom: () => {
-        if (!this.#closing) void this.#tick();
+        if (!this.#closing) this.#tick();
       },
       onTold: ({ id, callback }, problem) =>
         deps.log.info(
@@ -139,6 +146,7 @@ export class Jobs {
       mayRepeat: (service) => this.#mayRepeat(service),
       isRunningHere: (id) => this.#runner?.isRunning(id) === true,
       count: (job, outcome) => this.#count(job, outcome),
+      onCancelled: (job) => this.#noteAdmin(job),
       tell: (known) => callbacks.tell(known),
     });
   }
@@ -152,7 +160,6 @@ export class Jobs {
       bounds: this.#bounds,
       folder: () => this.#openFolder(),
       sealer,
-      storeId,
       instanceId,
       gate,
       meter,
@@ -164,8 +171,9 @@ export class Jobs {
       mayRepeat: (service) => this.#mayRepeat(service),
       count: (job, outcome) => this.#count(job, outcome),
       ended: (job) => endedJob(job, this.#records.now()),
-      onEnded: ({ callback }) => {
-        if (callback !== undefined) void this.#tick();
+      onEnded: (job) => {
+        this.#noteAdmin(job);
+        if (job.callback !== undefined) this.#tick();
       },
       onFault,
     });
@@ -193,8 +201,8 @@ export class Jobs {
 
   /** Runs what waits: not before others can know that this gateway runs, or they would take its jobs for forsaken. */
   begin(): void {
-    this.#timer = setInterval(() => void this.#tick(), TICK_MS);
-    void this.#tick();
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    this.#tick();
   }
 
   /** As they were a few seconds ago; undefined in all but one of several processes, and where there is nothing. */
@@ -219,7 +227,7 @@ export class Jobs {
     this.#purgeDue = true;
     this.#isIdle = false;
     this.cutRevoked();
-    if (this.#timer !== undefined) void this.#tick();
+    if (this.#timer !== undefined) this.#tick();
   }
 
   /** Cheap: looks at what is under way here. */
@@ -236,37 +244,53 @@ export class Jobs {
   /** Begins no more; those under way get so long to end. Requests are taken in until the last connection is closed. */
   async drain(drainMs: number): Promise<void> {
     this.#closing = true;
+    this.#abandonment = setTimeout(() => this.#folderCalls?.abandon(), drainMs + LAST_MS);
     await this.#runner?.close(drainMs);
   }
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
+    await this.#renewing;
     await this.#ticking;
+    clearTimeout(this.#abandonment);
     await this.#callbacks.close();
   }
 
-  #tick(): Promise<void> {
-    this.#ticking ??= this.#look()
-      .catch((error: unknown) => {
-        // What was to be taken away may still be there.
-        this.#purgeDue = true;
-        this.#keeper.distrust();
-        this.#deps.onFault(error);
-      })
-      .finally(() => {
-        this.#ticking = undefined;
-      });
-    return this.#ticking;
+  #tick(): void {
+    const runner = this.#runner;
+    if (runner === undefined || (this.#isIdle && performance.now() < this.#idleUntil) || !this.#hasFolder()) return;
+    this.#renewing ??= this.#isDone(this.#renew(runner)).finally(() => {
+      this.#renewing = undefined;
+    });
+    const renewed = this.#renewing;
+    this.#ticking ??= this.#isDone(renewed.then((isDone) => (isDone ? this.#look(runner) : undefined))).finally(() => {
+      this.#ticking = undefined;
+    });
   }
 
-  async #look(): Promise<void> {
-    const { follower, store, isFirst } = this.#deps;
-    const runner = this.#runner;
-    const now = performance.now();
-    if (runner === undefined || (this.#isIdle && now < this.#idleUntil) || !this.#hasFolder()) return;
+  async #isDone(work: Promise<void>): Promise<boolean> {
+    try {
+      await work;
+      return true;
+    } catch (error) {
+      // What was to be taken away may still be there.
+      this.#purgeDue = true;
+      this.#keeper.distrust();
+      this.#deps.onFault(error);
+      return false;
+    }
+  }
+
+  /** Asks the store only: a folder that does not answer is no reason to be taken for a gateway that has ended. */
+  async #renew(runner: JobRunner): Promise<void> {
     await this.#intake.renew();
     await runner.renew();
     await this.#sendings.cutGone();
+  }
+
+  async #look(runner: JobRunner): Promise<void> {
+    const { follower, store, isFirst } = this.#deps;
+    const now = performance.now();
     if (follower.isFresh() !== true) return;
     const isUsed = [...follower.upstreams].some(({ jobs }) => jobs !== undefined);
     if (!isUsed && runner.running === 0 && (await store.traffic.jobs({}, { limit: 1 })).length === 0) {
@@ -298,24 +322,28 @@ export class Jobs {
   /** By its client. One that has ended is gone with all that was kept of it, whoever writes its record meanwhile. */
   async #cancel(id: string): Promise<void> {
     const records = this.#promptRecords;
+    if ((await records.cancel(id)) !== undefined) {
+      this.#runner?.cancel(id);
+      this.#tick();
+      return;
+    }
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const found = await records.get(id);
       if (found === undefined) return;
       const { job } = found;
-      if (!hasEnded(job)) {
-        if ((await records.set(found, cancelledJob(job, records.now()))) === undefined) continue;
-        this.#runner?.cancel(id);
-        void this.#tick();
-        return;
-      }
       // Its usage is still to be recorded: whoever does takes its files away.
       if (job.counted === undefined) return;
       if (!(await records.remove(found))) continue;
-      const folder = this.#openFolder();
-      if (job.place === folder.place) folder.remove(job);
       this.#sendings.cut(id);
+      // Where that is not possible at this moment, the sweep does it.
+      await this.#removeFiles(job).catch(this.#deps.onFault);
       return;
     }
+  }
+
+  async #removeFiles(job: Job): Promise<void> {
+    const folder = await this.#openFolder();
+    if (job.place === folder.place) await folder.remove(job);
   }
 
   #ownerOf({ client: id, service }: Pick<Job, "client" | "service">): Client | undefined {
@@ -340,6 +368,12 @@ export class Jobs {
     });
   }
 
+  /** What an admin has ended outlasts its record, see docs/decisions/103-who-cancelled-a-job.md. */
+  #noteAdmin({ id, service, requestId, cancelledBy }: Job): void {
+    if (cancelledBy === undefined) return;
+    this.#deps.log.info({ job: id, service, requestId, by: cancelledBy }, "job cancelled");
+  }
+
   #publicUrl(): string {
     const { follower, env, ownUrl } = this.#deps;
     const { value = "", source } = effectiveSetting("public-url", follower.settings, env);
@@ -355,12 +389,17 @@ export class Jobs {
   }
 
   /** The same as long as this process runs: what lies in one folder is not found in another. */
-  #openFolder(): JobFolder {
+  #openFolder(): MaybePromise<JobFolder> {
     if (this.#folder !== undefined) return this.#folder;
     const path = this.#folderSetting() ?? this.#deps.folder;
     if (path === undefined)
       throw new AigwError("failed", "There is no folder for jobs. Set one: aigw config set jobs-folder <path>");
-    this.#folder = JobFolder.open(path, this.#deps.store.control.storeId);
-    return this.#folder;
+    if (this.#folderCalls?.path !== path) this.#folderCalls = new FolderCalls(path);
+    this.#opening ??= JobFolder.open(path, this.#deps.store.control.storeId, this.#folderCalls)
+      .then((folder) => (this.#folder = folder))
+      .finally(() => {
+        this.#opening = undefined;
+      });
+    return this.#opening;
   }
 }

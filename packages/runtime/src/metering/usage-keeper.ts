@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { AigwError } from "@aigw/core/errors";
-import type { KeeperJob, KeeperReport } from "./usage-keeper-thread.ts";
+import type { KeeperJob, KeeperReport, KeeperTask } from "./usage-keeper-thread.ts";
 
 export interface UsageKeeperOptions {
   readonly storeUrl: string;
@@ -10,11 +10,16 @@ export interface UsageKeeperOptions {
   readonly before: () => number | undefined;
   readonly onKept: (pruned: number) => void;
   readonly onFault: (error: unknown) => void;
+  /** After so long without many calls the thread ends, and gives its memory back; milliseconds, 30,000 unless given. */
+  readonly calmMs?: number;
 }
 
-const LOOK_MS = 10_000;
+const LOOK_MS = 1_000;
 /** So many calls not yet summed up make a report slower by a fifth of a second. */
 const ENOUGH_CALLS = 50_000;
+/** So many in a second fill the log of an embedded store within some seconds. */
+const MANY_CALLS = 100;
+const CALM_MS = 30_000;
 const LONGEST_MS = 600_000;
 /** With a part of it at random: gateways that start together do not all work at once. */
 const FIRST_MS = 60_000;
@@ -25,14 +30,18 @@ const THREAD = new URL(`./usage-keeper-thread${import.meta.url.endsWith(".ts") ?
 
 /**
  * Sums up new calls for reports and drops old ones, now and then, in a thread of its own: no request waits for either.
- * What is left undone when the gateway ends is done by the next one; reports are exact all the same.
+ * While there are many calls on an embedded store the thread stays, and moves what they commit from the log to its place
+ * (decision 104). What is left undone when the gateway ends is done by the next one; reports are exact all the same.
  */
 export class UsageKeeper {
   readonly #options: UsageKeeperOptions;
+  /** Since they were last summed up. */
   #calls = 0;
+  #callsSeen = 0;
   #nextAt = 0;
+  #busyUntil = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
-  #worker: Worker | undefined;
+  #thread: Worker | undefined;
   #running: Promise<void> | undefined;
 
   constructor(options: UsageKeeperOptions) {
@@ -41,10 +50,7 @@ export class UsageKeeper {
 
   start(): void {
     this.#nextAt = performance.now() + FIRST_MS * (1 + Math.random());
-    this.#timer = setInterval(() => {
-      if (this.#calls * (this.#options.gateways ?? 1) >= ENOUGH_CALLS || performance.now() >= this.#nextAt)
-        void this.keep();
-    }, LOOK_MS);
+    this.#timer = setInterval(() => this.#look(), LOOK_MS);
     this.#timer.unref();
   }
 
@@ -52,13 +58,33 @@ export class UsageKeeper {
     this.#calls += 1;
   }
 
+  #look(): void {
+    const { gateways = 1, calmMs = CALM_MS } = this.#options;
+    const now = performance.now();
+    const lately = (this.#calls - this.#callsSeen) * gateways;
+    this.#callsSeen = this.#calls;
+    if (this.#isEmbedded && lately >= (MANY_CALLS * LOOK_MS) / 1_000) this.#busyUntil = now + calmMs;
+    const isDue = this.#calls * gateways >= ENOUGH_CALLS || now >= this.#nextAt;
+    // A little often takes less of the core on end than much now and then.
+    if (isDue || (this.#isBusy && this.#calls > 0)) void this.keep();
+    else if (!this.#isBusy && this.#running === undefined) this.#end();
+  }
+
+  get #isEmbedded(): boolean {
+    return /^sqlite:/i.test(this.#options.storeUrl);
+  }
+
+  get #isBusy(): boolean {
+    return performance.now() < this.#busyUntil;
+  }
+
   /** Does now what there is to do; never rejects. */
   keep(): Promise<void> {
-    this.#running ??= this.#work()
+    this.#running ??= this.#keep()
       .catch(this.#options.onFault)
       .finally(() => {
         this.#running = undefined;
-        this.#worker = undefined;
+        if (!this.#isBusy) this.#end();
       });
     return this.#running;
   }
@@ -66,32 +92,57 @@ export class UsageKeeper {
   /** Breaks off between two steps. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    const worker = this.#worker;
-    if (worker === undefined) return;
-    worker.postMessage("stop");
-    const timeout = setTimeout(() => void worker.terminate(), STOP_MS);
-    await this.#running;
+    this.#busyUntil = Number.NEGATIVE_INFINITY;
+    const thread = this.#thread;
+    if (thread === undefined) return;
+    const ended = new Promise((exit) => thread.once("exit", exit));
+    this.#end();
+    const timeout = setTimeout(() => void thread.terminate(), STOP_MS);
+    await ended;
     clearTimeout(timeout);
+    await this.#running;
   }
 
-  async #work(): Promise<void> {
+  async #keep(): Promise<void> {
     this.#calls = 0;
+    this.#callsSeen = 0;
     this.#nextAt = performance.now() + LONGEST_MS;
-    const before = this.#options.before();
-    const workerData: KeeperJob = { storeUrl: this.#options.storeUrl, before };
-    const worker = new Worker(THREAD, { workerData, name: "usage-keeper" });
-    this.#worker = worker;
-    const report = await new Promise<KeeperReport | undefined>((settle, reject) => {
-      let said: KeeperReport | undefined;
-      worker.on("message", (message: KeeperReport) => {
-        said = message;
-      });
-      worker.on("error", reject);
-      worker.on("exit", () => settle(said));
-    });
-    if (report?.fault !== undefined) throw new AigwError(report.fault.code, report.fault.message);
+    this.#thread ??= this.#start();
+    const thread = this.#thread;
+    const { promise: answered, resolve } = Promise.withResolvers<KeeperReport | undefined>();
+    const onExit = (): void => resolve(undefined);
+    thread.once("message", resolve).once("exit", onExit);
+    post(thread, { before: this.#options.before() });
+    const report = await answered;
+    thread.off("message", resolve).off("exit", onExit);
+    if (report?.fault !== undefined) {
+      // Opened anew the next time.
+      this.#end();
+      throw new AigwError(report.fault.code, report.fault.message);
+    }
     if (report === undefined) return;
     this.#options.onKept(report.pruned);
     if (report.more) this.#nextAt = 0;
   }
+
+  #start(): Worker {
+    const { storeUrl } = this.#options;
+    const workerData: KeeperJob = { storeUrl, isEmbedded: this.#isEmbedded };
+    const thread = new Worker(THREAD, { workerData, name: "usage-keeper" });
+    // It ends with it, and the next look starts another.
+    thread.on("error", this.#options.onFault);
+    thread.on("exit", () => {
+      if (this.#thread === thread) this.#thread = undefined;
+    });
+    // Between two tasks it keeps no gateway from ending.
+    thread.unref();
+    return thread;
+  }
+
+  #end(): void {
+    if (this.#thread !== undefined) post(this.#thread, "stop");
+    this.#thread = undefined;
+  }
 }
+
+const post = (thread: Worker, task: KeeperTask): void => thread.postMessage(task);

@@ -7,8 +7,8 @@ import type { UsageSealer } from "@aigw/core/usage";
 const LOOK_MS = 25;
 /** With one look more, the most that a kill may cost; a store that is busy for a moment has as much again to take them. */
 const LONGEST_HELD_MS = 60;
-/** Stored at once: more together would make calls wait for over 2 ms, fewer cost more each, by the pages that every commit writes again. */
-const ENOUGH_EVENTS = 400;
+/** Stored at once: calls wait for half a millisecond. Fewer cost more each, by the pages that every commit writes again. */
+const ENOUGH_EVENTS = 100;
 /** At the end somebody else may hold the lock; what is not stored then is lost. */
 const LAST_FLUSH_MS = 5_000;
 const BATCH = 500;

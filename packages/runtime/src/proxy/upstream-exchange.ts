@@ -1,6 +1,7 @@
 import { FAULTS, type Fault } from "@aigw/core/services";
 import { PROBLEMS, type Problem } from "../http-errors.ts";
 import type { CallReader } from "../meters/call-reader.ts";
+import { TOKEN_ENDED } from "../unauthorized.ts";
 import { AnswerSide } from "./answer-side.ts";
 import type { Balance } from "./balance.ts";
 import type { Call, ExchangeOwner, TimedExchange } from "./call.ts";
@@ -106,9 +107,8 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Reque
       this.#breakOff(outcome);
       return;
     }
-    const problem: Problem = { code: "invalid_token", detail: "The token is no longer valid.", requestId };
-    const challenge = 'Bearer realm="aigw", error="invalid_token"';
-    this.#refuse(problem, outcome, refuseAndCut, ["WWW-Authenticate", challenge]);
+    const { fields, ...refusal } = TOKEN_ENDED;
+    this.#refuse({ ...refusal, requestId }, outcome, refuseAndCut, fields);
   }
 
   checkTime(now: number): void {

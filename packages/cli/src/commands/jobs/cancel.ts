@@ -1,5 +1,5 @@
 import { findClient } from "@aigw/core/acts";
-import { cancelledJob, hasEnded, type Job, type VersionedJob } from "@aigw/core/jobs";
+import { cancelJob, hasEnded, type Job, type VersionedJob } from "@aigw/core/jobs";
 import type { TrafficStore } from "@aigw/core/store";
 import type { Command } from "commander";
 import { UsageError } from "../../app/cli-error.ts";
@@ -35,7 +35,7 @@ export const command = (ctx: Context): Command =>
     });
 
 export const run = ({ ids, client }: CancelOptions, ctx: Context): Promise<void> =>
-  ctx.withHome("existing", async ({ store: { control, traffic } }) => {
+  ctx.withHome("existing", async ({ store: { control, traffic }, actor }) => {
     const found =
       client === undefined ? await named(traffic, ids) : await openOf(traffic, (await findClient(control, client)).id);
     const open = found.filter(({ job }) => !hasEnded(job));
@@ -45,8 +45,8 @@ export const run = ({ ids, client }: CancelOptions, ctx: Context): Promise<void>
     }
     const cancelled: Job[] = [];
     for (const { job } of open) {
-      const after = await cancel(traffic, job.id);
-      if (after !== undefined) cancelled.push(after);
+      const after = await cancelJob(traffic, job.id, () => traffic.steadyNow(), actor);
+      if (after !== undefined) cancelled.push(after.job);
     }
     const left = found.length - cancelled.length;
     await ctx.out.answer({
@@ -85,14 +85,4 @@ const openOf = async (traffic: TrafficStore, client: string): Promise<readonly V
     }
   }
   return found;
-};
-
-/** Against gateways that write it meanwhile. @returns undefined when it has ended by itself, or is gone */
-const cancel = async (traffic: TrafficStore, id: string): Promise<Job | undefined> => {
-  for (;;) {
-    const found = await traffic.job(id);
-    if (found === undefined || hasEnded(found.job)) return undefined;
-    const after = cancelledJob(found.job, traffic.steadyNow());
-    if (await traffic.setJob(found.version, after)) return after;
-  }
 };

@@ -38,7 +38,7 @@ export const run = ({ id }: { readonly id: string }, ctx: Context): Promise<void
       text: (view) =>
         renderFields(view, [
           ["Job", job.id],
-          ["State", job.state],
+          ["State", job.state === "cancelled" ? `cancelled, by ${job.cancelledBy ?? "its client"}` : job.state],
           ["Client", job.clientName],
           ["Service", job.service],
           ["Call", `${job.method} ${job.path}`],

@@ -10,6 +10,7 @@ import { listed } from "../../terminal/output/words.ts";
 import { addNoVia, addReachOptions, type ReachFlags, reachOf } from "./reach-options.ts";
 import { addFactOptions, factsOf, type ServiceFactOptions } from "./service-options.ts";
 import { warnIfDown } from "./warn-if-down.ts";
+import { warnOfQueue } from "./warn-of-queue.ts";
 
 export interface AddOptions {
   readonly input: AddServiceInput;
@@ -80,6 +81,7 @@ export const run = async ({ input, wait, check }: AddOptions, ctx: Context): Pro
       quiet: service.name,
       json: { service: serviceJson(service), changed },
     });
+    if (service.fallback !== undefined) await warnOfQueue(ctx, [service], await home.store.control.services());
     return { service, sealer: home.sealer };
   });
   if (check) await warnIfDown(ctx, added.service, added.sealer);

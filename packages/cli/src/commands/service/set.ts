@@ -1,3 +1,4 @@
+import type { Service } from "@aigw/core";
 import { type ServicePatch, setService } from "@aigw/core/acts";
 import { parseUpstreamUrl } from "@aigw/core/services";
 import type { Command } from "commander";
@@ -18,6 +19,7 @@ import {
 import { existingName } from "./service-name.ts";
 import { addFactOptions, factsOf, JOBS, type ServiceFactOptions } from "./service-options.ts";
 import { warnIfDown } from "./warn-if-down.ts";
+import { warnOfQueue } from "./warn-of-queue.ts";
 
 export interface SetOptions {
   readonly name: string;
@@ -108,6 +110,12 @@ export const run = async ({ name, patch, wait, check }: SetOptions, ctx: Context
       quiet: name,
       json: { service: serviceJson(service), changed },
     });
+    if (patch.fallback || patch.queue) {
+      const all = await home.store.control.services();
+      const isNew = (one: Service): boolean =>
+        one.name === name ? Boolean(patch.fallback) : one.fallback === name && Boolean(patch.queue);
+      await warnOfQueue(ctx, all.filter(isNew), all);
+    }
     return { service, sealer: home.sealer };
   });
   if (check && (patch.url ?? patch.addTargets) !== undefined) await warnIfDown(ctx, set.service, set.sealer);

@@ -48,6 +48,10 @@ export class SqliteStore implements OpenedStore {
     this.control.eraseRetired();
   }
 
+  checkpoint(): void {
+    this.traffic.checkpoint();
+  }
+
   async inspect(): Promise<StoreInspection> {
     const { inspectFiles } = await import("./files/inspect-files.ts");
     return inspectFiles(this.#db, () => this.traffic.database());

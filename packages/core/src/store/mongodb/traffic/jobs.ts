@@ -39,15 +39,16 @@ const matching = ({ client, service, state, place }: JobFilter): Filter<JobDocum
   ...(place !== undefined && { "r.place": place }),
 });
 
+const beyond = (which: "$gt" | "$lt", { at, id }: JobCursor): Filter<JobDocument> => ({
+  $or: [{ "r.at": { [which]: at } }, { "r.at": at, _id: { [which]: id } }],
+});
+
 export const readJobs = async (
   jobs: Collection<JobDocument>,
   filter: JobFilter,
   { limit, after, oldestFirst = false }: { limit: number; after?: JobCursor | undefined; oldestFirst?: boolean },
 ): Promise<readonly VersionedJob[]> => {
-  const beyond = oldestFirst ? "$gt" : "$lt";
-  const behind = after && {
-    $or: [{ "r.at": { [beyond]: after.at } }, { "r.at": after.at, _id: { [beyond]: after.id } }],
-  };
+  const behind = after && beyond(oldestFirst ? "$gt" : "$lt", after);
   const order = oldestFirst ? 1 : -1;
   const found = await jobs
     .find({ ...matching(filter), ...behind }, { sort: { "r.at": order, _id: order }, limit })
@@ -65,6 +66,13 @@ export const readDueJobs = async (
   (await jobs.find({ "r.wakeAt": { $gte: from, $lte: now } }, { sort: { "r.wakeAt": 1 }, limit }).toArray()).map(
     versioned,
   );
+
+export const countJobsBefore = (
+  jobs: Collection<JobDocument>,
+  filter: JobFilter,
+  before: JobCursor,
+  most: number,
+): Promise<number> => jobs.countDocuments({ ...matching(filter), ...beyond("$lt", before) }, { limit: most });
 
 export const readJobGroups = async (jobs: Collection<JobDocument>, filter: JobFilter): Promise<readonly JobGroup[]> => {
   const groups = await jobs

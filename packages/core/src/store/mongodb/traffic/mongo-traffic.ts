@@ -24,7 +24,7 @@ import type { StoreTime } from "../store-time.ts";
 import { translated } from "../translate-error.ts";
 import { type TrafficCollections, trafficCollections } from "./collections.ts";
 import { forgetInstances, readInstances, reportInstance } from "./instances.ts";
-import { deleteJob, readDueJobs, readJob, readJobGroups, readJobs, writeJob } from "./jobs.ts";
+import { countJobsBefore, deleteJob, readDueJobs, readJob, readJobGroups, readJobs, writeJob } from "./jobs.ts";
 import { readWindow, writeWindow } from "./permits.ts";
 import { readQueue, writeQueue } from "./queue-records.ts";
 import { readQuotas, writeQuotas } from "./quota-records.ts";
@@ -185,6 +185,10 @@ export class MongoTraffic implements TrafficStore {
 
   dueJobs(now: number, limit: number, from?: number): Promise<readonly VersionedJob[]> {
     return translated(() => readDueJobs(this.#collections.jobs, now, limit, from));
+  }
+
+  countJobsBefore(filter: JobFilter, before: JobCursor, most: number): Promise<number> {
+    return translated(() => countJobsBefore(this.#collections.jobs, filter, before, most));
   }
 
   jobGroups(filter: JobFilter): Promise<readonly JobGroup[]> {

@@ -9,6 +9,12 @@ import { assertSqliteVersion } from "./sqlite-version.ts";
 import { movedMessage, translateSqliteError } from "./translate-error.ts";
 
 const PAGES_PER_STEP = 2_000;
+const CHECKPOINT_TURNS = 3;
+
+interface LogPages {
+  readonly log: number;
+  readonly checkpointed: number;
+}
 
 /** One connection to one database file, with its statements prepared once. Everything it throws is translated. */
 export class Database {
@@ -188,6 +194,23 @@ export class Database {
     } catch (error) {
       throw translateSqliteError(error, path);
     }
+  }
+
+  /**
+   * Moves what was committed into the main file once so many pages lie in the log; others read and write meanwhile, and
+   * nobody is waited for. Only a log of which all is moved begins anew, so what came meanwhile is moved as well: that is
+   * little. Where others commit faster than the disk answers, one of them moves the rest of it.
+   */
+  checkpoint(enoughPages: number): void {
+    let { log, checkpointed } = this.#checkpoint("NOOP");
+    if (log < enoughPages) return;
+    for (let turn = 0; turn < CHECKPOINT_TURNS && checkpointed < log; turn += 1)
+      ({ log, checkpointed } = this.#checkpoint("PASSIVE"));
+  }
+
+  /** @returns pages in the log, and how many of them are in the main file; -1 and -1 when somebody else is at it */
+  #checkpoint(mode: "NOOP" | "PASSIVE"): LogPages {
+    return this.get<LogPages>(`PRAGMA wal_checkpoint(${mode})`) ?? { log: 0, checkpointed: 0 };
   }
 
   /** Changes whenever another connection has committed; own commits leave it as it is. About 5 µs. */

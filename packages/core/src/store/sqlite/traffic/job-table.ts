@@ -88,6 +88,13 @@ export const readDueJobs = (
     )
     .map(versioned);
 
+export const countJobsBefore = (db: Database, filter: JobFilter, before: JobCursor, most: number): number => {
+  const { sql, values } = matching(filter);
+  const where = [...sql, "(at, id) < (?, ?)"].join(" AND ");
+  const counted = `SELECT count(*) AS n FROM (SELECT 1 FROM jobs WHERE ${where} LIMIT ?)`;
+  return db.get<{ n: number }>(counted, ...values, before.at, before.id, most)?.n ?? 0;
+};
+
 export const readJobGroups = (db: Database, filter: JobFilter): readonly JobGroup[] => {
   const { sql, values } = matching(filter);
   const where = sql.length === 0 ? "" : `WHERE ${sql.join(" AND ")}`;

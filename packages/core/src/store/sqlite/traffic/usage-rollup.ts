@@ -23,10 +23,10 @@ import {
 } from "./usage-rollup-shape.ts";
 import { COUNTED_COLUMNS, type CountedRow, toCounted } from "./usage-row.ts";
 
-/** Bounds how long the write lock is held: 10 to 20 µs for each of these, for its day and its month, and for the few totals. */
-const MOST_GROUPS = 100;
+/** Bounds how long the write lock is held: about 30 µs for each of these with its day and its month, and for the few totals. */
+const MOST_GROUPS = 25;
 /** A quarter of that for each of these. */
-const MOST_UNITS = 400;
+const MOST_UNITS = 100;
 
 /** The last `seq` that is counted in the rollups; 0 for none. */
 export const foldedSeq = (db: Database): number => readSeq(db, "usage_folded");
@@ -69,8 +69,8 @@ export const foldUsage = (db: Database, limit: number): UsageSlice => {
   return { events: taken, more: unfolded.read > taken || taken === limit };
 };
 
-/** Read at once: a slice of many groups ends long before its limit. */
-const PAGE = 250;
+/** Read at once: with many groups a slice ends after as few. */
+const PAGE = 50;
 
 /** Events behind a `seq` in the order they were stored, as they are asked for. */
 class Unfolded implements Iterable<CountedEvent> {
