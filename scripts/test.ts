@@ -108,8 +108,8 @@ const TOGETHER = { packages: 8, test: 4 };
 const LONGEST =
   /\/(every-command|e2e\/fair-queue|jobs|jobs-restart|proof|send|rotation|presence|store-faults|service-switches|targets|home-processes|killed-batch|limit|nothing-changes|trust-proxy|restored-tokens|gateway-proof|terminal)\.test\.ts$/;
 /**
- * A process for each file takes a fifth of a second before its first test: what tests a package in the test's own process
- * shares one with others. Their tests still run one after the other.
+ * A process for each file takes a fifth of a second before its first test: what runs in the test's own process shares one
+ * with others. Their tests still run one after the other.
  *
  * @returns what to run, in Node's order, which is that of the names: modules that import a file or several
  */
