@@ -104,7 +104,7 @@ const fold = async (limit: number, most: number): Promise<string> => {
 say("folding in slices of 2,000", await fold(2_000, 100_000));
 say("folding the rest in slices of 20,000", await fold(20_000, Number.POSITIVE_INFINITY));
 say("folded", String(folded));
-for (const name of ["usage_hours", "usage_days", "usage_totals"]) {
+for (const name of ["usage_hours", "usage_days", "usage_totals", "usage_day_totals", "usage_months"]) {
   const { count, storageSize, totalIndexSize } = await stats(name);
   say(name, `${count} records, ${((storageSize + totalIndexSize) / 1e6).toFixed(1)} MB`);
 }

@@ -108,7 +108,7 @@ const clientsGrow = async (fill: Fill, effort: Effort): Promise<readonly Figure[
       what: "memory of a client",
       value: each,
       unit: "bytes",
-      from: `${number(heap.many / 2 ** 20)} against ${number(heap.few / 2 ** 20)} MiB of heap in use; on disk ${number(onDisk)} bytes`,
+      from: `${number(heap.many / 2 ** 20)} against ${number(heap.few / 2 ** 20)} MiB of heap and buffers in use; on disk ${number(onDisk)} bytes`,
     },
   ];
 };

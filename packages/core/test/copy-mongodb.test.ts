@@ -13,9 +13,12 @@ import { initHome, openHome, restoreHome } from "../src/home/index.ts";
 import type { OpenedStore } from "../src/store/engine.ts";
 import { locateStore, type StorePlace } from "../src/store/engines.ts";
 import { anEvent, type FixedClock } from "../src/testing/index.ts";
+import { someEvents } from "../src/testing/usage-report-model.ts";
 import { copyStore, type StoreCopy } from "../src/transfer/index.ts";
+import { DAY_MS } from "../src/usage/report-plan.ts";
 import { temporaryFolder } from "./store-support/folders.ts";
 import { ACT, everythingOf, lived } from "./store-support/lived-store.ts";
+import { connectTo } from "./store-support/mongo-traffic-fixture.ts";
 import type { SqliteFixture } from "./store-support/sqlite-fixture.ts";
 
 /** MongoDB's time is its servers', so that it has gone on by when it is looked at. */
@@ -87,6 +90,53 @@ describe("a store moved to MongoDB and back", { skip: mongodbMissing }, () => {
       assert.deepEqual(await timeless(await opened(t, back, clock)), await timeless(target));
     });
   }
+
+  it("has its sums by month, and by day of all clients, made with it", async (t) => {
+    const fixture = await lived();
+    const source = fixture.open();
+    // Months apart, and of many pages.
+    const events = someEvents().map((event, index) => ({ ...event, at: event.at + (index % 30) * 11 * DAY_MS }));
+    source.traffic.recordUsage(events);
+    await foldAll(source);
+    await source.close();
+    const to = await emptyDatabase(t);
+    await copied(fixture, to);
+    const client = await connectTo(to.location.url);
+    t.after(() => client.close());
+    const pages = { $add: [{ $multiply: ["$w.pages.n", 1_000_000] }, "$w.pages.f"] };
+    const sumsOf = async (name: string): Promise<readonly unknown[]> => {
+      const sums = { n: { $sum: "$n" }, out: { $sum: "$out" }, pages: { $sum: pages }, cur: { $max: "$cur" } };
+      return client
+        .db()
+        .collection(name)
+        .aggregate([{ $group: { _id: "$_id.s", ...sums } }, { $sort: { _id: 1 } }])
+        .toArray();
+    };
+    const days = await sumsOf("usage_days");
+    assert.ok(days.length > 2);
+    for (const name of ["usage_months", "usage_day_totals"]) assert.deepEqual(await sumsOf(name), days, name);
+    const [months, all] = await Promise.all(
+      ["usage_months", "usage_days"].map((name) => client.db().collection(name).distinct("_id.p")),
+    );
+    assert.ok((months?.length ?? 0) > 9 && (all?.length ?? 0) > 60);
+    const [coarse, main] = await client
+      .db()
+      .collection("usage_state")
+      .find({}, { sort: { _id: 1 } })
+      .toArray();
+    assert.deepEqual([coarse?.["seq"], coarse?.["next"]], [main?.["seq"], undefined]);
+    // And go on.
+    const target = await opened(t, to, fixture.clock);
+    await target.traffic.recordUsage([anEvent({ at: target.traffic.steadyNow() })]);
+    assert.deepEqual(await target.traffic.foldUsage(10), { events: 1, more: false });
+    assert.deepEqual(await sumsOf("usage_months"), await sumsOf("usage_days"));
+    assert.deepEqual(await target.integrityCheck(), []);
+    await client
+      .db()
+      .collection("usage_months")
+      .updateOne({}, { $inc: { cur: 1_000_000 } });
+    assert.deepEqual(await target.integrityCheck(), ["The sums in usage_months are ahead of what was counted."]);
+  });
 
   it("is not copied while it is written to", async (t) => {
     const fixture = await lived();

@@ -4,11 +4,13 @@ import { effectiveSetting, parseSetting } from "../src/config/settings.ts";
 import { isAigwError } from "../src/errors.ts";
 import type { Database } from "../src/store/sqlite/files/database.ts";
 import { anEvent } from "../src/testing/index.ts";
+import { counted, FILTERS, foldAll, rowsOf, DAY as SOME_DAY, someEvents } from "../src/testing/usage-report-model.ts";
 import { keepUsage, pruneTime } from "../src/usage/keep-usage.ts";
 import { bucketOf, LATENCY_BOUNDS, LATENCY_BUCKETS, quantile } from "../src/usage/latency-buckets.ts";
 import { DAY_MS, HOUR_MS, planReport, type Range } from "../src/usage/report-plan.ts";
 import { sumTallies, type UsageKey } from "../src/usage/usage-report.ts";
 import { downgradeUsage } from "./store-support/older-usage.ts";
+import { randomOf } from "./store-support/random.ts";
 import { sqliteFixture } from "./store-support/sqlite-fixture.ts";
 
 const DAY = Date.UTC(2027, 0, 10);
@@ -146,6 +148,30 @@ describe("the sums of all clients together", () => {
     await store.close();
   });
 
+  it("by day stay when the hours go, and are made for a store of the version before", async () => {
+    const { store, open, db } = filled();
+    const byDay = (of: Database): unknown =>
+      of.all("SELECT * FROM usage_day_totals ORDER BY period, service, status, outcome");
+    const made = byDay(db);
+    assert.equal(db.get<{ n: number }>("SELECT sum(requests) AS n FROM usage_day_totals")?.n, 500);
+    while (store.traffic.pruneUsage(DAY + 2 * DAY_MS, 10).more);
+    assert.deepEqual(byDay(db), made);
+    // Of the clients' own sums nothing is asked.
+    const whole = store.traffic.usageReport({ by: ["week"], filter: {} });
+    db.exec(
+      "CREATE TEMP TABLE kept AS SELECT * FROM usage_days; DELETE FROM usage_days; UPDATE usage_months SET requests = 0",
+    );
+    assert.deepEqual(store.traffic.usageReport({ by: ["week"], filter: {} }), whole);
+    assert.equal(store.traffic.usageReport({ by: [], filter: {} }).rows[0]?.tally.requests, 500);
+    db.exec("INSERT INTO usage_days SELECT * FROM kept");
+    await store.close();
+    downgradeUsage(db.path, 9);
+    const again = open();
+    assert.deepEqual(byDay(again.traffic.database()), made);
+    assert.deepEqual(again.traffic.usageReport({ by: ["week"], filter: {} }), whole);
+    await again.close();
+  });
+
   it("are made for a store that had none", async () => {
     const { store, open, db } = filled();
     const { events } = store.traffic.latestUsage({}, 1_000);
@@ -167,6 +193,85 @@ describe("the sums of all clients together", () => {
     assertSameByClient(store);
     await store.close();
   });
+});
+
+describe("sums of all clients by day that a version without them leaves behind", () => {
+  const TABLES = ["usage_day_totals", "usage_day_totals_worth"];
+  /** Whatever that version does, it does not touch these. */
+  const asVersionBefore = (db: Database, work: () => void): void => {
+    const kept = db.get<{ value: number }>("SELECT value FROM meta WHERE key = 'usage_day_totals'")?.value ?? 0;
+    for (const table of TABLES) db.exec(`CREATE TEMP TABLE kept_${table} AS SELECT * FROM ${table}`);
+    work();
+    for (const table of TABLES)
+      db.exec(
+        `DELETE FROM main.${table}; INSERT INTO main.${table} SELECT * FROM kept_${table}; DROP TABLE kept_${table}`,
+      );
+    db.run("UPDATE meta SET value = ? WHERE key = 'usage_day_totals'", kept);
+  };
+  const BY: readonly (readonly UsageKey[])[] = [
+    [],
+    ["day"],
+    ["week", "model"],
+    ["month", "service", "status"],
+    ["plan"],
+  ];
+
+  for (const seed of [1, 2, 3, 4, 5, 6]) {
+    it(`are caught up with, and no report is wrong meanwhile (history ${seed})`, async () => {
+      const { open } = sqliteFixture();
+      const [one, two] = [open(), open()];
+      const db = one.traffic.database();
+      const random = randomOf(seed);
+      const events = someEvents();
+      let [recorded, caughtUp] = [0, 0];
+      const assertExact = (): void => {
+        const by = BY[random(BY.length)] ?? [];
+        const fields = FILTERS[2 * random(2)] ?? {};
+        const report = two.traffic.usageReport({ by, filter: fields });
+        assert.deepEqual(
+          rowsOf(report),
+          counted(events.slice(0, recorded), by, fields),
+          JSON.stringify({ by, fields }),
+        );
+      };
+      const acts: readonly (() => void)[] = [
+        () => {
+          const next = recorded + 1 + random(60);
+          one.traffic.recordUsage(events.slice(recorded, next));
+          recorded = Math.min(next, events.length);
+        },
+        // Numbers that are given to nobody.
+        () => one.traffic.recordUsage(one.traffic.latestUsage({}, 2).events),
+        () => two.traffic.foldUsage(1 + random(50)),
+        () => asVersionBefore(db, () => one.traffic.foldUsage(1 + random(50))),
+        () => asVersionBefore(db, () => one.traffic.pruneUsage(SOME_DAY + random(5) * DAY_MS, 1 + random(90))),
+        () => two.traffic.pruneUsage(SOME_DAY + random(4) * DAY_MS, 1 + random(40)),
+      ];
+      for (let turn = 0; turn < 120; turn += 1) {
+        acts[random(acts.length)]?.();
+        assertExact();
+        const [totals, folded] = ["usage_day_totals", "usage_folded"].map(
+          (key) => db.get<{ value: number }>("SELECT value FROM meta WHERE key = ?", key)?.value,
+        );
+        if (totals === folded) caughtUp += 1;
+      }
+      assert.ok(caughtUp > 20, `${caughtUp}`);
+      await foldAll(two.traffic);
+      const sums = (table: string): unknown =>
+        db.all(
+          `SELECT period, service, status, outcome, model, plan, sum(requests) AS n, sum(l5) AS l5, max(last_at) AS last
+           FROM ${table} GROUP BY 1, 2, 3, 4, 5, 6`,
+        );
+      assert.deepEqual(sums("usage_day_totals"), sums("usage_days"));
+      for (const by of BY)
+        assert.deepEqual(
+          rowsOf(two.traffic.usageReport({ by, filter: {} })),
+          counted(events.slice(0, recorded), by, {}),
+        );
+      await one.close();
+      await two.close();
+    });
+  }
 });
 
 describe("sums by month", () => {

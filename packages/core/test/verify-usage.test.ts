@@ -174,6 +174,16 @@ const WAYS: readonly (readonly [what: string, sql: string, named: RegExp, alsoSu
     "UPDATE usage_totals_worth SET millionths = millionths - 1 WHERE unit = 'pages'",
     /^sums totals/,
   ],
+  [
+    "a request more in the days of all clients",
+    "UPDATE usage_day_totals SET requests = requests + 1",
+    /^sums dayTotals/,
+  ],
+  [
+    "a unit less in the days of all clients",
+    "UPDATE usage_day_totals_worth SET whole = whole - 1 WHERE unit = 'pages'",
+    /^sums dayTotals/,
+  ],
   ["units less in the sums by hour", "DELETE FROM usage_hours_worth WHERE unit = 'pages'", /^sums hours/],
   ["a request more in the sums by month", "UPDATE usage_months SET requests = requests + 1", /^sums months/],
   ["units less in the sums by month", "DELETE FROM usage_months_worth WHERE unit = 'pages'", /^sums months/],
@@ -255,7 +265,7 @@ describe("usage verify", () => {
     assert.deepEqual(wordsOf(await verified(traffic)), []);
     traffic.database().run("DELETE FROM usage WHERE id = 'gw-idle.2'");
     // Of its beginning nothing else tells; the sums do.
-    assert.deepEqual(wordsOf(await verified(traffic)), ["sums hours", "sums days", "sums totals"]);
+    assert.deepEqual(wordsOf(await verified(traffic)), ["sums hours", "sums days", "sums totals", "sums dayTotals"]);
   });
 
   it("misses a gateway, or its last batches, that another one has named, with its sums or without", async () => {
@@ -350,7 +360,7 @@ describe("usage verify", () => {
     await foldAll(store.traffic);
     const { path } = store.traffic.database();
     const raw = new DatabaseSync(path);
-    const tables = ["usage", "usage_hours", "usage_days", "usage_totals", "usage_months"];
+    const tables = ["usage", "usage_hours", "usage_days", "usage_totals", "usage_day_totals", "usage_months"];
     const all = [...tables, ...tables.slice(1).map((name) => `${name}_worth`)];
     for (const name of all) raw.exec(`CREATE TEMP TABLE kept_${name} AS SELECT * FROM ${name}`);
     for (const [what, sql, named, alsoSums] of WAYS) {
@@ -392,9 +402,15 @@ describe("usage verify on MongoDB", { skip: MONGOD === "" && mongodbMissing }, (
     await usage.updateOne(its, { $set: { "e.$.cost": 8 } });
     assert.deepEqual(wordsOf(await verified(traffic)), []);
     await days.updateOne({}, { $inc: { n: 1 } });
-    // There are no sums by month: those of days stand for them.
-    assert.deepEqual(wordsOf(await verified(traffic)), ["sums days"]);
+    // With which those by month are compared.
+    assert.deepEqual(wordsOf(await verified(traffic)), ["sums days", "sums months"]);
     await days.updateOne({}, { $inc: { n: -1 } });
+    await fixture.db.collection("usage_months").updateOne({}, { $inc: { n: 1 } });
+    assert.deepEqual(wordsOf(await verified(traffic)), ["sums months"]);
+    await fixture.db.collection("usage_months").updateOne({}, { $inc: { n: -1 } });
+    await fixture.db.collection("usage_day_totals").updateOne({}, { $inc: { out: 1 } });
+    assert.deepEqual(wordsOf(await verified(traffic)), ["sums dayTotals"]);
+    await fixture.db.collection("usage_day_totals").updateOne({}, { $inc: { out: -1 } });
     await usage.updateOne(its, { $pull: { e: { id: "gw-one.9" } } } as never);
     assert.match(wordsOf(await verified(traffic)).join(), /^missing gw-one 8-14,.*sums hours/);
   });

@@ -1,24 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { test } from "node:test";
-import { initHome, openHome, systemClock } from "@aigw/core";
-import { JobFolder } from "@aigw/core/jobs";
 import { aClient, aJob } from "@aigw/core/testing";
 import { JobKeeper } from "../src/jobs/job-keeper.ts";
 import { JobRecords } from "../src/jobs/job-records.ts";
+import { openJobHome } from "./support/job-home.ts";
 
 test("a job that ends the gateways that run it is begun five times, and not again", async (t) => {
-  const parent = mkdtempSync(join(tmpdir(), "aigw-job-attempts-"));
-  const home = join(parent, "home");
-  await initHome({ home, at: Date.now(), actor: "test" });
-  const { store } = await openHome({ home, clock: systemClock });
-  t.after(async () => {
-    await store.close();
-    rmSync(parent, { recursive: true, force: true });
-  });
-  const folder = await JobFolder.open(join(home, "jobs"), store.control.storeId);
+  const { store, folder } = await openJobHome(t);
   const recorded: string[] = [];
   const keeper = new JobKeeper({
     records: new JobRecords(store.traffic),

@@ -1,23 +1,17 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { test } from "node:test";
-import { initHome, openHome, systemClock } from "@aigw/core";
 import type { Job } from "@aigw/core/jobs";
 import { aClient, aJob } from "@aigw/core/testing";
 import { JobCallbacks } from "../src/jobs/job-callbacks.ts";
 import { JobRecords } from "../src/jobs/job-records.ts";
+import { openJobHome } from "./support/job-home.ts";
 
 const HOUR_MS = 3_600_000;
 
 test("a call-back that nobody takes is tried at growing intervals, five minutes at most, for an hour, and then no more", async (t) => {
-  const parent = mkdtempSync(join(tmpdir(), "aigw-job-callbacks-"));
-  const home = join(parent, "home");
-  await initHome({ home, at: Date.now(), actor: "test" });
-  const { store, sealer } = await openHome({ home, clock: systemClock });
+  const { store, sealer } = await openJobHome(t);
   let asked = 0;
   const receiver = createServer((request, response) => {
     asked += 1;
@@ -48,8 +42,6 @@ test("a call-back that nobody takes is tried at growing intervals, five minutes 
     await callbacks.close();
     receiver.closeAllConnections();
     receiver.close();
-    await store.close();
-    rmSync(parent, { recursive: true, force: true });
   });
   const job = aJob({
     state: "done",

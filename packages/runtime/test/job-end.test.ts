@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { existsSync, writeFileSync } from "node:fs";
 import { describe, it, type TestContext } from "node:test";
-import { initHome, openHome, type Store, systemClock } from "@aigw/core";
-import { type Job, JobFolder } from "@aigw/core/jobs";
+import type { Store } from "@aigw/core";
+import type { Job, JobFolder } from "@aigw/core/jobs";
 import { aJob } from "@aigw/core/testing";
 import { HeldJob } from "../src/jobs/held-job.ts";
 import type { JobCall } from "../src/jobs/job-call.ts";
@@ -12,17 +10,10 @@ import { JobEnd } from "../src/jobs/job-end.ts";
 import { JobKeeper } from "../src/jobs/job-keeper.ts";
 import { JobRecords } from "../src/jobs/job-records.ts";
 import type { JobRun, Made } from "../src/jobs/job-run.ts";
+import { openJobHome } from "./support/job-home.ts";
 
 const scene = async (t: TestContext): Promise<{ store: Store; folder: JobFolder; records: JobRecords }> => {
-  const parent = mkdtempSync(join(tmpdir(), "aigw-job-end-"));
-  const home = join(parent, "home");
-  await initHome({ home, at: Date.now(), actor: "test" });
-  const { store } = await openHome({ home, clock: systemClock });
-  t.after(async () => {
-    await store.close();
-    rmSync(parent, { recursive: true, force: true });
-  });
-  const folder = await JobFolder.open(join(home, "jobs"), store.control.storeId);
+  const { store, folder } = await openJobHome(t);
   return { store, folder, records: new JobRecords(store.traffic) };
 };
 

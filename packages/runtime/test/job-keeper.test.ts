@@ -1,24 +1,13 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { existsSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { initHome, openHome, systemClock } from "@aigw/core";
-import { JobFolder } from "@aigw/core/jobs";
 import { aClient, aJob } from "@aigw/core/testing";
 import { JobKeeper } from "../src/jobs/job-keeper.ts";
 import { JobRecords } from "../src/jobs/job-records.ts";
+import { openJobHome } from "./support/job-home.ts";
 
 test("jobs of a client that this gateway has not heard of yet are not taken for those of one that is gone", async (t) => {
-  const parent = mkdtempSync(join(tmpdir(), "aigw-keeper-"));
-  const home = join(parent, "home");
-  await initHome({ home, at: Date.now(), actor: "test" });
-  const { store } = await openHome({ home, clock: systemClock });
-  t.after(async () => {
-    await store.close();
-    rmSync(parent, { recursive: true, force: true });
-  });
-  const folder = await JobFolder.open(join(home, "jobs"), store.control.storeId);
+  const { store, folder } = await openJobHome(t);
   const known = new Map<string, ReturnType<typeof aClient>>();
   const ann = aClient({ name: "ann" });
   let answers = true;

@@ -1,10 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { test } from "node:test";
-import { initHome, openHome, systemClock } from "@aigw/core";
-import { JobFolder } from "@aigw/core/jobs";
 import { aClient, aJob } from "@aigw/core/testing";
 import { Refusals, type RefusalsDeps } from "../src/gate/refusals.ts";
 import { HeldJob } from "../src/jobs/held-job.ts";
@@ -13,17 +8,10 @@ import type { JobCall } from "../src/jobs/job-call.ts";
 import { JobRecords } from "../src/jobs/job-records.ts";
 import { JobRun } from "../src/jobs/job-run.ts";
 import type { CallMeter } from "../src/metering/call-meter.ts";
+import { openJobHome } from "./support/job-home.ts";
 
 test("a job whose call fails on its way to the service comes to its end", { timeout: 10_000 }, async (t) => {
-  const parent = mkdtempSync(join(tmpdir(), "aigw-job-run-"));
-  const home = join(parent, "home");
-  await initHome({ home, at: Date.now(), actor: "test" });
-  const { store, sealer } = await openHome({ home, clock: systemClock });
-  t.after(async () => {
-    await store.close();
-    rmSync(parent, { recursive: true, force: true });
-  });
-  const folder = await JobFolder.open(join(home, "jobs"), store.control.storeId);
+  const { store, sealer, folder } = await openJobHome(t);
   const records = new JobRecords(store.traffic);
   const job = aJob({ state: "running", holder: "gw-1", attempts: 1, place: folder.place });
   const known = await records.set({ version: 0 }, job);

@@ -1,4 +1,4 @@
-import type { Client } from "../clients/client.ts";
+import { ClientTable } from "../clients/client-table.ts";
 import type { SettingKey } from "../config/settings.ts";
 import type { Keyring } from "../keys/signing-key.ts";
 import type { Plan } from "../plans/plan.ts";
@@ -8,8 +8,7 @@ import { type Change, type Effect, isPurged, isSuperseded } from "./change.ts";
 /** The log folded up to `rev`: all that a gateway needs to judge a request. Owned and mutated by its holder alone. */
 export interface ControlState {
   rev: number;
-  readonly clientsByName: Map<string, Client>;
-  readonly clientsById: Map<string, Client>;
+  readonly clients: ClientTable;
   readonly services: Map<string, Service>;
   readonly plans: Map<string, Plan>;
   keyring: Keyring;
@@ -18,24 +17,12 @@ export interface ControlState {
 
 export const emptyControlState = (): ControlState => ({
   rev: 0,
-  clientsByName: new Map(),
-  clientsById: new Map(),
+  clients: new ClientTable(),
   services: new Map(),
   plans: new Map(),
   keyring: [],
   settings: new Map(),
 });
-
-export const putClient = (state: ControlState, client: Client): void => {
-  state.clientsByName.set(client.name, client);
-  state.clientsById.set(client.id, client);
-};
-
-const dropClient = (state: ControlState, name: string): void => {
-  const client = state.clientsByName.get(name);
-  if (client) state.clientsById.delete(client.id);
-  state.clientsByName.delete(name);
-};
 
 /**
  * Applies the next change in place. O(1) in the number of clients and services. What holds is known once changes are
@@ -56,10 +43,10 @@ const applyEffect = (state: ControlState, effect: Effect): void => {
     case "client.rehash":
     case "client.revoke":
     case "client.restore":
-      putClient(state, effect.after);
+      state.clients.put(effect.after);
       return;
     case "client.remove":
-      dropClient(state, effect.subject);
+      state.clients.drop(effect.subject);
       return;
     case "service.add":
     case "service.set":

@@ -21,8 +21,8 @@ const UNSYNCED = new Set(["EACCES", "EISDIR", "EBADF", "EINVAL"]);
 export const syncFolder = async (path: string): Promise<void> => {
   if (platform() === "win32") return;
   try {
-    await using folder = await open(path, "r");
-    await folder.sync();
+    const folder = await open(path, "r");
+    await folder.sync().finally(() => folder.close());
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === undefined || !UNSYNCED.has(code)) throw error;

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { lstat, readdir, readFile, rm, stat, statfs, writeFile } from "node:fs/promises";
+import { lstat, readdir, readFile, rm, rmdir, stat, statfs, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { AigwError, isAigwError } from "../errors.ts";
@@ -22,6 +22,9 @@ export interface FoundFile {
   /** When it was last written, milliseconds since the epoch. */
   readonly mtimeMs: number;
 }
+
+/** Of removing what others put there meanwhile. */
+const MOST_TRIES = 5;
 
 type Whose = Pick<Job, "client" | "id">;
 
@@ -111,7 +114,7 @@ export class JobFolder {
   /** One that is not there is as good as gone. @throws as {@link JobFolder.open} */
   async remove(job: Whose, part?: JobPart): Promise<void> {
     for (const one of part === undefined ? (["request", "answer"] as const) : [part]) {
-      await this.#remove(this.fileOf(job, one), { force: true });
+      await this.#remove(this.fileOf(job, one));
     }
   }
 
@@ -120,10 +123,15 @@ export class JobFolder {
     return (await this.#entriesOf(this.path)).filter((name) => /^c_[a-z0-9]+$/.test(name));
   }
 
-  /** All that there is of one. @throws as {@link JobFolder.open} */
+  /** All that there is of one, file by file: Node's way removes many at once, each by a thread. @throws as {@link JobFolder.open} */
   async removeClient(client: string): Promise<void> {
+    const folder = join(this.path, client);
     // Another thread or process may be about to create one.
-    await this.#remove(join(this.path, client), { recursive: true, force: true, maxRetries: 5, retryDelay: 5 });
+    for (let tries = 1; tries <= MOST_TRIES; tries += 1) {
+      for (const name of await this.#entriesOf(folder)) await this.#remove(join(folder, name));
+      if (await this.#removeEmpty(folder, tries)) return;
+      await delay(5);
+    }
   }
 
   async *files(): AsyncGenerator<FoundFile> {
@@ -137,10 +145,23 @@ export class JobFolder {
     }
   }
 
-  async #remove(path: string, options: Parameters<typeof rm>[1]): Promise<void> {
+  async #remove(path: string): Promise<void> {
     try {
-      await this.#calls.run(() => rm(path, options));
+      await this.#calls.run(() => rm(path, { recursive: true, force: true }));
     } catch (error) {
+      throw translateFsError(error, this.path);
+    }
+  }
+
+  /** @returns false when something was put there meanwhile, but for the last time */
+  async #removeEmpty(folder: string, tries: number): Promise<boolean> {
+    try {
+      await this.#calls.run(() => rmdir(folder));
+      return true;
+    } catch (error) {
+      const code = error instanceof Error && "code" in error ? error.code : undefined;
+      if (code === "ENOENT") return true;
+      if (tries < MOST_TRIES && (code === "ENOTEMPTY" || code === "EEXIST")) return false;
       throw translateFsError(error, this.path);
     }
   }

@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import type { TrafficStore } from "../store/store.ts";
 import { DAY_MS, HOUR_MS } from "../usage/report-plan.ts";
 import type { UsageEvent } from "../usage/usage-event.ts";
+import type { UsageKey } from "../usage/usage-report.ts";
 import { anEvent } from "./builders.ts";
 import type { WithStore } from "./store-contract.ts";
 import { counted, DAY, FILTERS, foldAll, pruneAll, QUERIES, rowsOf, someEvents } from "./usage-report-model.ts";
@@ -89,6 +90,35 @@ export const usageReportContract = (withStore: WithStore): void => {
           assert.deepEqual(rowsOf(report), counted([...events, late], ["day"], {}));
           await (turn === 0 ? foldAll(two.traffic) : pruneAll(two.traffic, cut));
         }
+      }),
+    );
+  });
+
+  describe("usage reports of many months", () => {
+    it(
+      "are exact by client and of all clients, wherever they begin and end, pruned or not",
+      withStore(async ({ one, two }) => {
+        // The turn of the year among them.
+        const events = someEvents().map((event, index) => ({
+          ...event,
+          at: event.at + ((index % 20) - 10) * 9 * DAY_MS,
+        }));
+        await one.traffic.recordUsage(events);
+        await one.traffic.foldUsage(250);
+        const days = [0, Date.UTC(2026, 9, 12), Date.UTC(2026, 11, 1), Date.UTC(2027, 0, 17), Date.UTC(2027, 2, 1)];
+        const assertAll = async (): Promise<void> => {
+          for (const [index, since] of days.entries())
+            for (const until of [...days.slice(index + 1), undefined])
+              for (const by of [["month"], ["client"], ["week", "service"]] satisfies UsageKey[][]) {
+                const query = { by, filter: { since }, ...(until !== undefined && { until }) };
+                const rows = rowsOf(await two.traffic.usageReport(query));
+                assert.deepEqual(rows, counted(events, by, { since }, until), JSON.stringify(query));
+              }
+        };
+        await assertAll();
+        await foldAll(two.traffic);
+        await pruneAll(one.traffic, Date.UTC(2026, 11, 20));
+        await assertAll();
       }),
     );
   });

@@ -10,8 +10,8 @@ import {
   type UsageSeal,
 } from "./usage-seal.ts";
 
-/** Of hours, of days, of the hours of all clients together, and of months, which an engine may make of the days. */
-export type SumsTable = "hours" | "days" | "totals" | "months";
+/** Of hours, of days, of the hours and the days of all clients together, and of months. */
+export type SumsTable = "hours" | "days" | "totals" | "dayTotals" | "months";
 
 /** What is wrong with what a store says. Numbers are a gateway's own. */
 export type UsageProblem =

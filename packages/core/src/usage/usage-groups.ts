@@ -77,19 +77,25 @@ export const sumUp = (
   return { hours: [...groups.values()], taken };
 };
 
+type KeyOf = (key: UsageGroup["key"]) => UsageGroup["key"];
+
 /** The same sums under coarser keys, such as by day. */
-export const regrouped = (
-  groups: readonly UsageGroup[],
-  keyOf: (key: UsageGroup["key"]) => UsageGroup["key"],
-): Iterable<UsageGroup> => {
+export const regrouped = (groups: readonly UsageGroup[], keyOf: KeyOf): Iterable<UsageGroup> => {
   const coarser = new Map<string, UsageGroup>();
-  for (const { key, lastAt, sums, worth } of groups) {
-    const group = groupAt(coarser, keyOf(key));
-    group.lastAt = Math.max(group.lastAt, lastAt);
-    add(group.sums, 0, sums);
-    for (const [name, sum] of worth) addWorth(group.worth, name, sum);
-  }
+  for (const group of groups) addTo(coarser, keyOf, group);
   return coarser.values();
+};
+
+/** Adds a group to the one that has its coarser key. */
+export const addTo = (
+  coarser: Map<string, UsageGroup>,
+  keyOf: KeyOf,
+  { key, lastAt, sums, worth }: Readonly<UsageGroup>,
+): void => {
+  const group = groupAt(coarser, keyOf(key));
+  group.lastAt = Math.max(group.lastAt, lastAt);
+  add(group.sums, 0, sums);
+  for (const [name, sum] of worth) addWorth(group.worth, name, sum);
 };
 
 export const byDay = ([hour, ...rest]: UsageGroup["key"]): UsageGroup["key"] => [Math.floor(hour / 24), ...rest];
@@ -104,6 +110,9 @@ export const monthOf = (at: number): number => {
 
 /** Hours of all clients together. */
 export const ofAllClients = ([hour, , ...rest]: UsageGroup["key"]): UsageGroup["key"] => [hour, "", ...rest];
+
+/** Days of all clients together, from hours. */
+export const byDayOfAll = (key: UsageGroup["key"]): UsageGroup["key"] => ofAllClients(byDay(key));
 
 const groupAt = (groups: Map<string, UsageGroup>, key: UsageGroup["key"]): UsageGroup => {
   // A model's name may have blanks, but nothing else here has.

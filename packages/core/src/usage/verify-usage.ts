@@ -27,7 +27,7 @@ export interface UsageProof {
   readonly until: number;
   readonly events: number;
   readonly batches: number;
-  /** Records of sums: those of hours, of days, of all clients together, and of months. */
+  /** Records of sums: those of hours, of days, of both of all clients together, and of months. */
   readonly sums: number;
   /** Events that their gateways say were dropped, because the store could not take them. */
   readonly dropped: number;
@@ -61,6 +61,7 @@ export const verifyUsage = async (options: VerifyUsageOptions): Promise<UsagePro
       hours: new ReportRows(KEYS.hours),
       days: new ReportRows(KEYS.days),
       totals: new ReportRows(KEYS.totals),
+      dayTotals: new ReportRows(KEYS.dayTotals),
     };
     let cursor: string | undefined;
     for (;;) {
@@ -121,16 +122,18 @@ const firstDay = async (
 };
 
 /** Those that are compared with the events themselves. */
-const TABLES = ["hours", "days", "totals"] as const;
+const TABLES = ["hours", "days", "totals", "dayTotals"] as const;
 type DailyTable = (typeof TABLES)[number];
 
 const ALL: readonly UsageKey[] = ["client", "service", "status", "model", "plan"];
+const OF_ALL_CLIENTS = ALL.filter((key) => key !== "client");
 
 /** From which sums a report by these keys is put together, when it is of whole days. */
 const KEYS: Readonly<Record<DailyTable, readonly UsageKey[]>> = {
   hours: ["hour", ...ALL],
   days: ["day", ...ALL],
-  totals: ["hour", ...ALL.filter((key) => key !== "client")],
+  totals: ["hour", ...OF_ALL_CLIENTS],
+  dayTotals: ["day", ...OF_ALL_CLIENTS],
 };
 
 type Reports = Readonly<Record<DailyTable, readonly UsageRow[]>>;
@@ -141,7 +144,12 @@ const reportsOf = async (
 ): Promise<Reports> => {
   const rowsOf = async (table: DailyTable): Promise<readonly UsageRow[]> =>
     (await traffic.usageReport({ by: KEYS[table], filter, until })).rows;
-  return { hours: await rowsOf("hours"), days: await rowsOf("days"), totals: await rowsOf("totals") };
+  return {
+    hours: await rowsOf("hours"),
+    days: await rowsOf("days"),
+    totals: await rowsOf("totals"),
+    dayTotals: await rowsOf("dayTotals"),
+  };
 };
 
 /** With the sums by day, which are compared with the events: whole months, also of days whose events are gone. */
@@ -165,8 +173,10 @@ const compareMonth = async (
 const keyOf = (table: DailyTable, event: UsageEvent): readonly (string | number)[] => {
   const { at, client, service, status, model = "", plan = "" } = event;
   const hour = Math.floor(at / HOUR_MS) * HOUR_MS;
-  if (table === "totals") return [hour, service, status, model, plan];
-  return [table === "hours" ? hour : startOf("day", at), client, service, status, model, plan];
+  const day = startOf("day", at);
+  if (table === "totals" || table === "dayTotals")
+    return [table === "totals" ? hour : day, service, status, model, plan];
+  return [table === "hours" ? hour : day, client, service, status, model, plan];
 };
 
 /**

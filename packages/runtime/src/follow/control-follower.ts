@@ -12,6 +12,8 @@ const POLL_MS = 50;
 /** An engine behind a network is asked less often: its server answers every gateway there is. */
 const REMOTE_POLL_MS = 200;
 const PAGE = 1_000;
+/** Clients that are packed with each poll, in a millisecond: all that are loose before what starting took is collected. */
+const PACKED_A_POLL = 400;
 /** A request that comes later than this after the last look (the process was suspended) looks itself first. */
 const LOOK_AGAIN_MS = 700;
 /**
@@ -73,6 +75,7 @@ export class ControlFollower {
   }
 
   #poll(): void {
+    this.#state.clients.pack(PACKED_A_POLL);
     if (this.#looking !== undefined) return;
     // Half a beat early, or a look that is due with a beat would wait for the next.
     const dueAt = this.#isRemote ? this.#lookedAt + REMOTE_POLL_MS - POLL_MS / 2 : 0;
@@ -88,15 +91,20 @@ export class ControlFollower {
   }
 
   get clientCount(): number {
-    return this.#state.clientsById.size;
+    return this.#state.clients.size;
   }
 
   clientById(id: string): Client | undefined {
-    return this.#state.clientsById.get(id);
+    return this.#state.clients.byId(id);
   }
 
   clientByName(name: string): Client | undefined {
-    return this.#state.clientsByName.get(name);
+    return this.#state.clients.byName(name);
+  }
+
+  /** The credential epoch of a client, without bringing it into use. */
+  epochOf(clientId: string): number | undefined {
+    return this.#state.clients.epochOf(clientId);
   }
 
   /** @param client as the state has it */

@@ -86,7 +86,7 @@ export class Authenticator {
   forgetDead(): void {
     const { follower } = this.#options;
     this.#memory.dropWhere(
-      ({ kid, clientId, epoch }) => follower.key(kid) === undefined || follower.clientById(clientId)?.epoch !== epoch,
+      ({ kid, clientId, epoch }) => follower.key(kid) === undefined || follower.epochOf(clientId) !== epoch,
     );
   }
 

@@ -4,6 +4,7 @@ import type { ProblemCode } from "../http-errors.ts";
 import { isTlsServer } from "../node-http.ts";
 import { ClientConnection, ClientConnections, type LingerLimits } from "../proxy/client-connection.ts";
 import { refuseAndClose } from "../proxy/lingering-close.ts";
+import { ParkedConnection } from "../proxy/parked-connection.ts";
 import type { Handle } from "../proxy/pipeline.ts";
 import { isHandshake, takeTokenOut } from "../proxy/websocket/handshake.ts";
 import { closeOnlyIdle } from "./close-idle.ts";
@@ -35,8 +36,10 @@ export const attachGuard = (
   server: Server,
   { handle, requestId, onRefused, fields: fieldsFor = () => [], linger, mostWaiting }: Guarded,
 ): ClientConnections => {
-  const connections = new ClientConnections(linger, mostWaiting);
   const connected = isTlsServer(server) ? "secureConnection" : "connection";
+  // Node's own listener: to the others it is no new connection.
+  const [parse] = server.listeners(connected);
+  const connections = new ClientConnections((socket) => parse?.call(server, socket), linger, mostWaiting);
   closeOnlyIdle(server, connected);
 
   server.on(connected, (socket: Socket) => {
@@ -81,6 +84,7 @@ export const attachGuard = (
     guard(incoming, outgoing, false),
   );
   server.on("upgrade", (incoming: IncomingMessage, socket: Socket, head: Buffer) => {
+    if (ParkedConnection.has(socket)) return;
     if (isHandshake(incoming)) {
       connections.track(socket).leaveParser();
       const outgoing = answerWithoutParser(incoming, socket, head);

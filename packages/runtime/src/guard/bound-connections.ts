@@ -52,7 +52,7 @@ export const boundConnections = (
     const admission = openFiles.clientOpened();
     if (openFiles.isCrowded) makeRoom();
     if (admission === "served") {
-      socket.once("close", () => openFiles.clientClosed(admission));
+      socket.on("close", () => openFiles.clientClosed(admission));
       return;
     }
     openFiles.countRefused();

@@ -23,9 +23,13 @@ export const closeOnlyIdle = (server: Server, connected: "connection" | "secureC
   server.on(connected, (socket: Socket) => {
     const one = { place: -1, socket, since: performance.now() };
     open.add(one);
-    socket.once("close", () => open.delete(one));
+    socket.on("close", () => open.delete(one));
   });
   server.closeIdleConnections = () => {
+    // Node knows only of those that it parses.
+    for (const { socket } of open.items()) {
+      if (isAnswered(socket) === true && ClientConnection.of(socket)?.isParked === true) socket.destroy();
+    }
     const busy = open.items().filter(({ socket }) => isAnswered(socket) === false);
     for (const { socket } of busy) socket.destroy = stay;
     nodeHttp.Server.prototype.closeIdleConnections.call(server);

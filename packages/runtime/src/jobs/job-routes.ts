@@ -1,5 +1,5 @@
 import type { Limiter, MaybePromise, Sealer } from "@aigw/core";
-import { isStoreFault } from "@aigw/core/errors";
+import { isAigwError, isStoreFault } from "@aigw/core/errors";
 import { callbackKey, hasEnded, isJobId, type Job, type JobFolder, type VersionedJob } from "@aigw/core/jobs";
 import { inTime } from "@aigw/core/store";
 import type { ControlFollower } from "../follow/control-follower.ts";
@@ -59,7 +59,7 @@ export class JobRoutes {
       if (request.outgoing.headersSent) {
         this.#deps.onError(error, request.requestId);
         request.outgoing.destroy();
-      } else if (isStoreFault(error)) this.#unavailable(request);
+      } else if (isStoreFault(error) || isAigwError(error, "changed_meanwhile")) this.#unavailable(request);
       else {
         this.#deps.onError(error, request.requestId);
         this.#refuse(request, "internal_error", "The gateway failed to answer.");

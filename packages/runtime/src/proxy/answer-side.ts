@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { type Problem, problemBody } from "../http-errors.ts";
 import type { UsageEventFilter } from "../meters/usage-event-filter.ts";
-import { filterFor } from "./asking.ts";
+import { filterFor, isEventStream } from "./asking.ts";
 import type { Call } from "./call.ts";
 import { destroyClient, flushHead, sendContent, sendHead, sendInterim, sendSwitch } from "./client-side.ts";
 import type { Destination } from "./destination.ts";
@@ -20,6 +20,8 @@ export class AnswerSide<C extends Call> {
   contentLength = -1;
   /** The client does not keep pace, and the connection waits for it. */
   isHeld = false;
+  /** It is a stream of events, and has begun. */
+  hasEvents = false;
   readonly #call: C;
   readonly #owner: RequestOwner;
   readonly #destination: Destination<C>;
@@ -104,6 +106,7 @@ export class AnswerSide<C extends Call> {
     const { status, reason, fields } = head;
     this.#head = undefined;
     if (this.#request.asksTotals) this.#filter = filterFor(fields);
+    this.hasEvents = this.contentLength < 0 && isEventStream(fields);
     sendHead(this.#call, status, reason, this.#fields(head), this.#request.isOutstanding);
     this.#owner.reader?.onHead(status, fields);
   }

@@ -18,6 +18,18 @@ export const mayAsk = ({ method, headers }: IncomingMessage, rest: string): bool
   return mediaTypeOf(type) === "application/json";
 };
 
+const EVENT_STREAM = /^text\/event-stream(?:\s*;|$)/;
+
+/** @param fields name, value, name, value … */
+export const isEventStream = (fields: readonly string[]): boolean => {
+  for (let i = 0; i + 1 < fields.length; i += 2) {
+    const name = fields[i] as string;
+    if (name.length === 12 && name.toLowerCase() === "content-type")
+      return EVENT_STREAM.test((fields[i + 1] as string).trim().toLowerCase());
+  }
+  return false;
+};
+
 /**
  * What takes the event with the totals out of the answer again; undefined where there is none to take out, or nothing can
  * be: no stream of events, one that is compressed although it was asked not to be, or of a length that was promised.
@@ -29,7 +41,7 @@ export const filterFor = (fields: readonly string[]): UsageEventFilter | undefin
     const value = (fields[i + 1] as string).trim().toLowerCase();
     switch ((fields[i] as string).toLowerCase()) {
       case "content-type":
-        isStream = /^text\/event-stream(?:\s*;|$)/.test(value);
+        isStream = EVENT_STREAM.test(value);
         break;
       case "content-encoding":
         if (value !== "identity" && value !== "") return undefined;

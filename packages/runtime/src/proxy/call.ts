@@ -147,11 +147,15 @@ export interface ExchangeOwner<C extends Call> {
   standIn(upstream: Upstream): Balance | undefined;
   /** A call was sent to another target. */
   wentElsewhere(upstream: Upstream): void;
+  /** The exchange has a stream of events; where many are open, it is not to wait for the next look at all. */
+  holdSoon(exchange: TimedExchange<C>): void;
   ended(exchange: TimedExchange<C>): void;
 }
 
 export interface TimedExchange<C extends Call> extends Exchange, Placed {
   readonly call: C;
-  /** Called every 100 ms, to end what has taken too long. */
+  /** Of an answer that goes on, lets go what only its beginning needs; does nothing at any other time. */
+  hold(): void;
+  /** Called every 100 ms, to hold what goes on and to end what has taken too long. */
   checkTime(now: number): void;
 }

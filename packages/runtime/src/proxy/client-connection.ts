@@ -1,6 +1,7 @@
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { DenseList, type Placed } from "./dense-list.ts";
+import { ParkedConnection, type ParkedOwner } from "./parked-connection.ts";
 import { type Handle, Pipeline, type PipelinedRequest, type WaitingCount } from "./pipeline.ts";
 import { READING_TURNS, type TurnReader } from "./reading-turns.ts";
 
@@ -28,12 +29,14 @@ export const LINGER: LingerLimits = {
 const SWEEP_MS = 100;
 /** Pipelined requests of all connections: 2.3 kB each with a token. */
 const MOST_WAITING = 20_000;
+/** What of them waits unparsed is counted by this. */
+const REQUEST_BYTES = 2_300;
 
 const CONNECTION: unique symbol = Symbol("client connection");
 type KnownSocket = Socket & { [CONNECTION]?: ClientConnection };
 
 /** The state of a client's connection that outlives a request, and how it ends. */
-export class ClientConnection implements Placed, TurnReader {
+export class ClientConnection implements Placed, TurnReader, ParkedOwner {
   place = -1;
   readonly socket: Socket;
   /** It gets, or has had, its last answer: nothing behind that may be served (RFC 9112 §9.6). */
@@ -43,6 +46,9 @@ export class ClientConnection implements Placed, TurnReader {
   readonly #owner: ClientConnections;
   /** Of a client that does not wait for its answers. */
   #pipeline: Pipeline | undefined;
+  #parked: ParkedConnection | undefined;
+  /** Requests that wait unparsed, about. */
+  #unparsed = 0;
   #discarding = false;
   #moreToCome = false;
   #moved = false;
@@ -137,6 +143,49 @@ export class ClientConnection implements Placed, TurnReader {
     this.#owner.keep(this);
   }
 
+  /**
+   * Gives the parser back while the latest answer goes on. Does nothing where the client does not wait for its answers.
+   * To be called behind its head, and not out of the parser.
+   */
+  park(): void {
+    const { socket, latest } = this;
+    if (latest === undefined || latest.closed || this.#discarding || this.#pipeline !== undefined) return;
+    if (this.isParked || !ParkedConnection.isPossible(socket, latest)) return;
+    this.#parked = ParkedConnection.take(socket, this, latest);
+  }
+
+  /** No parser of Node's reads it, and Node does not count it among its own. */
+  get isParked(): boolean {
+    return ParkedConnection.has(this.socket);
+  }
+
+  mayKeep(bytes: number): boolean {
+    const requests = Math.ceil(bytes / REQUEST_BYTES);
+    if (this.#owner.waiting + requests > this.#owner.mostWaiting) {
+      if (this.latest !== undefined) this.endBehind(this.latest);
+      return false;
+    }
+    this.#owner.waiting += requests;
+    this.#unparsed = requests;
+    this.socket.once("close", onClose);
+    return true;
+  }
+
+  unpark(bytes: Buffer): void {
+    this.#countParsed();
+    this.#parked?.leave();
+    this.#parked = undefined;
+    this.socket.unshift(bytes);
+    this.#owner.parse(this.socket);
+  }
+
+  #countParsed(): void {
+    if (this.#unparsed === 0) return;
+    this.#owner.waiting -= this.#unparsed;
+    this.#unparsed = 0;
+    this.socket.off("close", onClose);
+  }
+
   /** Somebody else looks after the socket from now on, and ends it. */
   handOver(): void {
     this.socket.off("drain", passDrain);
@@ -203,6 +252,7 @@ export class ClientConnection implements Placed, TurnReader {
 
   /** It is closed. */
   forget(): void {
+    this.#countParsed();
     this.#owner.forget(this);
   }
 
@@ -249,11 +299,14 @@ function onClose(this: KnownSocket): void {
 export class ClientConnections implements WaitingCount {
   readonly limits: LingerLimits;
   readonly mostWaiting: number;
+  /** Has Node read a connection's requests, as if it were a new one. */
+  readonly parse: (socket: Socket) => void;
   waiting = 0;
   readonly #kept = new DenseList<ClientConnection>();
   #sweeper: NodeJS.Timeout | undefined;
 
-  constructor(limits: LingerLimits = LINGER, mostWaiting: number = MOST_WAITING) {
+  constructor(parse: (socket: Socket) => void, limits: LingerLimits = LINGER, mostWaiting: number = MOST_WAITING) {
+    this.parse = parse;
     this.limits = limits;
     this.mostWaiting = mostWaiting;
   }

@@ -6,6 +6,7 @@ import { AnswerSide } from "./answer-side.ts";
 import type { Balance } from "./balance.ts";
 import type { Call, ExchangeOwner, TimedExchange } from "./call.ts";
 import { CallEnd, type ProxyOutcome } from "./call-end.ts";
+import { ClientConnection } from "./client-connection.ts";
 import { Destination } from "./destination.ts";
 import { type Refuse, refuse, refuseAndClose, refuseAndCut } from "./lingering-close.ts";
 import { type RequestOwner, RequestSide } from "./request-side.ts";
@@ -43,6 +44,8 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Reque
   /** Of a WebSocket, behind its handshake: all that moves is its own. */
   #tunnel: Tunnel | undefined;
   #mayRetry = true;
+  /** What only the beginning of an answer needs is let go. */
+  #isHeld = false;
   #lastByteAt: number;
 
   constructor(call: C, balance: Balance, owner: ExchangeOwner<C>) {
@@ -117,6 +120,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Reque
       this.#tunnel.checkTime(now);
       return;
     }
+    this.hold();
     const { incoming } = this.call;
     const { timeoutMs, idleTimeoutMs } = this.#destination.upstream;
     const { sentAt } = this.#request;
@@ -129,6 +133,12 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Reque
     } else if (this.#state === WAITING && sentAt !== Number.POSITIVE_INFINITY) {
       if (now - sentAt >= timeoutMs) this.#fail("answer_timeout", "timeout");
     } else if (now - this.#lastByteAt >= idleTimeoutMs / 4) this.#checkMovement(now, idleTimeoutMs);
+  }
+
+  hold(): void {
+    if (this.#isHeld || this.#state !== STREAMING || this.#answer.isUnsent) return;
+    this.#isHeld = true;
+    ClientConnection.of(this.call.incoming.socket)?.park();
   }
 
   /** Nothing has moved for a while, as far as the writes and reads show. */
@@ -217,6 +227,7 @@ export class UpstreamExchange<C extends Call> implements TimedExchange<C>, Reque
 
   onReadEnd(): void {
     this.#answer.flush();
+    if (!this.#isHeld && this.#answer.hasEvents) this.#owner.holdSoon(this);
   }
 
   onEnd(trailers: readonly string[]): void {

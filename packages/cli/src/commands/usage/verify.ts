@@ -97,7 +97,13 @@ const problemJson = (problem: UsageProblem): Readonly<Record<string, unknown>> =
     ? { ...problem, day: rfc3339(problem.day).slice(0, 10), message: problemInWords(problem) }
     : { ...problem, message: problemInWords(problem) };
 
-const SUMS = { hours: "hours", days: "days", totals: "hours of all clients", months: "months" };
+const SUMS = {
+  hours: "hours",
+  days: "days",
+  totals: "hours of all clients",
+  dayTotals: "days of all clients",
+  months: "months",
+};
 
 const problemInWords = (problem: UsageProblem): string => {
   switch (problem.kind) {

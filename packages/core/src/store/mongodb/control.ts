@@ -130,7 +130,7 @@ export class MongoControl implements ControlStore {
   }
 
   async clients(): Promise<readonly Client[]> {
-    return byName([...(await this.#read(["client"])).clientsByName.values()]);
+    return byName([...(await this.#read(["client"])).clients.values()]);
   }
 
   async service(name: string): Promise<Service | undefined> {

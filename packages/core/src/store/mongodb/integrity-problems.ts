@@ -59,14 +59,14 @@ const indexProblems = async (db: Db): Promise<readonly string[]> => {
 
 /** What was counted was recorded before. */
 const usageProblems = async (db: Db): Promise<readonly string[]> => {
-  const { usage, state, hours, days, totals } = trafficCollections(db);
+  const { usage, state, hours, days, totals, dayTotals, months } = trafficCollections(db);
   const folded = await state.findOne({ _id: "usage" });
   const newest = await usage.findOne({}, { sort: { _id: -1 }, projection: { _id: 1 } });
   const end = endOfBatch(newest?._id ?? 0);
   const problems: string[] = [];
   const counted = Math.max(folded?.seq ?? -1, folded?.to ?? -1);
   if (counted > end) problems.push(`Usage is counted up to ${counted}, but recorded up to ${end} only.`);
-  for (const sums of [hours, days, totals]) {
+  for (const sums of [hours, days, totals, dayTotals, months]) {
     const ahead = await sums.findOne({ cur: { $gt: counted } }, { projection: { _id: 1 } });
     if (ahead !== null) problems.push(`The sums in ${sums.collectionName} are ahead of what was counted.`);
   }

@@ -118,8 +118,9 @@ export class Opening implements UpstreamSocket {
     if (address === undefined) return;
     const socket = this.#steps.connect(address);
     this.#sockets.set(socket, address);
-    socket.once("connect", () => this.#connected(socket, address));
-    socket.on("error", (error) => this.#failed(socket, address, error));
+    const onError = (error: Error): void => this.#failed(socket, address, error);
+    socket.once("connect", () => this.#connected(socket, address, onError));
+    socket.on("error", onError);
     if (this.#left.length > 0) this.#nextAttempt = setTimeout(() => this.#attempt(), ATTEMPT_DELAY_MS);
   }
 
@@ -131,7 +132,7 @@ export class Opening implements UpstreamSocket {
     else if (this.#sockets.size === 0) this.#fail(mostTelling(this.#errors));
   }
 
-  #connected(socket: Socket, address: Address): void {
+  #connected(socket: Socket, address: Address, onError: (error: Error) => void): void {
     if (this.#over || this.#phase !== "connect") return;
     clearTimeout(this.#nextAttempt);
     for (const [other, slow] of this.#sockets) {
@@ -143,8 +144,11 @@ export class Opening implements UpstreamSocket {
     this.#sockets.set(socket, address);
     const { secure, onPhase } = this.#steps;
     onPhase?.("connect");
-    if (secure === undefined) this.#opened(socket, address);
-    else this.#handshake(secure(socket), address);
+    if (secure === undefined) {
+      this.#opened(socket, address);
+      // All of this would be kept as long as the connection: 2 kB.
+      socket.off("error", onError);
+    } else this.#handshake(secure(socket), address);
   }
 
   #handshake(socket: TLSSocket, address: Address): void {

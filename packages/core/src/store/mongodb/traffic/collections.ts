@@ -21,13 +21,14 @@ export interface UsageBatch {
 export type StoredEvent = UsageEvent & { readonly k: number };
 
 /**
- * Sums of the events that have a key in common; one collection each for hours, days and the hours of all clients. Counts
- * of 0 are absent.
+ * Sums of the events that have a key in common; one collection each for hours, days and months, and for the hours and the
+ * days of all clients. Counts of 0 are absent.
  */
 export interface UsageSums extends Partial<WorthCounts> {
   /**
-   * Period (hours or days since the epoch, UTC), client, service, status, outcome; in this order, which ranges rely on.
-   * Then model and plan, where there is one: `l` comes before `m`, so that records without a model stand first.
+   * Period (hours or days since the epoch, months since the year 0, UTC), client, service, status, outcome; in this
+   * order, which ranges rely on. Then model and plan, where there is one: `l` comes before `m`, so that records without a
+   * model stand first.
    */
   readonly _id: {
     readonly p: number;
@@ -58,7 +59,7 @@ export interface LastSeen {
   readonly letInAt?: number;
 }
 
-/** How far the sums have come: one document, `_id` "usage". */
+/** How far the sums by hour and day have come: one document, `_id` "usage". */
 export interface FoldState {
   readonly _id: "usage";
   /** Everything up to this place in the log is in the sums. */
@@ -69,6 +70,22 @@ export interface FoldState {
   readonly pruned: number;
   /** No event behind this place was pruned. Absent: none was, or by a version that did not say so. */
   readonly gone?: number;
+}
+
+/**
+ * How far the coarse sums have come, those of months and of the days of all clients: in the same collection, `_id`
+ * "coarse". Absent until somebody who knows them has folded.
+ */
+export interface CoarseState {
+  readonly _id: "coarse";
+  /** Everything up to this place in the log is in the coarse sums, once they are made. */
+  readonly seq: number;
+  /** As FoldState has it. */
+  readonly to: number | null;
+  /** They are being made from the days: the next month, since the year 0. Absent once they are. */
+  readonly next?: number;
+  /** Places up to which months were made from the days: no slice goes past one. */
+  readonly marks?: readonly number[];
 }
 
 export interface PermitRecord extends VersionedRecord {
@@ -112,8 +129,12 @@ export interface TrafficCollections {
   readonly hours: Collection<UsageSums>;
   readonly days: Collection<UsageSums>;
   readonly totals: Collection<UsageSums>;
+  readonly dayTotals: Collection<UsageSums>;
+  readonly months: Collection<UsageSums>;
   readonly last: Collection<LastSeen>;
   readonly state: Collection<FoldState>;
+  /** In the same collection. */
+  readonly coarse: Collection<CoarseState>;
   readonly permits: Collection<PermitRecord>;
   readonly quotas: Collection<QuotaDocument>;
   readonly queues: Collection<QueueDocument>;
@@ -122,11 +143,13 @@ export interface TrafficCollections {
   readonly instances: Collection<InstanceRecord>;
 }
 
-const NAMES: Readonly<Record<keyof TrafficCollections, string>> = {
+const NAMES: Readonly<Record<Exclude<keyof TrafficCollections, "coarse">, string>> = {
   usage: "usage",
   hours: "usage_hours",
   days: "usage_days",
   totals: "usage_totals",
+  dayTotals: "usage_day_totals",
+  months: "usage_months",
   last: "usage_last",
   state: "usage_state",
   permits: "permits",
@@ -155,8 +178,11 @@ export const trafficCollections = (db: Db, requestMs?: number): TrafficCollectio
     hours: open(NAMES.hours),
     days: open(NAMES.days),
     totals: open(NAMES.totals),
+    dayTotals: open(NAMES.dayTotals),
+    months: open(NAMES.months),
     last: open(NAMES.last),
     state: open(NAMES.state),
+    coarse: open(NAMES.state),
     permits: open(NAMES.permits, requestMs),
     quotas: open(NAMES.quotas, requestMs),
     queues: open(NAMES.queues, requestMs),
@@ -191,6 +217,8 @@ export const TRAFFIC_INDEXES: readonly CollectionIndexes[] = [
   { collection: NAMES.hours, indexes: [] },
   { collection: NAMES.days, indexes: [{ name: "usage_days_by_client", key: { "_id.c": 1, "_id.p": 1 } }] },
   { collection: NAMES.totals, indexes: [] },
+  { collection: NAMES.dayTotals, indexes: [] },
+  { collection: NAMES.months, indexes: [] },
   { collection: NAMES.last, indexes: [] },
   { collection: NAMES.state, indexes: [] },
   { collection: NAMES.permits, indexes: [] },

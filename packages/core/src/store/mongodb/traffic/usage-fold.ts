@@ -3,14 +3,12 @@ import { byDay, ofAllClients, regrouped, sumUp, type UsageGroup } from "../../..
 import { isTimed } from "../../../usage/usage-report.ts";
 import type { UsageSlice } from "../../store.ts";
 import { isDuplicateKey } from "../translate-error.ts";
-import type { FoldState, LastSeen, TrafficCollections, UsageSums } from "./collections.ts";
+import type { FoldState, LastSeen, TrafficCollections } from "./collections.ts";
+import { addToCoarse, catchUp, ensureCoarseState, isBehind, makeMonth } from "./usage-coarse.ts";
 import type { Unwound, UsageLog } from "./usage-log.ts";
 import { placeOf } from "./usage-place.ts";
-import { incrementsOf, sumsId } from "./usage-sums.ts";
+import { addSums, MOST_GROUPS, type Slice } from "./usage-sums.ts";
 import { writeAll } from "./write-all.ts";
-
-/** Bounds one write of sums. */
-const MOST_GROUPS = 2_000;
 
 const NOTHING_FOLDED: FoldState = { _id: "usage", seq: -1, to: null, pruned: 0 };
 
@@ -29,15 +27,29 @@ export const ensureFoldState = async (state: Collection<FoldState>): Promise<Fol
   return NOTHING_FOLDED;
 };
 
+/** The next slice of the log into all sums; or what the coarse ones lack, those of months and of days of all clients. */
+export const foldUsage = async (collections: TrafficCollections, log: UsageLog, limit: number): Promise<UsageSlice> => {
+  const main = await ensureFoldState(collections.state);
+  const coarse = await ensureCoarseState(collections, main);
+  if (isBehind(coarse, main)) return catchUp(collections, log, coarse, limit);
+  const slice = await foldSlice(collections, log, main, limit);
+  // Last: a store whose months are too much for a slice would fold nothing else.
+  return slice.events > 0 || slice.more || coarse.next === undefined ? slice : makeMonth(collections, coarse);
+};
+
 /**
  * Claims the next slice of the log, adds it to the sums, and says so. Each record of sums keeps the place up to which it
  * has taken its events in, so that a slice can be added any number of times, by anybody; because it was claimed first,
  * it is the same slice each time. One that somebody else has begun is finished first: that one may have been killed, or
  * may work on at the same time.
  */
-export const foldUsage = async (collections: TrafficCollections, log: UsageLog, limit: number): Promise<UsageSlice> => {
+const foldSlice = async (
+  collections: TrafficCollections,
+  log: UsageLog,
+  { seq, to }: FoldState,
+  limit: number,
+): Promise<UsageSlice> => {
   const { state } = collections;
-  const { seq, to } = await ensureFoldState(state);
   if (to !== null) {
     const { events } = await log.next(seq, Number.POSITIVE_INFINITY, to);
     const done = await addSlice(collections, events, { seq, to });
@@ -58,17 +70,13 @@ export const foldUsage = async (collections: TrafficCollections, log: UsageLog, 
   return { events: done ? taken : 0, more: more || taken < events.length };
 };
 
-interface Slice {
-  readonly seq: number;
-  readonly to: number;
-}
-
 /** @returns false when somebody else has finished it meanwhile */
 const addSlice = async (
-  { hours, days, totals, last, state }: TrafficCollections,
+  collections: TrafficCollections,
   events: readonly Unwound[],
   slice: Slice,
 ): Promise<boolean> => {
+  const { hours, days, totals, last, state } = collections;
   const { hours: groups } = sumUp(
     events.map(({ e }) => e),
     Number.POSITIVE_INFINITY,
@@ -80,24 +88,8 @@ const addSlice = async (
     addLastSeen(last, groups),
   ]);
   const finished = await state.updateOne({ _id: "usage", ...slice }, { $set: { seq: slice.to, to: null } });
+  await addToCoarse(collections, groups, slice);
   return finished.matchedCount === 1;
-};
-
-const addSums = async (
-  collection: Collection<UsageSums>,
-  groups: Iterable<UsageGroup>,
-  { seq, to }: Slice,
-): Promise<void> => {
-  const writes = [...groups].map(
-    (group): AnyBulkWriteOperation<UsageSums> => ({
-      updateOne: {
-        filter: { _id: sumsId(group.key), cur: { $lte: seq } },
-        update: { $set: { cur: to }, $inc: incrementsOf(group) },
-        upsert: true,
-      },
-    }),
-  );
-  await writeAll(collection, writes);
 };
 
 const addLastSeen = async (collection: Collection<LastSeen>, groups: readonly UsageGroup[]): Promise<void> => {

@@ -8,13 +8,15 @@ import { batchOf, placeOf } from "./usage-place.ts";
 import { writeAll } from "./write-all.ts";
 
 export const pruneUsage = async (
-  { usage, hours, totals, state }: TrafficCollections,
+  { usage, hours, totals, state, coarse }: TrafficCollections,
   log: UsageLog,
   before: number,
   limit: number,
 ): Promise<UsageSlice> => {
   const cut = Math.floor(before / DAY_MS) * DAY_MS;
-  const { seq: folded, pruned, gone: goneTo = -1 } = await ensureFoldState(state);
+  const { seq, pruned, gone: goneTo = -1 } = await ensureFoldState(state);
+  // The coarse sums may be a slice behind, and catch up from the events.
+  const folded = Math.min(seq, (await coarse.findOne({ _id: "coarse" }))?.seq ?? seq);
   const old = usage.find(
     { _id: { $lte: batchOf(folded) }, "e.at": { $lt: cut } },
     { projection: { "e.k": 1, "e.at": 1 }, limit, batchSize: 50 },

@@ -1,6 +1,8 @@
 import type { Collection, Filter } from "mongodb";
 import { ReportRows, startOf } from "../../../usage/report-keys.ts";
+import { dayOfMonth, withMonths } from "../../../usage/report-months.ts";
 import { DAY_MS, HOUR_MS, planReport, type Range, type ReportPlan } from "../../../usage/report-plan.ts";
+import { monthOf } from "../../../usage/usage-groups.ts";
 import {
   addCalls,
   addWorthTo,
@@ -21,12 +23,27 @@ import { type Counted, countedEvents, type EventsOfGroup, groupEvents, SUMS_ID }
 /** A collection of sums and the part of a report's period that is read from it. */
 interface Source {
   readonly sums: Collection<UsageSums>;
-  /** Length of a period, milliseconds. */
-  readonly periodMs: number;
+  readonly period: Period;
   readonly range: Range;
   /** Of all clients together. */
   readonly total: boolean;
 }
+
+interface Period {
+  readonly name: "hour" | "day" | "month";
+  /** Milliseconds since the epoch. */
+  readonly startOf: (period: number) => number;
+  readonly at: (time: number) => number;
+}
+
+const evenly = (name: Period["name"], length: number): Period => ({
+  name,
+  startOf: (period) => period * length,
+  at: (time) => Math.floor(time / length),
+});
+const HOURS = evenly("hour", HOUR_MS);
+const DAYS = evenly("day", DAY_MS);
+const MONTHS: Period = { name: "month", startOf: (month) => dayOfMonth(month) * DAY_MS, at: monthOf };
 
 /** A record of sums that has taken in events behind the place up to which all records have. */
 interface Ahead {
@@ -43,12 +60,12 @@ const FIRST_BATCHES = 1_000;
 const TRIES = 5;
 
 /**
- * Whole days and hours from the sums, single events for the ragged edges and for what is not in the sums yet: exact as
- * of one moment, without a snapshot, and while others record, fold and prune. First the place up to which everything is
- * in the sums; then the sums, each record with the place that it has come to itself, which may be further; then the
- * newest event; then every event between, but for those that the record of its own has taken in already. Folding only
- * moves events from one side to the other. Pruning takes some away, and says so before, and which: then all of it is read anew, unless what
- * has gone was in the sums from the beginning.
+ * Whole months, days and hours from the sums, single events for the ragged edges and for what is not in the sums yet:
+ * exact as of one moment, without a snapshot, and while others record, fold and prune. First the place up to which
+ * everything is in the sums; then the sums, each record with the place that it has come to itself, which may be further;
+ * then the newest event; then every event between, but for those that the record of its own has taken in already. Folding
+ * only moves events from one side to the other. Pruning takes some away, and says so before, and which: then all of it is
+ * read anew, unless what has gone was in the sums from the beginning.
  */
 export const reportUsage = async (
   collections: TrafficCollections,
@@ -56,25 +73,40 @@ export const reportUsage = async (
   query: UsageReportQuery,
 ): Promise<UsageReport> => {
   for (let attempt = 1; ; attempt += 1) {
-    const { seq, pruned } = await readFoldState(collections.state);
-    const report = await readReport(collections, log, query, seq, pruned);
-    const { pruned: prunedMeanwhile, gone = -1 } = await readFoldState(collections.state);
-    if ((prunedMeanwhile === pruned && gone <= seq) || attempt === TRIES) return report;
+    const known = await readKnown(collections);
+    const report = await readReport(collections, log, query, known);
+    const { pruned, gone = -1 } = await readFoldState(collections.state);
+    if ((pruned === known.pruned && gone <= known.folded) || attempt === TRIES) return report;
   }
+};
+
+interface Known {
+  /** Everything up to this place in the log is in the sums that are read. */
+  readonly folded: number;
+  readonly pruned: number;
+  /** Whether the sums of months, and of days of all clients, are there. */
+  readonly isCoarse: boolean;
+}
+
+const readKnown = async ({ state, coarse }: TrafficCollections): Promise<Known> => {
+  const { seq, pruned, gone = -1 } = await readFoldState(state);
+  const found = await coarse.findOne({ _id: "coarse" });
+  // Of what was pruned before they took it in they are made anew.
+  const isCoarse = found !== null && found.next === undefined && gone <= found.seq;
+  return { folded: isCoarse ? Math.min(seq, found.seq) : seq, pruned, isCoarse };
 };
 
 const readReport = async (
   collections: TrafficCollections,
   log: UsageLog,
   query: UsageReportQuery,
-  folded: number,
-  pruned: number,
+  { folded, pruned, isCoarse }: Known,
 ): Promise<UsageReport> => {
   const { filter, by, until = Number.POSITIVE_INFINITY } = query;
   const plan = planReport({ by, since: filter.since ?? 0, until, prunedBefore: pruned });
   const rows = new ReportRows(by);
   const ahead: Ahead[] = [];
-  const sources = sourcesOf(collections, query, plan, pruned);
+  const sources = sourcesOf(collections, query, plan, isCoarse);
   for (const { counted, ahead: more } of await Promise.all(sources.map((source) => readSums(source, query, folded)))) {
     for (const row of counted) addRow(rows, row);
     ahead.push(...more);
@@ -102,19 +134,19 @@ const addRow = (rows: ReportRows, { key, latencies, worth, ...calls }: Counted):
 };
 
 const sourcesOf = (
-  { hours, days, totals }: TrafficCollections,
+  { hours, days, totals, dayTotals, months }: TrafficCollections,
   { by, filter }: UsageReportQuery,
   plan: ReportPlan,
-  pruned: number,
+  isCoarse: boolean,
 ): readonly Source[] => {
   const total = !by.includes("client") && filter.client === undefined;
-  const byHour = (range: Range): Source => ({ sums: total ? totals : hours, periodMs: HOUR_MS, range, total });
-  // The totals are pruned with the hours.
-  const byDay = ({ from, to }: Range): Source =>
-    total && from * DAY_MS >= pruned
-      ? byHour({ from: from * 24, to: to * 24 })
-      : { sums: days, periodMs: DAY_MS, range: { from, to }, total: false };
-  return [...plan.days.map(byDay), ...plan.hours.map(byHour)];
+  const sourceOf = (sums: Collection<UsageSums>, period: Period, ranges: readonly Range[]): readonly Source[] =>
+    ranges.map((range) => ({ sums, period, range, total: sums === totals || sums === dayTotals }));
+  const byHour = sourceOf(total ? totals : hours, HOURS, plan.hours);
+  if (isCoarse && total) return [...sourceOf(dayTotals, DAYS, plan.days), ...byHour];
+  // The days of a client are found by an index.
+  const parts = isCoarse && filter.client === undefined ? withMonths(plan.days, by) : { months: [], days: plan.days };
+  return [...sourceOf(months, MONTHS, parts.months), ...sourceOf(days, DAYS, parts.days), ...byHour];
 };
 
 /**
@@ -126,7 +158,7 @@ const readSums = async (
   { by, filter: { client, service, status } }: UsageReportQuery,
   folded: number,
 ): Promise<{ readonly counted: readonly Counted[]; readonly ahead: readonly Ahead[] }> => {
-  const { sums, periodMs, range } = source;
+  const { sums, period, range } = source;
   const records = sums.find({
     _id: { $gte: { p: range.from }, $lt: { p: range.to } },
     ...(client !== undefined && { "_id.c": client, "_id.p": { $gte: range.from, $lt: range.to } }),
@@ -138,7 +170,8 @@ const readSums = async (
   for await (const record of records) {
     const { _id: id, cur, n, in: bytesIn, out: bytesOut, ms, b } = record;
     if (cur > folded) ahead.push({ source, id, cur });
-    const key = by.map((name) => SUMS_KEYS[name](id, periodMs));
+    const start = period.startOf(id.p);
+    const key = by.map((name) => SUMS_KEYS[name](id, start));
     const name = `${key.join(" ")} ${id.o}`;
     let group = groups.get(name);
     if (group === undefined) {
@@ -166,17 +199,17 @@ type SumsOfGroup = {
   -readonly [Field in keyof Counted]: Counted[Field];
 } & { readonly latencies: Map<number, number>; readonly worth: Worth };
 
-/** The keys of a report from the key of a record. */
-const SUMS_KEYS: Readonly<Record<UsageKey, (id: UsageSums["_id"], periodMs: number) => string | number>> = {
+/** The keys of a report from the key of a record and the start of its period. */
+const SUMS_KEYS: Readonly<Record<UsageKey, (id: UsageSums["_id"], start: number) => string | number>> = {
   client: ({ c }) => c,
   service: ({ s }) => s,
   model: ({ m = "" }) => m,
   plan: ({ l = "" }) => l,
   status: ({ u }) => u,
-  hour: ({ p }, periodMs) => p * periodMs,
-  day: ({ p }, periodMs) => startOf("day", p * periodMs),
-  week: ({ p }, periodMs) => startOf("day", p * periodMs),
-  month: ({ p }, periodMs) => startOf("day", p * periodMs),
+  hour: (_, start) => start,
+  day: (_, start) => startOf("day", start),
+  week: (_, start) => startOf("day", start),
+  month: (_, start) => startOf("day", start),
 };
 
 /** A ragged edge is found by time; of it, what is not in the sums yet is found with the rest of that. */
@@ -238,13 +271,13 @@ const readUnfolded = async (
   const isTaken = ({ _id: { id, slice = 0 } }: EventsOfGroup): boolean => {
     if (id === undefined) return false;
     const at = id.p * HOUR_MS;
-    const source = sources.find(({ periodMs, range }) => at >= range.from * periodMs && at < range.to * periodMs);
+    const source = sources.find(({ period, range }) => period.at(at) >= range.from && period.at(at) < range.to);
     if (source === undefined) return false;
-    const own = { ...id, p: Math.floor(at / source.periodMs), ...(source.total && { c: "" }) };
+    const own = { ...id, p: source.period.at(at), ...(source.total && { c: "" }) };
     return slice <= (taken.get(nameOf(source, own)) ?? -1);
   };
   return (await groups(apart)).filter((group) => !isTaken(group)).map(countedEvents);
 };
 
-const nameOf = ({ range, periodMs }: Source, id: UsageSums["_id"]): string =>
-  [range.from, periodMs, ...keyOfSums(id)].join(" ");
+const nameOf = ({ range, period }: Source, id: UsageSums["_id"]): string =>
+  [range.from, period.name, ...keyOfSums(id)].join(" ");

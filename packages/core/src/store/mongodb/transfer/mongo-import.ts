@@ -3,8 +3,9 @@ import type { AnyBulkWriteOperation, Collection, Db } from "mongodb";
 import type { Change, ChangeDraft } from "../../../changes/change.ts";
 import { AigwError } from "../../../errors.ts";
 import type { ImportOptions, StoreExport, UsageSums } from "../../../transfer/parts.ts";
+import { DAY_MS } from "../../../usage/report-plan.ts";
 import type { UsageEvent } from "../../../usage/usage-event.ts";
-import { ofAllClients } from "../../../usage/usage-groups.ts";
+import { monthOf, ofAllClients, type UsageGroup } from "../../../usage/usage-groups.ts";
 import type { StoreLocation } from "../../engine.ts";
 import { type ChangeDocument, effectDocument } from "../change-document.ts";
 import { connectMongo } from "../connection.ts";
@@ -15,6 +16,7 @@ import { parseMongoUrl } from "../location.ts";
 import { type UsageSums as SumsDocument, trafficCollections, type UsageBatch } from "../traffic/collections.ts";
 import { writeWindow } from "../traffic/permits.ts";
 import { writeQuotas } from "../traffic/quota-records.ts";
+import { CoarseSums } from "../traffic/usage-coarse.ts";
 import { BATCH, placeOf } from "../traffic/usage-place.ts";
 import { incrementsOf, sumsId } from "../traffic/usage-sums.ts";
 import { translated } from "../translate-error.ts";
@@ -126,10 +128,22 @@ const fill = async (db: Db, source: StoreExport, { signal, steadyNow }: ImportOp
     await translated(() => traffic.hours.bulkWrite(page.map((sums) => addSums(sums, seq))), PATIENCE_MS);
     await translated(() => traffic.totals.bulkWrite(page.map((sums) => addToTotal(sums, seq))), PATIENCE_MS);
   }
+  let [coarse, month] = [new CoarseSums(), 0];
   for await (const page of source.read("days")) {
     signal?.throwIfAborted();
     await translated(() => traffic.days.bulkWrite(page.map((sums) => addSums(sums, seq))), PATIENCE_MS);
+    for (const sums of page) {
+      // They come in the order of time.
+      const its = monthOf(sums.key[0] * DAY_MS);
+      if (its !== month) {
+        const done = coarse;
+        await translated(() => done.write(traffic, seq), PATIENCE_MS);
+        [coarse, month] = [new CoarseSums(), its];
+      }
+      coarse.add(groupOf(sums));
+    }
   }
+  await translated(() => coarse.write(traffic, seq), PATIENCE_MS);
   for await (const page of source.read("lastCalls"))
     await translated(
       () => traffic.last.insertMany(page.map(({ client, ...last }) => ({ _id: client, ...last }))),
@@ -147,6 +161,7 @@ const fill = async (db: Db, source: StoreExport, { signal, steadyNow }: ImportOp
   }
   await translated(async () => {
     await traffic.state.insertOne({ _id: "usage", seq, to: null, pruned: prunedBefore });
+    await traffic.coarse.insertOne({ _id: "coarse", seq, to: null });
     // The servers' clock goes on from here if it is behind.
     await time.updateOne({ _id: "time" }, { $max: { seen: steadyNow() } }, { upsert: true });
   });
@@ -179,12 +194,20 @@ async function* numbered(pages: AsyncIterable<readonly UsageEvent[]>): AsyncGene
 }
 
 /** Into collections that are empty but for what an earlier page added. */
-const addSums = ({ key, sums, worth }: UsageSums, seq: number): AnyBulkWriteOperation<SumsDocument> => {
-  const increments = incrementsOf({ sums: [...sums], worth: new Map(worth.map(([unit, sum]) => [unit, BigInt(sum)])) });
-  return {
-    updateOne: { filter: { _id: sumsId(key) }, update: { $set: { cur: seq }, $inc: increments }, upsert: true },
-  };
-};
+const addSums = (record: UsageSums, seq: number): AnyBulkWriteOperation<SumsDocument> => ({
+  updateOne: {
+    filter: { _id: sumsId(record.key) },
+    update: { $set: { cur: seq }, $inc: incrementsOf(groupOf(record)) },
+    upsert: true,
+  },
+});
+
+const groupOf = ({ key, sums, worth }: UsageSums): UsageGroup => ({
+  key,
+  lastAt: 0,
+  sums: [...sums],
+  worth: new Map(worth.map(([unit, sum]) => [unit, BigInt(sum)])),
+});
 
 const addToTotal = (record: UsageSums, seq: number): AnyBulkWriteOperation<SumsDocument> =>
   addSums({ ...record, key: ofAllClients(record.key) }, seq);

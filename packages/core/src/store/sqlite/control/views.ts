@@ -1,6 +1,6 @@
 import type { ChangeDraft } from "../../../changes/change.ts";
 import type { ControlState } from "../../../changes/control-state.ts";
-import { emptyControlState, putClient } from "../../../changes/control-state.ts";
+import { emptyControlState } from "../../../changes/control-state.ts";
 import type { Client } from "../../../clients/client.ts";
 import type { SettingKey } from "../../../config/settings.ts";
 import type { Keyring } from "../../../keys/signing-key.ts";
@@ -111,7 +111,7 @@ export const readSettings = (db: Database): Map<SettingKey, string> =>
 /** All views; `rev` is the caller's to set. 100,000 clients take some 0.5 s, most of it parsing JSON. */
 export const readViews = (db: Database): ControlState => {
   const state = emptyControlState();
-  for (const client of readClientsInBulk(db)) putClient(state, client);
+  for (const client of readClientsInBulk(db)) state.clients.put(client);
   for (const service of readServices(db)) state.services.set(service.name, service);
   for (const plan of readPlans(db)) state.plans.set(plan.name, plan);
   state.keyring = readKeyring(db);

@@ -1,6 +1,13 @@
 import type { Schema } from "../files/migrations.ts";
 import { JOBS_TABLE } from "./job-table.ts";
-import { firstFillTotals, firstRollupTable, monthsTable, ROLLUPS, withWorth } from "./usage-rollup-shape.ts";
+import {
+  firstFillTotals,
+  firstRollupTable,
+  makeDayTotals,
+  monthsTable,
+  ROLLUPS,
+  withWorth,
+} from "./usage-rollup-shape.ts";
 
 /**
  * `aigw.usage.db`: busy data. Every request pays for every index, so there are only those that grow at their end: the
@@ -98,5 +105,6 @@ export const TRAFFIC_SCHEMA: Schema = {
        record TEXT NOT NULL
      ) STRICT;`,
     JOBS_TABLE,
+    makeDayTotals,
   ],
 };

@@ -1,15 +1,17 @@
 import { LATENCY_BUCKETS } from "../../../usage/latency-buckets.ts";
 import { WORTH_COUNTS } from "../../../usage/worth.ts";
+import type { Database } from "../files/database.ts";
 
 /**
- * The tables that events are counted into. `totals` has hours too, of all clients together (`client` is empty): a report
- * that asks for no client would otherwise read a hundred times as much. `months` are for reports of a year, which would
- * read thirty times as much.
+ * The tables that events are counted into. `totals` has hours too, of all clients together (`client` is empty), and
+ * `dayTotals` has days of them: a report that asks for no client would otherwise read a hundred times as much. `months`
+ * are for reports of a year by client, which would read thirty times as much. Days, their totals and months stay for good.
  */
 export const ROLLUPS = {
   hours: "usage_hours",
   days: "usage_days",
   totals: "usage_totals",
+  dayTotals: "usage_day_totals",
   months: "usage_months",
 } as const;
 
@@ -117,16 +119,45 @@ export const fillMonths = (): string => {
      SELECT ${key}, unit, ${sumsOf(["whole", "millionths"])} FROM ${worthTable(ROLLUPS.days)} GROUP BY ${group}, unit;`;
 };
 
+/** Days of all clients together, as days have them. */
+export const makeDayTotals = (db: Database): void => {
+  db.exec(rollupTable(ROLLUPS.dayTotals));
+  fillDayTotals(db);
+};
+
+/**
+ * Fills {@link ROLLUPS}.dayTotals anew from the days that are there, and says up to where it is right. A day after the
+ * other: a year at once would have to be sorted as a whole, and takes a sixth longer.
+ */
+export const fillDayTotals = (db: Database): void => {
+  const { days, dayTotals } = ROLLUPS;
+  for (const table of [dayTotals, worthTable(dayTotals)]) db.exec(`DELETE FROM ${table}`);
+  const next = `SELECT min(period) AS period FROM ${days} WHERE period > ?`;
+  for (let day = -1; ; ) {
+    const { period } = db.get<{ period: number | null }>(next, day) ?? { period: null };
+    if (period === null) break;
+    day = period;
+    db.run(`${insertTotals(dayTotals)} FROM ${days} WHERE period = ? ${GROUP_OF_TOTALS}`, day);
+    db.run(`${insertTotalsWorth(dayTotals)} FROM ${worthTable(days)} WHERE period = ? ${GROUP_OF_TOTALS}, unit`, day);
+  }
+  db.exec("INSERT OR REPLACE INTO meta SELECT 'usage_day_totals', value FROM meta WHERE key = 'usage_folded'");
+};
+
 const sumsOf = (columns: readonly string[]): string => columns.map((column) => `sum(${column})`).join(", ");
 
+const KEY_OF_TOTALS = KEY_COLUMNS.map((column) => (column === "client" ? "''" : column)).join(", ");
+const GROUP_OF_TOTALS = `GROUP BY ${KEY_COLUMNS.filter((column) => column !== "client").join(", ")}`;
+
+const insertTotals = (rollup: Rollup): string =>
+  `INSERT INTO ${rollup} (${KEY_COLUMNS.join(", ")}, last_at, ${SUM_COLUMNS.join(", ")})
+     SELECT ${KEY_OF_TOTALS}, max(last_at), ${sumsOf(SUM_COLUMNS)}`;
+
+const insertTotalsWorth = (rollup: Rollup): string =>
+  `INSERT INTO ${worthTable(rollup)} (${KEY_COLUMNS.join(", ")}, unit, whole, millionths)
+     SELECT ${KEY_OF_TOTALS}, unit, ${sumsOf(["whole", "millionths"])}`;
+
 /** Fills {@link ROLLUPS}.totals from the hours that are there, and says up to where it is right. */
-export const fillTotals = (): string => {
-  const others = KEY_COLUMNS.filter((column) => column !== "client");
-  const key = KEY_COLUMNS.map((column) => (column === "client" ? "''" : column)).join(", ");
-  const group = others.join(", ");
-  return `INSERT INTO ${ROLLUPS.totals} (${KEY_COLUMNS.join(", ")}, last_at, ${SUM_COLUMNS.join(", ")})
-     SELECT ${key}, max(last_at), ${sumsOf(SUM_COLUMNS)} FROM ${ROLLUPS.hours} GROUP BY ${group};
-   INSERT INTO ${worthTable(ROLLUPS.totals)} (${KEY_COLUMNS.join(", ")}, unit, whole, millionths)
-     SELECT ${key}, unit, ${sumsOf(["whole", "millionths"])} FROM ${worthTable(ROLLUPS.hours)} GROUP BY ${group}, unit;
+export const fillTotals = (): string =>
+  `${insertTotals(ROLLUPS.totals)} FROM ${ROLLUPS.hours} ${GROUP_OF_TOTALS};
+   ${insertTotalsWorth(ROLLUPS.totals)} FROM ${worthTable(ROLLUPS.hours)} ${GROUP_OF_TOTALS}, unit;
    INSERT INTO meta SELECT 'usage_totals', value FROM meta WHERE key = 'usage_folded';`;
-};

@@ -2,6 +2,7 @@ import type { UsageSums } from "../../../transfer/parts.ts";
 import { DAY_MS, HOUR_MS } from "../../../usage/report-plan.ts";
 import {
   byDay,
+  byDayOfAll,
   byMonth,
   type CountedEvent,
   ofAllClients,
@@ -13,6 +14,7 @@ import { toStoredSum } from "../../../usage/worth.ts";
 import type { UsageSlice } from "../../store.ts";
 import type { Database } from "../files/database.ts";
 import {
+  fillDayTotals,
   fillMonths,
   fillTotals,
   KEY_COLUMNS,
@@ -34,10 +36,15 @@ export const foldedSeq = (db: Database): number => readSeq(db, "usage_folded");
 /** False once a version that does not know the totals has folded: they lack what it counted, and are left alone. */
 export const hasTotals = (db: Database): boolean => readSeq(db, "usage_totals") === foldedSeq(db);
 
-const readSeq = (db: Database, key: "usage_folded" | "usage_totals"): number =>
+/** False while they lack what a version that does not know them has folded. */
+export const hasDayTotals = (db: Database): boolean => readSeq(db, "usage_day_totals") === foldedSeq(db);
+
+type Cursor = "usage_folded" | "usage_totals" | "usage_day_totals";
+
+const readSeq = (db: Database, key: Cursor): number =>
   db.get<{ value: number }>("SELECT value FROM meta WHERE key = ?", key)?.value ?? 0;
 
-const writeSeq = (db: Database, key: "usage_folded" | "usage_totals", seq: number): void => {
+const writeSeq = (db: Database, key: Cursor, seq: number): void => {
   db.run("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", key, seq);
 };
 
@@ -47,6 +54,7 @@ const writeSeq = (db: Database, key: "usage_folded" | "usage_totals", seq: numbe
  */
 export const foldUsage = (db: Database, limit: number): UsageSlice => {
   const from = foldedSeq(db);
+  if (!hasDayTotals(db)) return catchUp(db, limit);
   const unfolded = new Unfolded(db, from, limit);
   const { hours, taken } = sumUp(unfolded, MOST_GROUPS, MOST_UNITS);
   if (taken === 0) return { events: 0, more: false };
@@ -54,6 +62,7 @@ export const foldUsage = (db: Database, limit: number): UsageSlice => {
   const days = regrouped(hours, byDay);
   const months = regrouped(hours, byMonth);
   const totals = regrouped(hours, ofAllClients);
+  const dayTotals = regrouped(hours, byDayOfAll);
   db.immediate(() => {
     // Another process took the same events up meanwhile.
     if (foldedSeq(db) !== from) return;
@@ -64,9 +73,32 @@ export const foldUsage = (db: Database, limit: number): UsageSlice => {
       for (const group of totals) addGroup(db, ROLLUPS.totals, group);
       writeSeq(db, "usage_totals", seq);
     }
+    for (const group of dayTotals) addGroup(db, ROLLUPS.dayTotals, group);
+    writeSeq(db, "usage_day_totals", seq);
     writeSeq(db, "usage_folded", seq);
   });
   return { events: taken, more: unfolded.read > taken || taken === limit };
+};
+
+/**
+ * Counts into the totals by day what a version that does not know them has folded: it may run on while this one is
+ * installed. Where something of that was pruned since, they are made anew from the days.
+ */
+const catchUp = (db: Database, limit: number): UsageSlice => {
+  const from = readSeq(db, "usage_day_totals");
+  const lacking = new Unfolded(db, from, Math.min(limit, foldedSeq(db) - from));
+  const { hours, taken } = sumUp(lacking, MOST_GROUPS, MOST_UNITS);
+  const seq = lacking.seqOf(taken);
+  const dayTotals = regrouped(hours, byDayOfAll);
+  db.immediate(() => {
+    // Another process did so meanwhile.
+    if (readSeq(db, "usage_day_totals") !== from) return;
+    // A number may be missing for another reason, too: it was given to an event that was there.
+    if (taken === 0 || seq !== from + taken) return fillDayTotals(db);
+    for (const group of dayTotals) addGroup(db, ROLLUPS.dayTotals, group);
+    writeSeq(db, "usage_day_totals", seq);
+  });
+  return { events: taken, more: true };
 };
 
 /** Read at once: with many groups a slice ends after as few. */
@@ -141,6 +173,7 @@ const UPSERTS = {
   [ROLLUPS.hours]: upserts(ROLLUPS.hours),
   [ROLLUPS.days]: upserts(ROLLUPS.days),
   [ROLLUPS.totals]: upserts(ROLLUPS.totals),
+  [ROLLUPS.dayTotals]: upserts(ROLLUPS.dayTotals),
   [ROLLUPS.months]: upserts(ROLLUPS.months),
 };
 
@@ -159,4 +192,5 @@ export const closeSums = (db: Database, folded: number): void => {
   writeSeq(db, "usage_folded", folded);
   db.exec(`${fillTotals()}
 ${fillMonths()}`);
+  fillDayTotals(db);
 };

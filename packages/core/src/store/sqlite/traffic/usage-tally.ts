@@ -2,9 +2,9 @@ import type { SQLInputValue } from "node:sqlite";
 import { MILLION } from "../../../meters/unit.ts";
 import { LATENCY_BOUNDS } from "../../../usage/latency-buckets.ts";
 import { ReportRows } from "../../../usage/report-keys.ts";
+import { withMonths } from "../../../usage/report-months.ts";
 import { DAY_MS, HOUR_MS, planReport, type Range } from "../../../usage/report-plan.ts";
 import type { Outcome, UsageFilter } from "../../../usage/usage-event.ts";
-import { monthOf } from "../../../usage/usage-groups.ts";
 import {
   addCalls,
   addWorthTo,
@@ -16,7 +16,7 @@ import {
 } from "../../../usage/usage-report.ts";
 import { COST, fromStoredSum, type StoredSum, type WorthCounts } from "../../../usage/worth.ts";
 import type { Database } from "../files/database.ts";
-import { foldedSeq, hasTotals } from "./usage-rollup.ts";
+import { foldedSeq, hasDayTotals, hasTotals } from "./usage-rollup.ts";
 import { BUCKET_COLUMNS, ROLLUPS, type Rollup, START_OF_MONTH, SUM_COLUMNS, worthTable } from "./usage-rollup-shape.ts";
 import { UNPRICED } from "./usage-row.ts";
 
@@ -58,15 +58,15 @@ export const reportUsage = (db: Database, query: UsageReportQuery): UsageReport 
     const pruned = prunedBefore(db);
     const plan = planReport({ by, since: filter.since ?? 0, until, prunedBefore: pruned });
     const rows = new ReportRows(by);
-    const total = !by.includes("client") && filter.client === undefined && hasTotals(db);
-    const { months, days } = withMonths(plan.days, by);
-    for (const range of months) addRollups(db, rows, ROLLUPS.months, range, query);
-    for (const { from, to } of days) {
-      // The totals are pruned with the hours.
-      if (total && from * DAY_MS >= pruned)
-        addRollups(db, rows, ROLLUPS.totals, { from: from * 24, to: to * 24 }, query);
-      else addRollups(db, rows, ROLLUPS.days, { from, to }, query);
+    const ofAll = !by.includes("client") && filter.client === undefined;
+    if (ofAll && hasDayTotals(db)) {
+      for (const range of plan.days) addRollups(db, rows, ROLLUPS.dayTotals, range, query);
+    } else {
+      const { months, days } = withMonths(plan.days, by);
+      for (const range of months) addRollups(db, rows, ROLLUPS.months, range, query);
+      for (const range of days) addRollups(db, rows, ROLLUPS.days, range, query);
     }
+    const total = ofAll && hasTotals(db);
     for (const range of plan.hours) addRollups(db, rows, total ? ROLLUPS.totals : ROLLUPS.hours, range, query);
     const folded = foldedSeq(db);
     // The plus keeps the planner off the one index or the other: edges are found by time, the rest by order.
@@ -80,29 +80,6 @@ export const reportUsage = (db: Database, query: UsageReportQuery): UsageReport 
     };
   });
 
-/** Of whole days the whole months apart, where a report is of nothing shorter. */
-const withMonths = (
-  days: readonly Range[],
-  by: readonly UsageKey[],
-): { readonly months: readonly Range[]; readonly days: readonly Range[] } => {
-  if (by.includes("day") || by.includes("week")) return { months: [], days };
-  const parts = days.map(({ from, to }) => {
-    const month = monthOf((from - 1) * DAY_MS) + 1;
-    const end = to === Number.POSITIVE_INFINITY ? to : monthOf(to * DAY_MS);
-    if (month >= end) return { months: [], days: [{ from, to }] };
-    const edges = [
-      { from, to: dayOfMonth(month) },
-      { from: dayOfMonth(end), to },
-    ];
-    return { months: [{ from: month, to: end }], days: edges.filter((edge) => edge.from < edge.to) };
-  });
-  return { months: parts.flatMap(({ months }) => months), days: parts.flatMap((part) => part.days) };
-};
-
-/** The first day of a month since the year 0, days since the epoch. */
-const dayOfMonth = (month: number): number =>
-  month === Number.POSITIVE_INFINITY ? month : Date.UTC(Math.floor(month / 12), month % 12) / DAY_MS;
-
 const addRollups = (
   db: Database,
   rows: ReportRows,
@@ -110,7 +87,8 @@ const addRollups = (
   { from, to }: Range,
   { by, filter }: UsageReportQuery,
 ): void => {
-  const day = rollup === ROLLUPS.days ? `period * ${DAY_MS}` : `period / 24 * ${DAY_MS}`;
+  const isDaily = rollup === ROLLUPS.days || rollup === ROLLUPS.dayTotals;
+  const day = isDaily ? `period * ${DAY_MS}` : `period / 24 * ${DAY_MS}`;
   const expressions: Expressions = {
     client: "client",
     service: "service",
