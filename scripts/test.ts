@@ -99,30 +99,42 @@ if (mongod !== "" && onMongodb && process.env["AIGW_TEST_MONGODB_URI"] === undef
 /** Promises in milliseconds: judged with a core for each, or they would only show how busy the machine is. */
 const ALONE = /\/(crash|revocation|proxy-blame|e2e\/hostile-store)\.test\.ts$/;
 /** What a file must not have that shares a process: hooks of its own for all tests, other processes, memory to measure. */
-const APART = /^(before|after)(Each)?\(|child_process|memoryUsage|mongo|from "(\.\.\/)*(test\/)?support\/aigw\.ts"/im;
-const TOGETHER = 8;
+const APART = /^(before|after)(Each)?\(|child_process|memoryUsage|from "(\.\.\/)*(test\/)?support\/aigw\.ts"/im;
+/** Without a server they are skipped, which takes no process for each. */
+const hasMongodb = (process.env["AIGW_TEST_MONGODB_URI"] ?? "") !== "";
+/** Those that test a package are short; stories wait. */
+const TOGETHER = { packages: 8, test: 4 };
 /** What waits longest begins first, or at the end one core would have nothing to do. */
 const LONGEST =
-  /\/(every-command|proof|send|rotation|presence|store-faults|service-switches|targets|home-processes|killed-batch|limit|nothing-changes|trust-proxy|restored-tokens|gateway-proof|terminal)\.test\.ts$/;
+  /\/(every-command|e2e\/fair-queue|jobs|jobs-restart|proof|send|rotation|presence|store-faults|service-switches|targets|home-processes|killed-batch|limit|nothing-changes|trust-proxy|restored-tokens|gateway-proof|terminal)\.test\.ts$/;
 /**
- * A process for each file takes a fifth of a second before its first test: what tests a package in the test's own process
- * shares one with others. Their tests still run one after the other.
+ * A process for each file takes a fifth of a second before its first test: what runs in the test's own process shares one
+ * with others. Their tests still run one after the other.
  *
  * @returns what to run, in Node's order, which is that of the names: modules that import a file or several
  */
 const arranged = (files: readonly string[]): readonly string[] => {
-  const isShared = (file: string): boolean =>
-    /^packages\//.test(file) && !ALONE.test(file) && !APART.test(readFileSync(join(root, file), "utf8"));
-  const shared = Object.values(Object.groupBy(files.filter(isShared), dirname)).flatMap((those = []) => {
-    const count = Math.ceil(those.length / TOGETHER);
+  const isLong = (file: string): boolean => LONGEST.test(file);
+  const isPackages = (file: string): boolean => file.startsWith("packages/");
+  const isShared = (file: string): boolean => {
+    if (ALONE.test(file) || (!isPackages(file) && isLong(file))) return false;
+    const text = readFileSync(join(root, file), "utf8");
+    return !APART.test(text) && !(hasMongodb && /mongo/i.test(text));
+  };
+  const shared = Object.entries(Object.groupBy(files.filter(isShared), dirname)).flatMap(([folder, those = []]) => {
+    const count = Math.ceil(those.length / (isPackages(folder) ? TOGETHER.packages : TOGETHER.test));
     return Array.from({ length: count }, (_, i) => those.filter((_, at) => at % count === i));
   });
   const single = files.filter((file) => !isShared(file)).map((file) => [file]);
-  const isLong = ([file = ""]: readonly string[]): boolean => LONGEST.test(file);
-  return [...single.filter(isLong), ...shared, ...single.filter((one) => !isLong(one))].map((group, i) => {
+  const long = single.filter(([file = ""]) => isLong(file));
+  return [...long, ...shared, ...single.filter((one) => !long.includes(one))].map((group, i) => {
     const name = [String(i).padStart(3, "0"), ...group.map((file) => basename(file, ".test.ts"))].join("-");
     const module = join(scratch, `${name}.mjs`);
-    writeFileSync(module, group.map((file) => `import "${pathToFileURL(join(root, file))}";\n`).join(""));
+    const imports = group.map((file) => `await import("${pathToFileURL(join(root, file))}");\n`);
+    writeFileSync(
+      module,
+      `import "${pathToFileURL(join(root, "test/support/test-process.ts"))}";\n${imports.join("")}`,
+    );
     return module;
   });
 };
@@ -143,7 +155,7 @@ runTests(
   tests.filter((file) => ALONE.test(file)),
   2,
 );
-if (only.length === 0 && (process.env["AIGW_TEST_MONGODB_URI"] ?? "") !== "") {
+if (only.length === 0 && hasMongodb) {
   const stories = tests.filter((file) => ON_BOTH.test(file));
   runTests("stories on MongoDB", stories, 2, { AIGW_TEST_ENGINE: "mongodb" });
 }

@@ -5,7 +5,9 @@ import { describe, it } from "node:test";
 import { aigw, startGatewayProcess, temporaryHome } from "../support/aigw.ts";
 import { Aim, ATTEMPTS, type Attempt, killed, killOnce, timeOf } from "../support/killed-command.ts";
 import { assertSound, type Opened, prepareHome, withHome } from "../support/prepared-home.ts";
-import { rounds } from "../support/rounds.ts";
+import { AT_FULL_SIZE, rounds } from "../support/rounds.ts";
+
+const ROUNDS = rounds(AT_FULL_SIZE ? 18 : 9);
 
 describe("kill -9 of commands", { concurrency: true }, () => {
   const lanes = 3;
@@ -16,7 +18,7 @@ describe("kill -9 of commands", { concurrency: true }, () => {
       // Then commands wait for its receipt, which is one more moment to be killed at.
       if (lane === 0) await startGatewayProcess(t, home);
       const aim = new Aim(await timeOf(home, ["client", "set", "john", "--note", "works"]));
-      for (let round = 0; round < Math.ceil(rounds(18) / lanes); round += 1) {
+      for (let round = 0; round < Math.ceil(ROUNDS / lanes); round += 1) {
         const attempt = ATTEMPTS[(round * lanes + lane) % ATTEMPTS.length] as Attempt;
         const end = await killOnce(home, attempt, `${lane}-${round}`, aim.next());
         aim.learn(end);
@@ -31,7 +33,7 @@ describe("kill -9 of commands", { concurrency: true }, () => {
 
   it("init: there is a whole home or none, and the next init makes it", async (t) => {
     const aim = new Aim(await timeOf(temporaryHome(t), ["init"]));
-    for (let round = 0; round < Math.ceil(rounds(18) / 6); round += 1) {
+    for (let round = 0; round < Math.ceil(ROUNDS / 6); round += 1) {
       const home = temporaryHome(t);
       const { code } = await killed(home, ["init", "--public-url", "https://ai.example.com"], aim.next());
       const there = existsSync(home);

@@ -5,7 +5,7 @@ import { describe, it, type TestContext } from "node:test";
 import { aigw, aigwJson, type RunningGateway, spawnAigw, startGatewayProcess } from "../support/aigw.ts";
 import { bearer, send, startEcho, tokenFor } from "../support/http.ts";
 import { lockDatabase } from "../support/lock.ts";
-import { prepareHome, UNLIMITED } from "../support/prepared-home.ts";
+import { prepareHome, UNLIMITED, withHome } from "../support/prepared-home.ts";
 import { until, within } from "../support/until.ts";
 
 interface StatusJson {
@@ -13,13 +13,11 @@ interface StatusJson {
   readonly gateways: readonly { readonly id: string; readonly silent: boolean; readonly lastSeenAgoMs: number }[];
 }
 
-interface KeysJson {
-  readonly keys: readonly { readonly id: string; readonly status: string }[];
-}
-
 interface DoctorJson {
   readonly findings: readonly { readonly code: string; readonly message: string }[];
 }
+
+const keysOf = (home: string) => withHome(home, async ({ store }) => (await store.control.snapshot()).keyring);
 
 const setUp = async (t: TestContext) => {
   const echo = await startEcho(t);
@@ -32,9 +30,7 @@ const setUp = async (t: TestContext) => {
     (await send(`${url}/api/echo`, { headers: bearer(token) })).status;
   /** The keys that are not retired. */
   const inUse = async (): Promise<readonly string[]> =>
-    (await aigwJson<KeysJson>(home, ["secret", "list"])).keys
-      .filter(({ status }) => status !== "retired")
-      .map(({ id, status }) => `${id} ${status}`);
+    (await keysOf(home)).filter(({ status }) => status !== "retired").map(({ kid, status }) => `${kid} ${status}`);
   return { home, passwords, gateways, serves, inUse, presence: join(home, "aigw.gateways") };
 };
 
@@ -158,7 +154,7 @@ describe("who runs", { concurrency: 2 }, () => {
       assert.match(`${stdout}${stderr}`.replaceAll(/\s+/g, " "), /could not be confirmed/, args.join(" "));
       assert.doesNotMatch(`${stdout}${stderr}`, /[Nn]o gateway is running|none is running/, args.join(" "));
     }
-    const { keys } = await aigwJson<KeysJson>(home, ["secret", "list"]);
+    const keys = await keysOf(home);
     assert.deepEqual(keys.map(({ status }) => status).sort(), ["active", "retired"], "published, and taken back");
     for (const more of [[], ["--workers", "2"]]) {
       const serve = await aigw(home, ["serve", "--port", "0", ...more]);

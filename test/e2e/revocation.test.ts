@@ -153,7 +153,8 @@ describe("every way of ending a client's right", () => {
   }
 });
 
-describe("revocation, live", () => {
+// They wait for seconds and take little time.
+describe("revocation, live", { concurrency: true }, () => {
   it("an account that expires is cut while it streams", async (t) => {
     const { home, upstream, gateways, token } = await setUp(t);
     const expires = new Date(Date.now() + 5_000).toISOString();

@@ -1,22 +1,20 @@
 import assert from "node:assert/strict";
 import { Agent, request } from "node:http";
 import { describe, it, type TestContext } from "node:test";
-import { aigw, aigwJson, startGatewayProcess, temporaryHome } from "../support/aigw.ts";
+import { aigw, startGatewayProcess } from "../support/aigw.ts";
 import { bearer, send, startEcho, tokenFor } from "../support/http.ts";
+import { prepareHome, UNLIMITED, withHome } from "../support/prepared-home.ts";
 import { rounds } from "../support/rounds.ts";
 import { until, within } from "../support/until.ts";
 
 const ROUNDS = rounds(5);
 
-interface KeysJson {
-  keys: { id: string; status: string }[];
-}
+const keysOf = (home: string) => withHome(home, async ({ store }) => (await store.control.snapshot()).keyring);
 
 const setUp = async (t: TestContext) => {
-  const home = temporaryHome(t);
   const echo = await startEcho(t);
-  await aigwJson(home, ["service", "add", "echo", echo.url]);
-  const { password } = await aigwJson<{ password: string }>(home, ["client", "add", "john", "--limit", "10000000"]);
+  const { home, passwords } = await prepareHome(t, { services: { echo: echo.url }, clients: { john: UNLIMITED } });
+  const password = passwords["john"] ?? "";
   const gateways = await Promise.all([startGatewayProcess(t, home), startGatewayProcess(t, home)]);
   return { home, echo, password, gateways };
 };
@@ -74,7 +72,7 @@ describe("secret rotate", () => {
         assert.equal((await send(`${other.url}/api/echo`, { headers: bearer(fresh) })).status, 200);
       }
     }
-    const { keys } = await aigwJson<KeysJson>(home, ["secret", "list"]);
+    const keys = await keysOf(home);
     assert.deepEqual(keys.map(({ status }) => status).sort(), ["active", "retired"]);
   });
 
@@ -91,7 +89,7 @@ describe("secret rotate", () => {
     await finish();
     assert.deepEqual([...load.statuses.keys()], [200], JSON.stringify([...load.statuses]));
     assert.ok((load.statuses.get(200) ?? 0) > 500, `${load.statuses.get(200)} calls`);
-    const { keys } = await aigwJson<KeysJson>(home, ["secret", "list"]);
+    const keys = await keysOf(home);
     assert.equal(keys.filter(({ status }) => status === "active").length, 1);
     assert.equal(keys.filter(({ status }) => status === "retiring").length, ROUNDS);
   });
@@ -100,7 +98,7 @@ describe("secret rotate", () => {
     const { home, password, gateways } = await setUp(t);
     const [stopped, running] = gateways;
     const token = await tokenFor(running.url, "john", password);
-    const before = await aigwJson<KeysJson>(home, ["secret", "list"]);
+    const before = await keysOf(home);
     stopped.child.kill("SIGSTOP");
     t.after(() => stopped.child.kill("SIGCONT"));
     const { code, stderr } = await aigw(home, ["secret", "rotate", "--grace", "60m", "--yes"]);
@@ -108,10 +106,10 @@ describe("secret rotate", () => {
     assert.equal(code, 1);
     assert.ok(stderr.includes(stopped.id));
     assert.equal((await send(`${running.url}/api/echo`, { headers: bearer(token) })).status, 200);
-    const { keys } = await aigwJson<KeysJson>(home, ["secret", "list"]);
-    const active = (list: KeysJson["keys"]): string | undefined => list.find(({ status }) => status === "active")?.id;
+    const keys = await keysOf(home);
+    const active = (list: typeof keys): string | undefined => list.find(({ status }) => status === "active")?.kid;
     assert.match(active(keys) ?? "", /^k_/);
-    assert.equal(active(keys), active(before.keys));
+    assert.equal(active(keys), active(before));
     assert.equal(keys.filter(({ status }) => status === "published").length, 0);
   });
 });

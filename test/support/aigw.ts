@@ -39,6 +39,10 @@ export interface AigwProcess {
   readonly done: Promise<Finished>;
 }
 
+/** Each test has a home of its own; what is compiled is the same for all. */
+export const COMPILED: Readonly<Record<string, string>> =
+  process.env["NODE_COMPILE_CACHE"] === undefined ? {} : { NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] };
+
 /** Nothing of the developer's own environment gets in. */
 export const cleanEnv = (home: string, extra: Record<string, string> = {}): NodeJS.ProcessEnv => ({
   PATH: process.env["PATH"],
@@ -46,8 +50,7 @@ export const cleanEnv = (home: string, extra: Record<string, string> = {}): Node
   TMPDIR: tmpdir(),
   AIGW_HOME: home,
   AIGW_STORE: storeUrlOf(home),
-  // Each test has a home of its own; what is compiled is the same for all.
-  ...(process.env["NODE_COMPILE_CACHE"] && { NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] }),
+  ...COMPILED,
   ...extra,
 });
 

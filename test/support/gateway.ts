@@ -2,7 +2,6 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import {
   type ActDeps,
-  addClient,
   addService,
   type Clock,
   initHome,
@@ -15,6 +14,7 @@ import { type Gateway, startGateway } from "@aigw/runtime";
 import { temporaryHome } from "./aigw.ts";
 import { storeUrlOf } from "./engine.ts";
 import { tokenFor } from "./http.ts";
+import { addKnownClient } from "./known-client.ts";
 import { until } from "./until.ts";
 
 type Owner = Pick<TestContext, "after">;
@@ -112,10 +112,7 @@ export const startTestGateway = async (
     await close();
     await store.close();
   };
-  const add: TestGateway["add"] = async (name, facts = {}) => {
-    const { result } = await addClient(deps, { name, ...facts });
-    return { name, password: result.password };
-  };
+  const add: TestGateway["add"] = (name, facts) => addKnownClient(deps, { name, ...facts });
   return {
     gateway: { ...gateway, close },
     url: gateway.url,

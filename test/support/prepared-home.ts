@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import {
   type ActDeps,
-  addClient,
   addService,
   type Change,
   type Effect,
@@ -19,6 +18,7 @@ import {
 import { contentsOf } from "@aigw/core/testing";
 import { temporaryHome } from "./aigw.ts";
 import { storeUrlOf } from "./engine.ts";
+import { addKnownClient } from "./known-client.ts";
 
 type Owner = Pick<TestContext, "after">;
 
@@ -56,7 +56,7 @@ export const prepareHome = async (
   await withHome(home, async ({ deps }) => {
     for (const [name, url] of Object.entries(facts.services ?? {})) await addService(deps, { name, url });
     for (const [name, client] of Object.entries(facts.clients ?? {})) {
-      passwords[name] = (await addClient(deps, { name, ...client })).result.password;
+      passwords[name] = (await addKnownClient(deps, { name, ...client })).password;
     }
   });
   return { home, passwords };

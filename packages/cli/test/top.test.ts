@@ -7,7 +7,7 @@ import { anEvent, anInstance } from "@aigw/core/testing";
 import { NEEDS, reportNeed } from "../../../test/support/needs.ts";
 import { NO_PTY, onPty, type PtySession, type PtyStep } from "../../../test/support/pty.ts";
 import type { StopSignal } from "../src/terminal/io.ts";
-import { AIGW, aigw, json, opened, temporaryHome } from "./support/harness.ts";
+import { AIGW, aigw, COMPILED, json, opened, temporaryHome } from "./support/harness.ts";
 
 const skip = NO_PTY;
 
@@ -123,7 +123,7 @@ const onTerminal = (home: string, press: readonly PtyStep[]): Promise<PtySession
   onPty([process.execPath, ...AIGW, "top"], {
     columns: 80,
     rows: 24,
-    env: { PATH: process.env["PATH"], TERM: "xterm", NO_COLOR: "1", AIGW_HOME: home },
+    env: { ...COMPILED, PATH: process.env["PATH"], TERM: "xterm", NO_COLOR: "1", AIGW_HOME: home },
     press,
   });
 

@@ -13,10 +13,15 @@ const hangingFiles = (t: TestContext, count: number): { paths: readonly string[]
   const folder = temporaryFolder();
   const paths = Array.from({ length: count }, (_, index) => join(folder, `${index}`));
   execFileSync("mkfifo", paths);
+  const held: number[] = [];
+  // Held open, or a call that a busy machine has not begun yet would hang after it.
   const letGo = (): void => {
-    for (const path of paths.splice(0)) closeSync(openSync(path, constants.O_RDWR));
+    for (const path of paths.splice(0)) held.push(openSync(path, constants.O_RDWR));
   };
-  t.after(letGo);
+  t.after(() => {
+    letGo();
+    for (const file of held) closeSync(file);
+  });
   return { paths: [...paths], letGo };
 };
 

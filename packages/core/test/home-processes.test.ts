@@ -4,16 +4,17 @@ import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { AT_FULL_SIZE } from "../../../test/support/rounds.ts";
 import { initHome, inspectHome, openHome } from "../src/home/index.ts";
 import { FixedClock } from "../src/testing/index.ts";
 import { runChild, runTogether } from "./store-support/children.ts";
 import { temporaryFolder } from "./store-support/folders.ts";
 
 const SUPPORT = join(import.meta.dirname, "store-support");
-const PROCESSES = 8;
-const ROUNDS = 2;
+const PROCESSES = AT_FULL_SIZE ? 8 : 4;
+const ROUNDS = AT_FULL_SIZE ? 2 : 3;
 /** A process for each step is what takes the time; with AIGW_TEST_ROUNDS every step is tried, in the first two ways. */
-const STRIDE = process.env["AIGW_TEST_ROUNDS"] === undefined ? 4 : 1;
+const STRIDE = process.env["AIGW_TEST_ROUNDS"] !== undefined ? 1 : AT_FULL_SIZE ? 4 : 7;
 const ACT = { at: 1_000, actor: "test" };
 
 /** A folder that cannot be replaced by a rename. */
@@ -68,7 +69,7 @@ describe("an initialisation killed", () => {
     ["beside an absent home", () => undefined, false, STRIDE],
     ["in a home with other files", folderInUse, false, STRIDE],
     // The same steps again, so a few of them do.
-    ["with the database elsewhere", () => undefined, true, 5],
+    ["with the database elsewhere", () => undefined, true, AT_FULL_SIZE ? 5 : 7],
   ] as const) {
     it(`before any step on the disk, ${name}: nothing or everything, and it can be finished`, async () => {
       let next = 1;

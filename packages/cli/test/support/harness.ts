@@ -3,14 +3,14 @@ import { join } from "node:path";
 import { Readable, Writable } from "node:stream";
 import type { TestContext } from "node:test";
 import { type Clock, type OpenedHome, openHome, systemClock } from "@aigw/core";
-import { AIGW } from "../../../../test/support/aigw.ts";
+import { AIGW, COMPILED } from "../../../../test/support/aigw.ts";
 import { storeUrlOf } from "../../../../test/support/engine.ts";
 import { Interrupted } from "../../src/app/cli-error.ts";
 import { run } from "../../src/app/run.ts";
 import type { Io, StopSignal } from "../../src/terminal/io.ts";
 import type { Choice, Prompter } from "../../src/terminal/prompter.ts";
 
-export { AIGW, temporaryHome } from "../../../../test/support/aigw.ts";
+export { AIGW, COMPILED, temporaryHome } from "../../../../test/support/aigw.ts";
 
 export interface Outcome {
   readonly code: number | null;
@@ -155,6 +155,7 @@ export const start = (
 ): Started => {
   const child = spawn(process.execPath, [...AIGW, ...argv], {
     env: {
+      ...COMPILED,
       PATH: process.env["PATH"],
       HOME: join(home, ".."),
       AIGW_HOME: home,
