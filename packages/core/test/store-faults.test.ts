@@ -86,23 +86,23 @@ describe("a database that is not as it should be", () => {
     const file = openSync(path, "r+");
     writeSync(file, Buffer.alloc(120_000, 0x5a), 0, 120_000, 8_192);
     closeSync(file);
-    assert.throws(
-      () => {
+    await assert.rejects(
+      async () => {
         const broken = open();
         try {
-          broken.control.snapshot();
+          await broken.control.snapshot();
         } finally {
-          void broken.close();
+          await broken.close();
         }
       },
       fault("store_corrupt", path),
     );
   });
 
-  it("damaged: cut short, empty, or no database at all", () => {
+  it("damaged: cut short, empty, or no database at all", async () => {
     const cut = sqliteFixture();
     truncateSync(cut.path, 5_000);
-    assert.throws(() => cut.open().control.snapshot(), fault("store_corrupt", cut.path));
+    await assert.rejects(async () => cut.open().control.snapshot(), fault("store_corrupt", cut.path));
     const empty = sqliteFixture();
     truncateSync(empty.path, 0);
     assert.throws(() => empty.open(), fault("store_corrupt", empty.path));

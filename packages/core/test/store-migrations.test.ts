@@ -108,7 +108,7 @@ describe("a log of before changes had several effects", () => {
       );
       const folded = emptyControlState();
       for (const change of control.changesAfter(0, 9)) fold(folded, change);
-      assert.deepEqual(contentsOf(control.snapshot()), contentsOf(folded));
+      assert.deepEqual(contentsOf(await control.snapshot()), contentsOf(folded));
       assert.deepEqual(
         control.latestChanges({ limit: 9, subject: "ann" }).map(({ rev }) => rev),
         turn === 0 ? [5, 3, 2] : [6, 5, 3, 2],
@@ -128,7 +128,7 @@ describe("a log of before changes had several effects", () => {
 });
 
 describe("a database of before there were plans", () => {
-  it("is brought forward once, as it is, and refused by an earlier version from then on", () => {
+  it("is brought forward once, as it is, and refused by an earlier version from then on", async () => {
     const path = join(temporaryFolder(), "aigw.db");
     const earlier = { ...CONTROL_SCHEMA, steps: CONTROL_SCHEMA.steps.slice(0, 3) };
     const john = aClient({ name: "john", limit: 7 });
@@ -146,7 +146,7 @@ describe("a database of before there were plans", () => {
       (error) => isAigwError(error, "store_schema_newer"),
     );
     const again = SqliteControl.open(path, 0);
-    assert.deepEqual([again.plan("basic"), again.snapshot().plans.get("basic")], [basic, basic]);
+    assert.deepEqual([again.plan("basic"), (await again.snapshot()).plans.get("basic")], [basic, basic]);
     again.close();
   });
 });

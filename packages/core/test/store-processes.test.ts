@@ -46,7 +46,7 @@ describe("processes that append at once", () => {
       Array.from({ length: WRITERS * EACH }, (_, index) => index + 1),
     );
     for (const change of changes) assert.equal(change.effects[0]?.subject, acks.get(change.rev));
-    assert.equal(store.control.snapshot().clients.size, WRITERS * EACH);
+    assert.equal((await store.control.snapshot()).clients.size, WRITERS * EACH);
     await store.close();
   });
 

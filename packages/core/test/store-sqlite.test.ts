@@ -57,7 +57,7 @@ describe("the embedded store's files", () => {
     const { open, folder } = sqliteFixture();
     const store = open();
     store.control.clients();
-    store.control.snapshot();
+    await store.control.snapshot();
     await store.close();
     assert.ok(!existsSync(`${folder}/aigw.usage.db`));
   });

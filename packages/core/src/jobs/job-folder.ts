@@ -6,11 +6,11 @@ import { AigwError, isAigwError } from "../errors.ts";
 import { isRoom } from "../files/free-space.ts";
 import { syncFolder } from "../files/sync-path.ts";
 import { translateFsError } from "../files/translate-fs-error.ts";
-import { makeFolderBy } from "../home/make-folder.ts";
 import { assertPrivateStat } from "../sealing/master-key.ts";
 import type { Sealer } from "../sealing/sealer.ts";
 import { FolderCalls } from "./folder-calls.ts";
 import { isJobId, type Job } from "./job.ts";
+import { makeFolderBy } from "./make-folder-by.ts";
 import { SealedReader, SealedWriter } from "./sealed-file.ts";
 
 export type JobPart = "request" | "answer";

@@ -88,7 +88,7 @@ export class SqliteControl implements ControlStore {
     // Read before the log: a commit in between is then seen next time, not missed.
     const dataVersion = this.#db.dataVersion();
     if (this.#known?.dataVersion === dataVersion) return this.#known.rev;
-    const rev = lastRev(this.#db);
+    const rev = views.lastRev(this.#db);
     this.#known = { dataVersion, rev };
     return rev;
   }
@@ -154,12 +154,9 @@ export class SqliteControl implements ControlStore {
     return this.#db;
   }
 
-  snapshot(): ControlState {
-    return this.#db.reading(() => {
-      const state = views.readViews(this.#db);
-      state.rev = lastRev(this.#db);
-      return state;
-    });
+  async snapshot(): Promise<ControlState> {
+    const { readState } = await import("./read-state.ts");
+    return readState(this.#db);
   }
 
   client(name: string): Client | undefined {
@@ -239,7 +236,7 @@ export const appendChange = (
   drafts: readonly ChangeDraft[],
   act: { readonly at: number; readonly actor: string },
 ): Change => {
-  const head = lastRev(db);
+  const head = views.lastRev(db);
   if (head !== expectedRev) {
     throw new AigwError(
       "changed_meanwhile",
@@ -269,9 +266,6 @@ const appendEffect = (db: Database, rev: number, draft: ChangeDraft): void => {
     mark(db, rev);
   }
 };
-
-const lastRev = (db: Database): number =>
-  db.get<{ rev: number | null }>("SELECT max(rev) AS rev FROM changes")?.rev ?? 0;
 
 const readMeta = (db: Database, key: string): string => {
   const value = db.get<{ value: string }>("SELECT value FROM meta WHERE key = ?", key)?.value;

@@ -1,6 +1,4 @@
 import type { ChangeDraft } from "../../../changes/change.ts";
-import type { ControlState } from "../../../changes/control-state.ts";
-import { emptyControlState } from "../../../changes/control-state.ts";
 import type { Client } from "../../../clients/client.ts";
 import type { SettingKey } from "../../../config/settings.ts";
 import type { Keyring } from "../../../keys/signing-key.ts";
@@ -108,34 +106,8 @@ export const readSettings = (db: Database): Map<SettingKey, string> =>
     db.all<{ key: SettingKey; value: string }>("SELECT key, value FROM settings").map((row) => [row.key, row.value]),
   );
 
-/** All views; `rev` is the caller's to set. 100,000 clients take some 0.5 s, most of it parsing JSON. */
-export const readViews = (db: Database): ControlState => {
-  const state = emptyControlState();
-  for (const client of readClientsInBulk(db)) state.clients.put(client);
-  for (const service of readServices(db)) state.services.set(service.name, service);
-  for (const plan of readPlans(db)) state.plans.set(plan.name, plan);
-  state.keyring = readKeyring(db);
-  for (const [key, value] of readSettings(db)) state.settings.set(key, value);
-  return state;
-};
-
-const BULK = 1_000;
-
-/** One JSON text per chunk: fewer crossings into SQLite than a row each, and no string near the engine's limit. */
-function* readClientsInBulk(db: Database): Generator<Client> {
-  let after = 0;
-  for (;;) {
-    const row = db.get<{ records: string | null; last: number | null }>(
-      `SELECT group_concat(record) AS records, max(row) AS last
-       FROM (SELECT record, rowid AS row FROM clients WHERE rowid > ? ORDER BY rowid LIMIT ${BULK})`,
-      after,
-    );
-    if (row === undefined || row.records === null || row.last === null) return;
-    const chunk: readonly Client[] = JSON.parse(`[${row.records}]`);
-    yield* chunk;
-    after = row.last;
-  }
-}
-
 const parsed = <T>(row: RecordRow | undefined): T | undefined =>
   row === undefined ? undefined : (JSON.parse(row.record) as T);
+
+export const lastRev = (db: Database): number =>
+  db.get<{ rev: number | null }>("SELECT max(rev) AS rev FROM changes")?.rev ?? 0;
