@@ -154,7 +154,7 @@ describe("who runs", { concurrency: 2 }, () => {
       assert.match(`${stdout}${stderr}`.replaceAll(/\s+/g, " "), /could not be confirmed/, args.join(" "));
       assert.doesNotMatch(`${stdout}${stderr}`, /[Nn]o gateway is running|none is running/, args.join(" "));
     }
-    const keys = await keysOf(home);
+    const { keys } = await aigwJson<{ keys: { status: string }[] }>(home, ["secret", "list"]);
     assert.deepEqual(keys.map(({ status }) => status).sort(), ["active", "retired"], "published, and taken back");
     for (const more of [[], ["--workers", "2"]]) {
       const serve = await aigw(home, ["serve", "--port", "0", ...more]);
