@@ -157,9 +157,11 @@ describe("a name with several addresses", () => {
   });
 
   test("all refuse: that is said at once, with the system's code", async () => {
-    const { fault, code, ms } = await call("http://two.test:9", at("127.0.0.2", "127.0.0.3"));
+    // So many that waiting before each would take three seconds, whatever else the machine has to do.
+    const all = Array.from({ length: 13 }, (_, index) => `127.0.0.${index + 2}`);
+    const { fault, code, ms } = await call("http://many.test:9", at(...all));
     assert.deepEqual([fault, code], ["refused", "ECONNREFUSED"]);
-    assert.ok(ms < 240, `${ms} ms`);
+    assert.ok(ms < 1_500, `${ms} ms`);
   });
 
   test("no address at all, none now, none in time", async () => {
