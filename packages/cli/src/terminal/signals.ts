@@ -16,10 +16,10 @@ export interface ProcessSignals {
 export const processSignals = (): ProcessSignals => {
   const listeners = new Set<Listener>();
   let firstAt: number | undefined;
-  let isLent = false;
+  let lentUntil = Number.NEGATIVE_INFINITY;
   const onSignal = (signal: StopSignal): void => {
-    if (isLent && signal === "SIGINT") return;
     const now = performance.now();
+    if (signal === "SIGINT" && now < lentUntil) return;
     if (listeners.size === 0 || (firstAt !== undefined && now - firstAt > SAME_KEYSTROKE_MS)) process.exit(130);
     if (firstAt !== undefined) return;
     firstAt = now;
@@ -33,9 +33,10 @@ export const processSignals = (): ProcessSignals => {
       return () => listeners.delete(listener);
     },
     lend: () => {
-      isLent = true;
+      lentUntil = Number.POSITIVE_INFINITY;
       return () => {
-        isLent = false;
+        // The system may hand a signal to one thread and a later one, of the program's end, to another that is faster.
+        lentUntil = performance.now() + SAME_KEYSTROKE_MS;
       };
     },
   };
