@@ -170,6 +170,31 @@ describe("the request that the upstream gets", () => {
 });
 
 describe("the response that the client gets", () => {
+  test("has its head as Node writes it, also where the connection stays", async (t) => {
+    const fields = "X-Latin: \xe4\xff\r\nX-Empty:\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nContent-Length: 2\r\n";
+    const dated = "Date: Sun, 22 Nov 2026 10:00:00 GMT";
+    for (const status of ["200 OK", "201 ", "299 Caf\xe9", "404 Not Found"]) {
+      for (const own of [`dAtE: ${dated.slice(6)}\r\n`, ""]) {
+        const upstream = await scriptedUpstream(t, answering(`HTTP/1.1 ${status}\r\n${own}${fields}\r\nok`));
+        const gw = await gateway(t, upstream.origin, { responseFields: ["X-Client-ID", "alice"] });
+        const client = await dial(t, gw.port, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        await client.has("\r\n\r\nok");
+        const kept = linesOf(client.received.slice(0, client.received.indexOf("\r\n\r\n")));
+        const ended = linesOf((await exchange(t, gw.port, get("/"))).head);
+        const isDate = (line: string): boolean => /^date: /i.test(line);
+        assert.deepEqual(
+          kept.filter((line) => !isDate(line)),
+          [...ended.filter((line) => !isDate(line)).slice(0, -1), "Connection: keep-alive", "Keep-Alive: timeout=65"],
+        );
+        const [date, ...more] = kept.filter(isDate);
+        assert.deepEqual(more, []);
+        assert.equal(kept.findIndex(isDate), ended.findIndex(isDate));
+        if (own !== "") assert.equal(date, own.trim());
+        else assert.ok(Math.abs(Date.parse(date?.slice(6) ?? "") - Date.now()) < 10_000, date);
+      }
+    }
+  });
+
   test("status, reason, fields in order and duplicates; without the hop's and the gateway's own", async (t) => {
     const answer = [
       "HTTP/1.1 299 Quite Fine",

@@ -19,8 +19,7 @@ interface Read {
 }
 
 /** What one response is read as when it arrives in these pieces, followed by the connection's end. */
-const read = (pieces: readonly string[], method = "GET"): Read | undefined => {
-  const parser = new ResponseParser();
+const read = (pieces: readonly string[], method = "GET", parser = new ResponseParser()): Read | undefined => {
   let head: Pick<Read, "status" | "reason" | "fields"> | undefined;
   let content = "";
   const interims: string[] = [];
@@ -283,6 +282,28 @@ describe("whatever comes", () => {
       { numRuns: 3_000 },
     );
     assert.ok(both > 300, `only ${both} were read`);
+  });
+
+  test("it is read the same behind a response that it is like", () => {
+    let behind = 0;
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...VALID.map(([text]) => text)),
+        fc.array(mutation, { maxLength: 2 }),
+        fc.array(fc.nat({ max: 120 }), { maxLength: 1 }),
+        (first, mutations, cuts) => {
+          const parser = new ResponseParser();
+          if (read([first], "GET", parser)?.clean !== true || parser.keepAliveMs === 0) return;
+          const next = mutations.reduce((now, { at, cut, put }) => now.slice(0, at) + put + now.slice(at + cut), first);
+          const at = cuts[0] ?? next.length;
+          const pieces = [next.slice(0, at), next.slice(at)].filter((piece) => piece !== "");
+          assert.deepEqual(read(pieces, "GET", parser), read(pieces), JSON.stringify([first, next]));
+          behind += 1;
+        },
+      ),
+      { numRuns: 5_000 },
+    );
+    assert.ok(behind > 500, `only ${behind} were read behind another`);
   });
 
   test("it is read the same however it is cut", () => {

@@ -11,6 +11,7 @@ import { closeOnlyIdle } from "./close-idle.ts";
 import { ALLOWED_METHODS, judgeRequest } from "./judge-request.ts";
 import { type ParserError, parserRefusal } from "./parser-refusal.ts";
 import { answerRaw } from "./raw-answer.ts";
+import { WholeRequests } from "./whole-requests.ts";
 import { answerWithoutParser } from "./without-parser.ts";
 import { readWithoutUpgrade } from "./without-upgrade.ts";
 
@@ -58,6 +59,7 @@ export const attachGuard = (
     const before = connection.latest;
     const refusal = judgeRequest(incoming, before === undefined);
     connection.latest = outgoing;
+    if (before !== undefined) readerOf(connection).expect(incoming);
     if (refusal !== undefined) {
       onRefused?.(refusal.code);
       const fields = refusal.code === "method_not_allowed" ? ["Allow", ALLOWED_METHODS] : [];
@@ -143,6 +145,13 @@ export const attachGuard = (
     }
   });
   return connections;
+};
+
+const readerOf = (connection: ClientConnection): WholeRequests => {
+  if (connection.reader instanceof WholeRequests) return connection.reader;
+  const reader = new WholeRequests(connection);
+  connection.reader = reader;
+  return reader;
 };
 
 /** The parser failed within a request's body, so this is the answer; in its turn, and not inside another one. */

@@ -103,11 +103,12 @@ export class AnswerSide<C extends Call> {
   }
 
   #sendHead(head: ResponseHead): void {
-    const { status, reason, fields } = head;
+    const { status, fields } = head;
     this.#head = undefined;
     if (this.#request.asksTotals) this.#filter = filterFor(fields);
     this.hasEvents = this.contentLength < 0 && isEventStream(fields);
-    sendHead(this.#call, status, reason, this.#fields(head), this.#request.isOutstanding);
+    const own = this.#fields(head);
+    sendHead(this.#call, head, own, this.contentLength >= 0, this.#request.isOutstanding);
     this.#owner.reader?.onHead(status, fields);
   }
 

@@ -43,6 +43,8 @@ export class ClientConnection implements Placed, TurnReader, ParkedOwner {
   closing = false;
   /** The response to the latest request: needed when the parser fails, and Node does not say it then. */
   latest: ServerResponse | undefined;
+  /** Reads it in the place of Node's parser, which is there all the same. */
+  reader: { leave(): void } | undefined;
   readonly #owner: ClientConnections;
   /** Of a client that does not wait for its answers. */
   #pipeline: Pipeline | undefined;
@@ -151,6 +153,8 @@ export class ClientConnection implements Placed, TurnReader, ParkedOwner {
     const { socket, latest } = this;
     if (latest === undefined || latest.closed || this.#discarding || this.#pipeline !== undefined) return;
     if (this.isParked || !ParkedConnection.isPossible(socket, latest)) return;
+    this.reader?.leave();
+    this.reader = undefined;
     this.#parked = ParkedConnection.take(socket, this, latest);
   }
 

@@ -9,11 +9,18 @@ import type { ResponseHead } from "./upstream/response-head.ts";
 /**
  * Starts the answer.
  * @param fields the upstream's, name, value, name, value …; the gateway's own are added to them
+ * @param hasLength they say how long the content is
  * @param last the upload is still running. The upstream answers early and may never read the rest, so this answer has
  *   to be the connection's last.
  */
-export const sendHead = (call: Call, status: number, reason: string, fields: string[], last: boolean): void => {
-  const { incoming, outgoing, requestId, responseFields, cors } = call;
+export const sendHead = (
+  call: Call,
+  { status, reason }: ResponseHead,
+  fields: string[],
+  hasLength: boolean,
+  last: boolean,
+): void => {
+  const { incoming, outgoing, requestId, responseFields, cors, expectsContinue } = call;
   fields.push("X-Request-ID", requestId);
   for (const part of responseFields) fields.push(part);
   for (const part of cors.passed) fields.push(part);
@@ -21,7 +28,47 @@ export const sendHead = (call: Call, status: number, reason: string, fields: str
     fields.push("Connection", "close");
     lingerOnClose(incoming);
   }
-  outgoing.writeHead(status, reason, fields);
+  const { httpVersionMinor: minor, method } = incoming;
+  const isPlain = minor === 1 && method !== "HEAD" && status >= 200 && status !== 204 && status !== 304;
+  if (isPlain && hasLength && !last && outgoing.shouldKeepAlive && !expectsContinue) {
+    storeHead(outgoing, status, reason, fields);
+  } else outgoing.writeHead(status, reason, fields);
+};
+
+/** What Node keeps of a response: see `_http_outgoing.js`. */
+type KnownResponse = ServerResponse & { _header?: string; readonly _keepAliveTimeout?: number };
+
+/**
+ * Node's `writeHead` for an answer of some length behind which the connection stays, as nearly all are: it would look at
+ * every character of every field once more, and at every name for what it means.
+ */
+const storeHead = (outgoing: KnownResponse, status: number, reason: string, fields: readonly string[]): void => {
+  let text = `HTTP/1.1 ${status} ${reason}\r\n`;
+  let hasDate = false;
+  for (let i = 0; i + 1 < fields.length; i += 2) {
+    const name = fields[i] as string;
+    text += `${name}: ${fields[i + 1]}\r\n`;
+    if (name.length === 4 && name.toLowerCase() === "date") hasDate = true;
+  }
+  if (!hasDate) text += `Date: ${httpDate()}\r\n`;
+  const seconds = Math.floor((outgoing._keepAliveTimeout ?? 0) / 1000);
+  outgoing.statusCode = status;
+  outgoing.statusMessage = reason;
+  outgoing._header = `${text}Connection: keep-alive\r\nKeep-Alive: timeout=${seconds}\r\n\r\n`;
+};
+
+let dateAt = 0;
+let dateText = "";
+
+/** RFC 9110 §5.6.7. */
+const httpDate = (): string => {
+  const now = Date.now();
+  const second = now - (now % 1_000);
+  if (second !== dateAt) {
+    dateAt = second;
+    dateText = new Date(second).toUTCString();
+  }
+  return dateText;
 };
 
 /** Content up to this size that comes in one piece goes to the client in one string with the head, and so in one write. */

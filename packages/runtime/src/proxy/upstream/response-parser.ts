@@ -27,6 +27,9 @@ const HEAD_END = "\r\n\r\n";
 /** A long job may say every quarter of a minute that it goes on; what comes beyond is read and forgotten. */
 const MAX_INTERIM = 256;
 
+/** A longer one is not kept for the next response: it stays for as long as the connection does. */
+const MOST_KEPT = 2 * 1024;
+
 const NONE = 0;
 const HEAD = 1;
 const LENGTH = 2;
@@ -49,6 +52,8 @@ export class ResponseParser {
   #foreign = false;
   /** The beginning of a head whose end has not arrived. */
   #held: Buffer | undefined;
+  /** The last final one, and its text: one like it, as most are for a second, is not read again. */
+  #known: { readonly text: string; readonly head: ResponseHead } | undefined;
   #left = 0;
   readonly #maxHead: number;
   #framing: Framing | undefined;
@@ -131,6 +136,13 @@ export class ResponseParser {
   }
 
   #head(bytes: Buffer, at: number): number {
+    const known = this.#known;
+    if (known !== undefined && this.#held === undefined) {
+      const behind = at + known.text.length;
+      if (bytes.toString("latin1", at, behind) === known.text) {
+        return this.#begin(known.head) ? behind : this.#refuse(headFault(bytes.subarray(at, behind), this.#maxHead));
+      }
+    }
     const all = this.#held === undefined ? bytes : Buffer.concat([this.#held, bytes.subarray(at)]);
     const start = this.#held === undefined ? at : 0;
     if (!beginsAsHead(all, start)) {
@@ -144,9 +156,11 @@ export class ResponseParser {
       return valid ? bytes.length : this.#refuse(headFault(this.#held, this.#maxHead));
     }
     this.#held = undefined;
-    const head = end - start > this.#maxHead ? undefined : parseHead(all.toString("latin1", start, end + 2));
+    const text = end - start > this.#maxHead ? "" : all.toString("latin1", start, end + 2);
+    const head = parseHead(text);
     if (head === undefined || !this.#begin(head))
       return this.#refuse(headFault(all.subarray(start, end + 2), this.#maxHead));
+    if (head.status >= 200) this.#known = text.length <= MOST_KEPT ? { text: `${text}\r\n`, head } : undefined;
     return bytes.length - (all.length - end - HEAD_END.length);
   }
 
