@@ -11,7 +11,6 @@ import { until } from "../../../test/support/until.ts";
 import { attachGuard } from "../src/guard/attach-guard.ts";
 import { SERVER_OPTIONS, TLS_OPTIONS } from "../src/guard/server-options.ts";
 import { readWholeHead } from "../src/guard/whole-head.ts";
-import { WholeRequests } from "../src/guard/whole-requests.ts";
 import { ClientConnection } from "../src/proxy/client-connection.ts";
 import { Peer, portOf, within } from "./proxy-fixtures.ts";
 
@@ -37,10 +36,7 @@ const seen = async (incoming: IncomingMessage): Promise<Seen> => {
   return { method, url, fields, headers, content: Buffer.concat(parts).toString("latin1") };
 };
 
-const isWhole = (socket: Socket): boolean => {
-  const { reader } = ClientConnection.of(socket) ?? {};
-  return reader instanceof WholeRequests && reader.isReading;
-};
+const isWhole = (socket: Socket): boolean => ClientConnection.of(socket)?.reader?.isReading === true;
 
 interface Site {
   readonly requests: Seen[];
@@ -292,6 +288,10 @@ describe("a connection whose requests come whole", () => {
     "another comes with it": [[get("/1") + get("/2")], /GET \/1 ;.*GET \/2 ;$/s],
     "the start of another comes with it": [
       [`${get("/1")}GET /2 HT`, `TP/1.1\r\n${HOST}\r\n`],
+      /GET \/1 ;.*GET \/2 ;$/s,
+    ],
+    "the start of another comes with it, and its rest looks like a request": [
+      [`${get("/1")}GET /2 HTTP/1.1\r\n${HOST}X-Note: `, "GET /hidden HTTP/1.1\r\nX: 1\r\n\r\n"],
       /GET \/1 ;.*GET \/2 ;$/s,
     ],
     "it is too long": [[get("/long", `X-Long: ${"x".repeat(9_000)}\r\n`)], /GET \/long ;$/],

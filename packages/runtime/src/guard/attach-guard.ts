@@ -59,7 +59,10 @@ export const attachGuard = (
     const before = connection.latest;
     const refusal = judgeRequest(incoming, before === undefined);
     connection.latest = outgoing;
-    if (before !== undefined) readerOf(connection).expect(incoming);
+    if (before !== undefined) {
+      connection.reader ??= new WholeRequests(connection);
+      connection.reader.expect(incoming);
+    }
     if (refusal !== undefined) {
       onRefused?.(refusal.code);
       const fields = refusal.code === "method_not_allowed" ? ["Allow", ALLOWED_METHODS] : [];
@@ -145,13 +148,6 @@ export const attachGuard = (
     }
   });
   return connections;
-};
-
-const readerOf = (connection: ClientConnection): WholeRequests => {
-  if (connection.reader instanceof WholeRequests) return connection.reader;
-  const reader = new WholeRequests(connection);
-  connection.reader = reader;
-  return reader;
 };
 
 /** The parser failed within a request's body, so this is the answer; in its turn, and not inside another one. */

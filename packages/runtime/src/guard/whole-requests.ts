@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { nodeHttp } from "../node-http.ts";
-import type { ClientConnection } from "../proxy/client-connection.ts";
+import type { ClientConnection, RequestReader } from "../proxy/client-connection.ts";
 import { MOST_HEAD_BYTES, readWholeHead, type WholeHead } from "./whole-head.ts";
 
 type Parse = (bytes: Buffer) => void;
@@ -26,7 +26,7 @@ const MOST_KEPT = 2 * 1024;
  * same as the one before costs a comparison (decision 108). It decides nothing: Node is told of a request as its parser
  * tells it, and whatever is read besides goes to the parser, byte for byte.
  */
-export class WholeRequests {
+export class WholeRequests implements RequestReader {
   readonly #connection: ClientConnection;
   readonly #socket: ParsedSocket;
   /** Node's own listener. */
@@ -41,12 +41,10 @@ export class WholeRequests {
     this.#socket = connection.socket;
   }
 
-  /** Whether it reads the connection at the moment. */
   get isReading(): boolean {
     return this.#parse !== undefined;
   }
 
-  /** To be told of each request but the first of its connection, when it begins. */
   expect(incoming: IncomingMessage): void {
     if (this.isReading || this.#others > MOST_OTHERS) return;
     // Behind the read that has brought it, and out of the parser.
@@ -67,28 +65,22 @@ export class WholeRequests {
     this.#socket.on("data", this.#read);
   }
 
-  /** Gives the connection back to Node's parser. */
-  leave(): void {
+  readonly #read = (bytes: Buffer): void => {
     const parse = this.#parse;
-    if (parse === undefined) return;
+    if (parse === undefined || this.#serve(bytes)) return;
+    // The connection is Node's again, also for whoever asks it to let go of its parser (see ParkedConnection).
+    if (bytes.length > 0) this.#others += 1;
     this.#parse = undefined;
     this.#known = undefined;
     this.#socket.off("data", this.#read);
     this.#socket.on("data", parse);
-  }
-
-  readonly #read = (bytes: Buffer): void => {
-    if (this.#serve(bytes)) return;
-    const parse = this.#parse;
-    this.#others += 1;
-    this.leave();
-    parse?.(bytes);
+    parse(bytes);
   };
 
-  /** @returns false when it is not one whole request, at a time when none is under way */
+  /** @returns false when it is not one whole request */
   #serve(bytes: Buffer): boolean {
-    const { parser, _paused: isPaused } = this.#socket;
-    if (!parser || isPaused === true || this.#connection.latest?.closed !== true) return false;
+    const { parser } = this.#socket;
+    if (!parser) return false;
     const head = this.#headOf(bytes);
     if (head === undefined || bytes.length !== head.text.length + head.length) return false;
     const incoming = new nodeHttp.IncomingMessage(this.#socket) as ParsedRequest;

@@ -4,6 +4,9 @@ import { ClientConnection } from "../proxy/client-connection.ts";
 import { isHandshake } from "../proxy/websocket/handshake.ts";
 import { isForeignProtocol } from "./foreign-protocol.ts";
 
+/** From 25 on Node reads on in such a request, as in any other, and hands over a stream in the place of its socket. */
+const NODE_READS_CHUNKS = Number.parseInt(process.versions.node, 10) >= 25;
+
 /**
  * A request with `Upgrade` that is no handshake of a service's WebSocket is answered as the plain request it also is
  * (RFC 9110 §7.8), and is the last one of its connection: Node does that when it is told that nobody wants to upgrade.
@@ -13,7 +16,8 @@ import { isForeignProtocol } from "./foreign-protocol.ts";
  * @returns whether the server shall emit `upgrade`
  */
 export const leavesParser = (incoming: IncomingMessage): boolean => {
-  if (incoming.headers["transfer-encoding"] === undefined && !isHandshake(incoming)) return false;
+  if ((NODE_READS_CHUNKS || incoming.headers["transfer-encoding"] === undefined) && !isHandshake(incoming))
+    return false;
   const connection = ClientConnection.of(incoming.socket);
   if (connection === undefined || connection.closing) return false;
   const { latest } = connection;

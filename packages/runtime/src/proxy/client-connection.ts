@@ -1,4 +1,4 @@
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { DenseList, type Placed } from "./dense-list.ts";
 import { ParkedConnection, type ParkedOwner } from "./parked-connection.ts";
@@ -35,6 +35,14 @@ const REQUEST_BYTES = 2_300;
 const CONNECTION: unique symbol = Symbol("client connection");
 type KnownSocket = Socket & { [CONNECTION]?: ClientConnection };
 
+/** Reads requests in the place of Node's parser, which is there all the same. */
+export interface RequestReader {
+  /** Whether it reads the connection at the moment. */
+  readonly isReading: boolean;
+  /** To be told of each request but the first of its connection, when it begins. */
+  expect(incoming: IncomingMessage): void;
+}
+
 /** The state of a client's connection that outlives a request, and how it ends. */
 export class ClientConnection implements Placed, TurnReader, ParkedOwner {
   place = -1;
@@ -43,8 +51,8 @@ export class ClientConnection implements Placed, TurnReader, ParkedOwner {
   closing = false;
   /** The response to the latest request: needed when the parser fails, and Node does not say it then. */
   latest: ServerResponse | undefined;
-  /** Reads it in the place of Node's parser, which is there all the same. */
-  reader: { leave(): void } | undefined;
+  /** Of one that has brought a second request. */
+  reader: RequestReader | undefined;
   readonly #owner: ClientConnections;
   /** Of a client that does not wait for its answers. */
   #pipeline: Pipeline | undefined;
@@ -153,8 +161,6 @@ export class ClientConnection implements Placed, TurnReader, ParkedOwner {
     const { socket, latest } = this;
     if (latest === undefined || latest.closed || this.#discarding || this.#pipeline !== undefined) return;
     if (this.isParked || !ParkedConnection.isPossible(socket, latest)) return;
-    this.reader?.leave();
-    this.reader = undefined;
     this.#parked = ParkedConnection.take(socket, this, latest);
   }
 
