@@ -275,6 +275,7 @@ describe("a connection whose requests come whole", () => {
       client.send(post("/same", "body"));
       await until("the answer", () => gw.requests.length === n);
     }
+    assert.ok(isWhole(gw.sockets[0] as Socket));
     for (const { fields } of gw.requests) assert.equal(fields.filter((field) => field === "X-Added").length, 1);
   });
 

@@ -15,7 +15,7 @@ interface Parser {
 type ParsedSocket = Socket & { readonly parser?: Parser | null; readonly _paused?: boolean };
 type ParsedRequest = IncomingMessage & { _addHeaderLines(fields: string[], count: number): void };
 
-/** A client that has sent so many otherwise, after all, is Node's for good. */
+/** A client that has sent so many otherwise is Node's for good. */
 const MOST_OTHERS = 4;
 /** A longer head is not kept for the next request: it stays for as long as the connection rests. */
 const MOST_KEPT = 2 * 1024;
@@ -48,8 +48,9 @@ export class WholeRequests implements RequestReader {
   expect(incoming: IncomingMessage): void {
     if (this.isReading || this.#others > MOST_OTHERS) return;
     // Behind the read that has brought it, and out of the parser.
-    queueMicrotask(() => {
+    setImmediate(() => {
       if (incoming.complete && this.#connection.latest?.req === incoming) this.#begin();
+      else this.#others += 1;
     });
   }
 
