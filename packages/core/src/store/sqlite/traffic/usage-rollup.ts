@@ -4,10 +4,9 @@ import {
   byDay,
   byDayOfAll,
   byMonth,
-  type CountedEvent,
+  HourSums,
   ofAllClients,
   regrouped,
-  sumUp,
   type UsageGroup,
 } from "../../../usage/usage-groups.ts";
 import { toStoredSum } from "../../../usage/worth.ts";
@@ -23,7 +22,7 @@ import {
   SUM_COLUMNS,
   worthTable,
 } from "./usage-rollup-shape.ts";
-import { COUNTED_COLUMNS, type CountedRow, toCounted } from "./usage-row.ts";
+import { addRow, COUNTED_COLUMNS, type CountedRow } from "./usage-row.ts";
 
 /** Bounds how long the write lock is held: about 30 µs for each of these with its day and its month, and for the few totals. */
 const MOST_GROUPS = 25;
@@ -55,10 +54,8 @@ const writeSeq = (db: Database, key: Cursor, seq: number): void => {
 export const foldUsage = (db: Database, limit: number): UsageSlice => {
   const from = foldedSeq(db);
   if (!hasDayTotals(db)) return catchUp(db, limit);
-  const unfolded = new Unfolded(db, from, limit);
-  const { hours, taken } = sumUp(unfolded, MOST_GROUPS, MOST_UNITS);
+  const { hours, taken, seq, isAll } = sumNext(db, from, limit);
   if (taken === 0) return { events: 0, more: false };
-  const seq = unfolded.seqOf(taken);
   const days = regrouped(hours, byDay);
   const months = regrouped(hours, byMonth);
   const totals = regrouped(hours, ofAllClients);
@@ -77,7 +74,7 @@ export const foldUsage = (db: Database, limit: number): UsageSlice => {
     writeSeq(db, "usage_day_totals", seq);
     writeSeq(db, "usage_folded", seq);
   });
-  return { events: taken, more: unfolded.read > taken || taken === limit };
+  return { events: taken, more: !isAll };
 };
 
 /**
@@ -86,9 +83,7 @@ export const foldUsage = (db: Database, limit: number): UsageSlice => {
  */
 const catchUp = (db: Database, limit: number): UsageSlice => {
   const from = readSeq(db, "usage_day_totals");
-  const lacking = new Unfolded(db, from, Math.min(limit, foldedSeq(db) - from));
-  const { hours, taken } = sumUp(lacking, MOST_GROUPS, MOST_UNITS);
-  const seq = lacking.seqOf(taken);
+  const { hours, taken, seq } = sumNext(db, from, Math.min(limit, foldedSeq(db) - from));
   const dayTotals = regrouped(hours, byDayOfAll);
   db.immediate(() => {
     // Another process did so meanwhile.
@@ -101,46 +96,41 @@ const catchUp = (db: Database, limit: number): UsageSlice => {
   return { events: taken, more: true };
 };
 
-/** Read at once: with many groups a slice ends after as few. */
-const PAGE = 50;
-
-/** Events behind a `seq` in the order they were stored, as they are asked for. */
-class Unfolded implements Iterable<CountedEvent> {
-  readonly #db: Database;
-  readonly #from: number;
-  readonly #limit: number;
-  readonly #seqs: number[] = [];
-
-  constructor(db: Database, from: number, limit: number) {
-    this.#db = db;
-    this.#from = from;
-    this.#limit = limit;
-  }
-
-  /** How many were read from the database so far. */
-  get read(): number {
-    return this.#seqs.length;
-  }
-
-  /** Of the last one of so many. */
-  seqOf(taken: number): number {
-    return this.#seqs[taken - 1] ?? this.#from;
-  }
-
-  *[Symbol.iterator](): Generator<CountedEvent> {
-    while (this.read < this.#limit) {
-      const wanted = Math.min(PAGE, this.#limit - this.read);
-      const rows = this.#db.all<CountedRow>(
-        `SELECT ${COUNTED_COLUMNS} FROM usage WHERE seq > ? ORDER BY seq LIMIT ?`,
-        this.seqOf(this.read),
-        wanted,
-      );
-      for (const { seq } of rows) this.#seqs.push(seq);
-      for (const row of rows) yield toCounted(row);
-      if (rows.length < wanted) return;
-    }
-  }
+interface Summed {
+  readonly hours: readonly UsageGroup[];
+  /** How many events were taken, and the last one's. */
+  readonly taken: number;
+  readonly seq: number;
+  /** There was nothing more to read. */
+  readonly isAll: boolean;
 }
+
+/** Read at once at first, and then as many as have been: with many groups a slice ends after as few. */
+const FIRST_PAGE = 50;
+
+/** Sums of the next events behind a `seq`, in the order they were stored, as many as come to the sums of a slice. */
+const sumNext = (db: Database, from: number, limit: number): Summed => {
+  const sums = new HourSums();
+  const done = (isAll: boolean): Summed => ({ hours: sums.groups(), taken, seq, isAll });
+  let seq = from;
+  let taken = 0;
+  while (taken < limit) {
+    const wanted = Math.min(Math.max(FIRST_PAGE, taken), limit - taken);
+    const rows = db.arrays<CountedRow>(
+      `SELECT ${COUNTED_COLUMNS} FROM usage WHERE seq > ? ORDER BY seq LIMIT ?`,
+      seq,
+      wanted,
+    );
+    for (const row of rows) {
+      if (sums.size >= MOST_GROUPS || sums.units >= MOST_UNITS) return done(false);
+      addRow(sums, row);
+      taken += 1;
+      seq = row[0];
+    }
+    if (rows.length < wanted) return done(true);
+  }
+  return done(false);
+};
 
 const addGroup = (
   db: Database,
