@@ -4,6 +4,7 @@ import type { Units } from "../../../meters/unit.ts";
 import { HOUR_MS } from "../../../usage/report-plan.ts";
 import type { Outcome, UsageEvent, UsageFilter } from "../../../usage/usage-event.ts";
 import { addCalls, type CountedEvent, type HourSums } from "../../../usage/usage-groups.ts";
+import type { Database } from "../files/database.ts";
 
 export interface UsageRow extends WorthColumns {
   readonly seq: number;
@@ -93,7 +94,7 @@ const worthOf = ({ units, metered, model, cost, plan }: WorthColumns): Partial<C
 });
 
 /** What sums are made of, as {@link CountedRow} has them. */
-export const COUNTED_COLUMNS =
+const COUNTED_COLUMNS =
   "seq, at, client, service, status, outcome, latency_ms, bytes_in, bytes_out, count, model, plan, units, metered, cost";
 
 /** Without names: an object for each event would cost as much again. */
@@ -123,3 +124,12 @@ export const addRow = (sums: HourSums, row: CountedRow): void => {
   if (units === null && metered === null && cost === null) return;
   sums.addWorth(group, { count, ...worthOf({ units, metered, cost, model: null, plan: null }) });
 };
+
+/** The next events behind a `seq`, up to another one, in the order they were stored. */
+export const readCounted = (db: Database, from: number, to: number, limit: number): CountedRow[] =>
+  db.arrays<CountedRow>(
+    `SELECT ${COUNTED_COLUMNS} FROM usage WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?`,
+    from,
+    to,
+    limit,
+  );

@@ -1,0 +1,248 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Database } from "../src/store/sqlite/files/database.ts";
+import { anEvent } from "../src/testing/index.ts";
+import { counted, DAY, FILTERS, foldAll, QUERIES, rowsOf, someEvents } from "../src/testing/usage-report-model.ts";
+import { DAY_MS, HOUR_MS } from "../src/usage/report-plan.ts";
+import type { UsageEvent } from "../src/usage/usage-event.ts";
+import type { UsageKey } from "../src/usage/usage-report.ts";
+import { foldAsBefore, pruneAsBefore } from "./store-support/older-fold.ts";
+import { randomOf } from "./store-support/random.ts";
+import { sqliteFixture } from "./store-support/sqlite-fixture.ts";
+
+const foldingOf = (db: Database): unknown => db.get("SELECT * FROM usage_folding");
+
+/** Of so many clients by turns, each with a call an hour. */
+const byTurns = (clients: number, count: number, more: Partial<UsageEvent> = {}): readonly UsageEvent[] =>
+  Array.from({ length: count }, (_, n) =>
+    anEvent({
+      at: DAY + Math.floor(n / clients) * HOUR_MS,
+      client: `c${(n * 7) % clients}`,
+      latencyMs: n % 50,
+      bytesIn: n,
+      ...more,
+    }),
+  );
+
+/** Each of the sums, so that one counted twice or in one table only is seen. */
+const assertSums = (db: Database): void => {
+  const sums = (table: string, period: string): unknown =>
+    db.all(
+      `SELECT ${period} AS p, service, status, outcome, model, plan, sum(requests) AS n, sum(bytes_in) AS b, sum(l5) AS l5,
+         max(last_at) AS last
+       FROM ${table} GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6`,
+    );
+  assert.deepEqual(sums("usage_day_totals", "period"), sums("usage_days", "period"));
+  const month = "CAST(strftime('%Y%m', period * 86400, 'unixepoch') AS INTEGER)";
+  const ofMonth = "(period / 12) * 100 + period % 12 + 1";
+  assert.deepEqual(sums("usage_months", ofMonth), sums("usage_days", month));
+};
+
+describe("events of many groups", () => {
+  it("are added to the sums in transactions of 25 groups and 100 units, and each group once", async () => {
+    const { open } = sqliteFixture();
+    const store = open();
+    const db = store.traffic.database();
+    const units = { units: { a: 1, b: 2, c: 3, d: 4, e: 5, f: 6 }, metered: "yes", cost: 1 } as const;
+    store.traffic.recordUsage([...byTurns(300, 600), ...byTurns(40, 80, { service: "metered", ...units })]);
+    const transactions: { groups: number; units: number; reads: number }[] = [];
+    const { run, arrays, immediate } = db;
+    let open1: (typeof transactions)[number] | undefined;
+    db.immediate = (work) => {
+      open1 = { groups: 0, units: 0, reads: 0 };
+      transactions.push(open1);
+      try {
+        return immediate.call(db, work) as ReturnType<typeof work>;
+      } finally {
+        open1 = undefined;
+      }
+    };
+    db.run = (sql, ...values) => {
+      if (open1 !== undefined && sql.startsWith("INSERT INTO usage_hours ")) open1.groups += 1;
+      if (open1 !== undefined && sql.startsWith("INSERT INTO usage_hours_worth ")) open1.units += 1;
+      return run.call(db, sql, ...values);
+    };
+    db.arrays = (sql, ...values) => {
+      if (open1 !== undefined && / FROM usage WHERE /.test(sql)) open1.reads += 1;
+      return arrays.call(db, sql, ...values) as never;
+    };
+    assert.equal(await foldAll(store.traffic), 680);
+    assert.ok(transactions.length > 25, `${transactions.length}`);
+    for (const { groups, units: worth, reads } of transactions) {
+      assert.ok(groups <= 25, `${groups} groups`);
+      assert.ok(worth <= 106, `${worth} units`);
+      assert.equal(reads, 0, "events are read without the lock");
+    }
+    const sum = (of: "groups" | "units"): number => transactions.reduce((all, one) => all + one[of], 0);
+    assert.deepEqual([sum("groups"), sum("units")], [680, 560]);
+    assert.equal(foldingOf(db), undefined);
+    assertSums(db);
+    await store.close();
+  });
+
+  it("are gathered beyond a step, so that a client that calls by turns is added once", async () => {
+    const { open } = sqliteFixture();
+    const store = open();
+    const db = store.traffic.database();
+    const events = Array.from({ length: 2_000 }, (_, n) => anEvent({ at: DAY + n, client: `c${n % 100}` }));
+    store.traffic.recordUsage(events);
+    let groups = 0;
+    const { run } = db;
+    db.run = (sql, ...values) => {
+      if (sql.startsWith("INSERT INTO usage_hours ")) groups += 1;
+      return run.call(db, sql, ...values);
+    };
+    await foldAll(store.traffic);
+    assert.equal(groups, 100);
+    assert.deepEqual(
+      rowsOf(store.traffic.usageReport({ by: ["client"], filter: {} })),
+      counted(events, ["client"], {}),
+    );
+    await store.close();
+  });
+
+  it("are in every report between any two transactions, whoever goes on", async () => {
+    const { open } = sqliteFixture();
+    const store = open();
+    const events = someEvents();
+    store.traffic.recordUsage(events);
+    const db = store.traffic.database();
+    let states = 0;
+    for (let more = true, turn = 0; more; turn += 1) {
+      // Killed each time, but for what is in the database.
+      const folder = open();
+      do ({ more } = folder.traffic.foldUsage(64));
+      while (more && foldingOf(db) === undefined);
+      const before = JSON.stringify(foldingOf(db));
+      while (more && JSON.stringify(foldingOf(db)) === before) ({ more } = folder.traffic.foldUsage(64));
+      await folder.close();
+      if (foldingOf(db) !== undefined) states += 1;
+      for (const [index, query] of QUERIES.entries()) {
+        if (index % 5 !== turn % 5) continue;
+        const { by, filter, until } = query;
+        assert.deepEqual(
+          rowsOf(store.traffic.usageReport(query)),
+          counted(events, by, filter, until),
+          JSON.stringify({ turn, query }),
+        );
+      }
+    }
+    assert.ok(states >= 5, `${states}`);
+    assertSums(db);
+    await store.close();
+  });
+
+  it("keep the order of their keys, whatever a model is called", async () => {
+    const { open } = sqliteFixture();
+    const store = open();
+    const models = ["\u{1f600}", "\ufb01", "\uffee", "z", "", "é", "\u{10000}", "a b", "\ud7ff", "\ue000"];
+    const events = Array.from({ length: 120 }, (_, n) =>
+      anEvent({ at: DAY + n, client: `c${n % 12}`, metered: "yes", model: models[n % models.length] ?? "" }),
+    );
+    store.traffic.recordUsage(events);
+    let states = 0;
+    for (let more = true; more; ) {
+      ({ more } = store.traffic.foldUsage(40));
+      if (foldingOf(store.traffic.database()) !== undefined) states += 1;
+      for (const by of [["model"], ["client", "model"]] satisfies UsageKey[][])
+        assert.deepEqual(rowsOf(store.traffic.usageReport({ by, filter: {} })), counted(events, by, {}));
+    }
+    assert.ok(states >= 2, `${states}`);
+    await store.close();
+  });
+});
+
+describe("a folding that is half done", () => {
+  const BY: readonly (readonly UsageKey[])[] = [
+    [],
+    ["day"],
+    ["client"],
+    ["week", "model"],
+    ["month", "service"],
+    ["plan"],
+  ];
+
+  for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
+    it(`is exact beside kills, others who fold, versions that do not know it, and pruning (history ${seed})`, async () => {
+      const { open } = sqliteFixture();
+      const store = open();
+      const db = store.traffic.database();
+      const folders = [open(), open()];
+      const random = randomOf(seed);
+      const events = someEvents();
+      let [recorded, halfDone, lastPrune] = [0, 0, DAY];
+      const limit = (): number => 1 + random(120);
+      const acts: readonly (() => unknown)[] = [
+        () => {
+          const next = Math.min(recorded + 1 + random(100), events.length);
+          store.traffic.recordUsage(events.slice(recorded, next));
+          recorded = next;
+        },
+        () => folders[0]?.traffic.foldUsage(limit()),
+        () => folders[0]?.traffic.foldUsage(limit()),
+        () => folders[1]?.traffic.foldUsage(limit()),
+        () => folders[0]?.traffic.foldUsage(limit()),
+        () => foldAsBefore(db, 1 + random(20), { dayTotals: random(2) === 0 }),
+        () => {
+          lastPrune = Math.max(lastPrune, DAY + random(5) * DAY_MS);
+          if (random(2) === 0) pruneAsBefore(db, lastPrune, 1 + random(90));
+          else store.traffic.pruneUsage(lastPrune, 1 + random(90));
+        },
+        // A kill: what was not committed is gone.
+        async () => {
+          await folders[0]?.close();
+          folders[0] = open();
+        },
+      ];
+      for (let turn = 0; turn < 200; turn += 1) {
+        await acts[random(acts.length)]?.();
+        const isHalfDone = foldingOf(db) !== undefined;
+        if (isHalfDone) halfDone += 1;
+        const by = BY[random(BY.length)] ?? [];
+        const filter = FILTERS[random(FILTERS.length)] ?? {};
+        assert.deepEqual(
+          rowsOf(store.traffic.usageReport({ by, filter })),
+          counted(events.slice(0, recorded), by, filter),
+          JSON.stringify({ turn, by, filter, isHalfDone }),
+        );
+        const known = events.slice(0, recorded).filter(({ client }) => client === "c1");
+        const last = known.length === 0 ? undefined : Math.max(...known.map(({ at }) => at));
+        assert.equal(store.traffic.lastUsage(["c1"]).get("c1"), last);
+      }
+      assert.ok(halfDone > 10, `${halfDone}`);
+      for (const folder of folders) await foldAll(folder.traffic);
+      assert.equal(foldingOf(db), undefined);
+      assertSums(db);
+      for (const by of BY)
+        assert.deepEqual(
+          rowsOf(store.traffic.usageReport({ by, filter: {} })),
+          counted(events.slice(0, recorded), by, {}),
+        );
+      for (const one of [store, ...folders]) await one.close();
+    });
+  }
+
+  it("keeps its events from being pruned, also by a version that does not know it", async () => {
+    const { open } = sqliteFixture();
+    const store = open();
+    const db = store.traffic.database();
+    const events = byTurns(60, 120);
+    store.traffic.recordUsage(events);
+    while (foldingOf(db) === undefined) store.traffic.foldUsage(1_000);
+    const count = (): number => store.traffic.latestUsage({}, 1_000).events.length;
+    assert.deepEqual(store.traffic.pruneUsage(DAY + 9 * DAY_MS, 1_000).events, 0);
+    pruneAsBefore(db, DAY + 9 * DAY_MS, 1_000);
+    assert.equal(count(), 120);
+    const other = open();
+    await foldAll(other.traffic);
+    assert.deepEqual(rowsOf(store.traffic.usageReport({ by: [], filter: {} })), counted(events, [], {}));
+    while (store.traffic.pruneUsage(DAY + 9 * DAY_MS, 1_000).more);
+    assert.equal(count(), 0);
+    assert.deepEqual(
+      rowsOf(store.traffic.usageReport({ by: ["client"], filter: {} })),
+      counted(events, ["client"], {}),
+    );
+    await store.close();
+    await other.close();
+  });
+});
