@@ -1,11 +1,15 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { describe, it } from "node:test";
+import { restoreBackup } from "../src/store/sqlite/backup/restore-backup.ts";
 import type { Database } from "../src/store/sqlite/files/database.ts";
-import { anEvent } from "../src/testing/index.ts";
+import { SqliteStore } from "../src/store/sqlite/sqlite-store.ts";
+import { anEvent, FixedClock } from "../src/testing/index.ts";
 import { counted, DAY, FILTERS, foldAll, QUERIES, rowsOf, someEvents } from "../src/testing/usage-report-model.ts";
 import { DAY_MS, HOUR_MS } from "../src/usage/report-plan.ts";
 import type { UsageEvent } from "../src/usage/usage-event.ts";
 import type { UsageKey } from "../src/usage/usage-report.ts";
+import { temporaryFolder } from "./store-support/folders.ts";
 import { foldAsBefore, pruneAsBefore } from "./store-support/older-fold.ts";
 import { randomOf } from "./store-support/random.ts";
 import { sqliteFixture } from "./store-support/sqlite-fixture.ts";
@@ -44,26 +48,26 @@ describe("events of many groups", () => {
     const store = open();
     const db = store.traffic.database();
     const units = { units: { a: 1, b: 2, c: 3, d: 4, e: 5, f: 6 }, metered: "yes", cost: 1 } as const;
-    store.traffic.recordUsage([...byTurns(300, 600), ...byTurns(40, 80, { service: "metered", ...units })]);
+    store.traffic.recordUsage([...byTurns(300, 600), ...byTurns(40, 80, { at: DAY + 9 * DAY_MS, ...units })]);
     const transactions: { groups: number; units: number; reads: number }[] = [];
     const { run, arrays, immediate } = db;
-    let open1: (typeof transactions)[number] | undefined;
+    let current: (typeof transactions)[number] | undefined;
     db.immediate = (work) => {
-      open1 = { groups: 0, units: 0, reads: 0 };
-      transactions.push(open1);
+      current = { groups: 0, units: 0, reads: 0 };
+      transactions.push(current);
       try {
         return immediate.call(db, work) as ReturnType<typeof work>;
       } finally {
-        open1 = undefined;
+        current = undefined;
       }
     };
     db.run = (sql, ...values) => {
-      if (open1 !== undefined && sql.startsWith("INSERT INTO usage_hours ")) open1.groups += 1;
-      if (open1 !== undefined && sql.startsWith("INSERT INTO usage_hours_worth ")) open1.units += 1;
+      if (current !== undefined && sql.startsWith("INSERT INTO usage_hours ")) current.groups += 1;
+      if (current !== undefined && sql.startsWith("INSERT INTO usage_hours_worth ")) current.units += 1;
       return run.call(db, sql, ...values);
     };
     db.arrays = (sql, ...values) => {
-      if (open1 !== undefined && / FROM usage WHERE /.test(sql)) open1.reads += 1;
+      if (current !== undefined && / FROM usage WHERE /.test(sql)) current.reads += 1;
       return arrays.call(db, sql, ...values) as never;
     };
     assert.equal(await foldAll(store.traffic), 680);
@@ -74,7 +78,7 @@ describe("events of many groups", () => {
       assert.equal(reads, 0, "events are read without the lock");
     }
     const sum = (of: "groups" | "units"): number => transactions.reduce((all, one) => all + one[of], 0);
-    assert.deepEqual([sum("groups"), sum("units")], [680, 560]);
+    assert.deepEqual([sum("groups"), sum("units")], [640, 280]);
     assert.equal(foldingOf(db), undefined);
     assertSums(db);
     await store.close();
@@ -182,6 +186,8 @@ describe("a folding that is half done", () => {
         () => folders[0]?.traffic.foldUsage(limit()),
         () => folders[1]?.traffic.foldUsage(limit()),
         () => folders[0]?.traffic.foldUsage(limit()),
+        () => folders[1]?.traffic.foldUsage(limit()),
+        () => folders[0]?.traffic.foldUsage(limit()),
         () => foldAsBefore(db, 1 + random(20), { dayTotals: random(2) === 0 }),
         () => {
           lastPrune = Math.max(lastPrune, DAY + random(5) * DAY_MS);
@@ -194,7 +200,7 @@ describe("a folding that is half done", () => {
           folders[0] = open();
         },
       ];
-      for (let turn = 0; turn < 200; turn += 1) {
+      for (let turn = 0; turn < 240; turn += 1) {
         await acts[random(acts.length)]?.();
         const isHalfDone = foldingOf(db) !== undefined;
         if (isHalfDone) halfDone += 1;
@@ -221,6 +227,66 @@ describe("a folding that is half done", () => {
       for (const one of [store, ...folders]) await one.close();
     });
   }
+
+  it("is taken on once by two who are at it in the same moment", async () => {
+    const { open } = sqliteFixture();
+    const [one, other] = [open(), open()];
+    const events = someEvents();
+    const db = one.traffic.database();
+    const { immediate } = db;
+    let overtaken = 0;
+    // The other one is always a little faster: between what this one has read and its lock.
+    const place = (): string =>
+      JSON.stringify([foldingOf(db), db.get("SELECT value FROM meta WHERE key = 'usage_folded'")]);
+    db.immediate = (work) => {
+      const before = place();
+      for (let step = 0; step < 6 && place() === before; step += 1) other.traffic.foldUsage(100);
+      if (place() !== before) overtaken += 1;
+      return immediate.call(db, work) as ReturnType<typeof work>;
+    };
+    for (let from = 0; from < events.length; from += 50) {
+      other.traffic.recordUsage(events.slice(from, from + 50));
+      for (let more = true; more; ) {
+        ({ more } = one.traffic.foldUsage(100));
+        assert.deepEqual(
+          rowsOf(one.traffic.usageReport({ by: ["day"], filter: {} })),
+          counted(events.slice(0, from + 50), ["day"], {}),
+        );
+      }
+    }
+    assert.ok(overtaken > 10, `${overtaken}`);
+    assertSums(db);
+    await one.close();
+    await other.close();
+  });
+
+  it("is in a backup as it is, and goes on where that is restored", async () => {
+    const { folder, open } = sqliteFixture();
+    const store = open();
+    const events = byTurns(60, 120);
+    store.traffic.recordUsage(events);
+    while (foldingOf(store.traffic.database()) === undefined) store.traffic.foldUsage(1_000);
+    const archive = join(folder, "backup.tar");
+    await store.backup(archive);
+    await store.close();
+    const path = join(temporaryFolder(), "aigw.db");
+    await restoreBackup(path, archive, {
+      prove: () => undefined,
+      renew: () => ({ action: "config.set", subject: "sender-name", after: "x" }),
+      at: 1,
+      actor: "test",
+      onProven: () => undefined,
+    });
+    const restored = new SqliteStore(path, { clock: new FixedClock(), busyTimeoutMs: 5_000, bootId: "boot-1" });
+    const report = (): unknown => rowsOf(restored.traffic.usageReport({ by: ["client", "day"], filter: {} }));
+    assert.notEqual(foldingOf(restored.traffic.database()), undefined);
+    assert.deepEqual(report(), counted(events, ["client", "day"], {}));
+    assert.equal(await foldAll(restored.traffic), 0);
+    assert.equal(foldingOf(restored.traffic.database()), undefined);
+    assert.deepEqual(report(), counted(events, ["client", "day"], {}));
+    assertSums(restored.traffic.database());
+    await restored.close();
+  });
 
   it("keeps its events from being pruned, also by a version that does not know it", async () => {
     const { open } = sqliteFixture();
