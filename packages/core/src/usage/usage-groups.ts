@@ -1,7 +1,7 @@
 import { bucketOf, LATENCY_BUCKETS } from "./latency-buckets.ts";
 import { HOUR_MS } from "./report-plan.ts";
 import type { Outcome, UsageEvent } from "./usage-event.ts";
-import { addWorth, WORTH_COUNTS, type Worth, worthCountsOf, worthOf } from "./worth.ts";
+import { addWorth, COST, WORTH_COUNTS, type Worth, worthCountsOf } from "./worth.ts";
 
 /** What is counted of an event. */
 export type CountedEvent = Pick<
@@ -73,7 +73,7 @@ export class HourSums {
     const group = this.groupOf(Math.floor(at / HOUR_MS), client, service, status, outcome, model, plan);
     addCalls(group, at, event.latencyMs, event.bytesIn, event.bytesOut, count);
     if (event.metered === undefined && event.cost === undefined && event.units === undefined) return;
-    this.addWorth(group, event);
+    this.addWorth(group, event.units, event.cost, event.metered, count);
   }
 
   groupOf(...key: UsageGroup["key"]): UsageGroup;
@@ -103,11 +103,18 @@ export class HourSums {
     return this.#last;
   }
 
-  /** @param event one of the group */
-  addWorth({ sums, worth }: UsageGroup, event: Pick<CountedEvent, "units" | "cost" | "metered" | "count">): void {
-    add(sums, CALL_SUMS, worthCountsOf(event));
+  /** What an event of the group was worth. */
+  addWorth(
+    { sums, worth }: UsageGroup,
+    units: CountedEvent["units"],
+    cost: CountedEvent["cost"],
+    metered: CountedEvent["metered"],
+    count: number,
+  ): void {
+    add(sums, CALL_SUMS, worthCountsOf({ cost, metered, count }));
     this.#units -= worth.size;
-    for (const [name, value] of worthOf(event)) addWorth(worth, name, BigInt(value));
+    if (units !== undefined) for (const name of Object.keys(units)) addWorth(worth, name, BigInt(units[name] ?? 0));
+    if (typeof cost === "number") addWorth(worth, COST, BigInt(cost));
     this.#units += worth.size;
   }
 }

@@ -122,7 +122,8 @@ export const addRow = (sums: HourSums, row: CountedRow): void => {
   const group = sums.groupOf(hour, row[2], row[3], row[4], row[5], row[10] ?? "", row[11] ?? "");
   addCalls(group, at, row[6], row[7], row[8], count);
   if (units === null && metered === null && cost === null) return;
-  sums.addWorth(group, { count, ...worthOf({ units, metered, cost, model: null, plan: null }) });
+  const read = units === null ? undefined : (JSON.parse(units) as Units);
+  sums.addWorth(group, read, cost === UNPRICED ? null : (cost ?? undefined), metered ?? undefined, count);
 };
 
 /** The next events behind a `seq`, up to another one, in the order they were stored. */
