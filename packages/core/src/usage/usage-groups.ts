@@ -76,7 +76,6 @@ export class HourSums {
     this.addWorth(group, event.units, event.cost, event.metered, count);
   }
 
-  groupOf(...key: UsageGroup["key"]): UsageGroup;
   groupOf(
     hour: number,
     client: string,
