@@ -114,6 +114,30 @@ describe("a copy of a store", () => {
     await writer.close();
   });
 
+  it("has each event in the sums once, whether folding was half done or is begun again meanwhile", async () => {
+    const fixture = await lived();
+    const [source, folder] = [fixture.open(), fixture.open()];
+    const isHalfDone = (): boolean =>
+      folder.traffic.database().get("SELECT 1 FROM usage_folding WHERE one = 1") !== undefined;
+    const begin = (clients: number): void => {
+      folder.traffic.recordUsage(
+        Array.from({ length: 2 * clients }, (_, n) => anEvent({ client: `c${n % clients}`, at: fixture.clock.now() })),
+      );
+      while (!isHalfDone()) folder.traffic.foldUsage(1_000);
+    };
+    begin(60);
+    const before = await everythingOf(source);
+    const to = await emptyPlace();
+    await copyStore(source, to, { clock: fixture.clock, onRecords: () => isHalfDone() || begin(30) });
+    const target = await to.engine.open(to.location, { clock: fixture.clock });
+    assert.deepEqual(await everythingOf(target), before);
+    for (let more = true; more; ) ({ more } = await target.traffic.foldUsage(2_000));
+    assert.deepEqual(await everythingOf(target), before);
+    await target.close();
+    await source.close();
+    await folder.close();
+  });
+
   it("is made where nothing is, and nowhere else", async () => {
     const fixture = await lived();
     const other = await lived();

@@ -278,6 +278,26 @@ describe("usage of before there were sums of all clients by day", () => {
   });
 });
 
+describe("usage of before it was folded in several transactions", () => {
+  it("reports the same, once migrated, folds on, and is refused by the version before", async () => {
+    const { folder, open } = await lived();
+    const path = join(folder, "aigw.usage.db");
+    const store = open();
+    const before = await everythingOf(store);
+    await store.close();
+    downgradeUsage(path, 10);
+    const again = open();
+    assert.deepEqual(await everythingOf(again), before);
+    while (again.traffic.foldUsage(1_000).more);
+    assert.deepEqual(await everythingOf(again), before);
+    await again.close();
+    assert.throws(
+      () => Database.open(path, olderSchema(10), 0),
+      (error) => isAigwError(error, "store_schema_newer"),
+    );
+  });
+});
+
 describe("a newer database", () => {
   it("is refused and left as it is", () => {
     const path = newFile(manySteps(4));

@@ -9,6 +9,7 @@ import { keepUsage, pruneTime } from "../src/usage/keep-usage.ts";
 import { bucketOf, LATENCY_BOUNDS, LATENCY_BUCKETS, quantile } from "../src/usage/latency-buckets.ts";
 import { DAY_MS, HOUR_MS, planReport, type Range } from "../src/usage/report-plan.ts";
 import { sumTallies, type UsageKey } from "../src/usage/usage-report.ts";
+import { foldAsBefore, pruneAsBefore } from "./store-support/older-fold.ts";
 import { downgradeUsage } from "./store-support/older-usage.ts";
 import { randomOf } from "./store-support/random.ts";
 import { sqliteFixture } from "./store-support/sqlite-fixture.ts";
@@ -196,18 +197,6 @@ describe("the sums of all clients together", () => {
 });
 
 describe("sums of all clients by day that a version without them leaves behind", () => {
-  const TABLES = ["usage_day_totals", "usage_day_totals_worth"];
-  /** Whatever that version does, it does not touch these. */
-  const asVersionBefore = (db: Database, work: () => void): void => {
-    const kept = db.get<{ value: number }>("SELECT value FROM meta WHERE key = 'usage_day_totals'")?.value ?? 0;
-    for (const table of TABLES) db.exec(`CREATE TEMP TABLE kept_${table} AS SELECT * FROM ${table}`);
-    work();
-    for (const table of TABLES)
-      db.exec(
-        `DELETE FROM main.${table}; INSERT INTO main.${table} SELECT * FROM kept_${table}; DROP TABLE kept_${table}`,
-      );
-    db.run("UPDATE meta SET value = ? WHERE key = 'usage_day_totals'", kept);
-  };
   const BY: readonly (readonly UsageKey[])[] = [
     [],
     ["day"],
@@ -243,8 +232,8 @@ describe("sums of all clients by day that a version without them leaves behind",
         // Numbers that are given to nobody.
         () => one.traffic.recordUsage(one.traffic.latestUsage({}, 2).events),
         () => two.traffic.foldUsage(1 + random(50)),
-        () => asVersionBefore(db, () => one.traffic.foldUsage(1 + random(50))),
-        () => asVersionBefore(db, () => one.traffic.pruneUsage(SOME_DAY + random(5) * DAY_MS, 1 + random(90))),
+        () => foldAsBefore(db, 1 + random(50), { dayTotals: false }),
+        () => pruneAsBefore(db, SOME_DAY + random(5) * DAY_MS, 1 + random(90)),
         () => two.traffic.pruneUsage(SOME_DAY + random(4) * DAY_MS, 1 + random(40)),
       ];
       for (let turn = 0; turn < 120; turn += 1) {

@@ -173,7 +173,8 @@ export interface TrafficStore extends JobStore {
   lastUsage(clients: readonly string[], only?: { readonly letIn: boolean }): MaybePromise<ReadonlyMap<string, number>>;
   /**
    * Counts up to `limit` events, in the order they were stored, into hours and days, each event once, whoever calls it
-   * and however often. Kept apart from {@link recordUsage} because an event is then paid for once per group, not once
+   * and however often. It is one step: the embedded store may only read as many, and count them in later ones, until
+   * which there is `more`. Kept apart from {@link recordUsage} because an event is then paid for once per group, not once
    * per event. An engine without transactions over several records keeps the cursor it has folded up to, claims the slice
    * behind it before it adds that to the sums, and keeps in each record of sums the cursor that it last took in: a fold
    * that was broken off is then repeated, the same slice, and adds only to records whose own cursor is behind.

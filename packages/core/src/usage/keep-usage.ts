@@ -9,7 +9,7 @@ export interface KeepUsageOptions {
   readonly before: number | undefined;
   /** The share of the time that each may keep the store from others who write; `behind`: folding, once it is behind. */
   readonly shares: { readonly fold: number; readonly behind: number; readonly prune: number };
-  /** Most events summed up in one step; 2,000 unless given. Fewer keep a core that others want for less time on end. */
+  /** Most events read and summed up in one step; 2,000 unless given. Fewer keep a core that others want for less time on end. */
   readonly foldSlice?: number;
   /** Most events dropped in one step; 100 unless given, which keeps others from a store's one write lock for a moment. */
   readonly pruneSlice?: number;

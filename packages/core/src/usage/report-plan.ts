@@ -53,6 +53,12 @@ export const planReport = (period: PlannedPeriod): ReportPlan => {
   return { since, until, days: [{ from: dayFrom, to: dayTo }], hours, raw };
 };
 
+/** What {@link ReportPlan.days} and `hours` cover, milliseconds since the epoch. */
+export const summedPeriods = ({ days, hours }: ReportPlan): readonly Range[] => [
+  ...days.map(({ from, to }) => ({ from: from * DAY_MS, to: to * DAY_MS })),
+  ...hours.map(({ from, to }) => ({ from: from * HOUR_MS, to: to * HOUR_MS })),
+];
+
 const withinRecords = ({ by, since, until, prunedBefore }: PlannedPeriod): { since: number; until: number } => {
   if (by.includes("hour")) return { since: Math.max(since, prunedBefore), until };
   return {

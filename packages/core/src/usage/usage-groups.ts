@@ -1,7 +1,7 @@
 import { bucketOf, LATENCY_BUCKETS } from "./latency-buckets.ts";
 import { HOUR_MS } from "./report-plan.ts";
 import type { Outcome, UsageEvent } from "./usage-event.ts";
-import { addWorth, WORTH_COUNTS, type Worth, worthCountsOf, worthOf } from "./worth.ts";
+import { addWorth, COST, WORTH_COUNTS, type Worth, worthCountsOf } from "./worth.ts";
 
 /** What is counted of an event. */
 export type CountedEvent = Pick<
@@ -48,6 +48,94 @@ export interface UsageGroup {
   readonly worth: Worth;
 }
 
+/** Sums of events by hour. What calls alike add comes to no allocation: a gateway sums up thousands of them a second. */
+export class HourSums {
+  readonly #groups = new Map<string, UsageGroup>();
+  /** Neighbours are often of one group. */
+  #last: UsageGroup | undefined;
+  #units = 0;
+
+  get size(): number {
+    return this.#groups.size;
+  }
+
+  /** How many sums of units are in the groups. */
+  get units(): number {
+    return this.#units;
+  }
+
+  groups(): UsageGroup[] {
+    return [...this.#groups.values()];
+  }
+
+  add(event: CountedEvent): void {
+    const { at, client, service, status, outcome, count = 1, model = "", plan = "" } = event;
+    const group = this.groupOf(Math.floor(at / HOUR_MS), client, service, status, outcome, model, plan);
+    addCalls(group, at, event.latencyMs, event.bytesIn, event.bytesOut, count);
+    if (event.metered === undefined && event.cost === undefined && event.units === undefined) return;
+    this.addWorth(group, event.units, event.cost, event.metered, count);
+  }
+
+  groupOf(
+    hour: number,
+    client: string,
+    service: string,
+    status: number,
+    outcome: Outcome,
+    model: string,
+    plan: string,
+  ): UsageGroup {
+    const last = this.#last;
+    if (last !== undefined) {
+      const { key } = last;
+      const isSame =
+        key[0] === hour &&
+        key[1] === client &&
+        key[2] === service &&
+        key[3] === status &&
+        key[4] === outcome &&
+        key[5] === model &&
+        key[6] === plan;
+      if (isSame) return last;
+    }
+    this.#last = groupAt(this.#groups, [hour, client, service, status, outcome, model, plan]);
+    return this.#last;
+  }
+
+  /** What an event of the group was worth. */
+  addWorth(
+    { sums, worth }: UsageGroup,
+    units: CountedEvent["units"],
+    cost: CountedEvent["cost"],
+    metered: CountedEvent["metered"],
+    count: number,
+  ): void {
+    add(sums, CALL_SUMS, worthCountsOf({ cost, metered, count }));
+    this.#units -= worth.size;
+    if (units !== undefined) for (const name of Object.keys(units)) addWorth(worth, name, BigInt(units[name] ?? 0));
+    if (typeof cost === "number") addWorth(worth, COST, BigInt(cost));
+    this.#units += worth.size;
+  }
+}
+
+/** An event that stands for `count` calls of the group, but for what they were worth. */
+export const addCalls = (
+  group: UsageGroup,
+  at: number,
+  latencyMs: number,
+  bytesIn: number,
+  bytesOut: number,
+  count: number,
+): void => {
+  const { sums } = group;
+  if (at > group.lastAt) group.lastAt = at;
+  addAt(sums, 0, count);
+  addAt(sums, 1, bytesIn);
+  addAt(sums, 2, bytesOut);
+  addAt(sums, 3, latencyMs * count);
+  addAt(sums, LEADING_SUMS + bucketOf(latencyMs), count);
+};
+
 /**
  * By hours, in the order of the events, until there are `mostGroups`, or as many sums of units in them.
  * @returns also how many events were taken
@@ -57,24 +145,14 @@ export const sumUp = (
   mostGroups: number,
   mostUnits: number = Number.POSITIVE_INFINITY,
 ): { readonly hours: readonly UsageGroup[]; readonly taken: number } => {
-  const groups = new Map<string, UsageGroup>();
+  const sums = new HourSums();
   let taken = 0;
-  let units = 0;
   for (const event of events) {
-    if (groups.size >= mostGroups || units >= mostUnits) break;
+    if (sums.size >= mostGroups || sums.units >= mostUnits) break;
     taken += 1;
-    const { at, client, service, status, outcome, latencyMs, count = 1, model = "", plan = "" } = event;
-    const group = groupAt(groups, [Math.floor(at / HOUR_MS), client, service, status, outcome, model, plan]);
-    group.lastAt = Math.max(group.lastAt, at);
-    add(group.sums, 0, [count, event.bytesIn, event.bytesOut, latencyMs * count]);
-    add(group.sums, LEADING_SUMS + bucketOf(latencyMs), [count]);
-    if (event.metered === undefined && event.cost === undefined && event.units === undefined) continue;
-    add(group.sums, CALL_SUMS, worthCountsOf(event));
-    units -= group.worth.size;
-    for (const [name, value] of worthOf(event)) addWorth(group.worth, name, BigInt(value));
-    units += group.worth.size;
+    sums.add(event);
   }
-  return { hours: [...groups.values()], taken };
+  return { hours: sums.groups(), taken };
 };
 
 type KeyOf = (key: UsageGroup["key"]) => UsageGroup["key"];
@@ -116,7 +194,7 @@ export const byDayOfAll = (key: UsageGroup["key"]): UsageGroup["key"] => ofAllCl
 
 const groupAt = (groups: Map<string, UsageGroup>, key: UsageGroup["key"]): UsageGroup => {
   // A model's name may have blanks, but nothing else here has.
-  const name = key.join(" ");
+  const name = `${key[0]} ${key[1]} ${key[2]} ${key[3]} ${key[4]} ${key[5]} ${key[6]}`;
   const known = groups.get(name);
   if (known !== undefined) return known;
   const group: UsageGroup = {
@@ -130,5 +208,9 @@ const groupAt = (groups: Map<string, UsageGroup>, key: UsageGroup["key"]): Usage
 };
 
 const add = (sums: number[], from: number, more: readonly number[]): void => {
-  for (const [index, value] of more.entries()) sums[from + index] = (sums[from + index] ?? 0) + value;
+  for (let index = 0; index < more.length; index += 1) addAt(sums, from + index, more[index] ?? 0);
+};
+
+const addAt = (sums: number[], index: number, value: number): void => {
+  sums[index] = (sums[index] ?? 0) + value;
 };

@@ -58,7 +58,11 @@ export const worthCountsOf = ({
   cost,
   metered,
   count = 1,
-}: Pick<UsageEvent, "cost" | "metered" | "count">): readonly number[] => [
+}: {
+  readonly cost?: UsageEvent["cost"] | undefined;
+  readonly metered?: UsageEvent["metered"] | undefined;
+  readonly count?: number;
+}): readonly number[] => [
   typeof cost === "number" ? count : 0,
   cost === null ? count : 0,
   metered === undefined ? 0 : count,

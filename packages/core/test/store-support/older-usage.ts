@@ -4,8 +4,8 @@ import { createDatabaseFile } from "../../src/store/sqlite/files/create-database
 import type { Schema } from "../../src/store/sqlite/files/migrations.ts";
 import { TRAFFIC_SCHEMA } from "../../src/store/sqlite/traffic/traffic-schema.ts";
 
-/** 1: before the sums of all clients together; 4: before quotas; 5: before what calls were worth; 7: before queues; 8: before jobs; 9: before days of all clients together. */
-export type OlderUsage = 1 | 4 | 5 | 7 | 8 | 9;
+/** 1: before the sums of all clients together; 4: before quotas; 5: before what calls were worth; 7: before queues; 8: before jobs; 9: before days of all clients together; 10: before foldings of several transactions. */
+export type OlderUsage = 1 | 4 | 5 | 7 | 8 | 9 | 10;
 
 /** As the version of that layout knows it. */
 export const olderSchema = (version: OlderUsage): Schema => ({
@@ -30,7 +30,7 @@ export const downgradeUsage = (path: string, version: OlderUsage): void => {
       .map(({ name }) => String(name));
     db.exec(`INSERT INTO main.${table} (${columns.join(", ")}) SELECT ${columns.join(", ")} FROM newer.${table}`);
   }
-  db.exec("DELETE FROM main.meta WHERE key = 'usage_day_totals'");
+  if (version < 10) db.exec("DELETE FROM main.meta WHERE key = 'usage_day_totals'");
   if (version === 1) db.exec("DELETE FROM main.meta WHERE key = 'usage_totals'");
   db.close();
   for (const file of [`${path}-wal`, `${path}-shm`, `${older}-wal`, `${older}-shm`]) rmSync(file, { force: true });

@@ -28,7 +28,7 @@ export interface KeeperReport {
  * a core with whoever serves calls, a step that ends within a millisecond is one that calls hardly notice: the system
  * takes the core from neither before four have passed.
  */
-const EMBEDDED = { shares: { fold: 0.05, behind: 0.3, prune: 0.005 }, foldSlice: 250 };
+const EMBEDDED = { shares: { fold: 0.05, behind: 0.3, prune: 0.005 }, foldSlice: 500 };
 /** A store behind a network keeps nobody waiting meanwhile, and each of its steps takes some round trips. */
 const REMOTE = { shares: { fold: 0.2, behind: 0.5, prune: 0.1 }, pruneSlice: 2_000 };
 const LONGEST_MS = { fold: 300_000, prune: 30_000 };

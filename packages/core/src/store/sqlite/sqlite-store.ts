@@ -14,6 +14,9 @@ export interface SqliteStoreOptions {
   readonly bootId?: string | undefined;
 }
 
+/** Events read in a step, when somebody waits for the end of a folding. */
+const SETTLED_AT_ONCE = 1_000;
+
 /** The embedded store: two SQLite files. */
 export class SqliteStore implements OpenedStore {
   readonly control: SqliteControl;
@@ -59,7 +62,9 @@ export class SqliteStore implements OpenedStore {
 
   async exportAll(): Promise<StoreExport> {
     const { SqliteExport } = await import("./transfer/export-store.ts");
-    return new SqliteExport({ control: this.#db, usage: this.traffic.database() }, this.traffic.steadyNow());
+    const sources = { control: this.#db, usage: this.traffic.database() };
+    const steady = this.traffic.steadyNow();
+    return SqliteExport.whenSettled(sources, steady, () => this.traffic.foldUsage(SETTLED_AT_ONCE));
   }
 
   async backup(to: string, options: BackupOptions = {}): Promise<BackupFacts> {

@@ -128,6 +128,17 @@ export class Database {
     }
   }
 
+  /** Rows as arrays, in the order of the columns: for many small ones, which as objects cost half as much again. */
+  arrays<Row extends readonly unknown[]>(sql: string, ...values: SQLInputValue[]): Row[] {
+    try {
+      const statement = this.#prepared(sql);
+      statement.setReturnArrays(true);
+      return statement.all(...values) as unknown[] as Row[];
+    } catch (error) {
+      throw translateSqliteError(error, this.path);
+    }
+  }
+
   /** Runs statements that return nothing and are not worth keeping. */
   exec(sql: string): void {
     try {

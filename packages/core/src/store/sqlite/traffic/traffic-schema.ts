@@ -1,5 +1,6 @@
 import type { Schema } from "../files/migrations.ts";
 import { JOBS_TABLE } from "./job-table.ts";
+import { FOLDING_TABLE } from "./usage-folding.ts";
 import {
   firstFillTotals,
   firstRollupTable,
@@ -106,5 +107,7 @@ export const TRAFFIC_SCHEMA: Schema = {
      ) STRICT;`,
     JOBS_TABLE,
     makeDayTotals,
+    // An older version would report without what is not in the sums yet, for as long as it is the only one.
+    FOLDING_TABLE,
   ],
 };

@@ -33,10 +33,10 @@ import { pruneQuotas, readQuotas, writeQuotas } from "./quota-table.ts";
 import { agreeOnSteadyOffset, noteSteadyCopy, noteSteadyTime, readBootId, readSteadyCopy } from "./steady-time.ts";
 import { readLiveTokens, recordTokenIssues } from "./token-issues.ts";
 import { TRAFFIC_SCHEMA } from "./traffic-schema.ts";
+import { UsageFolder } from "./usage-fold.ts";
 import { readLastUsage } from "./usage-last.ts";
 import { UsageLog } from "./usage-log.ts";
 import { pruneUsage } from "./usage-prune.ts";
-import { foldUsage } from "./usage-rollup.ts";
 import { readUsageOfRequest, readUsageSpan } from "./usage-span.ts";
 import { reportUsage } from "./usage-tally.ts";
 
@@ -55,6 +55,7 @@ export interface TrafficOptions {
 interface Opened {
   readonly db: Database;
   readonly usage: UsageLog;
+  readonly folder: UsageFolder;
 }
 
 /** How often the file is looked at (has it been moved or deleted?), and how long a failed opening is not repeated. */
@@ -120,7 +121,7 @@ export class SqliteTraffic implements TrafficStore {
   }
 
   foldUsage(limit: number): UsageSlice {
-    return foldUsage(this.#open().db, limit);
+    return this.#open().folder.fold(limit);
   }
 
   pruneUsage(before: number, limit: number): UsageSlice {
@@ -317,7 +318,7 @@ export class SqliteTraffic implements TrafficStore {
     const db = Database.open(path, TRAFFIC_SCHEMA, busyTimeoutMs);
     try {
       this.#offset = agreeOnSteadyOffset(db, clock, this.#bootId, this.#offset ?? this.#readCopy());
-      return { db, usage: new UsageLog(db) };
+      return { db, usage: new UsageLog(db), folder: new UsageFolder(db) };
     } catch (error) {
       db.close();
       throw error;

@@ -3,7 +3,7 @@ import { DAY_MS } from "../../../usage/report-plan.ts";
 import { OUTCOMES } from "../../../usage/usage-event.ts";
 import { isTimed } from "../../../usage/usage-report.ts";
 import type { Database } from "../files/database.ts";
-import { foldedSeq } from "./usage-rollup.ts";
+import { settledSeq } from "./usage-rollup.ts";
 import { ROLLUPS } from "./usage-rollup-shape.ts";
 
 const REFUSED = `(${OUTCOMES.filter((outcome) => !isTimed(outcome))
@@ -30,7 +30,7 @@ export const readLastUsage = (db: Database, clients: readonly string[], letIn: b
     const asked = new Set(clients);
     const rest = db.all<{ client: string; last: number }>(
       `SELECT client, max(at) AS last FROM usage WHERE seq > ?${only} GROUP BY client`,
-      foldedSeq(db),
+      settledSeq(db),
     );
     for (const { client, last } of rest)
       if (asked.has(client)) found.set(client, Math.max(last, found.get(client) ?? last));

@@ -82,16 +82,22 @@ const WORTHY = inserts(`${COLUMNS}, ${WORTH_COLUMNS}`);
 
 const insert = (db: Database, events: readonly UsageEvent[]): void => {
   let from = 0;
-  for (; from + TOGETHER <= events.length; from += TOGETHER) {
-    const some = events.slice(from, from + TOGETHER);
-    // A service without a meter does not pay for the columns that it leaves empty.
-    if (some.some(hasWorth)) db.run(WORTHY.together, ...some.flatMap(allValuesOf));
-    else db.run(PLAIN.together, ...some.flatMap(valuesOf));
+  for (; from + TOGETHER <= events.length; from += TOGETHER) insertSome(db, events, from, from + TOGETHER);
+  for (; from < events.length; from += 1) insertSome(db, events, from, from + 1);
+};
+
+/** One of them, or as many as a statement takes. */
+const insertSome = (db: Database, events: readonly UsageEvent[], from: number, to: number): void => {
+  const some = events.slice(from, to);
+  // A service without a meter does not pay for the columns that it leaves empty.
+  const isWorthy = some.some(hasWorth);
+  const { one, together } = isWorthy ? WORTHY : PLAIN;
+  const values: Value[] = [];
+  for (const event of some) {
+    pushValues(values, event);
+    if (isWorthy) pushWorth(values, event);
   }
-  for (const event of events.slice(from)) {
-    if (hasWorth(event)) db.run(WORTHY.one, ...allValuesOf(event));
-    else db.run(PLAIN.one, ...valuesOf(event));
-  }
+  db.run(to - from === 1 ? one : together, ...values);
 };
 
 const hasWorth = ({ units, metered, model, cost, plan, fallback, queuedMs }: UsageEvent): boolean =>
@@ -103,37 +109,43 @@ const hasWorth = ({ units, metered, model, cost, plan, fallback, queuedMs }: Usa
   fallback !== undefined ||
   queuedMs !== undefined;
 
-const valuesOf = (event: UsageEvent): (string | number | null)[] => [
-  event.id,
-  event.at,
-  event.client,
-  event.service,
-  event.method,
-  event.path,
-  event.status,
-  event.latencyMs,
-  event.upstreamMs ?? null,
-  event.bytesIn,
-  event.bytesOut,
-  event.requestId,
-  event.outcome,
-  event.reason ?? null,
-  event.count ?? 1,
-  event.seal ?? null,
-];
+type Value = string | number | null;
 
-const allValuesOf = (event: UsageEvent): (string | number | null)[] => [
-  ...valuesOf(event),
-  event.units === undefined ? null : JSON.stringify(event.units),
-  event.metered ?? null,
-  event.from ?? null,
-  event.model ?? null,
-  event.unread ?? null,
-  event.cost === undefined ? null : (event.cost ?? UNPRICED),
-  event.plan ?? null,
-  event.fallback ?? null,
-  event.queuedMs ?? null,
-];
+/** Into one array: an array for each event, to be joined, would cost as much again. */
+const pushValues = (values: Value[], event: UsageEvent): void => {
+  values.push(
+    event.id,
+    event.at,
+    event.client,
+    event.service,
+    event.method,
+    event.path,
+    event.status,
+    event.latencyMs,
+    event.upstreamMs ?? null,
+    event.bytesIn,
+    event.bytesOut,
+    event.requestId,
+    event.outcome,
+    event.reason ?? null,
+    event.count ?? 1,
+    event.seal ?? null,
+  );
+};
+
+const pushWorth = (values: Value[], event: UsageEvent): void => {
+  values.push(
+    event.units === undefined ? null : JSON.stringify(event.units),
+    event.metered ?? null,
+    event.from ?? null,
+    event.model ?? null,
+    event.unread ?? null,
+    event.cost === undefined ? null : (event.cost ?? UNPRICED),
+    event.plan ?? null,
+    event.fallback ?? null,
+    event.queuedMs ?? null,
+  );
+};
 
 const parseCursor = (cursor: string): number => {
   if (/^[0-9]{1,15}$/.test(cursor)) return Number(cursor);

@@ -1,7 +1,7 @@
 import { DAY_MS, HOUR_MS } from "../../../usage/report-plan.ts";
 import type { UsageSlice } from "../../store.ts";
 import type { Database } from "../files/database.ts";
-import { foldedSeq } from "./usage-rollup.ts";
+import { settledSeq } from "./usage-rollup.ts";
 import { KEY_COLUMNS, ROLLUPS, worthTable } from "./usage-rollup-shape.ts";
 import { notePruned, prunedBefore } from "./usage-tally.ts";
 
@@ -9,9 +9,9 @@ const NOTHING: UsageSlice = { events: 0, more: false };
 
 export const pruneUsage = (db: Database, before: number, limit: number): UsageSlice => {
   const cut = Math.floor(before / DAY_MS) * DAY_MS;
-  const folded = foldedSeq(db);
+  const settled = settledSeq(db);
   // Looked at first, so that a prune with nothing to do takes no write lock.
-  const event = db.get("SELECT 1 FROM usage WHERE at < ? AND +seq <= ? LIMIT 1", cut, folded);
+  const event = db.get("SELECT 1 FROM usage WHERE at < ? AND +seq <= ? LIMIT 1", cut, settled);
   const hour = db.get(`SELECT 1 FROM ${ROLLUPS.hours} WHERE period < ? LIMIT 1`, cut / HOUR_MS);
   if (event === undefined && hour === undefined) return NOTHING;
   return db.immediate(() => {
@@ -20,7 +20,7 @@ export const pruneUsage = (db: Database, before: number, limit: number): UsageSl
     const events = db.run(
       "DELETE FROM usage WHERE seq IN (SELECT seq FROM usage WHERE at < ? AND +seq <= ? ORDER BY at LIMIT ?)",
       cut,
-      folded,
+      settled,
       limit,
     );
     if (events === limit) return { events, more: true };

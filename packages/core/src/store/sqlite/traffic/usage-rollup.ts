@@ -4,15 +4,15 @@ import {
   byDay,
   byDayOfAll,
   byMonth,
-  type CountedEvent,
+  HourSums,
   ofAllClients,
   regrouped,
-  sumUp,
   type UsageGroup,
 } from "../../../usage/usage-groups.ts";
 import { toStoredSum } from "../../../usage/worth.ts";
 import type { UsageSlice } from "../../store.ts";
 import type { Database } from "../files/database.ts";
+import { readFolding } from "./usage-folding.ts";
 import {
   fillDayTotals,
   fillMonths,
@@ -23,15 +23,18 @@ import {
   SUM_COLUMNS,
   worthTable,
 } from "./usage-rollup-shape.ts";
-import { COUNTED_COLUMNS, type CountedRow, toCounted } from "./usage-row.ts";
+import { addRow, readCounted } from "./usage-row.ts";
 
 /** Bounds how long the write lock is held: about 30 µs for each of these with its day and its month, and for the few totals. */
-const MOST_GROUPS = 25;
+export const MOST_GROUPS = 25;
 /** A quarter of that for each of these. */
-const MOST_UNITS = 100;
+export const MOST_UNITS = 100;
 
-/** The last `seq` that is counted in the rollups; 0 for none. */
+/** The last `seq` that is counted in the rollups, or will be before any other (see Folding); 0 for none. */
 export const foldedSeq = (db: Database): number => readSeq(db, "usage_folded");
+
+/** Up to this `seq` all events are in all sums. */
+export const settledSeq = (db: Database): number => readFolding(db)?.from ?? foldedSeq(db);
 
 /** False once a version that does not know the totals has folded: they lack what it counted, and are left alone. */
 export const hasTotals = (db: Database): boolean => readSeq(db, "usage_totals") === foldedSeq(db);
@@ -48,48 +51,40 @@ const writeSeq = (db: Database, key: Cursor, seq: number): void => {
   db.run("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", key, seq);
 };
 
-/**
- * Counts the next events, in the order they were stored, into all sums. They are made before the write lock is
- * taken, which is then held for one upsert per group.
- */
-export const foldUsage = (db: Database, limit: number): UsageSlice => {
-  const from = foldedSeq(db);
-  if (!hasDayTotals(db)) return catchUp(db, limit);
-  const unfolded = new Unfolded(db, from, limit);
-  const { hours, taken } = sumUp(unfolded, MOST_GROUPS, MOST_UNITS);
-  if (taken === 0) return { events: 0, more: false };
-  const seq = unfolded.seqOf(taken);
-  const days = regrouped(hours, byDay);
-  const months = regrouped(hours, byMonth);
-  const totals = regrouped(hours, ofAllClients);
-  const dayTotals = regrouped(hours, byDayOfAll);
-  db.immediate(() => {
-    // Another process took the same events up meanwhile.
-    if (foldedSeq(db) !== from) return;
-    for (const group of hours) addGroup(db, ROLLUPS.hours, group);
-    for (const group of days) addGroup(db, ROLLUPS.days, group);
-    for (const group of months) addGroup(db, ROLLUPS.months, group);
-    if (hasTotals(db)) {
-      for (const group of totals) addGroup(db, ROLLUPS.totals, group);
-      writeSeq(db, "usage_totals", seq);
-    }
-    for (const group of dayTotals) addGroup(db, ROLLUPS.dayTotals, group);
-    writeSeq(db, "usage_day_totals", seq);
-    writeSeq(db, "usage_folded", seq);
-  });
-  return { events: taken, more: unfolded.read > taken || taken === limit };
+/** Says that the sums are those of all events up to this one: also the coarser ones, as far as they were that of all before. */
+export const moveCursors = (db: Database, seq: number): void => {
+  if (hasTotals(db)) writeSeq(db, "usage_totals", seq);
+  writeSeq(db, "usage_day_totals", seq);
+  writeSeq(db, "usage_folded", seq);
 };
+
+/** @param hours groups of hours, {@link MOST_GROUPS} or few more */
+export const addToSums = (db: Database, hours: readonly UsageGroup[]): void => {
+  for (const group of hours) addGroup(db, ROLLUPS.hours, group);
+  for (const group of regrouped(hours, byDay)) addGroup(db, ROLLUPS.days, group);
+  for (const group of regrouped(hours, byMonth)) addGroup(db, ROLLUPS.months, group);
+  if (hasTotals(db)) for (const group of regrouped(hours, ofAllClients)) addGroup(db, ROLLUPS.totals, group);
+  for (const group of regrouped(hours, byDayOfAll)) addGroup(db, ROLLUPS.dayTotals, group);
+};
+
+/** Reads no more than so many: where each is of a group of its own, a slice ends after as few. */
+const CAUGHT_UP = 100;
 
 /**
  * Counts into the totals by day what a version that does not know them has folded: it may run on while this one is
  * installed. Where something of that was pruned since, they are made anew from the days.
  */
-const catchUp = (db: Database, limit: number): UsageSlice => {
+export const catchUp = (db: Database, limit: number): UsageSlice => {
   const from = readSeq(db, "usage_day_totals");
-  const lacking = new Unfolded(db, from, Math.min(limit, foldedSeq(db) - from));
-  const { hours, taken } = sumUp(lacking, MOST_GROUPS, MOST_UNITS);
-  const seq = lacking.seqOf(taken);
-  const dayTotals = regrouped(hours, byDayOfAll);
+  const rows = readCounted(db, from, foldedSeq(db), Math.min(limit, CAUGHT_UP));
+  const sums = new HourSums();
+  let [taken, seq] = [0, from];
+  for (const row of rows) {
+    if (isFull(sums)) break;
+    addRow(sums, row);
+    [taken, seq] = [taken + 1, row[0]];
+  }
+  const dayTotals = regrouped(sums.groups(), byDayOfAll);
   db.immediate(() => {
     // Another process did so meanwhile.
     if (readSeq(db, "usage_day_totals") !== from) return;
@@ -101,46 +96,8 @@ const catchUp = (db: Database, limit: number): UsageSlice => {
   return { events: taken, more: true };
 };
 
-/** Read at once: with many groups a slice ends after as few. */
-const PAGE = 50;
-
-/** Events behind a `seq` in the order they were stored, as they are asked for. */
-class Unfolded implements Iterable<CountedEvent> {
-  readonly #db: Database;
-  readonly #from: number;
-  readonly #limit: number;
-  readonly #seqs: number[] = [];
-
-  constructor(db: Database, from: number, limit: number) {
-    this.#db = db;
-    this.#from = from;
-    this.#limit = limit;
-  }
-
-  /** How many were read from the database so far. */
-  get read(): number {
-    return this.#seqs.length;
-  }
-
-  /** Of the last one of so many. */
-  seqOf(taken: number): number {
-    return this.#seqs[taken - 1] ?? this.#from;
-  }
-
-  *[Symbol.iterator](): Generator<CountedEvent> {
-    while (this.read < this.#limit) {
-      const wanted = Math.min(PAGE, this.#limit - this.read);
-      const rows = this.#db.all<CountedRow>(
-        `SELECT ${COUNTED_COLUMNS} FROM usage WHERE seq > ? ORDER BY seq LIMIT ?`,
-        this.seqOf(this.read),
-        wanted,
-      );
-      for (const { seq } of rows) this.#seqs.push(seq);
-      for (const row of rows) yield toCounted(row);
-      if (rows.length < wanted) return;
-    }
-  }
-}
+/** With the next event, there would be more in them than a transaction may add. */
+const isFull = ({ size, units }: HourSums): boolean => size >= MOST_GROUPS || units >= MOST_UNITS;
 
 const addGroup = (
   db: Database,

@@ -1,8 +1,10 @@
 import type { SQLInputValue } from "node:sqlite";
 import type { Metered, MeterProblem } from "../../../meters/meter-problem.ts";
 import type { Units } from "../../../meters/unit.ts";
+import { HOUR_MS } from "../../../usage/report-plan.ts";
 import type { Outcome, UsageEvent, UsageFilter } from "../../../usage/usage-event.ts";
-import type { CountedEvent } from "../../../usage/usage-groups.ts";
+import { addCalls, type CountedEvent, type HourSums } from "../../../usage/usage-groups.ts";
+import type { Database } from "../files/database.ts";
 
 export interface UsageRow extends WorthColumns {
   readonly seq: number;
@@ -91,16 +93,44 @@ const worthOf = ({ units, metered, model, cost, plan }: WorthColumns): Partial<C
   ...(plan === null ? {} : { plan }),
 });
 
-/** What sums are made of. */
-export const COUNTED_COLUMNS = `seq, at, client, service, status, outcome, latency_ms AS latencyMs, bytes_in AS bytesIn,
-  bytes_out AS bytesOut, count, units, metered, model, cost, plan`;
+/** What sums are made of, as {@link CountedRow} has them. */
+const COUNTED_COLUMNS =
+  "seq, at, client, service, status, outcome, latency_ms, bytes_in, bytes_out, count, model, plan, units, metered, cost";
 
-export type CountedRow = WorthColumns & Omit<CountedEvent, keyof WorthColumns> & { readonly seq: number };
+/** Without names: an object for each event would cost as much again. */
+export type CountedRow = readonly [
+  seq: number,
+  at: number,
+  client: string,
+  service: string,
+  status: number,
+  outcome: Outcome,
+  latencyMs: number,
+  bytesIn: number,
+  bytesOut: number,
+  count: number,
+  model: string | null,
+  plan: string | null,
+  units: string | null,
+  metered: Metered | null,
+  cost: number | null,
+];
 
-export const toCounted = (row: CountedRow): CountedEvent => {
-  const { at, client, service, status, outcome, latencyMs, bytesIn, bytesOut, count = 1 } = row;
-  const calls = { at, client, service, status, outcome, latencyMs, bytesIn, bytesOut, count };
-  const { units, metered, model, cost, plan } = row;
-  const isPlain = units === null && metered === null && model === null && cost === null && plan === null;
-  return isPlain ? calls : { ...calls, ...worthOf(row) };
+export const addRow = (sums: HourSums, row: CountedRow): void => {
+  const [at, count, units, metered, cost] = [row[1], row[9], row[12], row[13], row[14]];
+  const hour = Math.floor(at / HOUR_MS);
+  const group = sums.groupOf(hour, row[2], row[3], row[4], row[5], row[10] ?? "", row[11] ?? "");
+  addCalls(group, at, row[6], row[7], row[8], count);
+  if (units === null && metered === null && cost === null) return;
+  const read = units === null ? undefined : (JSON.parse(units) as Units);
+  sums.addWorth(group, read, cost === UNPRICED ? null : (cost ?? undefined), metered ?? undefined, count);
 };
+
+/** The next events behind a `seq`, up to another one, in the order they were stored. */
+export const readCounted = (db: Database, from: number, to: number, limit: number): CountedRow[] =>
+  db.arrays<CountedRow>(
+    `SELECT ${COUNTED_COLUMNS} FROM usage WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?`,
+    from,
+    to,
+    limit,
+  );

@@ -3,7 +3,7 @@ import { MILLION } from "../../../meters/unit.ts";
 import { LATENCY_BOUNDS } from "../../../usage/latency-buckets.ts";
 import { ReportRows } from "../../../usage/report-keys.ts";
 import { withMonths } from "../../../usage/report-months.ts";
-import { DAY_MS, HOUR_MS, planReport, type Range } from "../../../usage/report-plan.ts";
+import { DAY_MS, HOUR_MS, planReport, type Range, summedPeriods } from "../../../usage/report-plan.ts";
 import type { Outcome, UsageFilter } from "../../../usage/usage-event.ts";
 import {
   addCalls,
@@ -16,6 +16,7 @@ import {
 } from "../../../usage/usage-report.ts";
 import { COST, fromStoredSum, type StoredSum, type WorthCounts } from "../../../usage/worth.ts";
 import type { Database } from "../files/database.ts";
+import { notYetIn, readFolding } from "./usage-folding.ts";
 import { foldedSeq, hasDayTotals, hasTotals } from "./usage-rollup.ts";
 import { BUCKET_COLUMNS, ROLLUPS, type Rollup, START_OF_MONTH, SUM_COLUMNS, worthTable } from "./usage-rollup-shape.ts";
 import { UNPRICED } from "./usage-row.ts";
@@ -73,6 +74,12 @@ export const reportUsage = (db: Database, query: UsageReportQuery): UsageReport 
     for (const { from, to } of plan.raw)
       addEvents(db, rows, query, "at >= ? AND at < ? AND +seq <= ?", from, to, folded);
     addEvents(db, rows, query, "+at >= ? AND +at < ? AND seq > ?", plan.since, plan.until, folded);
+    const folding = readFolding(db);
+    if (folding !== undefined) {
+      const { condition, values } = notYetIn(folding);
+      for (const { from, to } of summedPeriods(plan))
+        addEvents(db, rows, query, `+at >= ? AND +at < ? AND ${condition}`, from, to, ...values);
+    }
     return {
       since: plan.since,
       until: plan.until === Number.POSITIVE_INFINITY ? undefined : plan.until,

@@ -1,3 +1,5 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { AigwError } from "../../../errors.ts";
 import type {
   ClientQuotas,
   HeldWindow,
@@ -14,6 +16,7 @@ import { readMeta } from "../backup/facts.ts";
 import { readChanges } from "../control/control.ts";
 import type { Database } from "../files/database.ts";
 import { readLiveTokens } from "../traffic/token-issues.ts";
+import { readFolding } from "../traffic/usage-folding.ts";
 import { readLastCalls } from "../traffic/usage-last.ts";
 import { foldedSeq } from "../traffic/usage-rollup.ts";
 import { KEY_COLUMNS, ROLLUPS, type Rollup, SUM_COLUMNS, worthTable } from "../traffic/usage-rollup-shape.ts";
@@ -25,6 +28,11 @@ export interface ExportSources {
   readonly control: Database;
   readonly usage: Database;
 }
+
+/** Who begins the next folding reads some thousand events first, so that one may come in between, but not one each time. */
+const ATTEMPTS = 20;
+/** Others write between two steps. */
+const PAUSE_MS = 1;
 
 /** A change may have thousands of effects. */
 const CHANGES = 50;
@@ -39,6 +47,24 @@ export class SqliteExport implements StoreExport {
   readonly #sources: ExportSources;
   readonly #steady: number;
   readonly #onClose: () => void;
+
+  /**
+   * Of a moment in which no folding is half done, since sums say which events they are of by their number alone. One
+   * that is, is brought to its end.
+   * @param fold takes the next step of it
+   */
+  static async whenSettled(sources: ExportSources, steady: number, fold: () => unknown): Promise<SqliteExport> {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+      while (readFolding(sources.usage) !== undefined) {
+        fold();
+        await delay(PAUSE_MS);
+      }
+      const made = new SqliteExport(sources, steady);
+      if (readFolding(sources.usage) === undefined) return made;
+      await made.close();
+    }
+    throw new AigwError("changed_meanwhile", "Usage is summed up by others all the time. Try again.");
+  }
 
   constructor(sources: ExportSources, steady: number, onClose: () => void = () => undefined) {
     this.#sources = sources;
