@@ -5,7 +5,7 @@ import type { TokenClaims } from "./token.ts";
  * It answers only "this is genuine"; expiry, key and client are checked on every request.
  *
  * Two generations: when the young one is full, it becomes the old one and the old one is dropped. A token in use moves
- * back to the young one, so at most 2 × `capacity` are held (0.7 KiB each) and none is dropped while in use.
+ * back to the young one, so at most 2 × `capacity` are held (0.5 KiB each) and none is dropped while in use.
  */
 export class TokenMemory {
   readonly #capacity: number;
