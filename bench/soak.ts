@@ -1,9 +1,11 @@
 /**
  * `node bench/soak.ts [--minutes 30] [--per-second 2000] [--mongod <path>]`: one gateway under steady load, while an
  * admin revokes and restores, rotates the secret, people log in and reports are asked for; with a MongoDB server as the
- * store, while that is killed and started again, too. Looked at every ten seconds: resident memory and the tail. In the
- * end: whether memory grows by more than chance, and whether the tail does. Writes soak.json and soak.svg, or
- * soak-mongodb.json and soak-mongodb.svg; exits 1 when either grows, when a single call failed, and when it was too short to tell.
+ * store, while that is killed and started again, too. Looked at every ten seconds: resident memory and the tail; every
+ * thirty, between two looks, what the heap holds after a collection, which tells a leak from what V8 has not looked for.
+ * In the end: whether memory grows by more than chance, and whether the tail does. Writes soak.json and soak.svg, or
+ * soak-mongodb.json and soak-mongodb.svg; exits 1 when one of them grows, when a single call failed, and when it was too
+ * short to tell.
  */
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
@@ -15,7 +17,8 @@ import { startNginx } from "./peers/nginx.ts";
 import type { SeedActs } from "./peers/seed.ts";
 import { now } from "./support/clock.ts";
 import { number } from "./support/figure.ts";
-import { aigwAside, type Credentials, startGateway, temporaryFolder, tokenFor } from "./support/home.ts";
+import { startWeighed } from "./support/heap.ts";
+import { aigwAside, type Credentials, temporaryFolder, tokenFor } from "./support/home.ts";
 import { BENCH, machine } from "./support/machine.ts";
 import { askOnce, startPeer } from "./support/peer.ts";
 import { plot } from "./support/plot.ts";
@@ -36,6 +39,8 @@ const NAME = values.mongod === undefined ? "soak" : "soak-mongodb";
 
 /** Of one look; a whole number of rounds of what is done beside the load. */
 const WINDOW_S = 10;
+/** Looks from one collection to the next: resident memory is to be what V8 makes of it. */
+const WEIGHED_EVERY = 3;
 const CLIENTS = 1_000;
 const NO_LIMIT = 10_000_000;
 const LOGINS = 10;
@@ -52,6 +57,8 @@ interface Look {
   /** Minutes since the start. */
   readonly at: number;
   readonly residentMiB: number;
+  /** After a collection, buffers included; of every {@link WEIGHED_EVERY}th. */
+  readonly heapMiB?: number;
   readonly p50: number;
   readonly p99: number;
   readonly max: number;
@@ -117,7 +124,7 @@ const soak = async (set: ReplicaSet | undefined): Promise<boolean> => {
     const password = await aigw("client", "add", username, "--limit", String(NO_LIMIT), "-q");
     others.push({ username, password: password.trim() });
   }
-  const gateway = await startGateway(home, storeArgs);
+  const gateway = await startWeighed(home, storeArgs);
   const load = startPeer<LoadActs>("load.ts");
   const started = now();
   const until = started + minutes * 60_000;
@@ -135,7 +142,10 @@ const soak = async (set: ReplicaSet | undefined): Promise<boolean> => {
       seconds: WINDOW_S,
       requestIds: `soak-${window}`,
     });
-    const look = { at: (now() - started) / 60_000, residentMiB: residentMiB(gateway.pid), p50, p99, max };
+    const seen = { at: (now() - started) / 60_000, residentMiB: residentMiB(gateway.pid), p50, p99, max };
+    const isWeighed = window % WEIGHED_EVERY === WEIGHED_EVERY - 1;
+    // No call is under way that would wait for it.
+    const look = isWeighed ? { ...seen, heapMiB: (await gateway.heapInUse()) / 2 ** 20 } : seen;
     looks.push(look);
     say(
       `${number(look.at)} min: resident ${number(look.residentMiB)} MiB, p50 ${number(p50)}, p99 ${number(p99)}, max ${number(max)} ms`,
@@ -153,9 +163,15 @@ const judge = (looks: readonly Look[], counts: Readonly<Record<string, number>>)
     warm.map(({ at }) => at),
     warm.map((look) => look.residentMiB),
   );
-  const isEnough = warm.length >= ENOUGH_LOOKS;
+  const weighed = warm.flatMap(({ at, heapMiB }) => (heapMiB === undefined ? [] : [{ at, heapMiB }]));
+  const heap = slopeOf(
+    weighed.map(({ at }) => at),
+    weighed.map(({ heapMiB }) => heapMiB),
+  );
+  const isEnough = weighed.length >= ENOUGH_LOOKS;
   const said = (grows: boolean): string => (isEnough ? (grows ? "grows" : "does not grow") : "too short to tell");
   const grows = slope > 2 * error;
+  const heapGrows = heap.slope > 2 * heap.error;
   const third = Math.max(1, Math.floor(warm.length / 3));
   const p99s = warm.map(({ p99 }) => p99);
   const tail = median(p99s.slice(-third)) / median(p99s.slice(0, third));
@@ -165,6 +181,7 @@ const judge = (looks: readonly Look[], counts: Readonly<Record<string, number>>)
   const result = [
     `${values.mongod === undefined ? "SQLite" : "MongoDB"}: ${number(minutes)} minutes at ${perSecond} requests/s, ${what}; no call failed`,
     `resident memory: ${number(slope)} ± ${number(error)} MiB a minute: ${said(grows)}`,
+    `the heap after a collection: ${number(heap.slope)} ± ${number(heap.error)} MiB a minute: ${said(heapGrows)}`,
     `p99 of the last third against the first: ${number(tail)} ×: ${said(tail > MOST_TAIL_GROWTH)}`,
   ];
   for (const line of result) say(line);
@@ -177,11 +194,17 @@ const judge = (looks: readonly Look[], counts: Readonly<Record<string, number>>)
     join(BENCH, `${NAME}.svg`),
     plot(result.join("; "), "minutes", x, [
       { name: "resident, MiB", values: looks.map((look) => look.residentMiB) },
+      { name: "heap after a collection, MiB", values: looks.map((_, index) => heapAt(looks, index)) },
       { name: "p99, ms", values: looks.map(({ p99 }) => p99) },
     ]),
   );
-  return isEnough && !grows && tail <= MOST_TAIL_GROWTH;
+  return isEnough && !grows && !heapGrows && tail <= MOST_TAIL_GROWTH;
 };
+
+/** As it was last weighed; before that, as it is weighed first. */
+const heapAt = (looks: readonly Look[], index: number): number =>
+  (looks.slice(0, index + 1).findLast(({ heapMiB }) => heapMiB !== undefined) ?? looks.find((look) => look.heapMiB))
+    ?.heapMiB ?? 0;
 
 process.on("SIGINT", () => process.exit(130));
 let sound = false;

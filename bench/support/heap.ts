@@ -14,10 +14,10 @@ export interface WeighedGateway extends Gateway {
 const SPY = join(import.meta.dirname, "heap-spy.ts");
 
 /** A gateway that can be asked for its heap. Its inspector is shut, as ever. */
-export const startWeighed = async (home: string): Promise<WeighedGateway> => {
+export const startWeighed = async (home: string, args: readonly string[] = []): Promise<WeighedGateway> => {
   const file = join(temporaryFolder(), "heap");
   const flags = [`--import=${SPY}`, "--expose-gc"];
-  const gateway = await startGateway(home, [], undefined, flags, { AIGW_HEAP: file });
+  const gateway = await startGateway(home, args, undefined, flags, { AIGW_HEAP: file });
   const heapInUse = async (): Promise<number> => {
     rmSync(file, { force: true });
     process.kill(gateway.pid, "SIGUSR2");

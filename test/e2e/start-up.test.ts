@@ -3,6 +3,7 @@ import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { promisify } from "node:util";
+import { getHeapStatistics } from "node:v8";
 import { AIGW, cleanEnv, startGatewayProcess, temporaryHome } from "../support/aigw.ts";
 import { send } from "../support/http.ts";
 import { prepareHome } from "../support/prepared-home.ts";
@@ -107,16 +108,23 @@ describe("a command loads what it needs", () => {
     assert.ok((await loadedAfter(["/guide"])).some((line) => costly.test(line)));
   });
 
-  it("aigw serve: as the same process with a small young generation, unless its size was chosen", async (t) => {
+  it("aigw serve: as the same process with a small heap, unless its size was chosen", async (t) => {
     const { home } = await prepareHome(t);
     const optionsOf = async (...args: Parameters<typeof startGatewayProcess>): Promise<readonly string[]> => {
       const { pid, child } = await startGatewayProcess(...args);
       assert.equal(pid, child.pid);
       const options = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
       child.kill("SIGKILL");
-      return options.filter((option) => /semi|expose/.test(option));
+      return options.filter((option) => /semi|old-space|expose/.test(option));
     };
-    assert.deepEqual(await optionsOf(t, home, [], { NODE_OPTIONS: "" }), ["--max-semi-space-size=8", "--expose-gc"]);
+    const [young, old, collect] = ["--max-semi-space-size=8", "--max-old-space-size=2000", "--expose-gc"];
+    // A small machine's own bound is lower, and stays.
+    const isLarge = getHeapStatistics().heap_size_limit > 2_000 * 2 ** 20;
+    const all = isLarge ? [young, old, collect] : [young, collect];
+    assert.deepEqual(await optionsOf(t, home, [], { NODE_OPTIONS: "" }), all);
+    for (const chosen of ["--max-old-space-size=700", "--max_old_space_size_percentage=20"]) {
+      assert.deepEqual(await optionsOf(t, home, [], { NODE_OPTIONS: chosen }), [young, collect]);
+    }
     assert.deepEqual(await optionsOf(t, home, [], { NODE_OPTIONS: "--max_semi_space_size=32" }), []);
   });
 });

@@ -371,6 +371,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     counts.settle();
   }, EXPIRY_SWEEP_MS);
   const prune = setInterval(() => {
+    authenticator.forgetDead();
     counts.prune();
     meter.prune();
     jobs.prune();

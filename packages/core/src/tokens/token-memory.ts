@@ -5,7 +5,7 @@ import type { TokenClaims } from "./token.ts";
  * It answers only "this is genuine"; expiry, key and client are checked on every request.
  *
  * Two generations: when the young one is full, it becomes the old one and the old one is dropped. A token in use moves
- * back to the young one, so at most 2 × `capacity` are held (about 1 KiB each) and none is dropped while in use.
+ * back to the young one, so at most 2 × `capacity` are held (0.5 KiB each) and none is dropped while in use.
  */
 export class TokenMemory {
   readonly #capacity: number;
@@ -14,6 +14,11 @@ export class TokenMemory {
 
   constructor(capacity = 10_000) {
     this.#capacity = capacity;
+  }
+
+  /** How many are held; one that came back into use counts twice for a while. */
+  get size(): number {
+    return this.#young.size + this.#old.size;
   }
 
   get(token: string): TokenClaims | undefined {
@@ -32,7 +37,7 @@ export class TokenMemory {
     this.#young.set(token, claims);
   }
 
-  /** Drops what a change made worthless; O(size), so call it per change and not per request. */
+  /** Drops what a change made worthless; O(size), so call it per change or minute and not per request. */
   dropWhere(dead: (claims: TokenClaims) => boolean): void {
     for (const generation of [this.#young, this.#old]) {
       for (const [token, claims] of generation) if (dead(claims)) generation.delete(token);

@@ -15,19 +15,15 @@ export const realmOf = (storeId: string): TokenRealm => ({
   audience: `urn:aigw:${storeId}:api`,
 });
 
-/** What a verified token says. */
+/** Of what a verified token says, what a gateway judges by: it keeps one for each token in use. */
 export interface TokenClaims {
   readonly kid: string;
   /** `sub`: the client's id. */
   readonly clientId: string;
-  /** `client_id`: the client's name when the token was issued. */
-  readonly clientName: string;
   /** The credential epoch it was issued in. */
   readonly epoch: number;
   /** Seconds since the epoch. */
-  readonly issuedAt: number;
   readonly expiresAt: number;
-  readonly tokenId: string;
   /** It was issued to `aigw onboard`, which tries the client's quick start. */
   readonly trial: boolean;
   /** No token's, but those of a job, which outlives the one that it came with: its client's standing is all that counts. */

@@ -96,8 +96,7 @@ const readClaims = (payload: Record<string, unknown>, kid: string, realm: TokenR
   if (typeof sub !== "string" || typeof clientName !== "string" || typeof jti !== "string") return undefined;
   if (!isTime(iat) || !isTime(exp) || !Number.isSafeInteger(epoch)) return undefined;
   if (exp <= iat || exp - iat > TOKEN_LIFETIME_S + LIFETIME_LEEWAY_S) return undefined;
-  const times = { issuedAt: iat, expiresAt: exp };
-  return { kid, clientId: sub, clientName, epoch: epoch as number, ...times, tokenId: jti, trial: trial === true };
+  return { kid, clientId: sub, epoch: epoch as number, expiresAt: exp, trial: trial === true };
 };
 
 const isTime = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value) && value >= 0;

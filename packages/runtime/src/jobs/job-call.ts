@@ -6,14 +6,11 @@ import type { CallMeter } from "../metering/call-meter.ts";
 import type { CallResult } from "../proxy/call.ts";
 
 /** What the gate judges a job by, in place of a token. */
-export const jobClaims = (client: Pick<Client, "id" | "name" | "epoch">, trial: boolean): TokenClaims => ({
+export const jobClaims = (client: Pick<Client, "id" | "epoch">, trial: boolean): TokenClaims => ({
   kid: "",
   clientId: client.id,
-  clientName: client.name,
   epoch: client.epoch,
-  issuedAt: 0,
   expiresAt: 0,
-  tokenId: "",
   trial,
   job: true,
 });

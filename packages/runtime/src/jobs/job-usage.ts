@@ -34,6 +34,6 @@ export const recordJob = (
     plan: client?.plan,
   };
   const name = client?.name ?? job.clientName;
-  const claims = jobClaims({ id: job.client, name, epoch: 0 }, job.trial === true);
+  const claims = jobClaims({ id: job.client, epoch: 0 }, job.trial === true);
   meter.end(metered, recordedAs(name, claims), { outcome, status: 0, bytesIn: requestBytes, bytesOut: resultBytes });
 };
