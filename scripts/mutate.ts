@@ -68,6 +68,8 @@ const runTests = (copy: string, tests: readonly string[]): { failed: boolean; ou
     cwd: copy,
     encoding: "utf8",
     maxBuffer: 1 << 26,
+    // What a file tells at full size alone counts as well.
+    env: { ...process.env, AIGW_TEST_FULL: "1" },
     // A test that only hangs has noticed as well.
     timeout: 300_000,
   });

@@ -80,9 +80,9 @@ if (only.length === 0) {
 }
 // Also before single files: the tests start the built command line.
 run("types", bin("tsc"), ["-b"]);
-// test/outside and the examples have a command of their own: see decision 038.
+// The other folders of test and the examples have a command of their own: see decision 097.
 const patterns =
-  only.length > 0 ? only : ["packages/*/test/**/*.test.ts", "test/!(outside)/**/*.test.ts", "scripts/*.test.ts"];
+  only.length > 0 ? only : ["packages/*/test/**/*.test.ts", "test/{docs,e2e,onboard}/*.test.ts", "scripts/*.test.ts"];
 const tests = patterns.flatMap((pattern) => globSync(pattern, { cwd: root })).sort();
 if (tests.length === 0) throw new Error("no tests found");
 const mongod = process.env["AIGW_TEST_MONGOD"] ?? "";
@@ -103,10 +103,10 @@ const APART = /^(before|after)(Each)?\(|child_process|memoryUsage|from "(\.\.\/)
 /** Without a server they are skipped, which takes no process for each. */
 const hasMongodb = (process.env["AIGW_TEST_MONGODB_URI"] ?? "") !== "";
 /** Those that test a package are short; stories wait. */
-const TOGETHER = { packages: 8, test: 4 };
+const TOGETHER = { packages: 12, test: 4 };
 /** What waits longest begins first, or at the end one core would have nothing to do. */
 const LONGEST =
-  /\/(every-command|e2e\/fair-queue|jobs|jobs-restart|proof|send|rotation|presence|store-faults|service-switches|targets|home-processes|killed-batch|limit|nothing-changes|trust-proxy|restored-tokens|gateway-proof|terminal)\.test\.ts$/;
+  /\/(e2e\/fair-queue|jobs|proof|send|rotation|presence|store-faults|service-switches|e2e\/targets|home-processes|limit|jobs-faults|jobs-callbacks|quotas|workers|every-command|browser\/guide|jobs-restart|readme|packaging|nothing-changes|trust-proxy|restored-tokens|gateway-proof|terminal)\.test\.ts$/;
 /**
  * A process for each file takes a fifth of a second before its first test: what runs in the test's own process shares one
  * with others. Their tests still run one after the other.
@@ -148,7 +148,7 @@ const ON_BOTH = /\/(limit|rotation|revocation|usage|concurrency|nothing-changes|
 runTests(
   "tests",
   tests.filter((file) => !ALONE.test(file)),
-  4,
+  5,
 );
 runTests(
   "tests of promises in milliseconds",
