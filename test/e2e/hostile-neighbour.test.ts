@@ -19,7 +19,7 @@ import { SMALL_HEAP } from "../../packages/cli/src/app/small-heap.ts";
 import { AIGW, type Finished } from "../support/aigw.ts";
 import { plantCode } from "../support/planted-cache.ts";
 import { prepareHome } from "../support/prepared-home.ts";
-import { AT_FULL_SIZE } from "../support/rounds.ts";
+import { AT_FULL_SIZE, ONLY_AT_FULL_SIZE } from "../support/rounds.ts";
 import { within } from "../support/until.ts";
 
 const DIST = dirname(AIGW.at(-1) ?? "");
@@ -76,7 +76,7 @@ const run = (t: TestContext, args: readonly string[], env: Record<string, string
   within(args.join(" "), start(t, args, env).done, 30_000);
 
 describe("compiled code that a neighbour has laid out is not run", { concurrency: 2 }, () => {
-  test("by the workers of serve, whose cache was in the folder for temporary files", async (t) => {
+  test("by the workers of serve, whose cache was in the folder for temporary files", ONLY_AT_FULL_SIZE, async (t) => {
     const { user, tmp, marker } = machine(t);
     const planted = join(tmp, "node-compile-cache");
     const made = join(tmp, "made");
