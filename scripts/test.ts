@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { accessSync, constants, globSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { chmodSync, globSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -34,8 +34,12 @@ const homes = ((): NodeJS.ProcessEnv => {
       .find((line) => line.startsWith(`tmpfs ${shared} `));
     if (mount === undefined || /\bnoexec\b/.test(mount)) return {};
     const { bavail, bsize } = statfsSync(shared);
-    accessSync(shared, constants.W_OK);
-    return bavail * bsize < enough ? {} : { TMPDIR: shared };
+    if (bavail * bsize < enough) return {};
+    // Of this run, so that what a killed test leaves goes with it; open to all as /tmp is, for tests act as other users.
+    const folder = mkdtempSync(join(shared, "aigw-"));
+    process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+    chmodSync(folder, 0o1777);
+    return { TMPDIR: folder };
   } catch {
     return {};
   }
