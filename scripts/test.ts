@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, globSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -20,6 +20,31 @@ process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
 const needs = join(scratch, "needs");
 writeFileSync(needs, "");
 
+/**
+ * Where tests have their homes: in memory, where the system offers that, for a test waits for a disk most of all.
+ * What survives a loss of power no test can tell; what survives a kill is the same in both.
+ */
+const homes = ((): NodeJS.ProcessEnv => {
+  const shared = "/dev/shm";
+  const enough = 4 * 2 ** 30;
+  try {
+    if (process.env["TMPDIR"] !== undefined || process.platform !== "linux") return {};
+    const mount = readFileSync("/proc/mounts", "utf8")
+      .split("\n")
+      .find((line) => line.startsWith(`tmpfs ${shared} `));
+    if (mount === undefined || /\bnoexec\b/.test(mount)) return {};
+    const { bavail, bsize } = statfsSync(shared);
+    if (bavail * bsize < enough) return {};
+    // Of this run, so that what a killed test leaves goes with it; open to all as /tmp is, for tests act as other users.
+    const folder = mkdtempSync(join(shared, "aigw-"));
+    process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+    chmodSync(folder, 0o1777);
+    return { TMPDIR: folder };
+  } catch {
+    return {};
+  }
+})();
+
 const run = (what: string, command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): void => {
   const started = Date.now();
   const { status, error } = spawnSync(command, args, {
@@ -29,6 +54,7 @@ const run = (what: string, command: string, args: readonly string[], env: NodeJS
     // A hundred test files load the same sources: compiled once.
     env: {
       ...process.env,
+      ...homes,
       NODE_COMPILE_CACHE: join(root, "node_modules/.cache/node-compile"),
       AIGW_TEST_NEEDS: needs,
       PATH: `${dirname(process.execPath)}:${process.env["PATH"] ?? ""}`,
@@ -80,9 +106,9 @@ if (only.length === 0) {
 }
 // Also before single files: the tests start the built command line.
 run("types", bin("tsc"), ["-b"]);
-// test/outside and the examples have a command of their own: see decision 038.
+// The other folders of test and the examples have a command of their own: see decision 097.
 const patterns =
-  only.length > 0 ? only : ["packages/*/test/**/*.test.ts", "test/!(outside)/**/*.test.ts", "scripts/*.test.ts"];
+  only.length > 0 ? only : ["packages/*/test/**/*.test.ts", "test/{docs,e2e,onboard}/*.test.ts", "scripts/*.test.ts"];
 const tests = patterns.flatMap((pattern) => globSync(pattern, { cwd: root })).sort();
 if (tests.length === 0) throw new Error("no tests found");
 const mongod = process.env["AIGW_TEST_MONGOD"] ?? "";
@@ -103,10 +129,10 @@ const APART = /^(before|after)(Each)?\(|child_process|memoryUsage|from "(\.\.\/)
 /** Without a server they are skipped, which takes no process for each. */
 const hasMongodb = (process.env["AIGW_TEST_MONGODB_URI"] ?? "") !== "";
 /** Those that test a package are short; stories wait. */
-const TOGETHER = { packages: 8, test: 4 };
+const TOGETHER = { packages: 12, test: 4 };
 /** What waits longest begins first, or at the end one core would have nothing to do. */
 const LONGEST =
-  /\/(every-command|e2e\/fair-queue|jobs|jobs-restart|proof|send|rotation|presence|store-faults|service-switches|targets|home-processes|killed-batch|limit|nothing-changes|trust-proxy|restored-tokens|gateway-proof|terminal)\.test\.ts$/;
+  /\/(e2e\/fair-queue|jobs|proof|send|rotation|presence|store-faults|service-switches|e2e\/targets|home-processes|limit|jobs-faults|jobs-callbacks|quotas|workers|every-command|browser\/guide|jobs-restart|readme|packaging|nothing-changes|trust-proxy|restored-tokens|gateway-proof|terminal)\.test\.ts$/;
 /**
  * A process for each file takes a fifth of a second before its first test: what runs in the test's own process shares one
  * with others. Their tests still run one after the other.
@@ -148,7 +174,7 @@ const ON_BOTH = /\/(limit|rotation|revocation|usage|concurrency|nothing-changes|
 runTests(
   "tests",
   tests.filter((file) => !ALONE.test(file)),
-  4,
+  5,
 );
 runTests(
   "tests of promises in milliseconds",
@@ -156,7 +182,7 @@ runTests(
   2,
 );
 if (only.length === 0 && hasMongodb) {
-  const stories = tests.filter((file) => ON_BOTH.test(file));
+  const stories = [...tests, "test/outside/concurrency.test.ts"].filter((file) => ON_BOTH.test(file));
   runTests("stories on MongoDB", stories, 2, { AIGW_TEST_ENGINE: "mongodb" });
 }
 const notRun = reportNotRun().filter((name) => required.includes(name));

@@ -19,7 +19,7 @@ import { SMALL_HEAP } from "../../packages/cli/src/app/small-heap.ts";
 import { AIGW, type Finished } from "../support/aigw.ts";
 import { plantCode } from "../support/planted-cache.ts";
 import { prepareHome } from "../support/prepared-home.ts";
-import { AT_FULL_SIZE } from "../support/rounds.ts";
+import { AT_FULL_SIZE, ONLY_AT_FULL_SIZE } from "../support/rounds.ts";
 import { within } from "../support/until.ts";
 
 const DIST = dirname(AIGW.at(-1) ?? "");
@@ -38,8 +38,8 @@ const machine = (t: TestContext): { user: string; tmp: string; marker: string; c
   return { user, tmp, marker: join(folder, "marker"), caches: join(user, ".cache") };
 };
 
-/** One for each reason to distrust a folder, and a way on which it is found; `test:outside` asks about them all. */
-const SHOWN_TO_DOCTOR = [
+/** One for each reason to distrust a folder, and a way on which it is found; `test:outside` tries them all. */
+const EVERYWHERE = [
   "a folder that all can write",
   "a link into a folder that all can write",
   "his folder of a version",
@@ -76,7 +76,7 @@ const run = (t: TestContext, args: readonly string[], env: Record<string, string
   within(args.join(" "), start(t, args, env).done, 30_000);
 
 describe("compiled code that a neighbour has laid out is not run", { concurrency: 2 }, () => {
-  test("by the workers of serve, whose cache was in the folder for temporary files", async (t) => {
+  test("by the workers of serve, whose cache was in the folder for temporary files", ONLY_AT_FULL_SIZE, async (t) => {
     const { user, tmp, marker } = machine(t);
     const planted = join(tmp, "node-compile-cache");
     const made = join(tmp, "made");
@@ -152,12 +152,12 @@ describe("compiled code that a neighbour has laid out is not run", { concurrency
     };
     const { home } = await prepareHome(t);
     for (const [name, prepare] of Object.entries(cases)) {
+      if (!AT_FULL_SIZE && !EVERYWHERE.includes(name)) continue;
       prepare();
       const { code, stdout, stderr } = await run(t, ["--version"], { HOME: user });
       assert.equal(existsSync(marker), false, `${name}: his code was run`);
       assert.deepEqual([code, stderr], [0, ""], name);
       assert.match(stdout, /^\d+\.\d+\.\d+\n$/);
-      if (!AT_FULL_SIZE && !SHOWN_TO_DOCTOR.includes(name)) continue;
       const found = await run(t, ["doctor", "-q"], { HOME: user, AIGW_HOME: home });
       assert.match(found.stdout, /^cache_distrusted$/m, `${name}: doctor says so`);
     }

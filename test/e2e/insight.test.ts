@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { aigw, aigwJson, startGatewayProcess } from "../support/aigw.ts";
+import { aigw, aigwJson } from "../../packages/cli/test/support/harness.ts";
+import { startGatewayProcess } from "../support/aigw.ts";
 import { bearer, send, startEcho, tokenFor } from "../support/http.ts";
 import { prepareHome } from "../support/prepared-home.ts";
 import { until } from "../support/until.ts";

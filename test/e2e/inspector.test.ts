@@ -8,6 +8,7 @@ import { describe, it } from "node:test";
 import { AIGW, aigw, cleanEnv, type Finished, spawnAigw, startGatewayProcess } from "../support/aigw.ts";
 import { send } from "../support/http.ts";
 import { prepareHome } from "../support/prepared-home.ts";
+import { ONLY_AT_FULL_SIZE } from "../support/rounds.ts";
 import { until, within } from "../support/until.ts";
 import { startWorkers } from "../support/workers.ts";
 
@@ -63,7 +64,7 @@ describe("SIGUSR1 does not open Node's inspector", { concurrency: 2 }, () => {
     assert.equal((await ended(done)).code, 0);
   });
 
-  it("in a primary and its workers", async (t) => {
+  it("in a primary and its workers", ONLY_AT_FULL_SIZE, async (t) => {
     const { home } = await prepareHome(t);
     const { url, pid, child, done, workers, log } = await startWorkers(t, home, 2);
     await signal([pid, ...workers.map((worker) => worker.pid)], () =>

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { addPlan, setClient, setPlan } from "@aigw/core";
-import { aigwJson, startGatewayProcess, temporaryHome } from "../support/aigw.ts";
+import { aigwJson } from "../../packages/cli/test/support/harness.ts";
+import { startGatewayProcess, temporaryHome } from "../support/aigw.ts";
 import { startTestGateway } from "../support/gateway.ts";
 import { send, startUpstream, tokenFor } from "../support/http.ts";
 import { until } from "../support/until.ts";

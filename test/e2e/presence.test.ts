@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import { aigw as inProcess } from "../../packages/cli/test/support/harness.ts";
 import { aigw, aigwJson, type RunningGateway, spawnAigw, startGatewayProcess } from "../support/aigw.ts";
 import { bearer, send, startEcho, tokenFor } from "../support/http.ts";
 import { lockDatabase } from "../support/lock.ts";
 import { prepareHome, UNLIMITED, withHome } from "../support/prepared-home.ts";
+import { ONLY_AT_FULL_SIZE } from "../support/rounds.ts";
 import { until, within } from "../support/until.ts";
 
 interface StatusJson {
@@ -122,23 +124,27 @@ describe("who runs", { concurrency: 2 }, () => {
     assert.equal(findings.filter(({ code }) => code === "gateway_unconfirmed").length, 2);
 
     for (const again of speak) again();
-    await until("both to report again", async () => (await aigw(home, ["status"])).code === 0);
-    const restored = await aigw(home, ["client", "restore", "john"]);
+    await until("both to report again", async () => (await inProcess(home, ["status"])).code === 0);
+    const restored = await inProcess(home, ["client", "restore", "john"]);
     assert.match(restored.stdout, /2 of 2 gateways applied it/);
   });
 
-  it("is known of a gateway that was killed: its lease runs out, however silent it was", async (t) => {
-    const { home, gateways, presence } = await setUp(t);
-    const [one, two] = gateways;
-    silence(presence, one.id);
-    one.child.kill("SIGKILL");
-    await one.done;
-    const { code, stdout, stderr } = await aigw(home, ["client", "revoke", "john", "--yes"]);
-    assert.equal(code, 0, stderr);
-    assert.match(stdout, /1 of 1 gateways applied it/);
-    const { gateways: seen, confirmed } = await aigwJson<StatusJson>(home, ["status"]);
-    assert.deepEqual([confirmed, seen.map(({ id }) => id)], [true, [two.id]]);
-  });
+  it(
+    "is known of a gateway that was killed: its lease runs out, however silent it was",
+    ONLY_AT_FULL_SIZE,
+    async (t) => {
+      const { home, gateways, presence } = await setUp(t);
+      const [one, two] = gateways;
+      silence(presence, one.id);
+      one.child.kill("SIGKILL");
+      await one.done;
+      const { code, stdout, stderr } = await aigw(home, ["client", "revoke", "john", "--yes"]);
+      assert.equal(code, 0, stderr);
+      assert.match(stdout, /1 of 1 gateways applied it/);
+      const { gateways: seen, confirmed } = await aigwJson<StatusJson>(home, ["status"]);
+      assert.deepEqual([confirmed, seen.map(({ id }) => id)], [true, [two.id]]);
+    },
+  );
 
   it("when that cannot be read, it is not 'nobody': status, doctor, revoke and --grace exit 1", async (t) => {
     const { home } = await prepareHome(t, { clients: { john: UNLIMITED } });
@@ -149,7 +155,7 @@ describe("who runs", { concurrency: 2 }, () => {
       ["client", "revoke", "john", "--yes"],
       ["secret", "rotate", "--grace", "1m", "--yes"],
     ]) {
-      const { code, stdout, stderr } = await aigw(home, args);
+      const { code, stdout, stderr } = await inProcess(home, args);
       assert.equal(code, 1, `${args.join(" ")}: ${stderr}`);
       assert.match(`${stdout}${stderr}`.replaceAll(/\s+/g, " "), /could not be confirmed/, args.join(" "));
       assert.doesNotMatch(`${stdout}${stderr}`, /[Nn]o gateway is running|none is running/, args.join(" "));
@@ -176,18 +182,22 @@ describe("a rotation with --grace that is broken off while it waits", { concurre
     return { home, child, done, inUse, speak };
   };
 
-  it("by kill -9: the next one says when it can begin, and without --grace can at once", async (t) => {
-    const { home, child, done, inUse } = await waiting(t);
-    child.kill("SIGKILL");
-    await done;
-    const next = await aigw(home, ["secret", "rotate", "--grace", "60m", "--yes"]);
-    assert.equal(next.code, 5);
-    const [, seconds = ""] =
-      /If it was killed, this works in (\d+) s; without --grace at once\./.exec(next.stderr) ?? [];
-    assert.ok(Number(seconds) >= 1 && Number(seconds) <= 10, next.stderr);
-    await aigw(home, ["secret", "rotate", "--yes"]);
-    assert.equal((await inUse()).length, 1);
-  });
+  it(
+    "by kill -9: the next one says when it can begin, and without --grace can at once",
+    ONLY_AT_FULL_SIZE,
+    async (t) => {
+      const { home, child, done, inUse } = await waiting(t);
+      child.kill("SIGKILL");
+      await done;
+      const next = await aigw(home, ["secret", "rotate", "--grace", "60m", "--yes"]);
+      assert.equal(next.code, 5);
+      const [, seconds = ""] =
+        /If it was killed, this works in (\d+) s; without --grace at once\./.exec(next.stderr) ?? [];
+      assert.ok(Number(seconds) >= 1 && Number(seconds) <= 10, next.stderr);
+      await aigw(home, ["secret", "rotate", "--yes"]);
+      assert.equal((await inUse()).length, 1);
+    },
+  );
 
   it("by Ctrl-C: the new key is taken back and nothing holds up the next one", async (t) => {
     const { home, child, done, inUse, speak } = await waiting(t);

@@ -6,7 +6,7 @@ import { after, before, describe, it } from "node:test";
 import { type RunningGateway, startGatewayProcess } from "../support/aigw.ts";
 import { bearer, sendRaw, startEcho, tokenFor, type Upstream } from "../support/http.ts";
 import { prepareHome, UNLIMITED } from "../support/prepared-home.ts";
-import { rounds } from "../support/rounds.ts";
+import { AT_FULL_SIZE, rounds } from "../support/rounds.ts";
 import { within } from "../support/until.ts";
 
 const cleanUps: (() => unknown)[] = [];
@@ -72,7 +72,7 @@ const writeThenRead = async (head: string, body: Buffer): Promise<string> => {
 
 describe("a refused upload gets its answer", () => {
   it("whatever it is refused for, from a client that is still sending", async () => {
-    const times = rounds(15);
+    const times = rounds(AT_FULL_SIZE ? 15 : 6);
     assert.deepEqual(await tally("/api/echo", times, { Authorization: "Bearer bad" }), { 401: times });
     assert.deepEqual(await tally("/auth/token", times, FORM, LARGE.subarray(0, 5_000_000)), { 413: times });
     const few = rounds(3);

@@ -6,6 +6,7 @@ import { anEvent } from "@aigw/core/testing";
 import { aigw, aigwJson, spawnAigw, startGatewayProcess } from "../support/aigw.ts";
 import { bearer, send, startEcho, tokenFor } from "../support/http.ts";
 import { assertSound, prepareHome, withHome } from "../support/prepared-home.ts";
+import { ONLY_AT_FULL_SIZE } from "../support/rounds.ts";
 import { until, within } from "../support/until.ts";
 
 interface CopyJson {
@@ -86,7 +87,7 @@ const filled = async (t: TestContext): Promise<string> => {
   return home;
 };
 
-test("killed in the middle, it leaves no store, and the same command makes it", async (t) => {
+test("killed in the middle, it leaves no store, and the same command makes it", ONLY_AT_FULL_SIZE, async (t) => {
   const home = await filled(t);
   const target = join(dirname(home), "copy.db");
   const args = ["store", "copy", "--to", `sqlite:${target}`];

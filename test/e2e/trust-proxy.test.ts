@@ -9,6 +9,7 @@ import { doctor } from "../support/doctor.ts";
 import { JumpingClock, startTestGateway, type TestGateway } from "../support/gateway.ts";
 import { type Answer, bearer, send, sendRaw, startEcho } from "../support/http.ts";
 import { prepareHome, withHome } from "../support/prepared-home.ts";
+import { ONLY_AT_FULL_SIZE } from "../support/rounds.ts";
 import { until, within } from "../support/until.ts";
 import { startWorkers } from "../support/workers.ts";
 
@@ -301,7 +302,7 @@ describe("aigw serve --trust-proxy", { concurrency: 2 }, () => {
     assert.equal((await login(url, "john", passwords["john"] ?? "", by("198.51.100.1"))).status, 200);
   });
 
-  it("holds for every worker", async (t) => {
+  it("holds for every worker", ONLY_AT_FULL_SIZE, async (t) => {
     const { home, passwords } = await prepareHome(t, { clients: { john: {} } });
     const { url } = await startWorkers(t, home, 2, ["--trust-proxy", "127.0.0.0/29"]);
     assert.deepEqual(await guess(url, () => by("203.0.113.7"), "127.0.0.2"), TEN_THEN_SLOW);

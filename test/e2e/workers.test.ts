@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { connect, createServer, type Socket } from "node:net";
 import { describe, it, type TestContext } from "node:test";
-import { aigw, aigwJson, temporaryHome } from "../support/aigw.ts";
+import { aigw, aigwJson } from "../../packages/cli/test/support/harness.ts";
+import { aigw as aigwProcess, temporaryHome } from "../support/aigw.ts";
 import { bearer, send, startEcho, tokenFor } from "../support/http.ts";
 import { startNumberedLoad } from "../support/numbered-load.ts";
 import { allUsage, prepareHome, UNLIMITED, withHome } from "../support/prepared-home.ts";
+import { ONLY_AT_FULL_SIZE } from "../support/rounds.ts";
 import { until, within } from "../support/until.ts";
 import { spawnWorkers, startWorkers, type Workers } from "../support/workers.ts";
 
@@ -91,7 +93,7 @@ describe("aigw serve --workers", { concurrency: 2 }, () => {
     assert.deepEqual(await statusOf(home), []);
   });
 
-  it("admits exactly 60 of 600 calls at once over three workers", async (t) => {
+  it("admits exactly 60 of 600 calls at once over three workers", ONLY_AT_FULL_SIZE, async (t) => {
     const { home, gateway, echo, call } = await setUp(t, 3, {});
     const statuses = await Promise.all(Array.from({ length: 600 }, call));
     const count = (status: number): number => statuses.filter((got) => got === status).length;
@@ -143,28 +145,32 @@ describe("aigw serve --workers", { concurrency: 2 }, () => {
     t.diagnostic(`${load.calls.length} calls, ${failed.length} lost with the worker, ${news.length} new ones served`);
   });
 
-  it("a connection that a worker did not take before it was killed goes to another one", async (t) => {
-    const { gateway } = await setUp(t, 2);
-    const [victim] = gateway.workers;
-    assert.ok(victim);
-    process.kill(victim.pid, "SIGSTOP");
-    const { hostname, port } = new URL(gateway.url);
-    const sockets = Array.from({ length: 4 }, () => connect(Number(port), hostname));
-    t.after(() => {
-      for (const socket of sockets) socket.destroy();
-    });
-    const answers = sockets.map(firstLine);
-    let answered = 0;
-    for (const answer of answers) void answer.then(() => (answered += 1));
-    for (const socket of sockets) socket.write("GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-    await until("the others to be answered", () => answered === 3);
-    process.kill(victim.pid, "SIGKILL");
-    assert.deepEqual(await within("all answers", Promise.all(answers)), Array(4).fill("HTTP/1.1 200 OK"));
-  });
+  it(
+    "a connection that a worker did not take before it was killed goes to another one",
+    ONLY_AT_FULL_SIZE,
+    async (t) => {
+      const { gateway } = await setUp(t, 2);
+      const [victim] = gateway.workers;
+      assert.ok(victim);
+      process.kill(victim.pid, "SIGSTOP");
+      const { hostname, port } = new URL(gateway.url);
+      const sockets = Array.from({ length: 4 }, () => connect(Number(port), hostname));
+      t.after(() => {
+        for (const socket of sockets) socket.destroy();
+      });
+      const answers = sockets.map(firstLine);
+      let answered = 0;
+      for (const answer of answers) void answer.then(() => (answered += 1));
+      for (const socket of sockets) socket.write("GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+      await until("the others to be answered", () => answered === 3);
+      process.kill(victim.pid, "SIGKILL");
+      assert.deepEqual(await within("all answers", Promise.all(answers)), Array(4).fill("HTTP/1.1 200 OK"));
+    },
+  );
 
   it("a port in use is one error and exit code 1, and nothing is left running", async (t) => {
     const home = temporaryHome(t);
-    await aigw(home, ["init"]);
+    await prepareHome(t, { home });
     const holder = createServer();
     await new Promise<void>((ready) => holder.listen(0, "127.0.0.1", ready));
     t.after(() => holder.close());
@@ -189,7 +195,7 @@ describe("aigw serve --workers", { concurrency: 2 }, () => {
   it("takes 1 to 256; one is a process as ever", async (t) => {
     const home = temporaryHome(t);
     for (const value of ["0", "x", "257"]) {
-      const { code, stdout, stderr } = await aigw(home, ["serve", `--workers=${value}`, "--port", "0"]);
+      const { code, stdout, stderr } = await aigwProcess(home, ["serve", `--workers=${value}`, "--port", "0"]);
       assert.deepEqual([code, stdout], [2, ""], value);
       assert.ok(
         stderr.includes(`--workers: number '${value}' is not valid: use a whole number from 1 to 256.`),
@@ -205,20 +211,24 @@ describe("aigw serve --workers", { concurrency: 2 }, () => {
     assert.ok(log().every((line) => !("worker" in line)));
   });
 
-  it("a worker that dies again soon is replaced more and more slowly, while the others serve", async (t) => {
-    const { gateway, call } = await setUp(t, 2);
-    const logged = (what: string) => gateway.log().filter(({ msg }) => msg.startsWith(what));
-    let pid = gateway.workers[0]?.pid;
-    for (let death = 1; death <= 3; death += 1) {
-      assert.ok(pid);
-      process.kill(pid, "SIGKILL");
-      await until("the next one", () => logged("a worker has taken").length === death);
-      assert.equal(await call(), 200);
-      pid = logged("a worker has taken").at(-1)?.pid;
-    }
-    assert.deepEqual(
-      logged("a worker ended").map((line) => line.restartInMs),
-      [0, 100, 200],
-    );
-  });
+  it(
+    "a worker that dies again soon is replaced more and more slowly, while the others serve",
+    ONLY_AT_FULL_SIZE,
+    async (t) => {
+      const { gateway, call } = await setUp(t, 2);
+      const logged = (what: string) => gateway.log().filter(({ msg }) => msg.startsWith(what));
+      let pid = gateway.workers[0]?.pid;
+      for (let death = 1; death <= 3; death += 1) {
+        assert.ok(pid);
+        process.kill(pid, "SIGKILL");
+        await until("the next one", () => logged("a worker has taken").length === death);
+        assert.equal(await call(), 200);
+        pid = logged("a worker has taken").at(-1)?.pid;
+      }
+      assert.deepEqual(
+        logged("a worker ended").map((line) => line.restartInMs),
+        [0, 100, 200],
+      );
+    },
+  );
 });

@@ -9,6 +9,7 @@ import { curlCallOf } from "../../packages/cli/src/delivery/quick-start/curl-cal
 import { wordsOf } from "../../packages/cli/src/delivery/quick-start/words.ts";
 import { generatePassword } from "../../packages/core/src/clients/password.ts";
 import { startUpstream } from "../support/http.ts";
+import { AT_FULL_SIZE } from "../support/rounds.ts";
 
 const NASTY = [
   `it's $5 & "more"`,
@@ -89,7 +90,7 @@ test("step 1, pasted into bash as printed, sends every password as it is", async
       .join(""),
     "*,-.:@_~",
   );
-  const passwords = [...generated, ...NASTY];
+  const passwords = [...generated.slice(0, AT_FULL_SIZE ? undefined : 50), ...NASTY];
   const script = passwords.map((password) => `${quickStart(factsFor(url, password)).token}\n`).join("");
   // Interactive, as a terminal is: history expansion is on, and comes before everything else.
   const bash = await runInteractive(`set -o history -H\necho once\n!!\n${script}`);

@@ -23,15 +23,16 @@ export interface NumberedLoad {
   stop(): Promise<void>;
 }
 
-/** Between two calls on one connection: a load that leaves the processor something to do. */
-const PAUSE_MS = 3;
-
-/** Calls `url` over and over on `connections` kept connections, until it is stopped or nobody listens any more. */
+/**
+ * Calls `url` over and over on `connections` kept connections, until it is stopped or nobody listens any more.
+ *
+ * @param options.pauseMs between two calls on one connection: a load that leaves the processor something to do
+ */
 export const startNumberedLoad = (
   t: Owner,
-  options: { url: string; token: string; prefix: string; connections: number },
+  options: { url: string; token: string; prefix: string; connections: number; pauseMs?: number },
 ): NumberedLoad => {
-  const { url, token, prefix, connections } = options;
+  const { url, token, prefix, connections, pauseMs = 3 } = options;
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
   t.after(() => agent.destroy());
   const calls: NumberedCall[] = [];
@@ -55,7 +56,7 @@ export const startNumberedLoad = (
       const outcome = await call(id);
       calls.push({ id, startedAt, endedAt: performance.now(), ...outcome });
       if (outcome.result === "ECONNREFUSED") return;
-      await delay(PAUSE_MS);
+      await delay(pauseMs);
     }
   };
   const done = Promise.all(Array.from({ length: connections }, worker));

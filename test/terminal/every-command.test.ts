@@ -9,12 +9,11 @@ import { temporaryHome } from "../support/aigw.ts";
 import { CROWD, crowdedHome, LONG, seemingGateways } from "../support/crowded-home.ts";
 import { NEEDS, reportNeed } from "../support/needs.ts";
 import { NO_PTY } from "../support/pty.ts";
-import { AT_FULL_SIZE } from "../support/rounds.ts";
 import { runOnTerminal } from "../support/run-on-terminal.ts";
 import { type Line, linesOn } from "../support/screen.ts";
 
-/** 0: a terminal that does not know its size, which counts as 80. `test:outside` tries them all. */
-const WIDTHS = AT_FULL_SIZE ? [60, 80, 120, 0] : [60, 0];
+/** 0: a terminal that does not know its size, which counts as 80. */
+const WIDTHS = [60, 80, 120, 0];
 
 interface Case {
   readonly argv: readonly string[];

@@ -12,7 +12,7 @@ import { temporaryFolder } from "./store-support/folders.ts";
 
 const SUPPORT = join(import.meta.dirname, "store-support");
 const PROCESSES = AT_FULL_SIZE ? 8 : 4;
-const ROUNDS = AT_FULL_SIZE ? 2 : 3;
+const ROUNDS = 2;
 /** A process for each step is what takes the time; with AIGW_TEST_ROUNDS every step is tried, in the first two ways. */
 const STRIDE = process.env["AIGW_TEST_ROUNDS"] !== undefined ? 1 : AT_FULL_SIZE ? 4 : 7;
 const ACT = { at: 1_000, actor: "test" };

@@ -56,6 +56,13 @@ export const aigw = async (home: string, argv: readonly string[], options: RunOp
   return { code, stdout: stdout.text(), stderr: stderr.text() };
 };
 
+/** Runs one that must succeed. @returns its JSON document */
+export const aigwJson = async <T>(home: string, argv: readonly string[], options?: RunOptions): Promise<T> => {
+  const outcome = await aigw(home, [...argv, "--json"], options);
+  if (outcome.code !== 0) throw new Error(`aigw ${argv.join(" ")} exited ${outcome.code}: ${outcome.stderr}`);
+  return json<T>(outcome);
+};
+
 const captured = (
   columns: number | undefined,
   onText?: (text: string) => void,

@@ -5,12 +5,12 @@ import { describe, it, type TestContext } from "node:test";
 import { aigw, aigwJson, type RunningGateway, startGatewayProcess } from "../support/aigw.ts";
 import { bearer, send, startEcho, tokenFor } from "../support/http.ts";
 import { prepareHome, UNLIMITED } from "../support/prepared-home.ts";
-import { AT_FULL_SIZE, rounds } from "../support/rounds.ts";
+import { rounds } from "../support/rounds.ts";
 import { clockSetBy } from "../support/shifted-clock.ts";
 
 const HOUR_MS = 3_600_000;
 /** Each on every gateway; AIGW_TEST_ROUNDS raises it, a thousand is what is promised. */
-const LOGINS = rounds(AT_FULL_SIZE ? 24 : 6);
+const LOGINS = rounds(24);
 
 const setUp = async (t: TestContext) => {
   const echo = await startEcho(t);
@@ -71,7 +71,7 @@ describe("a clock that somebody sets", { concurrency: true }, () => {
     assert.deepEqual(await balanced([before, during, after], 3), { 200: 9 });
   });
 
-  for (const set of AT_FULL_SIZE ? [HOUR_MS, -2 * HOUR_MS] : [-2 * HOUR_MS]) {
+  for (const set of [HOUR_MS, -2 * HOUR_MS]) {
     it(`rotating with --grace before and after it was set by ${set / HOUR_MS} h ends no token early, nor late`, async (t) => {
       const { home, call, logIn } = await setUp(t);
       const gateway = await startGatewayProcess(t, home);

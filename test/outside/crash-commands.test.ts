@@ -5,9 +5,9 @@ import { describe, it } from "node:test";
 import { aigw, startGatewayProcess, temporaryHome } from "../support/aigw.ts";
 import { Aim, ATTEMPTS, type Attempt, killed, killOnce, timeOf } from "../support/killed-command.ts";
 import { assertSound, type Opened, prepareHome, withHome } from "../support/prepared-home.ts";
-import { AT_FULL_SIZE, rounds } from "../support/rounds.ts";
+import { rounds } from "../support/rounds.ts";
 
-const ROUNDS = rounds(AT_FULL_SIZE ? 18 : 9);
+const ROUNDS = rounds(18);
 
 describe("kill -9 of commands", { concurrency: true }, () => {
   const lanes = 3;

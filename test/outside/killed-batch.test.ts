@@ -7,7 +7,6 @@ import PostalMime from "postal-mime";
 import { aigw as inProcess, opened } from "../../packages/cli/test/support/harness.ts";
 import { aigw, spawnAigw } from "../support/aigw.ts";
 import { assertSound, prepareHome } from "../support/prepared-home.ts";
-import { AT_FULL_SIZE } from "../support/rounds.ts";
 import { type MailServer, startMailServer } from "../support/smtp.ts";
 import { until, within } from "../support/until.ts";
 
@@ -88,7 +87,6 @@ describe("a batch that is killed", { concurrency: 2 }, () => {
     },
   };
   for (const [when, arrange] of Object.entries(MOMENTS)) {
-    if (!AT_FULL_SIZE && when.endsWith("first mail")) continue;
     test(`${when}: nobody's password is lost, and the same line ends it`, async (t) => {
       const batch = await setUp(t);
       const { home, server, argv, env } = batch;
