@@ -92,11 +92,13 @@ describe("one of two targets, under load", () => {
     const { one, other, load } = await scene(t);
     const calls = load("POST", "x".repeat(500));
     await Promise.all([answered(calls, one), answered(calls, other)]);
-    const atMost = calls.inFlight;
+    const ended = calls.begun - calls.inFlight;
     await one.kill();
+    // Whatever was sent until it was known to be dead may have been with it, and no other.
+    const atMost = calls.begun - ended;
     await answered(calls, other, 100);
     const { failed, statuses } = await calls.stop();
-    assert.ok(failed <= Math.max(1, atMost), `${JSON.stringify([...statuses])}, ${atMost} under way`);
+    assert.ok(failed <= Math.max(1, atMost), `${JSON.stringify([...statuses])}, ${atMost} with it`);
   });
 
   it("is stopped: what is with it times out, and then it is left alone but for one call at a time", async (t) => {

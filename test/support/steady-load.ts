@@ -19,6 +19,7 @@ export class SteadyLoad {
   readonly #statuses = new Map<number, number>();
   readonly #by = new Map<string, number>();
   readonly #running: Promise<void>;
+  #begun = 0;
   #inFlight = 0;
   #longestMs = 0;
   #stopped = false;
@@ -37,6 +38,11 @@ export class SteadyLoad {
   /** Calls that are not answered yet. */
   get inFlight(): number {
     return this.#inFlight;
+  }
+
+  /** Calls that were sent so far. */
+  get begun(): number {
+    return this.#begun;
   }
 
   /** How many answers began with this word. */
@@ -69,6 +75,7 @@ export class SteadyLoad {
 
   #send(): void {
     const started = performance.now();
+    this.#begun += 1;
     this.#inFlight += 1;
     const end = (status: number, body: string): void => {
       this.#inFlight -= 1;
