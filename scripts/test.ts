@@ -174,7 +174,7 @@ const ON_BOTH = /\/(limit|rotation|revocation|usage|concurrency|nothing-changes|
 runTests(
   "tests",
   tests.filter((file) => !ALONE.test(file)),
-  5,
+  6,
 );
 runTests(
   "tests of promises in milliseconds",
