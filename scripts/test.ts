@@ -174,7 +174,8 @@ const ON_BOTH = /\/(limit|rotation|revocation|usage|concurrency|nothing-changes|
 runTests(
   "tests",
   tests.filter((file) => !ALONE.test(file)),
-  6,
+  // What waits leaves the cores to the others; what is named, as in test:outside, starts more processes of its own.
+  only.length === 0 ? 6 : 4,
 );
 runTests(
   "tests of promises in milliseconds",

@@ -95,7 +95,7 @@ describe("the packed packages, installed with plain npm into an empty folder", (
   it("bring the documents that help leads to", async () => {
     const program = join(app, "node_modules/@aigw/cli/dist/main.js");
     const { stdout } = await run(process.execPath, [program, "onboard", "--help"], { env });
-    const page = /^Documentation: (.*)$/m.exec(stdout)?.[1] ?? "";
+    const page = /^Documentation:\s+(\S+)$/m.exec(stdout)?.[1] ?? "";
     assert.equal(page, realpathSync(join(app, "node_modules/@aigw/cli/docs/onboarding.md")));
     assert.match(readFileSync(page, "utf8"), /^# /);
     assert.equal(existsSync(join(ROOT, "packages/cli/docs")), false, "and the workspace is left as it was");
