@@ -106,7 +106,7 @@ const follow = (
       seen = at + expect.length;
       left.shift();
       if (afterS === undefined) act(what);
-      else setTimeout(() => act(what), afterS * 1_000);
+      else setTimeout(() => act(what), afterS * 1_000).unref();
     }
   });
   const ended = new Promise<Pick<PtySession, "output" | "exitCode" | "pressLeft">>((settle, reject) => {
