@@ -45,7 +45,7 @@ export const startMongod = async (
   host: string = LOOPBACK,
 ): Promise<Mongod> => {
   const folder = mkdtempSync(join(tmpdir(), "aigw-mongod-"));
-  const port = await freePort();
+  let port = await freePort();
   const bound = host === LOOPBACK ? host : `${LOOPBACK},${host}`;
   const start = async (): Promise<ChildProcess> => {
     const child = spawn(
@@ -57,10 +57,20 @@ export const startMongod = async (
       ],
       { stdio: "ignore" },
     );
-    await within("mongod to answer", answering(port, child), 30_000);
+    try {
+      await within("mongod to answer", answering(port, child), 30_000);
+    } catch (error) {
+      // One that runs on would keep the tests' process.
+      child.kill("SIGKILL");
+      throw error;
+    }
     return child;
   };
-  let child = await start();
+  // Between looking for a port and using it, somebody else may take it.
+  let child = await start().catch(async () => {
+    port = await freePort();
+    return start();
+  });
   // Whatever ends the tests ends the servers.
   const onExit = (): void => {
     child.kill("SIGKILL");
@@ -75,7 +85,9 @@ export const startMongod = async (
     await gone;
   };
   return {
-    port,
+    get port() {
+      return port;
+    },
     get process() {
       return child;
     },
@@ -96,7 +108,13 @@ export const startMongod = async (
 export const startReplicaSet = async (binary: string, size = 3, host: string = LOOPBACK): Promise<ReplicaSet> => {
   const name = "aigw";
   const args = ["--replSet", name, "--oplogSize", "128"];
-  const members = await Promise.all(Array.from({ length: size }, () => startMongod(binary, args, host)));
+  const started = await Promise.allSettled(Array.from({ length: size }, () => startMongod(binary, args, host)));
+  const members = started.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+  const failed = started.find((result) => result.status === "rejected");
+  if (failed !== undefined) {
+    await Promise.all(members.map((member) => member.stop()));
+    throw failed.reason;
+  }
   const hosts = members.map(({ port }) => `${host}:${port}`);
   const first = await connect(members[0]?.port ?? 0);
   try {
@@ -162,7 +180,8 @@ const connect = (port: number): Promise<MongoClient> =>
 
 const answering = async (port: number, child: ChildProcess): Promise<void> => {
   for (;;) {
-    if (child.exitCode !== null) throw new Error(`mongod exited with ${child.exitCode}`);
+    const why = child.exitCode ?? child.signalCode;
+    if (why !== null) throw new Error(`mongod ended by itself: ${why}`);
     try {
       const client = await connect(port);
       await client.close();
