@@ -122,7 +122,8 @@ export class Authenticator {
     const claims = await verifyToken(token, (kid) => follower.key(kid), realm);
     if (claims === undefined) return INVALID;
     const verdict = this.judge(claims);
-    if (verdict.kind === "ok") this.#memory.set(field, claims);
+    // A copy: the field may be a slice of its whole request's head, which it would keep.
+    if (verdict.kind === "ok") this.#memory.set(Buffer.from(field, "latin1").toString("latin1"), claims);
     return verdict;
   }
 }

@@ -1,3 +1,5 @@
+import { withoutBlanks } from "../proxy/upstream/response-head.ts";
+
 /** The head of a request whose content, if any, has a length. */
 export interface WholeHead {
   /** As it was received, its empty line included. */
@@ -43,7 +45,7 @@ export const readWholeHead = (text: string): WholeHead | undefined => {
     const colon = text.indexOf(":", at);
     const next = text.indexOf("\r\n", colon);
     const name = text.slice(at, colon);
-    const value = trimmed(text, colon + 1, next);
+    const value = withoutBlanks(text, colon + 1, next);
     if (name.length === 10 && name.toLowerCase() === "connection") {
       if (value.toLowerCase() !== "keep-alive") return undefined;
     } else if (name.length === 14 && name.toLowerCase() === "content-length") {
@@ -61,13 +63,3 @@ export const readWholeHead = (text: string): WholeHead | undefined => {
     length: length ?? 0,
   };
 };
-
-const trimmed = (text: string, from: number, to: number): string => {
-  let start = from;
-  let end = to;
-  while (start < end && isBlank(text.charCodeAt(start))) start += 1;
-  while (end > start && isBlank(text.charCodeAt(end - 1))) end -= 1;
-  return text.slice(start, end);
-};
-
-const isBlank = (code: number): boolean => code === 0x20 || code === 0x09;

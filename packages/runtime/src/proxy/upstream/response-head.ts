@@ -71,7 +71,7 @@ export const parseFields = (text: string, start: number): string[] | undefined =
 };
 
 /** A part of a text without the blanks around it; `trim` would also take U+00A0, which is content here. */
-const withoutBlanks = (text: string, start: number, end: number): string => {
+export const withoutBlanks = (text: string, start: number, end: number): string => {
   let from = start;
   let to = end;
   while (from < to && isBlank(text.charCodeAt(from))) from += 1;
