@@ -388,6 +388,22 @@ describe("a connection whose requests come whole", () => {
     assert.match(slow.client.received, /^HTTP\/1\.1 408 /);
   });
 
+  test("is not read any more behind its last answer", async (t) => {
+    const { sockets, requests, dial } = await site(t);
+    const client = await dial();
+    client.send(get("/first"));
+    await client.has("GET /first ;");
+    // Complete, and refused.
+    client.send(`GET /refused HTTP/1.1\r\n${HOST}${HOST}\r\n`);
+    await client.has("HTTP/1.1 400 ");
+    const socket = sockets[0] as Socket;
+    const { bytesRead } = socket;
+    client.send(get("/behind"));
+    await until("it to be read", () => socket.bytesRead > bytesRead);
+    assert.equal(isWhole(socket), false);
+    assert.equal(requests.length, 1);
+  });
+
   test("is idle between two requests only", async (t) => {
     const { client, requests, socket, server } = await whole(t);
     client.send(get("/late"));

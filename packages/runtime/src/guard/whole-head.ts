@@ -13,8 +13,10 @@ export interface WholeHead {
   readonly length: number;
 }
 
+export const HEAD_END: string = "\r\n\r\n";
+
 /** Longer ones, and those with more fields, are Node's: it has bounds of its own. */
-export const MOST_HEAD_BYTES: number = 8 * 1024;
+const MOST_BYTES = 8 * 1024;
 const MOST_FIELDS = 64;
 
 /**
@@ -34,8 +36,8 @@ const LENGTHS_OF_OTHERS = new Set([...OTHERS].map(({ length }) => length));
  * @returns undefined for any other: it may be in order all the same
  */
 export const readWholeHead = (text: string): WholeHead | undefined => {
-  const end = text.indexOf("\r\n\r\n");
-  if (end < 0 || end + 4 > MOST_HEAD_BYTES || !GRAMMAR.test(text)) return undefined;
+  const end = text.indexOf(HEAD_END);
+  if (end < 0 || end + HEAD_END.length > MOST_BYTES || !GRAMMAR.test(text)) return undefined;
   const line = text.indexOf("\r\n");
   const afterMethod = text.indexOf(" ");
   const fields: string[] = [];
@@ -56,7 +58,7 @@ export const readWholeHead = (text: string): WholeHead | undefined => {
     at = next + 2;
   }
   return {
-    text: text.slice(0, end + 4),
+    text: text.slice(0, end + HEAD_END.length),
     method: text.slice(0, afterMethod),
     target: text.slice(afterMethod + 1, text.indexOf(" ", afterMethod + 1)),
     fields,

@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { nodeHttp } from "../node-http.ts";
 import type { ClientConnection, RequestReader } from "../proxy/client-connection.ts";
-import { MOST_HEAD_BYTES, readWholeHead, type WholeHead } from "./whole-head.ts";
+import { HEAD_END, readWholeHead, type WholeHead } from "./whole-head.ts";
 
 type Parse = (bytes: Buffer) => void;
 
@@ -46,7 +46,7 @@ export class WholeRequests implements RequestReader {
   }
 
   expect(incoming: IncomingMessage): void {
-    if (this.isReading || this.#others > MOST_OTHERS) return;
+    if (this.isReading || this.#others >= MOST_OTHERS) return;
     // Behind the read that has brought it, and out of the parser.
     setImmediate(() => {
       if (incoming.complete && this.#connection.latest?.req === incoming) this.#begin();
@@ -57,6 +57,8 @@ export class WholeRequests implements RequestReader {
   #begin(): void {
     const { parser, _paused: isPaused, destroyed } = this.#socket;
     const [parse, ...more] = this.#socket.listeners("data") as Parse[];
+    // What follows a last answer is thrown away, and counted.
+    if (this.#connection.closing || this.#connection.discarding) return;
     // Somebody else reads it, or nobody at the moment.
     if (!parser || isPaused === true || destroyed || parse === undefined || more.length > 0) return;
     // The start of the next one has come, too. The parser takes no harm from being asked.
@@ -105,7 +107,9 @@ export class WholeRequests implements RequestReader {
   #headOf(bytes: Buffer): WholeHead | undefined {
     const known = this.#known;
     if (known !== undefined && bytes.toString("latin1", 0, known.text.length) === known.text) return known;
-    return readWholeHead(bytes.toString("latin1", 0, MOST_HEAD_BYTES));
+    const end = bytes.indexOf(HEAD_END, 0, "latin1");
+    // No more than the head: all that is cut out of a text keeps it.
+    return end < 0 ? undefined : readWholeHead(bytes.toString("latin1", 0, end + HEAD_END.length));
   }
 
   #keep(head: WholeHead, incoming: IncomingMessage): void {
