@@ -15,7 +15,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
-import { SMALL_HEAP } from "../../packages/cli/src/app/small-heap.ts";
+import { GATEWAY_OPTIONS } from "../../packages/cli/src/app/gateway-options.ts";
 import { AIGW, type Finished } from "../support/aigw.ts";
 import { plantCode } from "../support/planted-cache.ts";
 import { prepareHome } from "../support/prepared-home.ts";
@@ -80,7 +80,7 @@ describe("compiled code that a neighbour has laid out is not run", { concurrency
     const { user, tmp, marker } = machine(t);
     const planted = join(tmp, "node-compile-cache");
     const made = join(tmp, "made");
-    plantCode(made, join(DIST, "workers/run-worker.js"), marker, SMALL_HEAP);
+    plantCode(made, join(DIST, "workers/run-worker.js"), marker, GATEWAY_OPTIONS);
     // By the neighbour himself where this user may act as him.
     const neighbour = IS_ROOT ? { uid: NEIGHBOUR, gid: NEIGHBOUR } : {};
     execFileSync("cp", ["-r", made, planted], neighbour);

@@ -158,21 +158,34 @@ describe("an inspector that is open is closed before anything is", { concurrency
     await assertClosed((await within("its end", done)).stderr, due);
   });
 
-  it("that a signal opened before anybody listened for it", async (t) => {
+  it("that a signal opened before anybody listened for it, and again behind whoever closed it", async (t) => {
     const { home } = await prepareHome(t);
-    // What Node runs before our first line.
-    const early = `import i from "node:inspector"; process.debugPort = 0; process.kill(process.pid, "SIGUSR1");
-      while (!i.url()) await new Promise((settle) => setTimeout(settle, 5));`;
+    // What Node runs before our first line. Node's own thread asks twice for the inspector, the second time at any time.
+    const early = `import i from "node:inspector";
+      process.env.NODE_OPTIONS = ""; // once
+      process.debugPort = 0;
+      process.kill(process.pid, "SIGUSR1");
+      while (!i.url()) await new Promise((settle) => setTimeout(settle, 5));
+      setInterval(() => i.url() ?? i.open(0), 1).unref();`;
     const { child, done } = spawnAigw(home, ["serve", "--port", "0", "-q"], {
       env: { NODE_OPTIONS: `--import=${moduleOf(early)}` },
     });
     t.after(() => child.kill("SIGKILL"));
+    let stderr = "";
+    child.stderr?.on("data", (text: string) => {
+      stderr += text;
+    });
     const { stdout } = child;
     assert.ok(stdout);
     const [line] = (await within("the gateway", once(stdout, "data"))) as [Buffer];
     assert.equal((await send(`${line.toString().trim()}/health`)).status, 200);
+    const opened = [...stderr.matchAll(OPENED)].map(([, address = ""]) => address);
+    assert.ok(opened.length > 0);
+    assert.deepEqual(await Promise.all(opened.map(isOpen)), Array(opened.length).fill(false), stderr);
     child.kill("SIGTERM");
-    await assertClosed((await within("its end", done)).stderr, 1);
+    const all = (await within("its end", done)).stderr;
+    assert.match(all, /Node's inspector was open/);
+    assert.equal([...all.matchAll(OPENED)].length, opened.length, "none since it serves");
   });
 });
 

@@ -108,23 +108,25 @@ describe("a command loads what it needs", () => {
     assert.ok((await loadedAfter(["/guide"])).some((line) => costly.test(line)));
   });
 
-  it("aigw serve: as the same process with a small heap, unless its size was chosen", async (t) => {
+  it("aigw serve: as the same process with a small heap and no inspector, unless its size was chosen", async (t) => {
     const { home } = await prepareHome(t);
     const optionsOf = async (...args: Parameters<typeof startGatewayProcess>): Promise<readonly string[]> => {
       const { pid, child } = await startGatewayProcess(...args);
       assert.equal(pid, child.pid);
       const options = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
       child.kill("SIGKILL");
-      return options.filter((option) => /semi|old-space|expose/.test(option));
+      return options.filter((option) => /semi|old-space|expose|sigusr1/.test(option));
     };
-    const [young, old, collect] = ["--max-semi-space-size=8", "--max-old-space-size=2000", "--expose-gc"];
+    const [young, old] = ["--max-semi-space-size=8", "--max-old-space-size=2000"];
+    const ever = ["--expose-gc", "--disable-sigusr1"];
     // A small machine's own bound is lower, and stays.
     const isLarge = getHeapStatistics().heap_size_limit > 2_000 * 2 ** 20;
-    const all = isLarge ? [young, old, collect] : [young, collect];
-    assert.deepEqual(await optionsOf(t, home, [], { NODE_OPTIONS: "" }), all);
+    const bound = isLarge ? [old] : [];
+    assert.deepEqual(await optionsOf(t, home, [], { NODE_OPTIONS: "" }), [young, ...bound, ...ever]);
     for (const chosen of ["--max-old-space-size=700", "--max_old_space_size_percentage=20"]) {
-      assert.deepEqual(await optionsOf(t, home, [], { NODE_OPTIONS: chosen }), [young, collect]);
+      assert.deepEqual(await optionsOf(t, home, [], { NODE_OPTIONS: chosen }), [young, ...ever]);
     }
-    assert.deepEqual(await optionsOf(t, home, [], { NODE_OPTIONS: "--max_semi_space_size=32" }), []);
+    const chosen = { NODE_OPTIONS: "--max_semi_space_size=32" };
+    assert.deepEqual(await optionsOf(t, home, [], chosen), [...bound, ...ever]);
   });
 });

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { TestContext } from "node:test";
-import { SMALL_HEAP } from "../../packages/cli/src/app/small-heap.ts";
+import { GATEWAY_OPTIONS } from "../../packages/cli/src/app/gateway-options.ts";
 import { dropStoreOf, storeUrlOf } from "./engine.ts";
 import { within } from "./until.ts";
 
@@ -132,7 +132,7 @@ export const startGatewayProcess = async (
   env: Record<string, string> = {},
   under: readonly string[] = [],
 ): Promise<RunningGateway> => {
-  const flags = env["NODE_OPTIONS"] === undefined ? SMALL_HEAP : [];
+  const flags = env["NODE_OPTIONS"] === undefined ? GATEWAY_OPTIONS : [];
   const { child, done } = spawnAigw(home, ["serve", "--port", "0", "--json", ...args], { env, under, flags });
   t.after(() => child.kill("SIGKILL"));
   let announced = "";

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import type { TestContext } from "node:test";
-import { SMALL_HEAP } from "../../packages/cli/src/app/small-heap.ts";
+import { GATEWAY_OPTIONS } from "../../packages/cli/src/app/gateway-options.ts";
 import { AIGW, type AigwProcess, cleanEnv, type Finished } from "./aigw.ts";
 import { within } from "./until.ts";
 
@@ -36,7 +36,7 @@ export const spawnWorkers = (
   args: readonly string[],
   env: Record<string, string> = {},
 ): AigwProcess & Pick<Workers, "log" | "signalAll" | "pid"> => {
-  const flags = env["NODE_OPTIONS"] === undefined ? SMALL_HEAP : [];
+  const flags = env["NODE_OPTIONS"] === undefined ? GATEWAY_OPTIONS : [];
   const child = spawn(process.execPath, [...flags, ...AIGW, "serve", "--json", ...args], {
     env: cleanEnv(home, env),
     stdio: ["ignore", "pipe", "pipe"],

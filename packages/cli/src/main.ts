@@ -14,13 +14,13 @@ if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
 } else {
   const isLong = process.argv.includes("serve");
   const onlyReads = ["help", "--help", "-h"].some((word) => process.argv.includes(word));
-  if (isLong && !onlyReads) (await import("./app/small-heap.ts")).keepHeapSmall();
-  const { enableCompileCache, importQuickly } = await import("./app/compile-cache.ts");
-  importQuickly();
-  enableCompileCache();
   // What lives long is looked at even if no option asks for it: a signal may have come before the line above.
   if (isLong || /--(inspect|report)/.test(`${process.execArgv} ${process.env["NODE_OPTIONS"]}`))
     (await import("./app/shut-diagnostics.ts")).shutDiagnostics();
+  if (isLong && !onlyReads) (await import("./app/gateway-options.ts")).startWithOptions();
+  const { enableCompileCache, importQuickly } = await import("./app/compile-cache.ts");
+  importQuickly();
+  enableCompileCache();
   // What asks on the terminal colours by itself, and knows of no flag.
   if (process.argv.includes("--no-color")) process.env["NO_COLOR"] = "1";
   const { run } = await import("./app/run.ts");

@@ -2,7 +2,7 @@
  * The semi-spaces of V8's young generation, MiB; it takes up to three times that. Left alone it grows to 16 under load,
  * which saves no time and leaves 20 MB more resident; with 4 what waits to be stored is taken for old (decision 085).
  */
-const YOUNG = "--max-semi-space-size";
+const YOUNG = "--max-semi-space-size=8";
 /**
  * The most that the old generation may take, MiB. With 2,048 and more V8 lets it grow to four times what lives in it
  * before it looks for what does not, with less to twice that; a gateway needs a tenth (decision 106).
@@ -14,23 +14,31 @@ const mayGrowBeyond =
   (process.getBuiltinModule("node:v8")?.getHeapStatistics().heap_size_limit ?? 0) > OLD_MIB * 2 ** 20;
 /** Lets the gateway give back what loading its clients took; it is collected once, before anybody calls. */
 const COLLECT = "--expose-gc";
+/**
+ * A listener alone is too late for a SIGUSR1 that came before it: Node asks for its inspector twice, and on a busy
+ * machine opens it a second time behind whoever has closed it (decision 037).
+ */
+const NO_INSPECTOR = "--disable-sigusr1";
 /** What a gateway's process and its workers run with. */
-export const SMALL_HEAP: readonly string[] = [`${YOUNG}=8`, ...(mayGrowBeyond ? [`${OLD}=${OLD_MIB}`] : []), COLLECT];
+export const GATEWAY_OPTIONS: readonly string[] = [
+  YOUNG,
+  ...(mayGrowBeyond ? [`${OLD}=${OLD_MIB}`] : []),
+  COLLECT,
+  NO_INSPECTOR,
+];
 
 /**
  * Starts this process anew with these options, which only a command line can set: the same process id, arguments and
- * environment, 30 ms later. To be called before anything was opened. Does nothing where somebody has set the size
- * already, where somebody looks into the process, or where none can be replaced: then the gateway takes more memory, and
- * all else is the same.
+ * environment, 30 ms later. To be called before anything was opened. Does nothing where all are set already, where an
+ * inspector was asked for, or where no process can be replaced: then the gateway takes more memory, a signal before its
+ * first line may open the inspector, and all else is the same. What somebody has set stays as it is.
  */
-export const keepHeapSmall = (): void => {
+export const startWithOptions = (): void => {
   const given = `${process.execArgv} ${process.env["NODE_OPTIONS"]}`.replaceAll("_", "-");
-  const isLookedInto = process.getBuiltinModule("node:inspector")?.url() !== undefined;
   // A parent's channel does not survive it.
   const isBound = process.platform === "win32" || process.execve === undefined || process.channel !== undefined;
-  if (given.includes(YOUNG) || isLookedInto || isBound) return;
-  // Whoever has bounded the old generation in whatever way knows why.
-  const ours = SMALL_HEAP.filter((option) => !option.startsWith(OLD) || !given.includes(OLD));
-  const options = [...ours, ...process.execArgv];
+  const missing = GATEWAY_OPTIONS.filter((option) => !given.includes(option.split("=")[0] ?? option));
+  if (missing.length === 0 || given.includes("--inspect") || isBound) return;
+  const options = [...missing, ...process.execArgv];
   process.execve?.(process.execPath, [process.argv0, ...options, ...process.argv.slice(1)]);
 };
