@@ -64,20 +64,26 @@ describe("SIGUSR1 does not open Node's inspector", { concurrency: 2 }, () => {
     assert.equal((await ended(done)).code, 0);
   });
 
-  it("in a primary and its workers", ONLY_AT_FULL_SIZE, async (t) => {
-    const { home } = await prepareHome(t);
-    const { url, pid, child, done, workers, log } = await startWorkers(t, home, 2);
-    await signal([pid, ...workers.map((worker) => worker.pid)], () =>
-      Promise.all([send(`${url}/health`), send(`${url}/health`)]),
-    );
-    child.kill("SIGTERM");
-    assert.equal((await ended(done)).code, 0);
-    assert.deepEqual(
-      log().filter(({ level }) => level === "error"),
-      [],
-      "no worker ended of it",
-    );
-  });
+  const noRestart = `--import=${moduleOf("process.execve = undefined;")}`;
+  for (const [where, env] of [
+    ["", {}],
+    [", where the process cannot be replaced", { NODE_OPTIONS: noRestart }],
+  ] as const) {
+    it(`in a primary and its workers${where}`, ONLY_AT_FULL_SIZE, async (t) => {
+      const { home } = await prepareHome(t);
+      const { url, pid, child, done, workers, log } = await startWorkers(t, home, 2, [], env);
+      await signal([pid, ...workers.map((worker) => worker.pid)], () =>
+        Promise.all([send(`${url}/health`), send(`${url}/health`)]),
+      );
+      child.kill("SIGTERM");
+      assert.equal((await ended(done)).code, 0);
+      assert.deepEqual(
+        log().filter(({ level }) => level === "error"),
+        [],
+        "no worker ended of it",
+      );
+    });
+  }
 
   it("in a command that opens the home, and in what reads the databases for doctor", async (t) => {
     const { home } = await prepareHome(t, { clients: { john: {} } });
