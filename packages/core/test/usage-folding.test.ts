@@ -105,6 +105,24 @@ describe("events of many groups", () => {
     await store.close();
   });
 
+  it("are done with although more have come meanwhile, which are for the next time", async () => {
+    const { open } = sqliteFixture();
+    const store = open();
+    const db = store.traffic.database();
+    const [first, second] = [byTurns(100, 200), byTurns(100, 200, { at: DAY + DAY_MS })];
+    store.traffic.recordUsage(first);
+    while (foldingOf(db) === undefined) assert.ok(store.traffic.foldUsage(500).more);
+    store.traffic.recordUsage(second);
+    assert.equal(await foldAll(store.traffic), 0);
+    assert.equal(db.get<{ value: number }>("SELECT value FROM meta WHERE key = 'usage_folded'")?.value, first.length);
+    const query = { by: ["client"], filter: {} } as const;
+    const all = counted([...first, ...second], query.by, query.filter);
+    assert.deepEqual(rowsOf(store.traffic.usageReport(query)), all);
+    assert.equal(await foldAll(store.traffic), second.length);
+    assert.deepEqual(rowsOf(store.traffic.usageReport(query)), all);
+    await store.close();
+  });
+
   it("are in every report between any two transactions, whoever goes on", async () => {
     const { open } = sqliteFixture();
     const store = open();

@@ -154,3 +154,48 @@ test("moves what many calls commit to its place, and ends once there are few", {
   await until("its end", () => threads() === 0);
   assert.deepEqual(faults, []);
 });
+
+test("rests the longer the longer it took, however many calls come meanwhile, but for very many", async (t) => {
+  const home = await opened(t);
+  await record(home, 100, NOW);
+  t.mock.timers.enable({ apis: ["setInterval"] });
+  let times = 0;
+  const onFault = (error: unknown): void => assert.fail(String(error));
+  const keeper = new UsageKeeper({
+    storeUrl: home.storeUrl,
+    before: () => {
+      times += 1;
+      return undefined;
+    },
+    onKept: () => undefined,
+    onFault,
+  });
+  keeper.start();
+  t.after(() => keeper.close());
+  const look = (calls: number): void => {
+    for (let one = 0; one < calls; one += 1) keeper.countCall();
+    t.mock.timers.tick(1_000);
+  };
+  const writer = new DatabaseSync(join(home.home, "aigw.usage.db"));
+  t.after(() => writer.close());
+  writer.exec("BEGIN IMMEDIATE");
+  look(100);
+  assert.equal(times, 1);
+  const pause = (): Promise<unknown> => {
+    const from = performance.now();
+    return until("a tenth of a second", () => performance.now() - from >= 100);
+  };
+  await pause();
+  writer.exec("ROLLBACK");
+  await keeper.keep();
+  await pause();
+  for (let looks = 0; looks < 10; looks += 1) look(100);
+  assert.equal(times, 1, "it rests");
+  look(50_000);
+  assert.equal(times, 2, "a report would be slow");
+  await keeper.keep();
+  await until("the next time", () => {
+    look(100);
+    return times === 3;
+  });
+});

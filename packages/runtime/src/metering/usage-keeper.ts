@@ -19,6 +19,8 @@ const LOOK_MS = 1_000;
 const ENOUGH_CALLS = 50_000;
 /** So many in a second fill the log of an embedded store within some seconds. */
 const MANY_CALLS = 100;
+/** So many times as long as it took, it rests: calls of many clients come to nearly as many sums, few or many of them. */
+const REST = 9;
 const CALM_MS = 30_000;
 const LONGEST_MS = 600_000;
 /** With a part of it at random: gateways that start together do not all work at once. */
@@ -39,6 +41,7 @@ export class UsageKeeper {
   #calls = 0;
   #callsSeen = 0;
   #nextAt = 0;
+  #restUntil = 0;
   #busyUntil = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #thread: Worker | undefined;
@@ -66,7 +69,7 @@ export class UsageKeeper {
     if (this.#isEmbedded && lately >= (MANY_CALLS * LOOK_MS) / 1_000) this.#busyUntil = now + calmMs;
     const isDue = this.#calls * gateways >= ENOUGH_CALLS || now >= this.#nextAt;
     // A little often takes less of the core on end than much now and then.
-    if (isDue || (this.#isBusy && this.#calls > 0)) void this.keep();
+    if (isDue || (this.#isBusy && this.#calls > 0 && now >= this.#restUntil)) void this.keep();
     else if (!this.#isBusy && this.#running === undefined) this.#end();
   }
 
@@ -80,10 +83,13 @@ export class UsageKeeper {
 
   /** Does now what there is to do; never rejects. */
   keep(): Promise<void> {
+    const began = performance.now();
     this.#running ??= this.#keep()
       .catch(this.#options.onFault)
       .finally(() => {
         this.#running = undefined;
+        const now = performance.now();
+        this.#restUntil = now + (now - began) * REST;
         if (!this.#isBusy) this.#end();
       });
     return this.#running;

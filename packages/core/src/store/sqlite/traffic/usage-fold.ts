@@ -5,8 +5,8 @@ import { compareKeys, endFolding, type Folding, isSameFolding, readFolding, writ
 import { addToSums, catchUp, foldedSeq, hasDayTotals, MOST_GROUPS, MOST_UNITS, moveCursors } from "./usage-rollup.ts";
 import { addRow, readCounted } from "./usage-row.ts";
 
-/** Of one folding: what a second brings, and more when that is not enough. It bounds what a report has to read. */
-const MOST_EVENTS = 20_000;
+/** Of one folding. It bounds what a report has to read until its last group is in the sums. */
+const MOST_EVENTS = 50_000;
 /** Bounds its memory, and how long they take to be put in order. */
 const MOST_IN_ALL = { groups: 4_000, units: 16_000 };
 /** Behind every event that there is. */
@@ -31,6 +31,8 @@ interface Left {
   readonly from: number;
   readonly to: number;
   readonly groups: readonly UsageGroup[];
+  /** Of all events that there were when the last of them was read. */
+  readonly isAll: boolean;
 }
 
 /**
@@ -80,13 +82,13 @@ export class UsageFolder {
     });
   }
 
-  #begin({ from, seq: to }: Gathered, groups: readonly UsageGroup[]): UsageSlice {
+  #begin({ from, seq: to, isAll }: Gathered, groups: readonly UsageGroup[]): UsageSlice {
     const db = this.#db;
     const part = firstOf(groups);
     const done = part.at(-1)?.key;
     this.#gathered = undefined;
     if (done === undefined) return { events: 0, more: true };
-    this.#left = { from, to, groups };
+    this.#left = { from, to, groups, isAll };
     db.immediate(() => {
       // Another process took the same events up meanwhile.
       if (foldedSeq(db) !== from) return;
@@ -106,10 +108,10 @@ export class UsageFolder {
       this.#gather(gathered, limit);
       if (!gathered.isAll) return { events: 0, more: true };
       this.#gathered = undefined;
-      this.#left = { from, to, groups: inOrder(gathered.sums) };
+      this.#left = { from, to, groups: inOrder(gathered.sums), isAll: false };
       return { events: 0, more: true };
     }
-    const { groups } = this.#left;
+    const { groups, isAll } = this.#left;
     const next = groups.findIndex(({ key }) => compareKeys(key, folding.done) > 0);
     const left = next < 0 ? [] : groups.slice(next);
     const part = firstOf(left);
@@ -122,8 +124,9 @@ export class UsageFolder {
       if (isLast || done === undefined) endFolding(db);
       else writeFolding(db, { from, to, done });
     });
-    this.#left = isLast ? undefined : { from, to, groups: left };
-    return { events: 0, more: true };
+    this.#left = isLast ? undefined : { from, to, groups: left, isAll };
+    // What has come meanwhile is for the next time: it comes to nearly as many groups as more of it would.
+    return { events: 0, more: !(isLast && isAll) };
   }
 
   #gatheredFrom(from: number, to: number): Gathered {
