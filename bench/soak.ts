@@ -11,7 +11,7 @@ import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { type Mongod, type ReplicaSet, startReplicaSet } from "../test/support/mongod.ts";
+import { type ReplicaSet, startReplicaSet } from "../test/support/mongod.ts";
 import type { LoadActs } from "./peers/load.ts";
 import { startNginx } from "./peers/nginx.ts";
 import type { SeedActs } from "./peers/seed.ts";
@@ -68,13 +68,13 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 interface Place {
   readonly url: string;
-  /** The server that is the store. */
-  readonly server: Mongod | undefined;
+  /** Of one server, which is the store. */
+  readonly set: ReplicaSet | undefined;
   aigw(...args: readonly string[]): Promise<string>;
 }
 
 /** One after the other, for as long as the load runs; what fails ends the soak. */
-const admin = async ({ url, server, aigw }: Place, others: readonly Credentials[], done: () => number) => {
+const admin = async ({ url, set, aigw }: Place, others: readonly Credentials[], done: () => number) => {
   const [victim = ""] = others.map(({ username }) => username);
   const counts = { revocations: 0, rotations: 0, logins: 0, reports: 0, restarts: 0 };
   for (let round = 0; done() < 1; round += 1) {
@@ -89,9 +89,12 @@ const admin = async ({ url, server, aigw }: Place, others: readonly Credentials[
     counts.logins += LOGINS;
     await aigw("usage", "report", "--by", "client");
     counts.reports += 1;
+    const [server] = set?.members ?? [];
     if (server !== undefined && counts.restarts < RESTARTS && done() > (counts.restarts + 1) / (RESTARTS + 1)) {
       await server.kill();
       await server.restart();
+      // A command gives a store five seconds, and an election takes up to twelve.
+      await set?.primary();
       spawnSync("taskset", ["-apc", LOAD_CORE, String(server.process.pid)]);
       counts.restarts += 1;
     }
@@ -130,7 +133,7 @@ const soak = async (set: ReplicaSet | undefined): Promise<boolean> => {
   const until = started + minutes * 60_000;
   let over = false;
   const done = (): number => (over ? 1 : (now() - started) / (until - started));
-  const acts = admin({ url: gateway.url, server, aigw }, others, done);
+  const acts = admin({ url: gateway.url, set, aigw }, others, done);
   const looks: Look[] = [];
   for (let window = 0; now() < until; window += 1) {
     const { p50, p99, max } = await load.ask("constant", {
