@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { isEmbedded } from "@aigw/core/store";
 
 /**
  * Where a gateway keeps what its store does not take, beside the master key: what quotas count, and with a store behind a
@@ -9,7 +10,7 @@ export const spoolFolders = (
   storeUrl: string,
 ): { readonly quotaFolder: string; readonly spoolFolder?: string } => {
   const folder = join(home, "spool");
-  return { quotaFolder: folder, ...(!/^sqlite:/i.test(storeUrl) && { spoolFolder: folder }) };
+  return { quotaFolder: folder, ...(!isEmbedded(storeUrl) && { spoolFolder: folder }) };
 };
 
 /** Where requests and answers of jobs lie, unless the setting says otherwise. */

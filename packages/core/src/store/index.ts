@@ -7,7 +7,7 @@ export type {
   StoreLocation,
   StoreSeed,
 } from "./engine.ts";
-export { locateStore, type StorePlace } from "./engines.ts";
+export { isEmbedded, locateStore, type StorePlace } from "./engines.ts";
 export { inTime, isSilence, REQUEST_PATIENCE_MS, WORK_PATIENCE_MS } from "./in-time.ts";
 export type {
   BackupFacts,

@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { AigwError } from "@aigw/core/errors";
+import { isEmbedded } from "@aigw/core/store";
 import type { KeeperJob, KeeperReport, KeeperTask } from "./usage-keeper-thread.ts";
 
 export interface UsageKeeperOptions {
@@ -66,15 +67,11 @@ export class UsageKeeper {
     const now = performance.now();
     const lately = (this.#calls - this.#callsSeen) * gateways;
     this.#callsSeen = this.#calls;
-    if (this.#isEmbedded && lately >= (MANY_CALLS * LOOK_MS) / 1_000) this.#busyUntil = now + calmMs;
+    if (isEmbedded(this.#options.storeUrl) && lately >= (MANY_CALLS * LOOK_MS) / 1_000) this.#busyUntil = now + calmMs;
     const isDue = this.#calls * gateways >= ENOUGH_CALLS || now >= this.#nextAt;
     // A little often takes less of the core on end than much now and then.
     if (isDue || (this.#isBusy && this.#calls > 0 && now >= this.#restUntil)) void this.keep();
     else if (!this.#isBusy && this.#running === undefined) this.#end();
-  }
-
-  get #isEmbedded(): boolean {
-    return /^sqlite:/i.test(this.#options.storeUrl);
   }
 
   get #isBusy(): boolean {
@@ -133,7 +130,7 @@ export class UsageKeeper {
 
   #start(): Worker {
     const { storeUrl } = this.#options;
-    const workerData: KeeperJob = { storeUrl, isEmbedded: this.#isEmbedded };
+    const workerData: KeeperJob = { storeUrl, isEmbedded: isEmbedded(storeUrl) };
     const thread = new Worker(THREAD, { workerData, name: "usage-keeper" });
     // It ends with it, and the next look starts another.
     thread.on("error", this.#options.onFault);
