@@ -125,7 +125,8 @@ test("moves what many calls commit to its place, and ends once there are few", {
     before: () => undefined,
     onKept: () => undefined,
     onFault: (error) => faults.push(error),
-    calmMs: 500,
+    // Longer than summing up takes on a busy machine, or that would end the thread.
+    calmMs: 1_500,
   });
   keeper.start();
   t.after(() => keeper.close());
