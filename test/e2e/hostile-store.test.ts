@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
-import { revokeClient, type Store, setClient, verifyPassword } from "@aigw/core";
+import { revokeClient, type Store, setClient } from "@aigw/core";
 import { HostileStore, type StoreMethod } from "@aigw/core/testing";
 import { startTestGateway } from "../support/gateway.ts";
 import { bearer, login, send, startEcho, tokenFor } from "../support/http.ts";
@@ -62,13 +62,7 @@ describe("a store that never answers", { concurrency: true }, () => {
   };
   for (const [what, methods] of Object.entries(silences)) {
     it(`to be asked for ${what}: known clients are served, no request waits longer than its bound`, async (t) => {
-      const { hostile, deps, callsFor, logIn, call, store, gateway, john } = await setUp(t);
-      // What a busy machine adds is in these, too. A log-in would be the first, which is what is judged below.
-      const inHealth = await callsFor(200);
-      const { passwordHash = "" } = (await store.control.client(john.name)) ?? {};
-      const hashing = performance.now();
-      assert.ok(await verifyPassword(passwordHash, john.password));
-      const hashMs = performance.now() - hashing;
+      const { hostile, deps, callsFor, logIn, call, store, gateway } = await setUp(t);
       hostile.treat(methods, { kind: "never" });
       // Something to be learned, which cannot be.
       const { rev } = await setClient(deps, "john", { limit: 2_000_000 });
@@ -78,14 +72,11 @@ describe("a store that never answers", { concurrency: true }, () => {
         `${JSON.stringify({ ...during, statuses: [...during.statuses] })}, login ${Math.round(first.ms)} ms`,
       );
       assert.deepEqual([...during.statuses], [200]);
-      assert.ok(during.worstMs <= WAIT_MS + SLACK_MS + 2 * inHealth.worstMs, `${during.worstMs} ms`);
-      assert.ok(
-        during.medianMs <= 50 + 2 * inHealth.medianMs,
-        `they wait one after the other: ${during.medianMs}, ${inHealth.medianMs} ms`,
-      );
+      assert.ok(during.worstMs <= WAIT_MS + SLACK_MS, `${during.worstMs} ms`);
+      assert.ok(during.medianMs <= 50, "they do not wait one after the other");
       assert.equal(first.status, 200);
       // A look at the log, and one answer about the guesses.
-      assert.ok(first.ms <= 2 * WAIT_MS + SLACK_MS + 2 * hashMs, `${first.ms}, ${hashMs} ms`);
+      assert.ok(first.ms <= 2 * WAIT_MS + SLACK_MS, `${first.ms} ms`);
 
       hostile.calm();
       const back = performance.now();

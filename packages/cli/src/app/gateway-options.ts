@@ -15,8 +15,8 @@ const mayGrowBeyond =
 /** Lets the gateway give back what loading its clients took; it is collected once, before anybody calls. */
 const COLLECT = "--expose-gc";
 /**
- * A listener alone is too late for a SIGUSR1 that came before it: Node asks for its inspector twice, and on a busy
- * machine opens it a second time behind whoever has closed it (decision 037).
+ * A listener alone is too late for a SIGUSR1 that came before it: on a busy machine Node was seen to open its inspector
+ * a second time behind whoever had closed it (decision 037).
  */
 const NO_INSPECTOR = "--disable-sigusr1";
 /** What a gateway's process and its workers run with. */
